@@ -1,0 +1,46 @@
+/** The arrows of docs/architecture.md as rules: a feature may import only what its line allows. */
+const infrastructure = '^src/(config|platform|auth)/';
+const only = (feature, allowed) => ({
+  name: `${feature}-imports-only-its-own`,
+  severity: 'error',
+  comment: `${feature} may import: ${allowed.join(', ') || 'nothing'}`,
+  from: { path: `^src/${feature}/` },
+  to: { path: '^src/', pathNot: [`^src/${feature}/`, ...allowed] },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    only('config', []),
+    only('platform', ['^src/config/']),
+    only('auth', ['^src/config/', '^src/platform/']),
+    only('operations', [infrastructure]),
+    only('streaming', [infrastructure, '^src/operations/']),
+    only('mcp', [infrastructure, '^src/operations/', '^src/streaming/']),
+    only('sessions', [infrastructure, '^src/operations/', '^src/streaming/', '^src/mcp/']),
+    only('forge', [infrastructure, '^src/operations/', '^src/streaming/', '^src/mcp/', '^src/client/']),
+    only('dashboard', [infrastructure]),
+    only('client', []),
+    only('cli', ['^src/client/']),
+    {
+      name: 'pure-core',
+      severity: 'error',
+      comment: 'The state machine knows no framework, no store and no clock.',
+      from: { path: '^src/operations/(operation|operation-event|operation-draft)\\.ts$' },
+      to: { pathNot: '^src/(platform/errors/|operations/(operation|operation-event|operation-draft|json)\\.ts)' },
+    },
+    {
+      name: 'adapters-stay-behind-their-port',
+      severity: 'error',
+      comment: 'Only the module that chooses an adapter imports it.',
+      from: { pathNot: ['\\.module\\.ts$', '/adapters/', '\\.(spec|contract)\\.ts$'] },
+      to: { path: '/adapters/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

@@ -1,0 +1,27 @@
+// Makes `npm start` and `npm test` work in a fresh clone: installs what is missing, then builds what is stale.
+// npm writes node_modules/.package-lock.json last, so an interrupted install is noticed and repeated.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+const run = (command, args) => {
+  const { status } = spawnSync(command, args, { stdio: 'inherit', shell: process.platform === 'win32' });
+  if (status !== 0) process.exit(status ?? 1);
+};
+
+/** Newest modification below a folder, in milliseconds since the epoch. */
+const newest = (path) => {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
+};
+
+if (!existsSync('node_modules/.package-lock.json')) {
+  // --include=dev: the compiler is a development dependency and NODE_ENV=production would leave it out.
+  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']);
+}
+
+const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package-lock.json'];
+const built = 'dist/main.js';
+const stale = !existsSync(built) || Math.max(...inputs.map(newest)) > statSync(built).mtimeMs;
+if (stale) run('npm', ['run', '--silent', 'build']);

@@ -1,0 +1,72 @@
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import type { EventDraft } from '../operation-draft.js';
+import { open, record, type NumberedEvent, type Operation } from '../operation.js';
+import type { OpenCommand, Receipt, RecordCommand } from '../operation-store.js';
+
+/** What a command changes, before anything is written; shared by every adapter. */
+export interface Decision {
+  readonly operation: Operation;
+  readonly events: readonly NumberedEvent[];
+  readonly receipts: readonly Receipt[];
+}
+
+/**
+ * @param stored the operation that already has this id, if any
+ * @throws OpstreamError `operation_exists` when that one differs in type or metadata
+ */
+export function decideOpen(command: OpenCommand, stored: Operation | undefined): Decision {
+  const { operation } = command;
+  if (!stored) {
+    const opened = open(operation, command.at);
+    return { ...opened, receipts: [{ seq: 1, timestamp: command.at, repeated: false }] };
+  }
+  const same =
+    stored.operationType === operation.operationType &&
+    JSON.stringify(stored.metadata) === JSON.stringify(operation.metadata);
+  if (!same) {
+    throw new OpstreamError(
+      'operation_exists',
+      `Operation ${operation.operationId} exists with another type or other metadata`,
+    );
+  }
+  return {
+    operation: stored,
+    events: [],
+    receipts: [{ seq: 1, timestamp: stored.startedAt, repeated: true }],
+  };
+}
+
+/**
+ * @param known finds the receipt of an `event_id` that was recorded before
+ * @throws OpstreamError `operation_not_found`, `operation_ended`
+ */
+export function decideRecord(
+  command: RecordCommand,
+  stored: Operation | undefined,
+  known: (eventId: string) => Receipt | undefined,
+): Decision {
+  if (!stored) {
+    throw new OpstreamError('operation_not_found', `There is no operation ${command.operationId}`);
+  }
+  let operation = stored;
+  const events: NumberedEvent[] = [];
+  const receipts: Receipt[] = [];
+  for (const draft of command.drafts) {
+    const first =
+      draft.eventId === undefined ? undefined : (repeatedHere(draft, events) ?? known(draft.eventId));
+    if (first) {
+      receipts.push({ ...first, repeated: true });
+      continue;
+    }
+    const transition = record(operation, draft, command.at);
+    receipts.push({ seq: operation.eventCount + 1, timestamp: command.at, repeated: false });
+    operation = transition.operation;
+    events.push(...transition.events);
+  }
+  return { operation, events, receipts };
+}
+
+function repeatedHere(draft: EventDraft, events: readonly NumberedEvent[]): Receipt | undefined {
+  const first = events.find((event) => event.eventId === draft.eventId);
+  return first && { seq: first.seq, timestamp: first.timestamp, repeated: true };
+}

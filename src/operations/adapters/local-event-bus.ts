@@ -1,0 +1,27 @@
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Subject } from 'rxjs';
+import { EventBus } from '../event-bus.js';
+import type { RecordedEvent } from '../operation-event.js';
+import type { RemovedOperation } from '../operation-store.js';
+
+/** Event bus of a single process. */
+@Injectable()
+export class LocalEventBus extends EventBus implements OnModuleDestroy {
+  private readonly events = new Subject<readonly RecordedEvent[]>();
+  private readonly removed = new Subject<readonly RemovedOperation[]>();
+  readonly events$ = this.events.asObservable();
+  readonly removed$ = this.removed.asObservable();
+
+  publish(events: readonly RecordedEvent[]): void {
+    this.events.next(events);
+  }
+
+  publishRemoved(removed: readonly RemovedOperation[]): void {
+    this.removed.next(removed);
+  }
+
+  onModuleDestroy(): void {
+    this.events.complete();
+    this.removed.complete();
+  }
+}

@@ -1,0 +1,180 @@
+import type Database from 'better-sqlite3';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { toStoreError } from '../../platform/sqlite/sqlite-database.js';
+import { isActive, type Operation } from '../operation.js';
+import {
+  OperationStore,
+  type ListQuery,
+  type LogPage,
+  type OperationCounts,
+  type OperationPage,
+  type PageBounds,
+  type RemovedOperation,
+  type Retention,
+  type StoreCommand,
+  type StoreOutcome,
+} from '../operation-store.js';
+import { parseCursor } from './retention.js';
+import { SqliteLogWriter } from './sqlite-log-writer.js';
+import { TENANT_SPAN, toEvent, toOperation } from './sqlite-rows.js';
+import { prepareStatements, type EventRow, type Statements } from './sqlite-statements.js';
+
+/** Events of removed operations deleted at a time; about a millisecond. */
+const PURGE_STEP = 2000;
+
+/** The embedded default: one SQLite file in WAL mode, owned by this process. */
+export class SqliteOperationStore extends OperationStore {
+  private readonly sql: Statements;
+  private readonly writer: SqliteLogWriter;
+  private purging = false;
+  private closed = false;
+
+  constructor(
+    private readonly database: Database.Database,
+    private readonly retention: Retention,
+  ) {
+    super();
+    this.sql = prepareStatements(database);
+    this.writer = new SqliteLogWriter(this.sql, retention);
+    this.schedulePurge();
+  }
+
+  append(commands: readonly StoreCommand[]): Promise<readonly StoreOutcome[]> {
+    return this.write(() => commands.map((command) => this.writer.execute(command)));
+  }
+
+  get(tenant: string, operationId: string): Promise<Operation | null> {
+    return Promise.resolve(this.writer.find(tenant, operationId)?.operation ?? null);
+  }
+
+  list(tenant: string, query: ListQuery): Promise<OperationPage> {
+    const tenantNo = this.writer.tenant(tenant)?.tenantNo ?? 0;
+    const rows = this.sql.listOperations.all({
+      tenantNo,
+      before: parseCursor(query.cursor),
+      status: query.status ?? null,
+      type: query.type ?? null,
+      active: query.active === undefined ? null : Number(query.active),
+      limit: query.limit + 1,
+    });
+    const page = rows.slice(0, query.limit);
+    return Promise.resolve({
+      operations: page.map((row) => toOperation(tenant, row)),
+      nextCursor: rows.length > page.length ? String(page.at(-1)!.op) : null,
+    });
+  }
+
+  readOperation(
+    tenant: string,
+    operationId: string,
+    afterSeq: number,
+    bounds: PageBounds,
+  ): Promise<LogPage | null> {
+    const stored = this.writer.find(tenant, operationId);
+    if (!stored) return Promise.resolve(null);
+    const { firstSeq, eventCount } = stored.operation;
+    const rows = this.sql.eventsOfOperation.iterate(operationId, stored.op, afterSeq, bounds.limit);
+    const events = take(rows, bounds).map((row) => toEvent(tenant, row));
+    return Promise.resolve({ events, first: firstSeq, head: eventCount });
+  }
+
+  readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage> {
+    const log = this.writer.tenant(tenant);
+    if (!log) return Promise.resolve({ events: [], first: 1, head: 0 });
+    const base = log.tenantNo * TENANT_SPAN;
+    const rows = this.sql.eventsOfTenant.iterate(base + afterPosition, base + TENANT_SPAN, bounds.limit);
+    const events = take(rows, bounds).map((row) => toEvent(tenant, row));
+    return Promise.resolve({ events, first: log.trimmedThrough + 1, head: log.head });
+  }
+
+  counts(tenant: string): Promise<OperationCounts> {
+    return Promise.resolve(this.sql.counts.get(this.writer.tenant(tenant)?.tenantNo ?? 0)!);
+  }
+
+  remove(tenant: string, operationId: string): Promise<boolean> {
+    return this.write(() => {
+      const stored = this.writer.find(tenant, operationId);
+      if (!stored) return false;
+      if (isActive(stored.operation)) {
+        throw new OpstreamError('operation_running', `Operation ${operationId} is still running`);
+      }
+      this.writer.drop(stored);
+      return true;
+    });
+  }
+
+  expire(at: number): Promise<void> {
+    if (this.retention.maxAge === 0 || this.closed) return Promise.resolve();
+    return this.write(() => this.writer.expire(at - this.retention.maxAge));
+  }
+
+  close(): Promise<void> {
+    this.closed = true;
+    this.database.close();
+    return Promise.resolve();
+  }
+
+  /** One transaction: either everything of it is durable when the promise resolves, or nothing was recorded. */
+  private write<T>(work: () => T): Promise<T> {
+    let result: T;
+    let removed: readonly RemovedOperation[];
+    try {
+      this.sql.begin.run();
+      result = work();
+      removed = this.writer.finish();
+      this.sql.commit.run();
+    } catch (thrown) {
+      // A full disk may already have rolled the transaction back.
+      if (this.database.open && this.database.inTransaction) this.sql.rollback.run();
+      this.writer.forget();
+      return Promise.reject(toStoreError(thrown));
+    }
+    if (removed.length > 0) {
+      this.schedulePurge();
+      this.onRemoved(removed);
+    }
+    return Promise.resolve(result);
+  }
+
+  /** Deletes the events of removed operations in small steps, also those a crash left behind. */
+  private schedulePurge(): void {
+    if (this.purging) return;
+    this.purging = true;
+    setImmediate(() => {
+      this.purging = false;
+      if (this.closed) return;
+      // A failing step (full disk) is repeated after the next removal.
+      try {
+        if (this.purgeStep()) this.schedulePurge();
+      } catch (thrown) {
+        if (toStoreError(thrown) === thrown) throw thrown;
+      }
+    });
+  }
+
+  private purgeStep(): boolean {
+    const orphan = this.sql.orphan.get();
+    if (!orphan) return false;
+    this.database.transaction(() => {
+      let left = PURGE_STEP;
+      for (let next: { op: number } | undefined = orphan; next && left > 0; next = this.sql.orphan.get()) {
+        const { changes } = this.sql.deleteOrphanedEvents.run(next.op, left);
+        if (changes < left) this.sql.adopt.run(next.op);
+        left -= Math.max(changes, 1);
+      }
+    })();
+    return true;
+  }
+}
+
+/** Rows up to the bound in characters; stopping early keeps large events from piling up in memory. */
+function take(rows: IterableIterator<EventRow>, { maxBytes }: PageBounds): EventRow[] {
+  const page: EventRow[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    page.push(row);
+    bytes += row.data.length;
+    if (bytes >= maxBytes) break;
+  }
+  return page;
+}

@@ -1,0 +1,150 @@
+import type BetterSqlite3 from 'better-sqlite3';
+
+/** One row of `operations`. */
+export interface OperationRow {
+  op: number;
+  tenant_no: number;
+  operation_id: string;
+  operation_type: string;
+  pool: number;
+  metadata: string;
+  state: string;
+  status: string;
+  progress: number;
+  message: string;
+  started_at: number;
+  updated_at: number;
+  ended_at: number | null;
+  event_count: number;
+  first_seq: number;
+  outcome: string | null;
+}
+
+/** One row of `events`, with the id of its operation. */
+export interface EventRow {
+  position: number;
+  operation_id: string;
+  seq: number;
+  type: string;
+  timestamp: number;
+  data: string;
+}
+
+export interface TenantRow {
+  tenant_no: number;
+  head: number;
+  trimmed_through: number;
+}
+
+/** A compiled statement with its parameters and the row it yields. */
+type Statement<Parameters extends unknown[] | object = [], Row = unknown> = BetterSqlite3.Statement<
+  Parameters,
+  Row
+>;
+
+/** Every statement of the store. */
+export interface Statements {
+  readonly begin: Statement;
+  readonly commit: Statement;
+  readonly rollback: Statement;
+  readonly tenant: Statement<[string], TenantRow>;
+  readonly addTenant: Statement<[string]>;
+  readonly updateTenant: Statement<[number, number, number]>;
+  readonly tenantNames: Statement<[], { name: string }>;
+  readonly operation: Statement<[number, string], OperationRow>;
+  readonly addOperation: Statement<[number, string, string, number, string, number]>;
+  readonly updateOperation: Statement<
+    [string, string, number, string, number, number | null, number, number, string | null, number]
+  >;
+  readonly removeOperation: Statement<[number]>;
+  readonly listOperations: Statement<
+    {
+      tenantNo: number;
+      before: number;
+      status: string | null;
+      type: string | null;
+      active: number | null;
+      limit: number;
+    },
+    OperationRow
+  >;
+  readonly counts: Statement<[number], { total: number; active: number }>;
+  readonly countPool: Statement<[number, number], { total: number }>;
+  readonly oldestEnded: Statement<[number, number], OperationRow>;
+  readonly expired: Statement<[number, number], OperationRow>;
+  readonly addEvent: Statement<[number, number, number, string, number, string, string | null]>;
+  readonly receipt: Statement<[number, string], { seq: number; timestamp: number }>;
+  readonly eventsOfOperation: Statement<[string, number, number, number], EventRow>;
+  readonly eventsOfTenant: Statement<[number, number, number], EventRow>;
+  readonly lastPosition: Statement<[number, number], { position: number }>;
+  readonly trimEvents: Statement<[number, number]>;
+  readonly orphanLog: Statement<[number]>;
+  readonly orphan: Statement<[], { op: number }>;
+  readonly deleteOrphanedEvents: Statement<[number, number]>;
+  readonly adopt: Statement<[number]>;
+}
+
+/** Compiles every statement once. */
+export function prepareStatements(db: BetterSqlite3.Database): Statements {
+  return {
+    begin: db.prepare('BEGIN IMMEDIATE'),
+    commit: db.prepare('COMMIT'),
+    rollback: db.prepare('ROLLBACK'),
+
+    tenant: db.prepare('SELECT tenant_no, head, trimmed_through FROM tenants WHERE name = ?'),
+    addTenant: db.prepare('INSERT INTO tenants (name) VALUES (?)'),
+    updateTenant: db.prepare('UPDATE tenants SET head = ?, trimmed_through = ? WHERE tenant_no = ?'),
+    tenantNames: db.prepare('SELECT name FROM tenants'),
+
+    operation: db.prepare('SELECT * FROM operations WHERE tenant_no = ? AND operation_id = ?'),
+    addOperation: db.prepare(
+      `INSERT INTO operations (tenant_no, operation_id, operation_type, pool, metadata, started_at,
+         state, status, progress, message, updated_at, event_count, first_seq)
+       VALUES (?, ?, ?, ?, ?, ?, '', '', 0, '', 0, 0, 1)`,
+    ),
+    updateOperation: db.prepare(
+      `UPDATE operations SET state = ?, status = ?, progress = ?, message = ?, updated_at = ?, ended_at = ?,
+         event_count = ?, first_seq = ?, outcome = ? WHERE op = ?`,
+    ),
+    removeOperation: db.prepare('DELETE FROM operations WHERE op = ?'),
+    listOperations: db.prepare(
+      `SELECT * FROM operations WHERE tenant_no = :tenantNo AND op < :before
+         AND (:status IS NULL OR status = :status) AND (:type IS NULL OR operation_type = :type)
+         AND (:active IS NULL OR (ended_at IS NULL) = :active)
+       ORDER BY op DESC LIMIT :limit`,
+    ),
+    counts: db.prepare(
+      'SELECT count(*) AS total, coalesce(sum(ended_at IS NULL), 0) AS active FROM operations WHERE tenant_no = ?',
+    ),
+    countPool: db.prepare('SELECT count(*) AS total FROM operations WHERE tenant_no = ? AND pool = ?'),
+    oldestEnded: db.prepare(
+      `SELECT * FROM operations WHERE tenant_no = ? AND pool = ? AND ended_at IS NOT NULL
+       ORDER BY ended_at, op LIMIT 1`,
+    ),
+    expired: db.prepare('SELECT * FROM operations WHERE tenant_no = ? AND ended_at <= ? LIMIT 100'),
+
+    addEvent: db.prepare(
+      'INSERT INTO events (position, op, seq, type, timestamp, data, event_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    receipt: db.prepare('SELECT seq, timestamp FROM events WHERE op = ? AND event_id = ?'),
+    eventsOfOperation: db.prepare(
+      `SELECT position, ? AS operation_id, seq, type, timestamp, data FROM events
+       WHERE op = ? AND seq > ? ORDER BY seq LIMIT ?`,
+    ),
+    eventsOfTenant: db.prepare(
+      `SELECT position, operation_id, seq, type, timestamp, data FROM events JOIN operations USING (op)
+       WHERE position > ? AND position < ? ORDER BY position LIMIT ?`,
+    ),
+    lastPosition: db.prepare(
+      'SELECT position FROM events WHERE op = ? AND seq <= ? ORDER BY seq DESC LIMIT 1',
+    ),
+    trimEvents: db.prepare('DELETE FROM events WHERE op = ? AND seq < ?'),
+
+    orphanLog: db.prepare('INSERT INTO orphaned_logs (op) VALUES (?)'),
+    orphan: db.prepare('SELECT op FROM orphaned_logs LIMIT 1'),
+    deleteOrphanedEvents: db.prepare(
+      'DELETE FROM events WHERE position IN (SELECT position FROM events WHERE op = ? ORDER BY seq LIMIT ?)',
+    ),
+    adopt: db.prepare('DELETE FROM orphaned_logs WHERE op = ?'),
+  };
+}

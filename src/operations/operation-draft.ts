@@ -1,0 +1,185 @@
+import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { encodeJson, isJsonObject, type JsonObject, type JsonValue } from './json.js';
+
+/** Hand-written guards for what producers send: this is the hot path of every face that records events. */
+
+/** Event types a producer may ask for; `completed` follows from `result`. */
+export const PRODUCER_EVENT_TYPES = ['progress', 'status', 'log', 'result', 'error', 'cancelled'] as const;
+export type ProducerEventType = (typeof PRODUCER_EVENT_TYPES)[number];
+
+export const LIMITS = {
+  /** Characters of one event's `data` as JSON. */
+  eventData: 1024 * 1024,
+  /** Characters of an operation's `metadata` as JSON. */
+  metadata: 64 * 1024,
+  message: 64 * 1024,
+  name: 200,
+  eventId: 200,
+} as const;
+
+/** A validated event on its way into the log. */
+export interface EventDraft {
+  readonly type: ProducerEventType;
+  /** The event's `data` as JSON text. */
+  readonly data: string;
+  /** What the snapshot takes over from the event. */
+  readonly progress?: number;
+  readonly status?: string;
+  readonly message?: string;
+  readonly result?: JsonValue;
+  readonly error?: string;
+  readonly errorType?: string;
+  /** The producer's own id: a repeated append with it is recorded once. */
+  readonly eventId?: string;
+}
+
+const ID = /^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$/;
+
+/**
+ * Checks an operation id: 1 to 128 characters of letters, digits and `. _ : @ -`, beginning with a letter or digit.
+ * @throws OpstreamError `invalid_operation_id`
+ */
+export function parseOperationId(value: unknown): string {
+  if (typeof value === 'string' && ID.test(value)) return value;
+  throw new OpstreamError(
+    'invalid_operation_id',
+    'operation_id must be 1 to 128 letters, digits or ". _ : @ -", beginning with a letter or digit',
+  );
+}
+
+/** @throws OpstreamError `invalid_request` when it is no short, printable name */
+export function parseOperationType(value: unknown): string {
+  if (
+    typeof value === 'string' &&
+    value.length > 0 &&
+    value.length <= LIMITS.name &&
+    !/\p{Cc}/u.test(value)
+  ) {
+    return value;
+  }
+  throw new OpstreamError(
+    'invalid_request',
+    `operation_type must be a string of 1 to ${LIMITS.name} characters`,
+  );
+}
+
+/** @throws OpstreamError `invalid_request` when it is no JSON object, `payload_too_large` when it is too long */
+export function parseMetadata(value: unknown): JsonObject {
+  if (value === undefined || value === null) return {};
+  if (!isJsonObject(value)) throw new OpstreamError('invalid_request', 'metadata must be an object');
+  encodeJson(value, 'metadata', LIMITS.metadata);
+  return value;
+}
+
+/**
+ * Validates the `data` of one event as the seed's samples write it; an `operation_id` beside it is allowed because
+ * the REST bodies may repeat the path's, an `event_id` because a body is all a REST producer has.
+ * @throws OpstreamError `invalid_event` that names the field, `payload_too_large`
+ */
+export function parseDraft(type: unknown, value: unknown, eventId?: unknown): EventDraft {
+  const parse = PARSERS[type as ProducerEventType];
+  if (typeof type !== 'string' || !Object.hasOwn(PARSERS, type)) {
+    throw invalid(`event_type must be one of ${PRODUCER_EVENT_TYPES.join(', ')}`);
+  }
+  if (!isJsonObject(value)) throw invalid('data must be an object');
+  const draft = parse(value);
+  const id = parseEventId(eventId ?? value.event_id);
+  return id === undefined ? draft : { ...draft, eventId: id };
+}
+
+function parseEventId(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string' && value.length > 0 && value.length <= LIMITS.eventId) return value;
+  throw invalid(`event_id must be a string of 1 to ${LIMITS.eventId} characters`);
+}
+
+const PARSERS: Record<ProducerEventType, (data: JsonObject) => EventDraft> = {
+  progress(data) {
+    onlyFields(data, 'progress', PROGRESS_FIELDS);
+    const progress = data.progress;
+    if (typeof progress !== 'number' || !(progress >= 0 && progress <= 1)) {
+      throw invalid('progress must be a number from 0 to 1');
+    }
+    const message = text(data.message, 'message', '');
+    return draft('progress', { progress, message, details: details(data) }, { progress, message });
+  },
+  status(data) {
+    onlyFields(data, 'status', STATUS_FIELDS);
+    const status = name(data.status, 'status');
+    const message = text(data.message, 'message', '');
+    return draft('status', { status, message, details: details(data) }, { status, message });
+  },
+  log(data) {
+    onlyFields(data, 'log', LOG_FIELDS);
+    const level = data.level === undefined ? 'info' : name(data.level, 'level');
+    const message = text(data.message, 'message');
+    const body = data.details === undefined ? { level, message } : { level, message, details: details(data) };
+    return draft('log', body, {});
+  },
+  result(data) {
+    onlyFields(data, 'result', RESULT_FIELDS);
+    if (data.result === undefined) throw invalid('result is missing');
+    return draft('result', { result: data.result }, { result: data.result });
+  },
+  error(data) {
+    onlyFields(data, 'error', ERROR_FIELDS);
+    const error = text(data.error, 'error');
+    const errorType = data.error_type == null ? 'UnknownError' : name(data.error_type, 'error_type');
+    const body = { error, error_type: errorType };
+    return draft('error', data.details === undefined ? body : { ...body, details: details(data) }, {
+      error,
+      errorType,
+    });
+  },
+  cancelled(data) {
+    onlyFields(data, 'cancelled', CANCELLED_FIELDS);
+    const reason = text(data.reason, 'reason', '');
+    return draft('cancelled', { status: 'cancelled', reason }, { message: reason });
+  },
+};
+
+const ENVELOPE_FIELDS = ['operation_id', 'event_id'];
+const PROGRESS_FIELDS = new Set(['progress', 'message', 'details', ...ENVELOPE_FIELDS]);
+const STATUS_FIELDS = new Set(['status', 'message', 'details', ...ENVELOPE_FIELDS]);
+const LOG_FIELDS = new Set(['level', 'message', 'details', ...ENVELOPE_FIELDS]);
+const RESULT_FIELDS = new Set(['result', ...ENVELOPE_FIELDS]);
+const ERROR_FIELDS = new Set(['error', 'error_type', 'details', ...ENVELOPE_FIELDS]);
+const CANCELLED_FIELDS = new Set(['reason', ...ENVELOPE_FIELDS]);
+
+function onlyFields(data: JsonObject, type: ProducerEventType, allowed: ReadonlySet<string>): void {
+  for (const key in data) {
+    if (!allowed.has(key))
+      throw invalid(`${type} has no field "${key.slice(0, 50)}"; free fields belong into details`);
+  }
+}
+
+function draft(
+  type: ProducerEventType,
+  data: object,
+  snapshot: Omit<EventDraft, 'type' | 'data'>,
+): EventDraft {
+  return { type, data: encodeJson(data, 'data', LIMITS.eventData), ...snapshot };
+}
+
+function details(data: JsonObject): JsonObject {
+  const value = data.details;
+  if (value === undefined || value === null) return {};
+  if (!isJsonObject(value)) throw invalid('details must be an object');
+  return value;
+}
+
+function text(value: JsonValue | undefined, field: string, fallback?: string): string {
+  if ((value === undefined || value === null) && fallback !== undefined) return fallback;
+  if (typeof value !== 'string') throw invalid(`${field} must be a string`);
+  if (value.length > LIMITS.message) throw invalid(`${field} has more than ${LIMITS.message} characters`);
+  return value;
+}
+
+function name(value: JsonValue | undefined, field: string): string {
+  if (typeof value === 'string' && value.length > 0 && value.length <= LIMITS.name) return value;
+  throw invalid(`${field} must be a string of 1 to ${LIMITS.name} characters`);
+}
+
+function invalid(message: string): OpstreamError {
+  return new OpstreamError('invalid_event', message);
+}

@@ -1,0 +1,45 @@
+import type { JsonValue } from './json.js';
+import { duration, type Operation } from './operation.js';
+
+/** An operation as every JSON face shows it: the seven fields of S1-47 and what was added since. */
+export interface OperationSnapshot {
+  operation_id: string;
+  operation_type: string;
+  /** Unix seconds. */
+  started_at: number;
+  status: string;
+  /** 0 to 1. */
+  progress: number;
+  metadata: JsonValue;
+  event_count: number;
+  message: string;
+  updated_at: number;
+  ended_at: number | null;
+  /** Seconds, once ended. */
+  duration: number | null;
+  first_seq: number;
+  result?: JsonValue;
+  error?: string;
+  error_type?: string;
+}
+
+/** @param withResult lists leave the result out: it may be large, and `GET /api/operations/:id` has it */
+export function toSnapshot(operation: Operation, withResult = true): OperationSnapshot {
+  return {
+    operation_id: operation.operationId,
+    operation_type: operation.operationType,
+    started_at: operation.startedAt,
+    status: operation.status,
+    progress: operation.progress,
+    metadata: operation.metadata,
+    event_count: operation.eventCount,
+    message: operation.message,
+    updated_at: operation.updatedAt,
+    ended_at: operation.endedAt,
+    duration: operation.endedAt === null ? null : duration(operation, operation.endedAt),
+    first_seq: operation.firstSeq,
+    ...(withResult && operation.result !== undefined && { result: operation.result }),
+    ...(operation.error !== undefined && { error: operation.error }),
+    ...(operation.errorType !== undefined && { error_type: operation.errorType }),
+  };
+}

@@ -1,0 +1,135 @@
+import type { OpstreamError } from '../platform/errors/opstream-error.js';
+import type { EventDraft } from './operation-draft.js';
+import type { RecordedEvent } from './operation-event.js';
+import type { NewOperation, Operation } from './operation.js';
+
+/** Opens an operation. Repeating it with the same type and metadata gives the stored one. */
+export interface OpenCommand {
+  readonly kind: 'open';
+  readonly operation: NewOperation;
+  /** Unix seconds. */
+  readonly at: number;
+}
+
+/** Records events of one operation: all of them or none. */
+export interface RecordCommand {
+  readonly kind: 'record';
+  readonly tenant: string;
+  readonly operationId: string;
+  readonly drafts: readonly EventDraft[];
+  /** Unix seconds. */
+  readonly at: number;
+}
+
+export type StoreCommand = OpenCommand | RecordCommand;
+
+/** Where one draft went: the seq of its event, the first answer again when its `event_id` was known. */
+export interface Receipt {
+  readonly seq: number;
+  /** Unix seconds. */
+  readonly timestamp: number;
+  readonly repeated: boolean;
+}
+
+export interface Recorded {
+  readonly operation: Operation;
+  /** What was added to the log, in order; empty for a repeated command. */
+  readonly events: readonly RecordedEvent[];
+  /** One per draft; one for an open. */
+  readonly receipts: readonly Receipt[];
+}
+
+export type StoreOutcome = Recorded | OpstreamError;
+
+export interface LogPage {
+  readonly events: readonly RecordedEvent[];
+  /** Lowest seq (of an operation) or position (of a tenant's log) from which on nothing was trimmed. */
+  readonly first: number;
+  /** Newest seq or position. */
+  readonly head: number;
+}
+
+export interface PageBounds {
+  readonly limit: number;
+  /** Stop after the event that reaches this many characters of `data`; at least one event is returned. */
+  readonly maxBytes: number;
+}
+
+export interface ListQuery {
+  readonly status?: string;
+  readonly type?: string;
+  readonly active?: boolean;
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export interface OperationPage {
+  readonly operations: readonly Operation[];
+  readonly nextCursor: string | null;
+}
+
+export interface OperationCounts {
+  readonly active: number;
+  readonly total: number;
+}
+
+/** How much is kept, per tenant. 0 means no limit for `maxAge`. */
+export interface Retention {
+  readonly maxOperations: number;
+  /** For operations of type `mcp.tool/…`, which never displace others. */
+  readonly maxToolOperations: number;
+  readonly maxEventsPerOperation: number;
+  /** Seconds after its end that an operation is kept. */
+  readonly maxAge: number;
+}
+
+/** Operations of recorded MCP tool calls carry this type prefix and have a limit of their own. */
+export const TOOL_OPERATION_PREFIX = 'mcp.tool/';
+
+export interface RemovedOperation {
+  readonly tenant: string;
+  readonly operationId: string;
+}
+
+/**
+ * Port: the durable log of operations and the snapshots folded from it. Transitions are decided inside the store
+ * (by the pure functions of `operation.ts`), because only it can make "decide, then append" atomic when several
+ * processes share one engine. Everything is scoped by tenant.
+ */
+export abstract class OperationStore {
+  /**
+   * Carries out commands in order, in one transaction as far as the engine has such; resolves once they are durable.
+   * @returns one outcome per command; a refused command does not touch the others
+   * @throws OpstreamError `storage_full` | `store_unavailable` when nothing of the batch was recorded
+   */
+  abstract append(commands: readonly StoreCommand[]): Promise<readonly StoreOutcome[]>;
+
+  abstract get(tenant: string, operationId: string): Promise<Operation | null>;
+
+  /** Newest first. @throws OpstreamError `invalid_cursor` */
+  abstract list(tenant: string, query: ListQuery): Promise<OperationPage>;
+
+  /** Events after a seq; null for an unknown operation. */
+  abstract readOperation(
+    tenant: string,
+    operationId: string,
+    afterSeq: number,
+    bounds: PageBounds,
+  ): Promise<LogPage | null>;
+
+  /** Events of all operations of a tenant after a position. */
+  abstract readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage>;
+
+  abstract counts(tenant: string): Promise<OperationCounts>;
+
+  /** Removes an ended operation. @throws OpstreamError `operation_running`; false when it is unknown */
+  abstract remove(tenant: string, operationId: string): Promise<boolean>;
+
+  /** Removes what ended longer ago than `maxAge`, a bounded number at a time. @param at Unix seconds */
+  abstract expire(at: number): Promise<void>;
+
+  /** Called with every operation that was removed, for whatever reason, after it is gone. */
+  onRemoved: (removed: readonly RemovedOperation[]) => void = () => {};
+
+  abstract close(): Promise<void>;
+}

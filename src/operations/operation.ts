@@ -1,0 +1,157 @@
+import { OpstreamError } from '../platform/errors/opstream-error.js';
+import type { JsonObject, JsonValue } from './json.js';
+import type { EventDraft } from './operation-draft.js';
+import type { EventType } from './operation-event.js';
+
+/**
+ * The operation's state machine: pure, without clock, store or framework. `running` ends once, in `completed`,
+ * `error` or `cancelled`; a final state is final.
+ */
+export type OperationState = 'running' | 'completed' | 'error' | 'cancelled';
+
+/** Snapshot: the state folded from an operation's log. Times are Unix seconds with fraction. */
+export interface Operation {
+  readonly tenant: string;
+  readonly operationId: string;
+  readonly operationType: string;
+  readonly metadata: JsonObject;
+  readonly state: OperationState;
+  /** Free text from `status` events while running, afterwards the final state. */
+  readonly status: string;
+  /** 0 to 1. */
+  readonly progress: number;
+  readonly message: string;
+  readonly startedAt: number;
+  readonly updatedAt: number;
+  readonly endedAt: number | null;
+  /** Number of events ever recorded, which is the seq of the newest one. */
+  readonly eventCount: number;
+  /** Lowest seq still stored; above 1 the beginning was trimmed. */
+  readonly firstSeq: number;
+  readonly result?: JsonValue;
+  readonly error?: string;
+  readonly errorType?: string;
+}
+
+/** An event that has its seq, but no position yet: the store gives that when it records it. */
+export interface NumberedEvent {
+  readonly seq: number;
+  readonly type: EventType;
+  readonly timestamp: number;
+  readonly data: string;
+  readonly eventId?: string;
+}
+
+export interface Transition {
+  readonly operation: Operation;
+  readonly events: readonly NumberedEvent[];
+}
+
+export interface NewOperation {
+  readonly tenant: string;
+  readonly operationId: string;
+  readonly operationType: string;
+  readonly metadata: JsonObject;
+}
+
+const FINAL_STATES: ReadonlySet<string> = new Set(['completed', 'error', 'cancelled']);
+
+/** Opens an operation: its log begins with the `started` status event, which leaves `status` at `running` (X-02). */
+export function open(input: NewOperation, at: number): Transition {
+  const data = JSON.stringify({
+    status: 'started',
+    operation_type: input.operationType,
+    metadata: input.metadata,
+  });
+  return {
+    operation: {
+      tenant: input.tenant,
+      operationId: input.operationId,
+      operationType: input.operationType,
+      metadata: input.metadata,
+      state: 'running',
+      status: 'running',
+      progress: 0,
+      message: '',
+      startedAt: at,
+      updatedAt: at,
+      endedAt: null,
+      eventCount: 1,
+      firstSeq: 1,
+    },
+    events: [{ seq: 1, type: 'status', timestamp: at, data }],
+  };
+}
+
+/**
+ * Records one event; a `result` is followed by `completed` with the duration in seconds (S1-54).
+ * @param at Unix seconds
+ * @throws OpstreamError `operation_ended`
+ */
+export function record(operation: Operation, draft: EventDraft, at: number): Transition {
+  if (operation.state !== 'running') {
+    throw new OpstreamError(
+      'operation_ended',
+      `Operation ${operation.operationId} has ended (${operation.state}); no event can be added`,
+      { status: operation.state },
+    );
+  }
+  const seq = operation.eventCount + 1;
+  const events: NumberedEvent[] = [
+    {
+      seq,
+      type: draft.type,
+      timestamp: at,
+      data: draft.data,
+      ...(draft.eventId !== undefined && { eventId: draft.eventId }),
+    },
+  ];
+  const next = { ...operation, eventCount: seq, updatedAt: at };
+  switch (draft.type) {
+    case 'progress':
+      return { operation: { ...next, progress: draft.progress ?? 0, message: draft.message ?? '' }, events };
+    case 'status':
+      return { operation: withStatus(next, draft), events };
+    case 'log':
+      return { operation: next, events };
+    case 'error':
+      return {
+        operation: {
+          ...end(next, 'error', at),
+          ...(draft.error !== undefined && { error: draft.error }),
+          ...(draft.errorType !== undefined && { errorType: draft.errorType }),
+        },
+        events,
+      };
+    case 'cancelled':
+      return { operation: { ...end(next, 'cancelled', at), message: draft.message ?? '' }, events };
+    case 'result': {
+      const data = JSON.stringify({ status: 'completed', duration: duration(operation, at) });
+      events.push({ seq: seq + 1, type: 'completed', timestamp: at, data });
+      const ended = end({ ...next, eventCount: seq + 1, progress: 1 }, 'completed', at);
+      return { operation: { ...ended, result: draft.result ?? null }, events };
+    }
+  }
+}
+
+/** Active means not ended (C5), whatever its free-text status says. */
+export function isActive(operation: Operation): boolean {
+  return operation.state === 'running';
+}
+
+/** Seconds from start to `at`, to the millisecond and never negative, even when the clock was set back. */
+export function duration(operation: Operation, at: number): number {
+  return Math.max(0, Math.round((at - operation.startedAt) * 1000) / 1000);
+}
+
+/** A status event that names a final state is recorded, but it neither ends the operation nor changes its status. */
+function withStatus(operation: Operation, draft: EventDraft): Operation {
+  const status = draft.status ?? operation.status;
+  return FINAL_STATES.has(status)
+    ? { ...operation, message: draft.message ?? '' }
+    : { ...operation, status, message: draft.message ?? '' };
+}
+
+function end(operation: Operation, state: Exclude<OperationState, 'running'>, at: number): Operation {
+  return { ...operation, state, status: state, endedAt: at };
+}

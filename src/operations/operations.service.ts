@@ -1,0 +1,202 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { AppendQueue } from './append-queue.js';
+import { EventBus } from './event-bus.js';
+import type { JsonObject, JsonValue } from './json.js';
+import {
+  parseDraft,
+  parseMetadata,
+  parseOperationId,
+  parseOperationType,
+  type EventDraft,
+} from './operation-draft.js';
+import type { RecordedEvent } from './operation-event.js';
+import {
+  OperationStore,
+  type ListQuery,
+  type LogPage,
+  type OperationCounts,
+  type OperationPage,
+  type PageBounds,
+  type Receipt,
+  type Recorded,
+} from './operation-store.js';
+import type { Operation } from './operation.js';
+
+/** The tenant of everything that is not told otherwise. */
+export const DEFAULT_TENANT = 'default';
+/** How often ended operations are checked against `OPERATION_MAX_AGE`. */
+const EXPIRY_INTERVAL_MS = 30_000;
+
+export interface CreateOperation {
+  readonly operationType: unknown;
+  readonly metadata?: unknown;
+  /** A client's own id makes creation repeatable; without one a UUID is given. */
+  readonly operationId?: unknown;
+}
+
+export interface CreatedOperation {
+  readonly operation: Operation;
+  /** False when this id was opened before with the same type and metadata. */
+  readonly created: boolean;
+}
+
+export interface AppendReceipt extends Receipt {
+  readonly operation: Operation;
+}
+
+/**
+ * The heart: opens operations and records their events. A promise that resolves here means the event is stored and
+ * was published; a rejection is an `OpstreamError` and means nothing was recorded.
+ */
+@Injectable()
+export class OperationsService implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger(OperationsService.name);
+  private readonly queue: AppendQueue;
+  private expiry: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly store: OperationStore,
+    private readonly bus: EventBus,
+  ) {
+    this.queue = new AppendQueue(store, (outcomes) => this.publish(outcomes));
+    store.onRemoved = (removed) => bus.publishRemoved(removed);
+  }
+
+  onModuleInit(): void {
+    this.expiry = setInterval(() => {
+      this.store
+        .expire(now())
+        .catch((error: unknown) => this.logger.warn({ error }, 'Removing old operations failed'));
+    }, EXPIRY_INTERVAL_MS).unref();
+  }
+
+  /** Everything accepted is answered before the store closes. */
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.expiry);
+    await this.queue.drained();
+    await this.store.close();
+  }
+
+  /** @throws OpstreamError `invalid_request`, `invalid_operation_id`, `operation_exists`, `too_many_operations` */
+  async create(tenant: string, input: CreateOperation): Promise<CreatedOperation> {
+    const operationId = input.operationId === undefined ? randomUUID() : parseOperationId(input.operationId);
+    const recorded = await this.queue.submit({
+      kind: 'open',
+      operation: {
+        tenant,
+        operationId,
+        operationType: parseOperationType(input.operationType),
+        metadata: parseMetadata(input.metadata),
+      },
+      at: now(),
+    });
+    return { operation: recorded.operation, created: recorded.events.length > 0 };
+  }
+
+  /**
+   * Records one event and returns where it went; with an `event_id` that was recorded before, the first answer again.
+   * @throws OpstreamError `operation_not_found`, `operation_ended`, `storage_full`, `store_unavailable`
+   */
+  async append(tenant: string, operationId: string, draft: EventDraft): Promise<AppendReceipt> {
+    const { operation, receipts } = await this.queue.submit({
+      kind: 'record',
+      tenant,
+      operationId,
+      drafts: [draft],
+      at: now(),
+    });
+    return { ...receipts[0]!, operation };
+  }
+
+  /** Records several events of one operation, all or none. */
+  appendAll(tenant: string, operationId: string, drafts: readonly EventDraft[]): Promise<Recorded> {
+    return this.queue.submit({ kind: 'record', tenant, operationId, drafts, at: now() });
+  }
+
+  /** @param progress 0 to 1 */
+  progress(tenant: string, operationId: string, progress: number, message?: string, details?: JsonObject) {
+    return this.append(tenant, operationId, parseDraft('progress', { progress, message, details }));
+  }
+
+  status(tenant: string, operationId: string, status: string, message?: string, details?: JsonObject) {
+    return this.append(tenant, operationId, parseDraft('status', { status, message, details }));
+  }
+
+  log(tenant: string, operationId: string, level: string, message: string, details?: JsonObject) {
+    return this.append(tenant, operationId, parseDraft('log', { level, message, details }));
+  }
+
+  /** Records the result and then `completed` with the duration. */
+  result(tenant: string, operationId: string, result: JsonValue) {
+    return this.append(tenant, operationId, parseDraft('result', { result }));
+  }
+
+  /** @param errorType defaults to `UnknownError` (X-14) */
+  error(tenant: string, operationId: string, error: string, errorType?: string) {
+    return this.append(tenant, operationId, parseDraft('error', { error, error_type: errorType }));
+  }
+
+  /** Ends the operation as `cancelled`; whoever runs it sees its `AbortSignal` fire. */
+  cancel(tenant: string, operationId: string, reason?: string, eventId?: string) {
+    return this.append(tenant, operationId, parseDraft('cancelled', { reason }, eventId));
+  }
+
+  find(tenant: string, operationId: string): Promise<Operation | null> {
+    return this.store.get(tenant, operationId);
+  }
+
+  /** @throws OpstreamError `operation_not_found` */
+  async get(tenant: string, operationId: string): Promise<Operation> {
+    const operation = await this.store.get(tenant, operationId);
+    if (!operation) throw notFound(operationId);
+    return operation;
+  }
+
+  list(tenant: string, query: ListQuery): Promise<OperationPage> {
+    return this.store.list(tenant, query);
+  }
+
+  /** One page of an operation's log after a seq. @throws OpstreamError `operation_not_found` */
+  async history(tenant: string, operationId: string, afterSeq: number, bounds: PageBounds): Promise<LogPage> {
+    const page = await this.store.readOperation(tenant, operationId, afterSeq, bounds);
+    if (!page) throw notFound(operationId);
+    return page;
+  }
+
+  /** One page of the tenant's whole log after a position. */
+  historyOfAll(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage> {
+    return this.store.readTenant(tenant, afterPosition, bounds);
+  }
+
+  counts(tenant: string): Promise<OperationCounts> {
+    return this.store.counts(tenant);
+  }
+
+  /** Forgets an ended operation. @throws OpstreamError `operation_not_found`, `operation_running` */
+  async remove(tenant: string, operationId: string): Promise<void> {
+    if (!(await this.store.remove(tenant, operationId))) throw notFound(operationId);
+  }
+
+  private publish(outcomes: readonly Recorded[]): void {
+    const events: RecordedEvent[] = [];
+    for (const outcome of outcomes) events.push(...outcome.events);
+    if (events.length === 0) return;
+    try {
+      this.bus.publish(events);
+    } catch (error) {
+      // The events are stored: a failing follower must not turn their acknowledgement into an error.
+      this.logger.error({ error }, 'Publishing recorded events failed');
+    }
+  }
+}
+
+/** Unix seconds with milliseconds. */
+function now(): number {
+  return Date.now() / 1000;
+}
+
+function notFound(operationId: string): OpstreamError {
+  return new OpstreamError('operation_not_found', `There is no operation ${operationId}`);
+}

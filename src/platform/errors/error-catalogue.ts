@@ -1,0 +1,57 @@
+/**
+ * Every error Opstream answers with, by its stable code. The code is what clients branch on; each transport maps
+ * the entry once: REST to problem+json, the hub and agents protocols to an error frame, MCP to a JSON-RPC error.
+ */
+
+/** The codes of document 004's error body (S4-72). */
+export type ErrorCategory =
+  | 'BAD_REQUEST'
+  | 'UNAUTHORIZED'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'CONFLICT'
+  | 'TOO_MANY_REQUESTS'
+  | 'INTERNAL_SERVER_ERROR';
+
+export interface CatalogueEntry {
+  /** HTTP status code. */
+  readonly status: number;
+  readonly category: ErrorCategory;
+  /** RFC 9457 `title`: the same for every occurrence. */
+  readonly title: string;
+}
+
+const entry = (status: number, category: ErrorCategory, title: string): CatalogueEntry => ({
+  status,
+  category,
+  title,
+});
+
+export const ERROR_CATALOGUE = {
+  invalid_request: entry(400, 'BAD_REQUEST', 'The request is not valid'),
+  invalid_json: entry(400, 'BAD_REQUEST', 'The body is not valid JSON'),
+  invalid_event: entry(400, 'BAD_REQUEST', 'The event is not valid'),
+  invalid_operation_id: entry(400, 'BAD_REQUEST', 'The operation id is not valid'),
+  invalid_cursor: entry(400, 'BAD_REQUEST', 'The cursor is not one this service gave out'),
+  unauthorized: entry(401, 'UNAUTHORIZED', 'Authentication is required'),
+  forbidden: entry(403, 'FORBIDDEN', 'The caller may not do this'),
+  not_found: entry(404, 'NOT_FOUND', 'There is nothing at this address'),
+  operation_not_found: entry(404, 'NOT_FOUND', 'There is no such operation'),
+  method_not_allowed: entry(405, 'BAD_REQUEST', 'The method is not allowed here'),
+  operation_exists: entry(409, 'CONFLICT', 'Another operation has this id'),
+  operation_ended: entry(409, 'CONFLICT', 'The operation has ended'),
+  operation_running: entry(409, 'CONFLICT', 'The operation is still running'),
+  payload_too_large: entry(413, 'BAD_REQUEST', 'The payload is too large'),
+  unsupported_media_type: entry(415, 'BAD_REQUEST', 'The media type is not supported'),
+  too_many_operations: entry(429, 'TOO_MANY_REQUESTS', 'Too many operations are running'),
+  too_many_requests: entry(429, 'TOO_MANY_REQUESTS', 'Too many requests'),
+  too_many_connections: entry(429, 'TOO_MANY_REQUESTS', 'Too many connections'),
+  too_many_subscriptions: entry(429, 'TOO_MANY_REQUESTS', 'Too many subscriptions'),
+  internal: entry(500, 'INTERNAL_SERVER_ERROR', 'The service failed'),
+  store_unavailable: entry(503, 'INTERNAL_SERVER_ERROR', 'The store cannot be reached'),
+  overloaded: entry(503, 'INTERNAL_SERVER_ERROR', 'The service is overloaded'),
+  shutting_down: entry(503, 'INTERNAL_SERVER_ERROR', 'The service is shutting down'),
+  storage_full: entry(507, 'INTERNAL_SERVER_ERROR', 'The storage is full'),
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof ERROR_CATALOGUE;

@@ -1,0 +1,145 @@
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
+import { OpstreamError } from '../errors/opstream-error.js';
+
+/** `normal` survives a crash of the process; `full` also survives power loss, at the price of a sync per commit. */
+export type Durability = 'normal' | 'full';
+
+/** "OPST": marks a database file as ours. */
+const APPLICATION_ID = 0x4f505354;
+const HEADER_BYTES = 100;
+/** Checking every page of a larger file would delay the start noticeably; it gets a check of its schema alone. */
+const FULL_CHECK_BYTES = 512 * 1024 * 1024;
+const MIGRATIONS = fileURLToPath(new URL('./migrations/', import.meta.url));
+
+/** The service must not start on this file; the message says why and what to do. Nothing was written to it. */
+export class UnusableDatabaseError extends Error {
+  override readonly name = 'UnusableDatabaseError';
+}
+
+/**
+ * Opens (or creates) the database, owned by this process alone until it is closed.
+ * @throws UnusableDatabaseError when the file is foreign, corrupt, newer than this version or in use
+ */
+export function openDatabase(path: string, durability: Durability): Database.Database {
+  mkdirSync(dirname(path), { recursive: true });
+  const migrations = readdirSync(MIGRATIONS)
+    .filter((name) => name.endsWith('.sql'))
+    .sort();
+  if (existsSync(path) && statSync(path).size > 0) inspect(path, migrations.length);
+  const database = new Database(path, { timeout: 1000 });
+  try {
+    // Exclusive: snapshots are cached in this process, so no other may write; it also spares the shared-memory file.
+    database.pragma('locking_mode = EXCLUSIVE');
+    if (database.pragma('user_version', { simple: true }) === 0)
+      database.pragma(`application_id = ${APPLICATION_ID}`);
+    database.pragma('journal_mode = WAL');
+    database.pragma(`synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
+    database.pragma('temp_store = MEMORY');
+    migrate(database, migrations);
+    return database;
+  } catch (thrown) {
+    database.close();
+    throw unusable(path, thrown);
+  }
+}
+
+/** Maps an engine failure to the catalogue; what is no engine failure comes back as it is. */
+export function toStoreError(thrown: unknown): unknown {
+  if (!(thrown instanceof Database.SqliteError)) return thrown;
+  if (thrown.code === 'SQLITE_FULL' || thrown.code === 'SQLITE_IOERR_WRITE') {
+    return new OpstreamError('storage_full', 'The disk is full; nothing was recorded', {}, { cause: thrown });
+  }
+  return new OpstreamError(
+    'store_unavailable',
+    `The store failed (${thrown.code}); nothing was recorded`,
+    {},
+    { cause: thrown },
+  );
+}
+
+/** Looks at the file without changing it: the header by hand, the pages through a read-only connection. */
+function inspect(path: string, knownVersion: number): void {
+  const header = readHeader(path);
+  if (header.toString('latin1', 0, 15) !== 'SQLite format 3') {
+    throw new UnusableDatabaseError(
+      `${path} is not a SQLite database. Move it away or choose another DATA_DIR.`,
+    );
+  }
+  if (header.readUInt32BE(68) !== APPLICATION_ID) {
+    throw new UnusableDatabaseError(`${path} is a database of another program. Choose another DATA_DIR.`);
+  }
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(path, { readonly: true, timeout: 1000 });
+    const version = database.pragma('user_version', { simple: true }) as number;
+    if (version > knownVersion) {
+      throw new UnusableDatabaseError(
+        `${path} was written by a newer version of Opstream (schema ${version}).`,
+      );
+    }
+    const small = statSync(path).size <= FULL_CHECK_BYTES;
+    const verdict = small ? database.pragma('quick_check(1)', { simple: true }) : checkSchema(database);
+    if (verdict !== 'ok') throw new UnusableDatabaseError(corrupt(path, String(verdict)));
+  } catch (thrown) {
+    throw unusable(path, thrown);
+  } finally {
+    database?.close();
+  }
+}
+
+function readHeader(path: string): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES);
+  const file = openSync(path, 'r');
+  try {
+    readSync(file, header, 0, HEADER_BYTES, 0);
+  } finally {
+    closeSync(file);
+  }
+  return header;
+}
+
+function checkSchema(database: Database.Database): string {
+  database.prepare('SELECT count(*) FROM sqlite_schema').get();
+  return 'ok';
+}
+
+function unusable(path: string, thrown: unknown): unknown {
+  if (!(thrown instanceof Database.SqliteError)) return thrown;
+  if (thrown.code.startsWith('SQLITE_BUSY') || thrown.code.startsWith('SQLITE_LOCKED')) {
+    return new UnusableDatabaseError(
+      `${path} is in use by another process, probably another Opstream on this DATA_DIR.`,
+    );
+  }
+  if (thrown.code.startsWith('SQLITE_CORRUPT') || thrown.code === 'SQLITE_NOTADB') {
+    return new UnusableDatabaseError(corrupt(path, thrown.message));
+  }
+  return new UnusableDatabaseError(`${path} cannot be opened: ${thrown.message} (${thrown.code})`);
+}
+
+function corrupt(path: string, detail: string): string {
+  return `${path} is corrupt (${detail}). Restore it from a backup or move it away to start empty.`;
+}
+
+/** Numbered files, each in a transaction of its own; `user_version` counts those applied. */
+function migrate(database: Database.Database, files: readonly string[]): void {
+  const applied = database.pragma('user_version', { simple: true }) as number;
+  files.slice(applied).forEach((file, index) => {
+    const sql = readFileSync(new URL(file, new URL('./migrations/', import.meta.url)), 'utf8');
+    database.transaction(() => {
+      database.exec(sql);
+      database.pragma(`user_version = ${applied + index + 1}`);
+    })();
+  });
+}
