@@ -1,0 +1,139 @@
+import { environmentSchema, type Environment, type McpPeerConfiguration } from './environment.js';
+
+/** A setting that the service cannot start with; the message lists every one of them. */
+export class InvalidConfigurationError extends Error {
+  override readonly name = 'InvalidConfigurationError';
+}
+
+/**
+ * The validated settings of one service, grouped by who uses them. Also the injection token: a provider asks for
+ * `Configuration`. Durations are milliseconds where the name ends in `Ms`, seconds otherwise.
+ */
+export class Configuration {
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    /** Further ports that serve the same, for programs written for another project's port. */
+    readonly extraPorts: readonly number[];
+    readonly allowedOrigins: readonly string[];
+    readonly allowedHosts: readonly string[];
+  };
+  readonly logLevel: Environment['LOG_LEVEL'];
+  readonly demo: boolean;
+  readonly store: {
+    readonly kind: Environment['STORE'];
+    readonly dataDir: string;
+    readonly durability: Environment['DURABILITY'];
+    readonly maxOperations: number;
+    readonly maxToolOperations: number;
+    readonly maxEventsPerOperation: number;
+    readonly maxAge: number;
+  };
+  readonly auth: {
+    readonly jwtSecret: string | undefined;
+    readonly jwksUrl: string | undefined;
+    readonly issuer: string | undefined;
+    readonly audience: string | undefined;
+    /** Undefined: anonymous on loopback addresses only. */
+    readonly allowAnonymous: boolean | undefined;
+    readonly rateLimits: { readonly api: number; readonly auth: number; readonly ws: number };
+  };
+  readonly streaming: {
+    readonly enabled: boolean;
+    readonly agentsPath: string;
+    readonly heartbeatIntervalMs: number;
+    readonly autoMonitorMs: number;
+    readonly maxConnectionsPerUser: number;
+  };
+  readonly mcp: {
+    readonly pingIntervalMs: number;
+    readonly pingTimeoutMs: number;
+    readonly connectTimeoutMs: number;
+    readonly closeTimeoutMs: number;
+    readonly peers: readonly McpPeerConfiguration[];
+    readonly peerRetryMaxMs: number;
+    readonly authRequired: boolean;
+    readonly streamContent: boolean;
+    readonly openapi: readonly string[];
+  };
+  readonly forge: {
+    /** Undefined: the module is off. */
+    readonly url: string | undefined;
+    readonly token: string | undefined;
+    readonly flavor: Environment['FORGE_API_FLAVOR'];
+  };
+  readonly sessions: {
+    readonly bridgeUrl: string | undefined;
+    readonly bridgeSecret: string | undefined;
+    readonly visibility: Environment['SESSION_VISIBILITY'];
+  };
+
+  private constructor(env: Environment) {
+    this.http = {
+      host: env.HOST,
+      port: Number(env.PORT ?? env.WEBSOCKET_PORT ?? 8765),
+      extraPorts: env.EXTRA_PORTS.map(Number),
+      allowedOrigins: env.ALLOWED_ORIGINS,
+      allowedHosts: env.ALLOWED_HOSTS,
+    };
+    this.logLevel = env.LOG_LEVEL;
+    this.demo = env.DEMO;
+    this.store = {
+      kind: env.STORE,
+      dataDir: env.DATA_DIR,
+      durability: env.DURABILITY,
+      maxOperations: env.MAX_OPERATIONS,
+      maxToolOperations: env.MAX_TOOL_OPERATIONS,
+      maxEventsPerOperation: env.MAX_EVENTS_PER_OPERATION,
+      maxAge: env.OPERATION_MAX_AGE,
+    };
+    this.auth = {
+      jwtSecret: env.JWT_SECRET,
+      jwksUrl: env.JWKS_URL,
+      issuer: env.JWT_ISSUER,
+      audience: env.JWT_AUDIENCE,
+      allowAnonymous: env.ALLOW_ANONYMOUS === undefined ? undefined : env.ALLOW_ANONYMOUS === 'true',
+      rateLimits: { api: env.RATE_LIMIT_API, auth: env.RATE_LIMIT_AUTH, ws: env.RATE_LIMIT_WS },
+    };
+    this.streaming = {
+      enabled: env.ENABLE_WEBSOCKET,
+      agentsPath: env.WEBSOCKET_PATH,
+      heartbeatIntervalMs: env.HEARTBEAT_INTERVAL_MS,
+      autoMonitorMs: env.HUB_AUTO_MONITOR_MS,
+      maxConnectionsPerUser: env.MAX_CONNECTIONS_PER_USER,
+    };
+    this.mcp = {
+      pingIntervalMs: env.MCP_PING_INTERVAL_MS,
+      pingTimeoutMs: env.MCP_PING_TIMEOUT_MS,
+      connectTimeoutMs: env.MCP_CONNECT_TIMEOUT_MS,
+      closeTimeoutMs: env.MCP_CLOSE_TIMEOUT_MS,
+      peers: [
+        ...env.MCP_PEERS,
+        ...(env.EXTERNAL_WS_URL === undefined
+          ? []
+          : [{ name: 'external', url: env.EXTERNAL_WS_URL, role: 'both' as const }]),
+      ],
+      peerRetryMaxMs: env.MCP_PEER_RETRY_MAX_MS,
+      authRequired: env.MCP_AUTH_REQUIRED,
+      streamContent: env.MCP_STREAM_CONTENT,
+      openapi: env.MCP_OPENAPI,
+    };
+    this.forge = { url: env.FORGE_URL, token: env.FORGE_TOKEN, flavor: env.FORGE_API_FLAVOR };
+    this.sessions = {
+      bridgeUrl: env.BRIDGE_URL,
+      bridgeSecret: env.BRIDGE_SECRET,
+      visibility: env.SESSION_VISIBILITY,
+    };
+  }
+
+  /**
+   * Reads the settings from environment variables; unknown variables are ignored.
+   * @throws InvalidConfigurationError that names every invalid variable and what it must be
+   */
+  static fromEnvironment(env: Readonly<Record<string, string | undefined>>): Configuration {
+    const parsed = environmentSchema.safeParse(env);
+    if (parsed.success) return new Configuration(parsed.data);
+    const reasons = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    throw new InvalidConfigurationError(`Invalid configuration:\n  ${reasons.join('\n  ')}`);
+  }
+}

@@ -1,0 +1,141 @@
+import { z } from 'zod';
+
+/** The environment variables of the service: one schema, from which `Configuration` gets its types and defaults. */
+
+const flag = (fallback: boolean) =>
+  z
+    .enum(['true', 'false', '1', '0', ''])
+    .optional()
+    .transform((value) =>
+      value === undefined || value === '' ? fallback : value === 'true' || value === '1',
+    );
+
+const whole = (fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER) =>
+  z.preprocess(
+    (value) => (value === '' ? undefined : value),
+    z.coerce.number().int().min(min).max(max).default(fallback),
+  );
+
+const text = () => z.preprocess((value) => (value === '' ? undefined : value), z.string().optional());
+
+const list = () =>
+  z
+    .string()
+    .optional()
+    .transform((value) =>
+      (value ?? '')
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    );
+
+const port = (value: string): boolean => /^\d{1,5}$/.test(value) && Number(value) <= 65_535;
+
+const peer = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9_-]{1,40}$/, 'a peer name has 1 to 40 letters, digits, "_" or "-"'),
+  url: z.url({ protocol: /^(wss?|https?)$/ }),
+  role: z.enum(['server', 'client', 'both']).default('both'),
+  headers: z.record(z.string(), z.string()).optional(),
+});
+
+const json = <Schema extends z.ZodType>(schema: Schema) =>
+  z
+    .string()
+    .optional()
+    .transform((value, context) => {
+      if (value === undefined || value === '') return [];
+      try {
+        return JSON.parse(value) as unknown;
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be JSON' });
+        return z.NEVER;
+      }
+    })
+    .pipe(z.array(schema));
+
+const path = z
+  .string()
+  .regex(/^\/[A-Za-z0-9/_-]*$/, 'must be a path like /agents')
+  .default('/agents');
+
+export const environmentSchema = z
+  .object({
+    PORT: text().refine((value) => value === undefined || port(value), 'must be a port number'),
+    WEBSOCKET_PORT: text().refine((value) => value === undefined || port(value), 'must be a port number'),
+    EXTRA_PORTS: list().refine((ports) => ports.every(port), 'must be port numbers, separated by commas'),
+    HOST: z.string().default('127.0.0.1'),
+    ENABLE_WEBSOCKET: flag(true),
+    LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+
+    STORE: z.enum(['sqlite', 'memory']).default('sqlite'),
+    DATA_DIR: z.string().min(1).default('./data'),
+    DURABILITY: z.enum(['normal', 'full']).default('normal'),
+    MAX_OPERATIONS: whole(1000, 1),
+    MAX_TOOL_OPERATIONS: whole(10_000, 1),
+    MAX_EVENTS_PER_OPERATION: whole(100_000, 10),
+    OPERATION_MAX_AGE: whole(0),
+
+    JWT_SECRET: text(),
+    JWKS_URL: z.preprocess((value) => (value === '' ? undefined : value), z.url().optional()),
+    JWT_ISSUER: text(),
+    JWT_AUDIENCE: text(),
+    ALLOW_ANONYMOUS: z.enum(['true', 'false']).optional(),
+    ALLOWED_ORIGINS: list(),
+    ALLOWED_HOSTS: list(),
+
+    WEBSOCKET_PATH: path,
+    HEARTBEAT_INTERVAL_MS: whole(30_000, 50),
+    HUB_AUTO_MONITOR_MS: whole(1000),
+    MAX_CONNECTIONS_PER_USER: whole(5, 1),
+    RATE_LIMIT_API: whole(100),
+    RATE_LIMIT_AUTH: whole(10),
+    RATE_LIMIT_WS: whole(1000),
+
+    MCP_PING_INTERVAL_MS: whole(20_000, 50),
+    MCP_PING_TIMEOUT_MS: whole(20_000, 50),
+    MCP_CONNECT_TIMEOUT_MS: whole(30_000, 50),
+    MCP_CLOSE_TIMEOUT_MS: whole(10_000, 50),
+    MCP_PEERS: json(peer),
+    EXTERNAL_WS_URL: text(),
+    MCP_PEER_RETRY_MAX_MS: whole(60_000, 100),
+    MCP_AUTH_REQUIRED: flag(false),
+    MCP_STREAM_CONTENT: flag(true),
+    MCP_OPENAPI: list(),
+
+    FORGE_URL: z.preprocess(
+      (value) => (value === '' ? undefined : value),
+      z.url({ protocol: /^https?$/ }).optional(),
+    ),
+    FORGE_TOKEN: text(),
+    FORGE_API_FLAVOR: z.enum(['auto', 'forge', 'seed']).default('auto'),
+
+    BRIDGE_URL: text(),
+    BRIDGE_SECRET: text(),
+    SESSION_VISIBILITY: z.enum(['enforced', 'open']).default('enforced'),
+
+    DEMO: flag(false),
+  })
+  .refine(({ WEBSOCKET_PATH }) => !RESERVED_PATHS.some((reserved) => matches(WEBSOCKET_PATH, reserved)), {
+    message: 'is the path of another protocol',
+    path: ['WEBSOCKET_PATH'],
+  });
+
+/** Paths that belong to the other protocols; a `*` stands for everything below. */
+const RESERVED_PATHS = [
+  '/',
+  '/hub',
+  '/mcp',
+  '/mcp/*',
+  '/ws',
+  '/ws/*',
+  '/sessions/*',
+  '/api/*',
+  '/broadcast/*',
+];
+
+function matches(candidate: string, reserved: string): boolean {
+  return reserved.endsWith('/*') ? candidate.startsWith(reserved.slice(0, -1)) : candidate === reserved;
+}
+
+export type Environment = z.output<typeof environmentSchema>;
+export type McpPeerConfiguration = z.output<typeof peer>;
