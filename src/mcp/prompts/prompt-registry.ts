@@ -1,0 +1,19 @@
+import { Injectable } from '@nestjs/common';
+import { Catalogue } from '../catalogue.js';
+import type { PromptContext, PromptOptions, PromptReturn } from './prompt.decorator.js';
+
+export interface PromptDefinition {
+  readonly options: PromptOptions;
+  readonly load: (
+    args: Record<string, string>,
+    context: PromptContext,
+  ) => Promise<PromptReturn> | PromptReturn;
+}
+
+/** Every prompt this service offers, by name. */
+@Injectable()
+export class PromptRegistry extends Catalogue<PromptDefinition> {
+  constructor() {
+    super('prompt', ({ options }) => options.name);
+  }
+}

@@ -1,0 +1,79 @@
+import { Injectable } from '@nestjs/common';
+import { UriTemplate } from '@modelcontextprotocol/server';
+import { Subject, type Observable } from 'rxjs';
+import { Catalogue } from '../catalogue.js';
+import type { LoadContext } from '../tools/tool-context.js';
+import type { ResourceOptions, ResourceReturn, ResourceTemplateOptions } from './resource.decorator.js';
+
+type Loaded = Promise<ResourceReturn> | ResourceReturn;
+
+export interface ResourceDefinition {
+  readonly options: ResourceOptions;
+  readonly load: (context: LoadContext) => Loaded;
+}
+
+export interface ResourceTemplateDefinition {
+  readonly options: ResourceTemplateOptions;
+  readonly template: UriTemplate;
+  readonly load: (variables: Record<string, string>, context: LoadContext) => Loaded;
+}
+
+/** A resource's contents have changed, for everyone or for one tenant. */
+export interface ResourceUpdate {
+  readonly uri: string;
+  readonly tenant: string | undefined;
+}
+
+/** @throws Error for a template that is none */
+export function defineResourceTemplate(
+  options: ResourceTemplateOptions,
+  load: ResourceTemplateDefinition['load'],
+): ResourceTemplateDefinition {
+  return { options, template: new UriTemplate(options.uriTemplate), load };
+}
+
+/** Every resource and resource template, and the word that one of them has changed. */
+@Injectable()
+export class ResourceRegistry {
+  readonly resources = new Catalogue<ResourceDefinition>('resource', ({ options }) => options.uri);
+  readonly templates = new Catalogue<ResourceTemplateDefinition>(
+    'resource template',
+    ({ options }) => options.uriTemplate,
+  );
+  private readonly updated = new Subject<ResourceUpdate>();
+  readonly updates$: Observable<ResourceUpdate> = this.updated.asObservable();
+
+  /** Tells subscribers of a URI that reading it again is worthwhile. @param tenant undefined: every tenant's */
+  notifyUpdated(uri: string, tenant?: string): void {
+    this.updated.next({ uri, tenant });
+  }
+
+  /** What answers for a URI: a resource first, then the first template that matches. */
+  resolve(
+    uri: string,
+  ):
+    | { scope: string | undefined; mimeType: string | undefined; load: ResourceDefinition['load'] }
+    | undefined {
+    const resource = this.resources.get(uri);
+    if (resource) {
+      const { scope, mimeType } = resource.options;
+      return { scope, mimeType, load: resource.load };
+    }
+    for (const { template, options, load } of this.templates.list()) {
+      const matched = template.match(uri);
+      if (!matched) continue;
+      const variables = Object.fromEntries(
+        Object.entries(matched).map(([name, value]) => [
+          name,
+          Array.isArray(value) ? value.join(',') : value,
+        ]),
+      );
+      return {
+        scope: options.scope,
+        mimeType: options.mimeType,
+        load: (context) => load(variables, context),
+      };
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,75 @@
+import { DiscoveryService } from '@nestjs/core';
+import type { LoadContext } from '../tools/tool-context.js';
+
+/** Contents of a resource: text, or bytes as base64. `uri` and `mimeType` default to those that were asked for. */
+export type ResourceContents =
+  | { readonly text: string; readonly uri?: string; readonly mimeType?: string }
+  | { readonly blob: string; readonly uri?: string; readonly mimeType?: string };
+
+export type ResourceReturn = string | ResourceContents | readonly ResourceContents[];
+
+interface ResourceDescription {
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly mimeType?: string;
+  /** Scope the caller needs beside `mcp`. */
+  readonly scope?: string;
+}
+
+export interface ResourceOptions extends ResourceDescription {
+  readonly uri: string;
+}
+
+/** One variable of a URI template or one argument of a prompt. */
+export interface ArgumentOptions {
+  readonly name: string;
+  readonly description?: string;
+  readonly required?: boolean;
+  /** Suggests values that begin with what was typed; `others` holds the arguments already chosen. */
+  readonly complete?: (
+    typed: string,
+    others: Readonly<Record<string, string>>,
+    context: LoadContext,
+  ) => readonly string[] | Promise<readonly string[]>;
+}
+
+export interface ResourceTemplateOptions extends ResourceDescription {
+  /** RFC 6570 template, e.g. `forge://logs/attempt/{attemptId}`. */
+  readonly uriTemplate: string;
+  readonly arguments?: readonly ArgumentOptions[];
+}
+
+/** Where the explorer finds a method's declaration. */
+export const ResourceMetadata = DiscoveryService.createDecorator<ResourceOptions>();
+export const ResourceTemplateMetadata = DiscoveryService.createDecorator<ResourceTemplateOptions>();
+
+/** Declares a provider's method `(context) => contents` as an MCP resource, loaded on demand (S0-81). */
+export function Resource(options: ResourceOptions) {
+  return <Method extends (context: LoadContext) => Promise<ResourceReturn> | ResourceReturn>(
+    target: object,
+    key: string,
+    descriptor: TypedPropertyDescriptor<Method>,
+  ): void => {
+    ResourceMetadata(options)(target, key, descriptor);
+  };
+}
+
+/**
+ * Declares a provider's method `(variables, context) => contents` as an MCP resource template (S0-19). It throws
+ * `OpstreamError('not_found', …)` for variables that name nothing.
+ */
+export function ResourceTemplate(options: ResourceTemplateOptions) {
+  return <
+    Method extends (
+      variables: Record<string, string>,
+      context: LoadContext,
+    ) => Promise<ResourceReturn> | ResourceReturn,
+  >(
+    target: object,
+    key: string,
+    descriptor: TypedPropertyDescriptor<Method>,
+  ): void => {
+    ResourceTemplateMetadata(options)(target, key, descriptor);
+  };
+}

@@ -1,0 +1,92 @@
+import type {
+  CreateMessageRequestParamsSchema,
+  CreateMessageResultSchema,
+  ElicitRequestParamsSchema,
+  ElicitResultSchema,
+  ListRootsResultSchema,
+} from '@modelcontextprotocol/core';
+import type { z } from 'zod';
+import type { ContentBlock } from './tool-result.js';
+
+/** On whose behalf something is asked. */
+export interface Caller {
+  readonly tenant: string;
+  readonly userId: string;
+  readonly scopes: ReadonlySet<string>;
+}
+
+/** What a resource or prompt is loaded with. */
+export interface LoadContext {
+  readonly principal: Caller;
+  /** Aborted when the caller cancels or goes away. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A tool's view of the call it serves (S0-12 to S0-18). Everything it reports is recorded in the operation of the
+ * call and reaches the caller and all watchers from there. None of the methods throws because a caller has gone.
+ */
+export interface ToolContext extends LoadContext {
+  /** Unique id of this call; also the id of the operation that records it, when it is recorded. */
+  readonly requestId: string;
+  /** Undefined where the protocol has no sessions (2026-07-28). */
+  readonly sessionId: string | undefined;
+  readonly session: ToolSession | undefined;
+  readonly log: ToolLog;
+  /**
+   * Sends partial content to the caller at once. Await it in a loop: it resolves when the content is recorded and
+   * yields to the event loop, so that it also leaves the process.
+   */
+  streamContent(content: ContentBlock | readonly ContentBlock[]): Promise<void>;
+  /** Numeric progress; a value that does not exceed the last one is recorded, but not sent to the caller. */
+  reportProgress(progress: ProgressReport): Promise<void>;
+  /**
+   * Asks the caller's user, model or client for input and resolves with the answers under the same keys. In the era
+   * without sessions the call ends here with `input_required`, and the tool runs again from its beginning once the
+   * caller has the answers: what comes before must be repeatable.
+   * @throws OpstreamError `missing_capability` when the client did not declare what a request needs
+   */
+  requestInput<Requests extends InputRequests>(requests: Requests): Promise<InputResponses<Requests>>;
+}
+
+export interface ProgressReport {
+  readonly progress: number;
+  readonly total?: number;
+  readonly message?: string;
+}
+
+export interface ToolLog {
+  debug(message: string, data?: unknown): void;
+  info(message: string, data?: unknown): void;
+  warn(message: string, data?: unknown): void;
+  error(message: string, data?: unknown): void;
+}
+
+/** The MCP session of a call (eras with sessions only). */
+export interface ToolSession {
+  readonly id: string;
+  readonly protocolVersion: string;
+  readonly clientInfo: { readonly name: string; readonly version: string } | undefined;
+  /** Values that tools keep for the life of the session. */
+  readonly values: Map<string, unknown>;
+}
+
+interface InputKinds {
+  'elicitation/create': {
+    params: z.input<typeof ElicitRequestParamsSchema>;
+    result: z.infer<typeof ElicitResultSchema>;
+  };
+  'sampling/createMessage': {
+    params: z.input<typeof CreateMessageRequestParamsSchema>;
+    result: z.infer<typeof CreateMessageResultSchema>;
+  };
+  'roots/list': { params?: Record<string, never>; result: z.infer<typeof ListRootsResultSchema> };
+}
+export type InputMethod = keyof InputKinds;
+export type InputRequest = {
+  [Method in InputMethod]: { readonly method: Method } & Readonly<Omit<InputKinds[Method], 'result'>>;
+}[InputMethod];
+export type InputRequests = Readonly<Record<string, InputRequest>>;
+export type InputResponses<Requests extends InputRequests> = {
+  readonly [Key in keyof Requests]: InputKinds[Requests[Key]['method']]['result'];
+};

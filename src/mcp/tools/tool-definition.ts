@@ -1,0 +1,141 @@
+import { fromJsonSchema } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import type { ToolContext } from './tool-context.js';
+import type { ToolReturn } from './tool-result.js';
+
+/** Hints about a tool's behaviour; `streamingHint` says that it streams content while it runs (S0-03). */
+export interface ToolAnnotations {
+  readonly title?: string;
+  readonly streamingHint?: boolean;
+  readonly readOnlyHint?: boolean;
+  readonly destructiveHint?: boolean;
+  readonly idempotentHint?: boolean;
+  readonly openWorldHint?: boolean;
+}
+
+/** A JSON Schema (2020-12 unless it says otherwise) of an object. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+export interface ToolOptions<Parameters extends z.ZodObject = z.ZodObject> {
+  /** 1 to 128 letters, digits, `_`, `-`, `.` or `/`. */
+  readonly name: string;
+  readonly title?: string;
+  readonly description: string;
+  /** A zod object, or a JSON Schema for tools whose shape comes from elsewhere. Without it: no arguments. */
+  readonly parameters?: Parameters | JsonSchema;
+  /** Schema of the structured result; the tool may then return the value itself. */
+  readonly output?: z.ZodObject | JsonSchema;
+  readonly annotations?: ToolAnnotations;
+  /** Milliseconds after which the call ends as a tool error and `ctx.signal` fires; no limit by default. */
+  readonly timeoutMs?: number;
+  /** False: calls are not recorded as operations. */
+  readonly record?: boolean;
+  /** Whether callers may, or must, run it as a task. Default `optional`; unrecorded tools are `forbidden`. */
+  readonly taskSupport?: 'optional' | 'required' | 'forbidden';
+  /** Scope the caller needs beside `mcp`. */
+  readonly scope?: string;
+  readonly meta?: Readonly<Record<string, unknown>>;
+}
+
+/** Arguments that passed the schema, or the reason why they did not. */
+export type Validated = { readonly value: Readonly<Record<string, unknown>> } | { readonly problem: string };
+
+/** A tool ready to be listed and called: its JSON Schemas are computed once, here. */
+export interface ToolDefinition {
+  readonly name: string;
+  readonly options: ToolOptions;
+  readonly recorded: boolean;
+  readonly taskSupport: 'optional' | 'required' | 'forbidden';
+  /** The tool as `tools/list` shows it. */
+  readonly listed: Readonly<Record<string, unknown>>;
+  readonly validate: (value: unknown) => Validated | Promise<Validated>;
+  readonly validateOutput: ((value: unknown) => Validated | Promise<Validated>) | undefined;
+  readonly execute: (
+    args: Readonly<Record<string, unknown>>,
+    context: ToolContext,
+  ) => Promise<ToolReturn> | ToolReturn;
+}
+
+const NAME = /^[A-Za-z0-9_./-]{1,128}$/;
+const NO_ARGUMENTS = z.strictObject({});
+
+/**
+ * Prepares a tool for the registry. Decorated methods come here by themselves; peers, OpenAPI documents and other
+ * dynamic sources call it.
+ * @throws Error for a name that MCP does not allow or a schema that is no object
+ */
+export function defineTool(options: ToolOptions, execute: ToolDefinition['execute']): ToolDefinition {
+  if (!NAME.test(options.name)) {
+    throw new Error(`Tool name "${options.name}" must be 1 to 128 letters, digits, "_", "-", "." or "/"`);
+  }
+  const input = compile(options.parameters ?? NO_ARGUMENTS, 'input');
+  const output = options.output === undefined ? undefined : compile(options.output, 'output');
+  const recorded = options.record !== false;
+  const taskSupport = recorded ? (options.taskSupport ?? 'optional') : 'forbidden';
+  return {
+    name: options.name,
+    options,
+    recorded,
+    taskSupport,
+    listed: {
+      name: options.name,
+      ...(options.title !== undefined && { title: options.title }),
+      description: options.description,
+      inputSchema: input.schema,
+      ...(output && { outputSchema: output.schema }),
+      ...(options.annotations && { annotations: options.annotations }),
+      execution: { taskSupport },
+      ...(options.meta && { _meta: options.meta }),
+    },
+    validate: input.validate,
+    validateOutput: output?.validate,
+    execute,
+  };
+}
+
+interface Compiled {
+  readonly schema: JsonSchema;
+  readonly validate: ToolDefinition['validate'];
+}
+
+function compile(source: z.ZodObject | JsonSchema, io: 'input' | 'output'): Compiled {
+  if (source instanceof z.ZodObject) {
+    const { $schema: _dialect, ...schema } = z.toJSONSchema(source, { io, unrepresentable: 'any' });
+    return {
+      schema,
+      validate(value) {
+        const parsed = source.safeParse(value);
+        return parsed.success ? { value: parsed.data } : { problem: describe(parsed.error.issues) };
+      },
+    };
+  }
+  if (source.type !== 'object') throw new Error('The schema of a tool must have "type": "object"');
+  // Compiling costs milliseconds, and a peer may offer hundreds of tools that nobody calls.
+  let standard: ReturnType<typeof fromJsonSchema> | undefined;
+  return {
+    schema: source,
+    async validate(value) {
+      standard ??= fromJsonSchema(source as Parameters<typeof fromJsonSchema>[0]);
+      const parsed = await standard['~standard'].validate(value);
+      return parsed.issues
+        ? { problem: describe(parsed.issues) }
+        : { value: parsed.value as Readonly<Record<string, unknown>> };
+    },
+  };
+}
+
+interface Issue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** At most five problems, so that a hostile argument does not make a huge answer. */
+function describe(issues: readonly Issue[]): string {
+  return issues
+    .slice(0, 5)
+    .map(({ path, message }) => {
+      const where = (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+      return where === '' ? message : `${where}: ${message}`;
+    })
+    .join('; ');
+}
