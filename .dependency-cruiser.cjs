@@ -23,11 +23,21 @@ module.exports = {
     only('client', []),
     only('cli', ['^src/client/']),
     {
+      name: 'client-runs-in-browsers',
+      severity: 'error',
+      comment:
+        'Pages load the SDK as it is: nothing of Node, and `ws` only where a dynamic import chooses it.',
+      from: { path: '^src/client/', pathNot: '\\.spec\\.ts$' },
+      to: { dependencyTypes: ['core', 'npm'], dependencyTypesNot: ['dynamic-import'] },
+    },
+    {
       name: 'pure-core',
       severity: 'error',
       comment: 'The state machine knows no framework, no store and no clock.',
       from: { path: '^src/operations/(operation|operation-event|operation-draft)\\.ts$' },
-      to: { pathNot: '^src/(platform/errors/|operations/(operation|operation-event|operation-draft|json)\\.ts)' },
+      to: {
+        pathNot: '^src/(platform/errors/|operations/(operation|operation-event|operation-draft|json)\\.ts)',
+      },
     },
     {
       name: 'adapters-stay-behind-their-port',
@@ -41,6 +51,9 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
   },
 };

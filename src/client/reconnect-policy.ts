@@ -1,0 +1,65 @@
+/**
+ * When to try again after a lost connection. One shape serves every client of the SDK; the presets name the rules
+ * that existing systems use.
+ */
+export interface ReconnectPolicy {
+  /** Tries in a row that may fail before the client gives up; `Infinity` never gives up. */
+  readonly maxAttempts: number;
+  /**
+   * @param attempt 1 for the first try after a loss
+   * @param random a number from 0 to below 1, `Math.random()` outside of tests
+   * @returns milliseconds to wait before this try
+   */
+  delay(attempt: number, random: number): number;
+}
+
+interface Exponential {
+  readonly firstMs: number;
+  readonly factor: number;
+  readonly maxMs: number;
+}
+
+/** The nominal wait: `firstMs · factor^(attempt - 1)`, at most `maxMs`, also for attempts beyond what a double holds. */
+function exponential({ firstMs, factor, maxMs }: Exponential, attempt: number): number {
+  return Math.min(maxMs, firstMs * factor ** (attempt - 1));
+}
+
+const spread: Exponential = { firstMs: 500, factor: 2, maxMs: 20_000 };
+const agents: Exponential = { firstMs: 1000, factor: 1.5, maxMs: 30_000 };
+const upstream: Exponential = { firstMs: 1000, factor: 2, maxMs: 60_000 };
+const peer: Exponential = { firstMs: 1000, factor: 2, maxMs: 600_000 };
+
+export type ReconnectPreset = 'spread' | 'upstream' | 'agents' | 'fixed' | 'linear' | 'peer' | 'never';
+
+export const RECONNECT: Readonly<Record<ReconnectPreset, ReconnectPolicy>> = {
+  /**
+   * Full jitter: anywhere between nothing and 0.5, 1, 2 … 20 s, for ever. Thousands of clients that lose one server
+   * spread evenly, instead of coming back together.
+   */
+  spread: {
+    maxAttempts: Infinity,
+    delay: (attempt, random) => random * exponential(spread, attempt),
+  },
+  /** Document 000: 1, 2, 4, 8, 16 s and then no more; up to a tenth is added so that clients do not march in step. */
+  upstream: {
+    maxAttempts: 5,
+    delay: (attempt, random) => exponential(upstream, attempt) * (1 + 0.1 * random),
+  },
+  /** Document 004: 1 s · 1.5ⁿ up to 30 s, plus up to 30 %, ten tries. */
+  agents: {
+    maxAttempts: 10,
+    delay: (attempt, random) => exponential(agents, attempt) * (1 + 0.3 * random),
+  },
+  /** Document 001's sample: every 5 s, for ever. */
+  fixed: { maxAttempts: Infinity, delay: () => 5000 },
+  /** Document 002's page: 2 s more with each of five tries. */
+  linear: { maxAttempts: 5, delay: (attempt) => 2000 * attempt },
+  /** Document 003's dial-out: 1 s doubling to ten minutes, for ever. */
+  peer: { maxAttempts: Infinity, delay: (attempt) => exponential(peer, attempt) },
+  /** The first loss is the last. */
+  never: { maxAttempts: 0, delay: () => 0 },
+};
+
+export function reconnectPolicy(choice: ReconnectPreset | ReconnectPolicy): ReconnectPolicy {
+  return typeof choice === 'string' ? RECONNECT[choice] : choice;
+}

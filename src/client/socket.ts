@@ -1,0 +1,61 @@
+/** The part of a WebSocket the SDK uses: browsers' own, Node's global one and `ws` all have it. */
+export interface Socket {
+  readonly readyState: number;
+  send(data: string): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: 'open', listener: () => void): void;
+  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void;
+  addEventListener(type: 'error', listener: (event: { readonly message?: string }) => void): void;
+  addEventListener(
+    type: 'close',
+    listener: (event: { readonly code: number; readonly reason: string }) => void,
+  ): void;
+}
+
+/** A WebSocket class that opens a connection when constructed, e.g. `globalThis.WebSocket` or `ws`. */
+export type SocketConstructor = new (url: string, protocols?: string[]) => Socket;
+
+export interface SocketOptions {
+  readonly protocols?: readonly string[];
+  /** Sent with the upgrade; only `ws` can do that, browsers ignore it. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type SocketFactory = (url: string, options?: SocketOptions) => Promise<Socket>;
+
+export const SOCKET_OPEN = 1;
+
+/** Sockets of a class the application chose. */
+export function socketFactory(constructor: SocketConstructor): SocketFactory {
+  return (url, options) => Promise.resolve(new constructor(url, protocolsOf(options)));
+}
+
+/**
+ * Sockets for where the code runs: `ws` in Node, which can send headers, tells why an upgrade was refused and reports
+ * pings; otherwise the global `WebSocket`.
+ * @throws Error when there is none, or TypeError / SyntaxError for a URL that is none
+ */
+export const openSocket: SocketFactory = async (url, options) => {
+  if (runsInNode()) {
+    const { WebSocket } = await import('ws');
+    return new WebSocket(url, protocolsOf(options), { headers: { ...options?.headers } });
+  }
+  if (typeof globalThis.WebSocket !== 'function') {
+    throw new Error('This environment has no WebSocket: pass one as the option "webSocket"');
+  }
+  return new globalThis.WebSocket(url, protocolsOf(options));
+};
+
+/** The HTTP status with which an upgrade was refused, where the socket tells: only `ws` does. */
+export function refusedStatus(errorMessage: string | undefined): number | undefined {
+  const status = /Unexpected server response: (\d{3})/.exec(errorMessage ?? '')?.[1];
+  return status === undefined ? undefined : Number(status);
+}
+
+function protocolsOf(options?: SocketOptions): string[] {
+  return [...(options?.protocols ?? [])];
+}
+
+function runsInNode(): boolean {
+  return typeof process === 'object' && typeof process.versions?.node === 'string';
+}
