@@ -33,6 +33,8 @@ export interface EventDraft {
   readonly eventId?: string;
 }
 
+/** Control characters and halves of surrogate pairs, which no engine stores as they are. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 const ID = /^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$/;
 
 /**
@@ -53,22 +55,24 @@ export function parseOperationType(value: unknown): string {
     typeof value === 'string' &&
     value.length > 0 &&
     value.length <= LIMITS.name &&
-    !/\p{Cc}/u.test(value)
+    !UNPRINTABLE.test(value)
   ) {
     return value;
   }
   throw new OpstreamError(
     'invalid_request',
-    `operation_type must be a string of 1 to ${LIMITS.name} characters`,
+    `operation_type must be a string of 1 to ${LIMITS.name} printable characters`,
   );
 }
 
-/** @throws OpstreamError `invalid_request` when it is no JSON object, `payload_too_large` when it is too long */
+/**
+ * @returns a copy as the log shows it: what the caller changes later, or JSON drops, is not in it
+ * @throws OpstreamError `invalid_request` when it is no JSON object, `payload_too_large` when it is too long
+ */
 export function parseMetadata(value: unknown): JsonObject {
   if (value === undefined || value === null) return {};
   if (!isJsonObject(value)) throw new OpstreamError('invalid_request', 'metadata must be an object');
-  encodeJson(value, 'metadata', LIMITS.metadata);
-  return value;
+  return JSON.parse(encodeJson(value, 'metadata', LIMITS.metadata)) as JsonObject;
 }
 
 /**
@@ -77,20 +81,26 @@ export function parseMetadata(value: unknown): JsonObject {
  * @throws OpstreamError `invalid_event` that names the field, `payload_too_large`
  */
 export function parseDraft(type: unknown, value: unknown, eventId?: unknown): EventDraft {
-  const parse = PARSERS[type as ProducerEventType];
   if (typeof type !== 'string' || !Object.hasOwn(PARSERS, type)) {
     throw invalid(`event_type must be one of ${PRODUCER_EVENT_TYPES.join(', ')}`);
   }
   if (!isJsonObject(value)) throw invalid('data must be an object');
-  const draft = parse(value);
+  const draft = PARSERS[type as ProducerEventType](value);
   const id = parseEventId(eventId ?? value.event_id);
   return id === undefined ? draft : { ...draft, eventId: id };
 }
 
 function parseEventId(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string' && value.length > 0 && value.length <= LIMITS.eventId) return value;
-  throw invalid(`event_id must be a string of 1 to ${LIMITS.eventId} characters`);
+  if (
+    typeof value === 'string' &&
+    value.length > 0 &&
+    value.length <= LIMITS.eventId &&
+    !UNPRINTABLE.test(value)
+  ) {
+    return value;
+  }
+  throw invalid(`event_id must be a string of 1 to ${LIMITS.eventId} printable characters`);
 }
 
 const PARSERS: Record<ProducerEventType, (data: JsonObject) => EventDraft> = {
@@ -101,7 +111,12 @@ const PARSERS: Record<ProducerEventType, (data: JsonObject) => EventDraft> = {
       throw invalid('progress must be a number from 0 to 1');
     }
     const message = text(data.message, 'message', '');
-    return draft('progress', { progress, message, details: details(data) }, { progress, message });
+    // JSON writes -0 as 0, and so does the snapshot.
+    return draft(
+      'progress',
+      { progress, message, details: details(data) },
+      { progress: progress || 0, message },
+    );
   },
   status(data) {
     onlyFields(data, 'status', STATUS_FIELDS);
@@ -119,7 +134,11 @@ const PARSERS: Record<ProducerEventType, (data: JsonObject) => EventDraft> = {
   result(data) {
     onlyFields(data, 'result', RESULT_FIELDS);
     if (data.result === undefined) throw invalid('result is missing');
-    return draft('result', { result: data.result }, { result: data.result });
+    const encoded = draft('result', { result: data.result }, {});
+    // The snapshot holds what the log holds, not the caller's object.
+    const { result } = JSON.parse(encoded.data) as { result?: JsonValue };
+    if (result === undefined) throw invalid('result is not JSON');
+    return { ...encoded, result };
   },
   error(data) {
     onlyFields(data, 'error', ERROR_FIELDS);
@@ -172,11 +191,13 @@ function text(value: JsonValue | undefined, field: string, fallback?: string): s
   if ((value === undefined || value === null) && fallback !== undefined) return fallback;
   if (typeof value !== 'string') throw invalid(`${field} must be a string`);
   if (value.length > LIMITS.message) throw invalid(`${field} has more than ${LIMITS.message} characters`);
-  return value;
+  // A line cut inside a surrogate pair is a producer's everyday accident: the half is replaced, the line kept.
+  return value.toWellFormed();
 }
 
 function name(value: JsonValue | undefined, field: string): string {
-  if (typeof value === 'string' && value.length > 0 && value.length <= LIMITS.name) return value;
+  if (typeof value === 'string' && value.length > 0 && value.length <= LIMITS.name)
+    return value.toWellFormed();
   throw invalid(`${field} must be a string of 1 to ${LIMITS.name} characters`);
 }
 
