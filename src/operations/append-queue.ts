@@ -3,14 +3,19 @@ import type { OperationStore, Recorded, StoreCommand } from './operation-store.j
 
 interface Waiting {
   readonly command: StoreCommand;
+  readonly size: number;
   readonly resolve: (recorded: Recorded) => void;
   readonly reject: (error: OpstreamError) => void;
 }
 
-/** Commands of one transaction: larger batches gain little and hold the event loop longer. */
-const MAX_BATCH = 1024;
-/** Commands that may wait for the store; beyond it producers are refused instead of memory growing. */
-const MAX_WAITING = 100_000;
+/** Size of one transaction, in characters: larger ones gain little and hold the event loop longer. */
+const MAX_BATCH = 1024 * 1024;
+/** What may wait for the store, in characters; beyond it producers are refused instead of memory growing. */
+const MAX_WAITING = 64 * 1024 * 1024;
+/** What a row costs beside its text, in characters, so that many small events count as well as a few large ones. */
+const ROW_SIZE = 512;
+/** What opening an operation counts: two rows and its metadata, which is serialized only when it is written. */
+const OPEN_SIZE = 8 * 1024;
 
 /**
  * Group commit: all commands of one turn of the event loop share a transaction, and while an asynchronous store is
@@ -18,8 +23,10 @@ const MAX_WAITING = 100_000;
  */
 export class AppendQueue {
   private waiting: Waiting[] = [];
+  private waitingSize = 0;
   private scheduled = false;
   private busy = false;
+  private closed = false;
   private idle: (() => void)[] = [];
 
   /** @param onRecorded publishes what one batch added to the log; must not throw */
@@ -28,19 +35,25 @@ export class AppendQueue {
     private readonly onRecorded: (outcomes: readonly Recorded[]) => void,
   ) {}
 
-  /** @throws OpstreamError the command's refusal, `overloaded`, or the store's failure */
+  /** @throws OpstreamError the command's refusal, `overloaded`, `shutting_down`, or the store's failure */
   submit(command: StoreCommand): Promise<Recorded> {
-    if (this.waiting.length >= MAX_WAITING) {
+    if (this.closed) {
+      return Promise.reject(new OpstreamError('shutting_down', 'The service records nothing any more'));
+    }
+    const size = sizeOf(command);
+    if (this.waitingSize > 0 && this.waitingSize + size > MAX_WAITING) {
       return Promise.reject(new OpstreamError('overloaded', 'Too many appends are waiting for the store'));
     }
     return new Promise((resolve, reject) => {
-      this.waiting.push({ command, resolve, reject });
+      this.waiting.push({ command, size, resolve, reject });
+      this.waitingSize += size;
       this.schedule();
     });
   }
 
-  /** Resolves when everything submitted so far has been answered. */
-  drained(): Promise<void> {
+  /** Refuses what comes from now on; resolves when everything submitted before has been answered. */
+  close(): Promise<void> {
+    this.closed = true;
     if (this.waiting.length === 0 && !this.busy) return Promise.resolve();
     return new Promise((resolve) => this.idle.push(resolve));
   }
@@ -56,8 +69,7 @@ export class AppendQueue {
   }
 
   private async flush(): Promise<void> {
-    const batch = this.waiting.length > MAX_BATCH ? this.waiting.splice(0, MAX_BATCH) : this.waiting;
-    if (batch === this.waiting) this.waiting = [];
+    const batch = this.takeBatch();
     this.busy = true;
     try {
       const outcomes = await this.store.append(batch.map(({ command }) => command));
@@ -76,4 +88,26 @@ export class AppendQueue {
       else for (const resolve of this.idle.splice(0)) resolve();
     }
   }
+
+  /** The oldest commands up to the size of a transaction; a single larger one is a batch of its own. */
+  private takeBatch(): Waiting[] {
+    let size = 0;
+    let count = 0;
+    for (const waiting of this.waiting) {
+      if (count > 0 && size + waiting.size > MAX_BATCH) break;
+      size += waiting.size;
+      count++;
+    }
+    const batch = count < this.waiting.length ? this.waiting.splice(0, count) : this.waiting;
+    if (batch === this.waiting) this.waiting = [];
+    this.waitingSize -= size;
+    return batch;
+  }
+}
+
+function sizeOf(command: StoreCommand): number {
+  if (command.kind === 'open') return OPEN_SIZE;
+  let size = 0;
+  for (const { data } of command.drafts) size += ROW_SIZE + data.length;
+  return size;
 }

@@ -1,5 +1,4 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import type { EventDraft } from '../operation-draft.js';
 import { open, record, type NumberedEvent, type Operation } from '../operation.js';
 import type { OpenCommand, Receipt, RecordCommand } from '../operation-store.js';
 
@@ -51,22 +50,21 @@ export function decideRecord(
   let operation = stored;
   const events: NumberedEvent[] = [];
   const receipts: Receipt[] = [];
+  /** What this command itself recorded: an `event_id` may come twice in one batch. */
+  const here = new Map<string, Receipt>();
   for (const draft of command.drafts) {
-    const first =
-      draft.eventId === undefined ? undefined : (repeatedHere(draft, events) ?? known(draft.eventId));
+    const { eventId } = draft;
+    const first = eventId === undefined ? undefined : (here.get(eventId) ?? known(eventId));
     if (first) {
       receipts.push({ ...first, repeated: true });
       continue;
     }
     const transition = record(operation, draft, command.at);
-    receipts.push({ seq: operation.eventCount + 1, timestamp: command.at, repeated: false });
+    const receipt = { seq: operation.eventCount + 1, timestamp: command.at, repeated: false };
+    receipts.push(receipt);
+    if (eventId !== undefined) here.set(eventId, receipt);
     operation = transition.operation;
     events.push(...transition.events);
   }
   return { operation, events, receipts };
-}
-
-function repeatedHere(draft: EventDraft, events: readonly NumberedEvent[]): Receipt | undefined {
-  const first = events.find((event) => event.eventId === draft.eventId);
-  return first && { seq: first.seq, timestamp: first.timestamp, repeated: true };
 }
