@@ -106,7 +106,7 @@ export abstract class OperationStore {
 
   abstract get(tenant: string, operationId: string): Promise<Operation | null>;
 
-  /** Newest first. @throws OpstreamError `invalid_cursor` */
+  /** Newest first, without their `result`, which may be large. @throws OpstreamError `invalid_cursor` */
   abstract list(tenant: string, query: ListQuery): Promise<OperationPage>;
 
   /** Events after a seq; null for an unknown operation. */
@@ -125,11 +125,20 @@ export abstract class OperationStore {
   /** Removes an ended operation. @throws OpstreamError `operation_running`; false when it is unknown */
   abstract remove(tenant: string, operationId: string): Promise<boolean>;
 
-  /** Removes what ended longer ago than `maxAge`, a bounded number at a time. @param at Unix seconds */
-  abstract expire(at: number): Promise<void>;
+  /**
+   * Removes what ended longer ago than `maxAge`, a bounded number at a time.
+   * @param at Unix seconds
+   * @returns whether more is due
+   */
+  abstract expire(at: number): Promise<boolean>;
 
-  /** Called with every operation that was removed, for whatever reason, after it is gone. */
+  /** Called with every operation that was removed, for whatever reason, after it is gone; must not throw. */
   onRemoved: (removed: readonly RemovedOperation[]) => void = () => {};
+
+  /** An operation may end and make room within one append: its last events are published before its removal is. */
+  protected tellRemoved(removed: readonly RemovedOperation[]): void {
+    if (removed.length > 0) setImmediate(() => this.onRemoved(removed));
+  }
 
   abstract close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { AppendQueue } from './append-queue.js';
@@ -66,16 +67,14 @@ export class OperationsService implements OnModuleInit, OnApplicationShutdown {
 
   onModuleInit(): void {
     this.expiry = setInterval(() => {
-      this.store
-        .expire(now())
-        .catch((error: unknown) => this.logger.warn({ error }, 'Removing old operations failed'));
+      this.expire().catch((error: unknown) => this.logger.warn({ error }, 'Removing old operations failed'));
     }, EXPIRY_INTERVAL_MS).unref();
   }
 
   /** Everything accepted is answered before the store closes. */
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.expiry);
-    await this.queue.drained();
+    await this.queue.close();
     await this.store.close();
   }
 
@@ -116,30 +115,36 @@ export class OperationsService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** @param progress 0 to 1 */
-  progress(tenant: string, operationId: string, progress: number, message?: string, details?: JsonObject) {
+  async progress(
+    tenant: string,
+    operationId: string,
+    progress: number,
+    message?: string,
+    details?: JsonObject,
+  ) {
     return this.append(tenant, operationId, parseDraft('progress', { progress, message, details }));
   }
 
-  status(tenant: string, operationId: string, status: string, message?: string, details?: JsonObject) {
+  async status(tenant: string, operationId: string, status: string, message?: string, details?: JsonObject) {
     return this.append(tenant, operationId, parseDraft('status', { status, message, details }));
   }
 
-  log(tenant: string, operationId: string, level: string, message: string, details?: JsonObject) {
+  async log(tenant: string, operationId: string, level: string, message: string, details?: JsonObject) {
     return this.append(tenant, operationId, parseDraft('log', { level, message, details }));
   }
 
   /** Records the result and then `completed` with the duration. */
-  result(tenant: string, operationId: string, result: JsonValue) {
+  async result(tenant: string, operationId: string, result: JsonValue) {
     return this.append(tenant, operationId, parseDraft('result', { result }));
   }
 
   /** @param errorType defaults to `UnknownError` (X-14) */
-  error(tenant: string, operationId: string, error: string, errorType?: string) {
+  async error(tenant: string, operationId: string, error: string, errorType?: string) {
     return this.append(tenant, operationId, parseDraft('error', { error, error_type: errorType }));
   }
 
   /** Ends the operation as `cancelled`; whoever runs it sees its `AbortSignal` fire. */
-  cancel(tenant: string, operationId: string, reason?: string, eventId?: string) {
+  async cancel(tenant: string, operationId: string, reason?: string, eventId?: string) {
     return this.append(tenant, operationId, parseDraft('cancelled', { reason }, eventId));
   }
 
@@ -179,9 +184,14 @@ export class OperationsService implements OnModuleInit, OnApplicationShutdown {
     if (!(await this.store.remove(tenant, operationId))) throw notFound(operationId);
   }
 
+  private async expire(): Promise<void> {
+    // In steps, so that appends and reads get their turn in between.
+    while (await this.store.expire(now())) await setImmediate();
+  }
+
   private publish(outcomes: readonly Recorded[]): void {
     const events: RecordedEvent[] = [];
-    for (const outcome of outcomes) events.push(...outcome.events);
+    for (const outcome of outcomes) for (const event of outcome.events) events.push(event);
     if (events.length === 0) return;
     try {
       this.bus.publish(events);

@@ -35,105 +35,106 @@ interface TenantLog {
   trimmedThrough: number;
 }
 
-/** Keeps everything in this process, for tests and throw-away runs (`STORE=memory`). */
+/**
+ * Keeps everything in this process, for tests and throw-away runs (`STORE=memory`). Its methods are async although
+ * nothing is awaited, so that failures are rejections as they are of every other store.
+ */
 export class MemoryOperationStore extends OperationStore {
   private readonly tenants = new Map<string, TenantLog>();
   private created = 0;
+  private closed = false;
 
   constructor(private readonly retention: Retention) {
     super();
   }
 
-  append(commands: readonly StoreCommand[]): Promise<readonly StoreOutcome[]> {
+  async append(commands: readonly StoreCommand[]): Promise<readonly StoreOutcome[]> {
+    this.checkOpen();
     const removed: RemovedOperation[] = [];
     const outcomes = commands.map((command) => this.execute(command, removed));
-    if (removed.length > 0) this.onRemoved(removed);
-    return Promise.resolve(outcomes);
+    this.tellRemoved(removed);
+    return outcomes;
   }
 
-  get(tenant: string, operationId: string): Promise<Operation | null> {
-    return Promise.resolve(this.tenants.get(tenant)?.operations.get(operationId)?.operation ?? null);
+  async get(tenant: string, operationId: string): Promise<Operation | null> {
+    return this.find(tenant)?.operations.get(operationId)?.operation ?? null;
   }
 
-  list(tenant: string, query: ListQuery): Promise<OperationPage> {
+  async list(tenant: string, query: ListQuery): Promise<OperationPage> {
     const before = parseCursor(query.cursor);
-    const matching = [...(this.tenants.get(tenant)?.operations.values() ?? [])]
+    const matching = [...(this.find(tenant)?.operations.values() ?? [])]
       .filter(({ number, operation }) => number < before && matches(operation, query))
       .sort((a, b) => b.number - a.number);
     const page = matching.slice(0, query.limit);
     const nextCursor = matching.length > page.length ? String(page.at(-1)!.number) : null;
-    return Promise.resolve({ operations: page.map(({ operation }) => operation), nextCursor });
+    return { operations: page.map(({ operation }) => withoutResult(operation)), nextCursor };
   }
 
-  readOperation(
+  async readOperation(
     tenant: string,
     operationId: string,
     afterSeq: number,
     bounds: PageBounds,
   ): Promise<LogPage | null> {
-    const entry = this.tenants.get(tenant)?.operations.get(operationId);
-    if (!entry) return Promise.resolve(null);
+    const entry = this.find(tenant)?.operations.get(operationId);
+    if (!entry) return null;
     const { firstSeq, eventCount } = entry.operation;
     const from = Math.max(0, afterSeq + 1 - firstSeq);
-    return Promise.resolve({
-      events: bounded(entry.events, from, bounds),
-      first: firstSeq,
-      head: eventCount,
-    });
+    return { events: bounded(entry.events, from, bounds), first: firstSeq, head: eventCount };
   }
 
-  readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage> {
-    const log = this.tenants.get(tenant);
-    if (!log) return Promise.resolve({ events: [], first: 1, head: 0 });
+  async readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage> {
+    const log = this.find(tenant);
+    if (!log) return { events: [], first: 1, head: 0 };
     const from = firstIndexAfter(log.events, afterPosition);
-    return Promise.resolve({
-      events: bounded(log.events, from, bounds),
-      first: log.trimmedThrough + 1,
-      head: log.head,
-    });
+    return { events: bounded(log.events, from, bounds), first: log.trimmedThrough + 1, head: log.head };
   }
 
-  counts(tenant: string): Promise<OperationCounts> {
-    const entries = [...(this.tenants.get(tenant)?.operations.values() ?? [])];
-    return Promise.resolve({
-      active: entries.filter(({ operation }) => isActive(operation)).length,
-      total: entries.length,
-    });
+  async counts(tenant: string): Promise<OperationCounts> {
+    const entries = [...(this.find(tenant)?.operations.values() ?? [])];
+    const active = entries.filter(({ operation }) => isActive(operation)).length;
+    return { active, total: entries.length };
   }
 
-  remove(tenant: string, operationId: string): Promise<boolean> {
-    const log = this.tenants.get(tenant);
+  async remove(tenant: string, operationId: string): Promise<boolean> {
+    const log = this.find(tenant);
     const entry = log?.operations.get(operationId);
-    if (!log || !entry) return Promise.resolve(false);
+    if (!log || !entry) return false;
     if (isActive(entry.operation)) {
-      return Promise.reject(
-        new OpstreamError('operation_running', `Operation ${operationId} is still running`),
-      );
+      throw new OpstreamError('operation_running', `Operation ${operationId} is still running`);
     }
     this.drop(log, entry);
-    this.onRemoved([{ tenant, operationId }]);
-    return Promise.resolve(true);
+    this.tellRemoved([{ tenant, operationId }]);
+    return true;
   }
 
-  expire(at: number): Promise<void> {
+  async expire(at: number): Promise<boolean> {
+    if (this.retention.maxAge === 0) return false;
     const removed: RemovedOperation[] = [];
-    if (this.retention.maxAge > 0) {
-      for (const [tenant, log] of this.tenants) {
-        for (const entry of log.operations.values()) {
-          const { endedAt, operationId } = entry.operation;
-          if (endedAt === null || endedAt + this.retention.maxAge > at) continue;
-          this.drop(log, entry);
-          removed.push({ tenant, operationId });
-        }
+    for (const [tenant, log] of this.tenants) {
+      for (const entry of log.operations.values()) {
+        const { endedAt, operationId } = entry.operation;
+        if (endedAt === null || endedAt + this.retention.maxAge > at) continue;
+        this.drop(log, entry);
+        removed.push({ tenant, operationId });
       }
     }
-    if (removed.length > 0) this.onRemoved(removed);
-    return Promise.resolve();
+    this.tellRemoved(removed);
+    return false;
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    this.closed = true;
     this.tenants.clear();
-    return Promise.resolve();
+  }
+
+  private checkOpen(): void {
+    if (this.closed) throw new OpstreamError('shutting_down', 'The store is closed');
+  }
+
+  private find(tenant: string): TenantLog | undefined {
+    this.checkOpen();
+    return this.tenants.get(tenant);
   }
 
   private execute(command: StoreCommand, removed: RemovedOperation[]): StoreOutcome {
@@ -178,8 +179,10 @@ export class MemoryOperationStore extends OperationStore {
       if (eventId !== undefined) entry.receipts.set(eventId, { seq, timestamp, repeated: true });
     }
     entry.operation = decision.operation;
-    entry.events.push(...events);
-    log.events.push(...events);
+    for (const event of events) {
+      entry.events.push(event);
+      log.events.push(event);
+    }
     this.trim(log, entry);
     return { operation: entry.operation, events, receipts: decision.receipts };
   }
@@ -231,6 +234,10 @@ export class MemoryOperationStore extends OperationStore {
       this.tenants.set(tenant, (log = { operations: new Map(), events: [], head: 0, trimmedThrough: 0 }));
     return log;
   }
+}
+
+function withoutResult({ result: _result, ...operation }: Operation): Operation {
+  return operation;
 }
 
 function matches(operation: Operation, query: ListQuery): boolean {

@@ -13,8 +13,8 @@ import {
 } from '../operation-store.js';
 import { decideOpen, decideRecord, type Decision } from './decide.js';
 import { eventsToTrim } from './retention.js';
-import { outcomeOf, TENANT_SPAN, toOperation } from './sqlite-rows.js';
-import type { OperationRow, Statements } from './sqlite-statements.js';
+import { MAX_TENANTS, outcomeOf, TENANT_SPAN, toOperation } from './sqlite-rows.js';
+import type { LogRow, RemovalRow, Statements } from './sqlite-statements.js';
 
 /** An operation and the row it lives in. */
 interface StoredOperation {
@@ -39,6 +39,8 @@ interface TenantState {
 /** Snapshots kept in memory per tenant, so that an append needs no read; least recently loaded go first. */
 const CACHED_OPERATIONS = 4096;
 const CACHED_TENANTS = 1024;
+/** Operations removed at a time for their age. */
+const EXPIRY_STEP = 100;
 
 /**
  * The writing half of the SQLite store: carries out commands inside a transaction that its owner began. Snapshots
@@ -71,18 +73,13 @@ export class SqliteLogWriter {
     }
   }
 
-  /** Writes the changed snapshots; to be called last in the transaction. @returns what was removed in it */
+  /** Writes what changed; to be called last in the transaction. @returns what was removed in it */
   finish(): readonly RemovedOperation[] {
-    for (const stored of this.dirty.operations) {
-      this.writeSnapshot(stored);
-      stored.dirty = false;
-      if (!isActive(stored.operation)) stored.tenant.operations.delete(stored.operation.operationId);
-    }
+    this.writeSnapshots();
     for (const tenant of this.dirty.tenants) {
       this.sql.updateTenant.run(tenant.head, tenant.trimmedThrough, tenant.tenantNo);
       tenant.dirty = false;
     }
-    this.dirty.operations.length = 0;
     this.dirty.tenants.length = 0;
     return this.dirty.removed.splice(0);
   }
@@ -98,6 +95,15 @@ export class SqliteLogWriter {
   find(tenantName: string, operationId: string): StoredOperation | undefined {
     const tenant = this.tenant(tenantName);
     return tenant && this.load(tenant, operationId);
+  }
+
+  /** Where an operation's log is, without loading its result. */
+  findLog(tenantName: string, operationId: string): LogRow | undefined {
+    const tenant = this.tenant(tenantName);
+    const cached = tenant?.operations.get(operationId);
+    if (!cached) return tenant && this.sql.logOfOperation.get(tenant.tenantNo, operationId);
+    const { firstSeq, eventCount } = cached.operation;
+    return { op: cached.op, first_seq: firstSeq, event_count: eventCount };
   }
 
   tenant(name: string): TenantState | undefined {
@@ -122,27 +128,31 @@ export class SqliteLogWriter {
     return state;
   }
 
-  drop(stored: StoredOperation): void {
-    const { tenant, operation } = stored;
-    const last = this.sql.lastPosition.get(stored.op, operation.eventCount);
-    this.sql.removeOperation.run(stored.op);
-    this.sql.orphanLog.run(stored.op);
-    tenant.operations.delete(operation.operationId);
-    tenant.sizes[stored.pool] -= 1;
-    this.trimmed(tenant, last?.position);
-    const at = this.dirty.operations.indexOf(stored);
-    if (at >= 0) this.dirty.operations.splice(at, 1);
-    this.dirty.removed.push({ tenant: tenant.name, operationId: operation.operationId });
+  /** @throws OpstreamError `operation_running`; false when it is unknown */
+  remove(tenantName: string, operationId: string): boolean {
+    const stored = this.find(tenantName, operationId);
+    if (!stored) return false;
+    if (isActive(stored.operation)) {
+      throw new OpstreamError('operation_running', `Operation ${operationId} is still running`);
+    }
+    this.drop(stored.tenant, { op: stored.op, operation_id: operationId, pool: stored.pool });
+    return true;
   }
 
-  /** Removes what ended before `deadline` (Unix seconds), at most 100 per tenant. */
-  expire(deadline: number): void {
-    for (const { name } of this.sql.tenantNames.all()) {
-      const tenant = this.tenant(name)!;
-      for (const row of this.sql.expired.all(tenant.tenantNo, deadline)) {
-        this.drop(this.cache(tenant, row));
-      }
-    }
+  /** Removes some of what ended before `deadline` (Unix seconds). @returns whether more may be due */
+  expire(deadline: number): boolean {
+    const rows = this.sql.expired.all(deadline, EXPIRY_STEP);
+    for (const row of rows) this.drop(this.tenant(row.name)!, row);
+    return rows.length === EXPIRY_STEP;
+  }
+
+  /** Takes an ended operation, whose snapshot is written, out of sight; its events are deleted later, in steps. */
+  private drop(tenant: TenantState, { op, operation_id: operationId, pool }: RemovalRow): void {
+    this.trimmed(tenant, this.sql.lastPosition.get(op, Number.MAX_SAFE_INTEGER)?.position);
+    this.sql.removeOperation.run(op);
+    this.sql.orphanLog.run(op);
+    tenant.sizes[pool === 1 ? 1 : 0] -= 1;
+    this.dirty.removed.push({ tenant: tenant.name, operationId });
   }
 
   private open(command: OpenCommand): Recorded {
@@ -152,6 +162,7 @@ export class SqliteLogWriter {
     const decision = decideOpen(command, stored?.operation);
     if (stored) return { operation: decision.operation, events: [], receipts: decision.receipts };
     const pool = wanted.operationType.startsWith(TOOL_OPERATION_PREFIX) ? 1 : 0;
+    checkPositions(tenant, 1);
     this.makeRoom(tenant, pool);
     const { lastInsertRowid } = this.sql.addOperation.run(
       tenant.tenantNo,
@@ -181,6 +192,7 @@ export class SqliteLogWriter {
       const row = this.sql.receipt.get(stored!.op, eventId);
       return row && { ...row, repeated: true };
     });
+    checkPositions(stored!.tenant, decision.events.length);
     return this.commit(stored!, decision);
   }
 
@@ -224,7 +236,7 @@ export class SqliteLogWriter {
     const limit = pool === 1 ? this.retention.maxToolOperations : this.retention.maxOperations;
     while (tenant.sizes[pool] >= limit) {
       // Ends of this transaction are not in the table yet.
-      for (const stored of this.dirty.operations) this.writeSnapshot(stored);
+      this.writeSnapshots();
       const row = this.sql.oldestEnded.get(tenant.tenantNo, pool);
       if (!row) {
         throw new OpstreamError(
@@ -232,8 +244,18 @@ export class SqliteLogWriter {
           `${limit} operations are running; no more can be opened`,
         );
       }
-      this.drop(this.cache(tenant, row));
+      this.drop(tenant, row);
     }
+  }
+
+  private writeSnapshots(): void {
+    for (const stored of this.dirty.operations) {
+      this.writeSnapshot(stored);
+      stored.dirty = false;
+      // Ended ones are rarely asked for and may carry a large result.
+      if (!isActive(stored.operation)) stored.tenant.operations.delete(stored.operation.operationId);
+    }
+    this.dirty.operations.length = 0;
   }
 
   private writeSnapshot(stored: StoredOperation): void {
@@ -252,7 +274,11 @@ export class SqliteLogWriter {
     );
   }
 
+  /** @throws OpstreamError `overloaded` when the key of `events` has no room for another tenant */
   private addTenant(name: string): TenantState {
+    if (this.sql.lastTenant.get()!.tenant_no >= MAX_TENANTS) {
+      throw new OpstreamError('overloaded', `The store holds ${MAX_TENANTS} tenants; it takes no more`);
+    }
     this.sql.addTenant.run(name);
     return this.tenant(name)!;
   }
@@ -261,21 +287,14 @@ export class SqliteLogWriter {
     const cached = tenant.operations.get(operationId);
     if (cached) return cached;
     const row = this.sql.operation.get(tenant.tenantNo, operationId);
-    return row && this.cache(tenant, row);
-  }
-
-  private cache(tenant: TenantState, row: OperationRow): StoredOperation {
-    const cached = tenant.operations.get(row.operation_id);
-    if (cached) return cached;
-    const pool = row.pool === 1 ? 1 : 0;
+    if (!row) return undefined;
     const stored: StoredOperation = {
       tenant,
       op: row.op,
-      pool,
+      pool: row.pool === 1 ? 1 : 0,
       operation: toOperation(tenant.name, row),
       dirty: false,
     };
-    // Ended ones are rarely asked for and may carry a large result.
     if (row.ended_at === null) {
       makeRoomIn(tenant.operations, CACHED_OPERATIONS, (oldest) => !oldest.dirty);
       tenant.operations.set(row.operation_id, stored);
@@ -295,6 +314,12 @@ export class SqliteLogWriter {
     tenant.dirty = true;
     this.dirty.tenants.push(tenant);
   }
+}
+
+/** @throws OpstreamError `storage_full` before a tenant's log would run into the next one's range of the key */
+function checkPositions(tenant: TenantState, wanted: number): void {
+  if (tenant.head + wanted < TENANT_SPAN) return;
+  throw new OpstreamError('storage_full', 'This tenant has used up its positions');
 }
 
 /** Drops the oldest entry that may go, so that a cache stays within its bound. */

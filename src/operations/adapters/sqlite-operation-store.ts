@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { toStoreError } from '../../platform/sqlite/sqlite-database.js';
-import { isActive, type Operation } from '../operation.js';
+import type { Operation } from '../operation.js';
 import {
   OperationStore,
   type ListQuery,
@@ -44,23 +44,24 @@ export class SqliteOperationStore extends OperationStore {
   }
 
   get(tenant: string, operationId: string): Promise<Operation | null> {
-    return Promise.resolve(this.writer.find(tenant, operationId)?.operation ?? null);
+    return this.read(() => this.writer.find(tenant, operationId)?.operation ?? null);
   }
 
   list(tenant: string, query: ListQuery): Promise<OperationPage> {
-    const tenantNo = this.writer.tenant(tenant)?.tenantNo ?? 0;
-    const rows = this.sql.listOperations.all({
-      tenantNo,
-      before: parseCursor(query.cursor),
-      status: query.status ?? null,
-      type: query.type ?? null,
-      active: query.active === undefined ? null : Number(query.active),
-      limit: query.limit + 1,
-    });
-    const page = rows.slice(0, query.limit);
-    return Promise.resolve({
-      operations: page.map((row) => toOperation(tenant, row)),
-      nextCursor: rows.length > page.length ? String(page.at(-1)!.op) : null,
+    return this.read(() => {
+      const rows = this.sql.listOperations.all({
+        tenantNo: this.writer.tenant(tenant)?.tenantNo ?? 0,
+        before: parseCursor(query.cursor),
+        status: query.status ?? null,
+        type: query.type ?? null,
+        active: query.active === undefined ? null : Number(query.active),
+        limit: query.limit + 1,
+      });
+      const page = rows.slice(0, query.limit);
+      return {
+        operations: page.map((row) => toOperation(tenant, row)),
+        nextCursor: rows.length > page.length ? String(page.at(-1)!.op) : null,
+      };
     });
   }
 
@@ -70,41 +71,38 @@ export class SqliteOperationStore extends OperationStore {
     afterSeq: number,
     bounds: PageBounds,
   ): Promise<LogPage | null> {
-    const stored = this.writer.find(tenant, operationId);
-    if (!stored) return Promise.resolve(null);
-    const { firstSeq, eventCount } = stored.operation;
-    const rows = this.sql.eventsOfOperation.iterate(operationId, stored.op, afterSeq, bounds.limit);
-    const events = take(rows, bounds).map((row) => toEvent(tenant, row));
-    return Promise.resolve({ events, first: firstSeq, head: eventCount });
-  }
-
-  readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage> {
-    const log = this.writer.tenant(tenant);
-    if (!log) return Promise.resolve({ events: [], first: 1, head: 0 });
-    const base = log.tenantNo * TENANT_SPAN;
-    const rows = this.sql.eventsOfTenant.iterate(base + afterPosition, base + TENANT_SPAN, bounds.limit);
-    const events = take(rows, bounds).map((row) => toEvent(tenant, row));
-    return Promise.resolve({ events, first: log.trimmedThrough + 1, head: log.head });
-  }
-
-  counts(tenant: string): Promise<OperationCounts> {
-    return Promise.resolve(this.sql.counts.get(this.writer.tenant(tenant)?.tenantNo ?? 0)!);
-  }
-
-  remove(tenant: string, operationId: string): Promise<boolean> {
-    return this.write(() => {
-      const stored = this.writer.find(tenant, operationId);
-      if (!stored) return false;
-      if (isActive(stored.operation)) {
-        throw new OpstreamError('operation_running', `Operation ${operationId} is still running`);
-      }
-      this.writer.drop(stored);
-      return true;
+    return this.read(() => {
+      const log = this.writer.findLog(tenant, operationId);
+      if (!log) return null;
+      const rows = this.sql.eventsOfOperation.iterate(operationId, log.op, afterSeq, bounds.limit);
+      const events = take(rows, bounds).map((row) => toEvent(tenant, row));
+      return { events, first: log.first_seq, head: log.event_count };
     });
   }
 
-  expire(at: number): Promise<void> {
-    if (this.retention.maxAge === 0 || this.closed) return Promise.resolve();
+  readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage> {
+    return this.read(() => {
+      const log = this.writer.tenant(tenant);
+      if (!log) return { events: [], first: 1, head: 0 };
+      const base = log.tenantNo * TENANT_SPAN;
+      // Never below the base, where another tenant's log ends.
+      const after = base + Math.max(0, afterPosition);
+      const rows = this.sql.eventsOfTenant.iterate(after, base + TENANT_SPAN, bounds.limit);
+      const events = take(rows, bounds).map((row) => toEvent(tenant, row));
+      return { events, first: log.trimmedThrough + 1, head: log.head };
+    });
+  }
+
+  counts(tenant: string): Promise<OperationCounts> {
+    return this.read(() => this.sql.counts.get(this.writer.tenant(tenant)?.tenantNo ?? 0)!);
+  }
+
+  remove(tenant: string, operationId: string): Promise<boolean> {
+    return this.write(() => this.writer.remove(tenant, operationId));
+  }
+
+  async expire(at: number): Promise<boolean> {
+    if (this.retention.maxAge === 0 || this.closed) return false;
     return this.write(() => this.writer.expire(at - this.retention.maxAge));
   }
 
@@ -114,8 +112,18 @@ export class SqliteOperationStore extends OperationStore {
     return Promise.resolve();
   }
 
+  private async read<T>(query: () => T): Promise<T> {
+    this.checkOpen();
+    try {
+      return query();
+    } catch (thrown) {
+      throw toStoreError(thrown);
+    }
+  }
+
   /** One transaction: either everything of it is durable when the promise resolves, or nothing was recorded. */
-  private write<T>(work: () => T): Promise<T> {
+  private async write<T>(work: () => T): Promise<T> {
+    this.checkOpen();
     let result: T;
     let removed: readonly RemovedOperation[];
     try {
@@ -125,15 +133,17 @@ export class SqliteOperationStore extends OperationStore {
       this.sql.commit.run();
     } catch (thrown) {
       // A full disk may already have rolled the transaction back.
-      if (this.database.open && this.database.inTransaction) this.sql.rollback.run();
+      if (this.database.inTransaction) this.sql.rollback.run();
       this.writer.forget();
-      return Promise.reject(toStoreError(thrown));
+      throw toStoreError(thrown);
     }
-    if (removed.length > 0) {
-      this.schedulePurge();
-      this.onRemoved(removed);
-    }
-    return Promise.resolve(result);
+    if (removed.length > 0) this.schedulePurge();
+    this.tellRemoved(removed);
+    return result;
+  }
+
+  private checkOpen(): void {
+    if (this.closed) throw new OpstreamError('shutting_down', 'The store is closed');
   }
 
   /** Deletes the events of removed operations in small steps, also those a crash left behind. */

@@ -5,6 +5,7 @@ import type { EventRow, OperationRow } from './sqlite-statements.js';
 
 /** `tenant_no * 2^36 + position`: 6.8e10 events for each of 131,071 tenants stay within JavaScript's safe integers. */
 export const TENANT_SPAN = 2 ** 36;
+export const MAX_TENANTS = 2 ** 17 - 1;
 
 export function toOperation(tenant: string, row: OperationRow): Operation {
   const outcome = (row.outcome === null ? {} : JSON.parse(row.outcome)) as {

@@ -20,6 +20,20 @@ export interface OperationRow {
   outcome: string | null;
 }
 
+/** What is needed to remove an operation. */
+export interface RemovalRow {
+  op: number;
+  operation_id: string;
+  pool: number;
+}
+
+/** Where an operation's log is stored and how far it goes. */
+export interface LogRow {
+  op: number;
+  first_seq: number;
+  event_count: number;
+}
+
 /** One row of `events`, with the id of its operation. */
 export interface EventRow {
   position: number;
@@ -50,8 +64,9 @@ export interface Statements {
   readonly tenant: Statement<[string], TenantRow>;
   readonly addTenant: Statement<[string]>;
   readonly updateTenant: Statement<[number, number, number]>;
-  readonly tenantNames: Statement<[], { name: string }>;
+  readonly lastTenant: Statement<[], { tenant_no: number }>;
   readonly operation: Statement<[number, string], OperationRow>;
+  readonly logOfOperation: Statement<[number, string], LogRow>;
   readonly addOperation: Statement<[number, string, string, number, string, number]>;
   readonly updateOperation: Statement<
     [string, string, number, string, number, number | null, number, number, string | null, number]
@@ -70,8 +85,8 @@ export interface Statements {
   >;
   readonly counts: Statement<[number], { total: number; active: number }>;
   readonly countPool: Statement<[number, number], { total: number }>;
-  readonly oldestEnded: Statement<[number, number], OperationRow>;
-  readonly expired: Statement<[number, number], OperationRow>;
+  readonly oldestEnded: Statement<[number, number], RemovalRow>;
+  readonly expired: Statement<[number, number], RemovalRow & { name: string }>;
   readonly addEvent: Statement<[number, number, number, string, number, string, string | null]>;
   readonly receipt: Statement<[number, string], { seq: number; timestamp: number }>;
   readonly eventsOfOperation: Statement<[string, number, number, number], EventRow>;
@@ -94,9 +109,12 @@ export function prepareStatements(db: BetterSqlite3.Database): Statements {
     tenant: db.prepare('SELECT tenant_no, head, trimmed_through FROM tenants WHERE name = ?'),
     addTenant: db.prepare('INSERT INTO tenants (name) VALUES (?)'),
     updateTenant: db.prepare('UPDATE tenants SET head = ?, trimmed_through = ? WHERE tenant_no = ?'),
-    tenantNames: db.prepare('SELECT name FROM tenants'),
+    lastTenant: db.prepare('SELECT coalesce(max(tenant_no), 0) AS tenant_no FROM tenants'),
 
     operation: db.prepare('SELECT * FROM operations WHERE tenant_no = ? AND operation_id = ?'),
+    logOfOperation: db.prepare(
+      'SELECT op, first_seq, event_count FROM operations WHERE tenant_no = ? AND operation_id = ?',
+    ),
     addOperation: db.prepare(
       `INSERT INTO operations (tenant_no, operation_id, operation_type, pool, metadata, started_at,
          state, status, progress, message, updated_at, event_count, first_seq)
@@ -108,7 +126,9 @@ export function prepareStatements(db: BetterSqlite3.Database): Statements {
     ),
     removeOperation: db.prepare('DELETE FROM operations WHERE op = ?'),
     listOperations: db.prepare(
-      `SELECT * FROM operations WHERE tenant_no = :tenantNo AND op < :before
+      `SELECT op, tenant_no, operation_id, operation_type, pool, metadata, state, status, progress, message,
+         started_at, updated_at, ended_at, event_count, first_seq, iif(state = 'error', outcome, NULL) AS outcome
+       FROM operations WHERE tenant_no = :tenantNo AND op < :before
          AND (:status IS NULL OR status = :status) AND (:type IS NULL OR operation_type = :type)
          AND (:active IS NULL OR (ended_at IS NULL) = :active)
        ORDER BY op DESC LIMIT :limit`,
@@ -118,10 +138,13 @@ export function prepareStatements(db: BetterSqlite3.Database): Statements {
     ),
     countPool: db.prepare('SELECT count(*) AS total FROM operations WHERE tenant_no = ? AND pool = ?'),
     oldestEnded: db.prepare(
-      `SELECT * FROM operations WHERE tenant_no = ? AND pool = ? AND ended_at IS NOT NULL
+      `SELECT op, operation_id, pool FROM operations WHERE tenant_no = ? AND pool = ? AND ended_at IS NOT NULL
        ORDER BY ended_at, op LIMIT 1`,
     ),
-    expired: db.prepare('SELECT * FROM operations WHERE tenant_no = ? AND ended_at <= ? LIMIT 100'),
+    expired: db.prepare(
+      `SELECT op, operation_id, pool, name FROM operations JOIN tenants USING (tenant_no)
+       WHERE ended_at <= ? LIMIT ?`,
+    ),
 
     addEvent: db.prepare(
       'INSERT INTO events (position, op, seq, type, timestamp, data, event_id) VALUES (?, ?, ?, ?, ?, ?, ?)',

@@ -63,7 +63,7 @@ export function toStoreError(thrown: unknown): unknown {
   }
   return new OpstreamError(
     'store_unavailable',
-    `The store failed (${thrown.code}); nothing was recorded`,
+    `The store failed (${thrown.code})`,
     {},
     { cause: thrown },
   );
