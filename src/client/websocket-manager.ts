@@ -1,0 +1,281 @@
+import { openUpstreamSocket, type UpstreamOptions, type UpstreamSocket } from './upstream-socket.js';
+
+/** What a stream's owner may want to know besides its messages. */
+export interface StreamHooks {
+  /** The socket is open, for the first time or again: servers replay from here, so folded state starts anew. */
+  readonly onOpen?: () => void;
+  /** The socket closed; a reconnect follows unless the subscription is closed. */
+  readonly onClose?: (code: number) => void;
+}
+
+/** One listener of one stream (document 000, §2.5). */
+export interface Subscription {
+  readonly id: string;
+  readonly url: string;
+  /** The pooled socket that serves this subscription now. */
+  ws: UpstreamSocket;
+  readonly onMessage: (data: unknown) => void | Promise<void>;
+  readonly onError: ((error: Error) => void) | undefined;
+  readonly hooks: StreamHooks;
+  reconnectAttempts: number;
+  readonly maxReconnectAttempts: number;
+  /** Milliseconds before the first reconnect; each further one waits twice as long. */
+  reconnectDelay: number;
+  closed: boolean;
+}
+
+export interface WebSocketManagerOptions extends UpstreamOptions {
+  /** Milliseconds; the first reconnect's delay. Default 1000, hence 1, 2, 4, 8, 16 s. */
+  readonly reconnectDelay?: number;
+  /** Milliseconds; no delay is longer. Default 30000. */
+  readonly maxReconnectDelay?: number;
+  /** Fraction added at random to each delay, so that many clients spread out. Default 0.1. */
+  readonly jitter?: number;
+}
+
+/** Messages whose handlers have not finished: above the first number the socket is paused, at the second it reads on. */
+const PAUSE_ABOVE = 32;
+const RESUME_AT = 8;
+
+/** Everything that belongs to one pooled URL: its listeners, its reconnects, its backpressure. */
+interface Stream {
+  readonly url: string;
+  readonly listeners: Set<Subscription>;
+  attempts: number;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  unfinished: number;
+  paused: boolean;
+}
+
+/**
+ * Persistent subscriptions to WebSocket streams: one socket per URL whatever the number of subscriptions, reconnected
+ * per URL with exponential backoff (document 000, part 2). The socket closes with its last subscription.
+ *
+ * A message is parsed as JSON once and handed to every listener, as the raw string when it is none; listeners must
+ * not change it. A listener that returns a promise is waited for: while many are unfinished the socket is not read.
+ */
+export class WebSocketManager {
+  readonly subscriptions = new Map<string, Subscription>();
+  readonly connectionPool = new Map<string, UpstreamSocket>();
+  private readonly streams = new Map<string, Stream>();
+  private readonly reconnectDelay: number;
+  private readonly maxReconnectDelay: number;
+  private readonly jitter: number;
+  private nextId = 0;
+
+  constructor(private readonly options: WebSocketManagerOptions = {}) {
+    this.reconnectDelay = options.reconnectDelay ?? 1000;
+    this.maxReconnectDelay = options.maxReconnectDelay ?? 30_000;
+    this.jitter = options.jitter ?? 0.1;
+  }
+
+  /**
+   * Listens to a stream, over the socket that is already open to its URL if there is one. What a server sends only
+   * once per socket (a replay, a snapshot) does not reach those who join an open one.
+   * @param onError connection errors, refusals (`StreamRefusedError`), listener failures, and at last giving up
+   * @param maxReconnectAttempts consecutive failures after which this subscription gives up
+   * @returns the subscription's id
+   */
+  subscribe(
+    streamUrl: string,
+    onMessage: (data: unknown) => void | Promise<void>,
+    onError?: (error: Error) => void,
+    maxReconnectAttempts = 5,
+    hooks: StreamHooks = {},
+  ): string {
+    const id = `sub_${this.nextId++}`;
+    const stream = this.streams.get(streamUrl) ?? this.addStream(streamUrl);
+    const subscription: Subscription = {
+      id,
+      url: streamUrl,
+      ws: this.liveSocket(stream),
+      onMessage,
+      onError,
+      hooks,
+      reconnectAttempts: stream.attempts,
+      maxReconnectAttempts,
+      reconnectDelay: this.reconnectDelay,
+      closed: false,
+    };
+    this.subscriptions.set(id, subscription);
+    stream.listeners.add(subscription);
+    return id;
+  }
+
+  /** Ends a subscription; an unknown id is ignored. The last one of a URL closes its socket, even while it connects. */
+  unsubscribe(subscriptionId: string): void {
+    const subscription = this.subscriptions.get(subscriptionId);
+    if (!subscription) return;
+    subscription.closed = true;
+    this.subscriptions.delete(subscriptionId);
+    const stream = this.streams.get(subscription.url);
+    if (!stream?.listeners.delete(subscription) || stream.listeners.size > 0) return;
+    this.dropStream(stream);
+  }
+
+  /** Ends every subscription and closes every socket. */
+  close(): void {
+    for (const subscription of this.subscriptions.values()) subscription.closed = true;
+    this.subscriptions.clear();
+    for (const stream of this.streams.values()) this.dropStream(stream);
+  }
+
+  private addStream(url: string): Stream {
+    const stream = {
+      url,
+      listeners: new Set<Subscription>(),
+      attempts: 0,
+      timer: undefined,
+      unfinished: 0,
+      paused: false,
+    };
+    this.streams.set(url, stream);
+    return stream;
+  }
+
+  private dropStream(stream: Stream): void {
+    clearTimeout(stream.timer);
+    stream.listeners.clear();
+    this.streams.delete(stream.url);
+    const socket = this.connectionPool.get(stream.url);
+    this.connectionPool.delete(stream.url);
+    // A paused socket would never see the peer's close frame.
+    socket?.resume();
+    socket?.close();
+  }
+
+  /** The stream's socket, new unless one is connecting, open, or due to be replaced by the running reconnect. */
+  private liveSocket(stream: Stream): UpstreamSocket {
+    const socket = this.connectionPool.get(stream.url);
+    if (socket && (stream.timer !== undefined || socket.isAlive)) return socket;
+    return this.connect(stream);
+  }
+
+  private connect(stream: Stream): UpstreamSocket {
+    stream.unfinished = 0;
+    stream.paused = false;
+    const socket = openUpstreamSocket(stream.url, this.options, {
+      onOpen: () => this.opened(stream, socket),
+      onMessage: (text) => this.received(stream, socket, text),
+      onError: (error) => {
+        if (this.isCurrent(stream, socket)) this.report(stream, error);
+      },
+      onClose: (code) => this.closed(stream, socket, code),
+    });
+    this.connectionPool.set(stream.url, socket);
+    for (const listener of stream.listeners) listener.ws = socket;
+    return socket;
+  }
+
+  /** False for events of a socket that was given up or replaced. */
+  private isCurrent(stream: Stream, socket: UpstreamSocket): boolean {
+    return this.connectionPool.get(stream.url) === socket && this.streams.get(stream.url) === stream;
+  }
+
+  private opened(stream: Stream, socket: UpstreamSocket): void {
+    if (!this.isCurrent(stream, socket)) return;
+    stream.attempts = 0;
+    for (const listener of listenersOf(stream)) {
+      listener.reconnectAttempts = 0;
+      listener.reconnectDelay = this.reconnectDelay;
+      listener.hooks.onOpen?.();
+    }
+  }
+
+  private received(stream: Stream, socket: UpstreamSocket, text: string): void {
+    if (!this.isCurrent(stream, socket)) return;
+    const message = parse(text);
+    for (const listener of listenersOf(stream)) {
+      if (listener.closed) continue;
+      try {
+        const finished = listener.onMessage(message);
+        if (finished instanceof Promise) this.waitFor(stream, socket, listener, finished);
+      } catch (error) {
+        listener.onError?.(toError(error));
+      }
+    }
+  }
+
+  private waitFor(
+    stream: Stream,
+    socket: UpstreamSocket,
+    listener: Subscription,
+    finished: Promise<void>,
+  ): void {
+    stream.unfinished++;
+    if (stream.unfinished > PAUSE_ABOVE && !stream.paused) {
+      stream.paused = true;
+      socket.pause();
+    }
+    finished
+      .catch((error: unknown) => {
+        if (!listener.closed) listener.onError?.(toError(error));
+      })
+      .finally(() => {
+        if (!this.isCurrent(stream, socket)) return;
+        stream.unfinished--;
+        if (stream.paused && stream.unfinished <= RESUME_AT) {
+          stream.paused = false;
+          socket.resume();
+        }
+      });
+  }
+
+  private closed(stream: Stream, socket: UpstreamSocket, code: number): void {
+    if (!this.isCurrent(stream, socket)) return;
+    for (const listener of listenersOf(stream)) listener.hooks.onClose?.(code);
+    // A hook may have ended the subscription, or all of them.
+    if (this.isCurrent(stream, socket)) this.scheduleReconnect(stream);
+  }
+
+  private scheduleReconnect(stream: Stream): void {
+    stream.attempts++;
+    for (const listener of listenersOf(stream)) {
+      if (stream.attempts <= listener.maxReconnectAttempts) listener.reconnectAttempts = stream.attempts;
+      else this.giveUp(stream, listener);
+    }
+    if (stream.listeners.size === 0) {
+      this.dropStream(stream);
+      return;
+    }
+    const nominal = Math.min(this.reconnectDelay * 2 ** (stream.attempts - 1), this.maxReconnectDelay);
+    stream.timer = setTimeout(
+      () => {
+        stream.timer = undefined;
+        this.connect(stream);
+      },
+      nominal * (1 + Math.random() * this.jitter),
+    );
+  }
+
+  private giveUp(stream: Stream, listener: Subscription): void {
+    listener.closed = true;
+    stream.listeners.delete(listener);
+    this.subscriptions.delete(listener.id);
+    listener.onError?.(new Error(`Failed to reconnect after ${listener.maxReconnectAttempts} attempts`));
+  }
+
+  private report(stream: Stream, error: Error): void {
+    for (const listener of listenersOf(stream)) if (!listener.closed) listener.onError?.(error);
+  }
+}
+
+/** The instance for programs that want one pool for the whole process (document 000, §5.3). */
+export const wsManager = new WebSocketManager();
+
+/** A copy: listeners may unsubscribe, or subscribe others, while they are called. */
+function listenersOf(stream: Stream): readonly Subscription[] {
+  return Array.from(stream.listeners);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
