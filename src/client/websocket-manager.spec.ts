@@ -61,7 +61,7 @@ describe('WebSocketManager', () => {
 
   beforeEach(async () => {
     upstream = await new Upstream().start();
-    manager = new WebSocketManager({ reconnectDelay: 5 });
+    manager = new WebSocketManager({ reconnect: { delay: () => 5 } });
   });
 
   afterEach(async () => {
@@ -279,7 +279,7 @@ describe('WebSocketManager', () => {
   });
 
   it('gives up a peer that answers no ping, and reconnects', async () => {
-    manager = new WebSocketManager({ reconnectDelay: 5, keepAliveMs: 30 });
+    manager = new WebSocketManager({ reconnect: { delay: () => 5 }, keepAliveMs: 30 });
     manager.subscribe(upstream.url(), () => {});
     await until(() => expect(upstream.open).toBe(1));
     // A half-open peer: the connection stands, but nothing is read from it any more.

@@ -1,3 +1,4 @@
+import { RECONNECT, type ReconnectPolicy } from './reconnect-policy.js';
 import { openUpstreamSocket, type UpstreamOptions, type UpstreamSocket } from './upstream-socket.js';
 
 /** What a stream's owner may want to know besides its messages. */
@@ -19,18 +20,14 @@ export interface Subscription {
   readonly hooks: StreamHooks;
   reconnectAttempts: number;
   readonly maxReconnectAttempts: number;
-  /** Milliseconds before the first reconnect; each further one waits twice as long. */
+  /** Milliseconds before the next attempt, nominally. */
   reconnectDelay: number;
   closed: boolean;
 }
 
 export interface WebSocketManagerOptions extends UpstreamOptions {
-  /** Milliseconds; the first reconnect's delay. Default 1000, hence 1, 2, 4, 8, 16 s. */
-  readonly reconnectDelay?: number;
-  /** Milliseconds; no delay is longer. Default 30000. */
-  readonly maxReconnectDelay?: number;
-  /** Fraction added at random to each delay, so that many clients spread out. Default 0.1. */
-  readonly jitter?: number;
+  /** When to try again. Default: the `upstream` preset, 1, 2, 4, 8, 16 s; how often is each subscription's choice. */
+  readonly reconnect?: Pick<ReconnectPolicy, 'delay'>;
 }
 
 /** Messages whose handlers have not finished: above the first number the socket is paused, at the second it reads on. */
@@ -58,15 +55,11 @@ export class WebSocketManager {
   readonly subscriptions = new Map<string, Subscription>();
   readonly connectionPool = new Map<string, UpstreamSocket>();
   private readonly streams = new Map<string, Stream>();
-  private readonly reconnectDelay: number;
-  private readonly maxReconnectDelay: number;
-  private readonly jitter: number;
+  private readonly reconnect: Pick<ReconnectPolicy, 'delay'>;
   private nextId = 0;
 
   constructor(private readonly options: WebSocketManagerOptions = {}) {
-    this.reconnectDelay = options.reconnectDelay ?? 1000;
-    this.maxReconnectDelay = options.maxReconnectDelay ?? 30_000;
-    this.jitter = options.jitter ?? 0.1;
+    this.reconnect = options.reconnect ?? RECONNECT.upstream;
   }
 
   /**
@@ -94,7 +87,7 @@ export class WebSocketManager {
       hooks,
       reconnectAttempts: stream.attempts,
       maxReconnectAttempts,
-      reconnectDelay: this.reconnectDelay,
+      reconnectDelay: this.reconnect.delay(1, 0),
       closed: false,
     };
     this.subscriptions.set(id, subscription);
@@ -177,7 +170,7 @@ export class WebSocketManager {
     stream.attempts = 0;
     for (const listener of listenersOf(stream)) {
       listener.reconnectAttempts = 0;
-      listener.reconnectDelay = this.reconnectDelay;
+      listener.reconnectDelay = this.reconnect.delay(1, 0);
       listener.hooks.onOpen?.();
     }
   }
@@ -231,20 +224,23 @@ export class WebSocketManager {
   private scheduleReconnect(stream: Stream): void {
     stream.attempts++;
     for (const listener of listenersOf(stream)) {
-      if (stream.attempts <= listener.maxReconnectAttempts) listener.reconnectAttempts = stream.attempts;
-      else this.giveUp(stream, listener);
+      if (stream.attempts > listener.maxReconnectAttempts) {
+        this.giveUp(stream, listener);
+        continue;
+      }
+      listener.reconnectAttempts = stream.attempts;
+      listener.reconnectDelay = this.reconnect.delay(stream.attempts, 0);
     }
     if (stream.listeners.size === 0) {
       this.dropStream(stream);
       return;
     }
-    const nominal = Math.min(this.reconnectDelay * 2 ** (stream.attempts - 1), this.maxReconnectDelay);
     stream.timer = setTimeout(
       () => {
         stream.timer = undefined;
         this.connect(stream);
       },
-      nominal * (1 + Math.random() * this.jitter),
+      this.reconnect.delay(stream.attempts, Math.random()),
     );
   }
 
