@@ -9,13 +9,16 @@ export interface StreamHooks {
   readonly onClose?: (code: number) => void;
 }
 
+/** @param data the message parsed as JSON, or its text when it is none; @param text the message as it came */
+type OnMessage = (data: unknown, text: string) => void | Promise<void>;
+
 /** One listener of one stream (document 000, §2.5). */
 export interface Subscription {
   readonly id: string;
   readonly url: string;
   /** The pooled socket that serves this subscription now. */
   ws: UpstreamSocket;
-  readonly onMessage: (data: unknown) => void | Promise<void>;
+  readonly onMessage: OnMessage;
   readonly onError: ((error: Error) => void) | undefined;
   readonly hooks: StreamHooks;
   reconnectAttempts: number;
@@ -71,7 +74,7 @@ export class WebSocketManager {
    */
   subscribe(
     streamUrl: string,
-    onMessage: (data: unknown) => void | Promise<void>,
+    onMessage: OnMessage,
     onError?: (error: Error) => void,
     maxReconnectAttempts = 5,
     hooks: StreamHooks = {},
@@ -181,7 +184,7 @@ export class WebSocketManager {
     for (const listener of listenersOf(stream)) {
       if (listener.closed) continue;
       try {
-        const finished = listener.onMessage(message);
+        const finished = listener.onMessage(message, text);
         if (finished instanceof Promise) this.waitFor(stream, socket, listener, finished);
       } catch (error) {
         listener.onError?.(toError(error));

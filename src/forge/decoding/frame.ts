@@ -1,0 +1,49 @@
+/** One frame of a Forge stream, in the form Forge 0.7.4 sends or in the one document 000 describes. */
+export type ForgeFrame =
+  | { readonly kind: 'patch'; readonly operations: readonly PatchOperation[] }
+  /** Nothing more will come; the server need not close the socket after it. */
+  | { readonly kind: 'finished' }
+  /** Later versions mark the end of the replay with it. */
+  | { readonly kind: 'ready' }
+  /** A JSON object of the document's streams. */
+  | { readonly kind: 'object'; readonly value: Readonly<Record<string, unknown>>; readonly text: string }
+  | { readonly kind: 'text'; readonly text: string };
+
+/** An operation of a JSON Patch; unknown operations and broken paths are left out when a frame is decoded. */
+export interface PatchOperation {
+  readonly op: 'add' | 'replace' | 'remove';
+  /** The unescaped parts of the JSON Pointer. */
+  readonly path: readonly string[];
+  readonly value: unknown;
+}
+
+/**
+ * @param message the frame as JSON, or the text itself when it is none
+ * @param text the frame as it came: a plain log line may happen to be JSON
+ */
+export function decodeFrame(message: unknown, text: string): ForgeFrame {
+  if (!isRecord(message)) return { kind: 'text', text };
+  if (Array.isArray(message.JsonPatch)) {
+    return { kind: 'patch', operations: message.JsonPatch.flatMap(decodeOperation) };
+  }
+  if (message.finished === true) return { kind: 'finished' };
+  if (message.Ready === true) return { kind: 'ready' };
+  return { kind: 'object', value: message, text };
+}
+
+function decodeOperation(operation: unknown): PatchOperation[] {
+  if (!isRecord(operation)) return [];
+  const { op, path, value } = operation;
+  if (op !== 'add' && op !== 'replace' && op !== 'remove') return [];
+  if (typeof path !== 'string' || !path.startsWith('/')) return [];
+  return [{ op, path: path.slice(1).split('/').map(unescapePointer), value }];
+}
+
+/** RFC 6901: `~1` is a slash, `~0` a tilde, replaced in this order. */
+function unescapePointer(part: string): string {
+  return part.includes('~') ? part.replaceAll('~1', '/').replaceAll('~0', '~') : part;
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
