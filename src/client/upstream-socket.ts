@@ -1,4 +1,5 @@
-import type { WebSocket as NodeWebSocket } from 'ws';
+/** Only its type: browsers must not have to resolve the package. */
+type NodeWebSocket = InstanceType<(typeof import('ws'))['WebSocket']>;
 
 export interface UpstreamOptions {
   /** Sent with the upgrade; browsers cannot. Default: `User-Agent: Genie-MCP/1.0`. */
