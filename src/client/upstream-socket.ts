@@ -1,6 +1,3 @@
-/** Only its type: browsers must not have to resolve the package. */
-type NodeWebSocket = InstanceType<(typeof import('ws'))['WebSocket']>;
-
 export interface UpstreamOptions {
   /** Sent with the upgrade; browsers cannot. Default: `User-Agent: Genie-MCP/1.0`. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -54,6 +51,32 @@ const DEFAULT_HEADERS = { 'User-Agent': 'Genie-MCP/1.0' };
 const REFUSAL_BODY_LIMIT = 2000;
 const CLOSED = 3;
 
+/** The part of `ws`'s socket that is used, written down because browsers must not have to resolve the package. */
+interface NodeWebSocket {
+  readonly readyState: number;
+  readonly isPaused: boolean;
+  pause(): void;
+  resume(): void;
+  ping(): void;
+  close(): void;
+  terminate(): void;
+  on(event: 'open' | 'pong', listener: () => void): unknown;
+  on(event: 'message', listener: (data: { toString(): string }) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'unexpected-response', listener: (request: unknown, response: HttpResponse) => void): unknown;
+  on(event: 'close', listener: (code: number) => void): unknown;
+}
+
+interface HttpResponse {
+  readonly statusCode?: number | undefined;
+  readonly headers: { readonly 'content-type'?: string | undefined };
+  setEncoding(encoding: 'utf8'): unknown;
+  setTimeout(ms: number, listener: () => void): unknown;
+  destroy(): unknown;
+  on(event: 'data', listener: (chunk: string) => void): unknown;
+  on(event: 'close', listener: () => void): unknown;
+}
+
 /** Opens a socket where the code runs: `ws` in Node, the global `WebSocket` elsewhere. */
 export function openUpstreamSocket(
   url: string,
@@ -104,7 +127,6 @@ class NodeSocket implements UpstreamSocket {
   }
 
   private async open(): Promise<void> {
-    // Browsers must not have to resolve the package, so it is imported where it is used.
     const { WebSocket } = await import('ws');
     if (!this.ended) this.attach(new WebSocket(this.url, this.wsOptions()));
   }
@@ -129,13 +151,13 @@ class NodeSocket implements UpstreamSocket {
       this.startKeepAlive(socket);
       onOpen();
     });
-    socket.on('message', (data: Buffer) => onMessage(data.toString()));
+    socket.on('message', (data) => onMessage(data.toString()));
     socket.on('error', onError);
     socket.on('unexpected-response', (_request, response) => {
       let body = '';
       response.setEncoding('utf8');
       response.setTimeout(this.handshakeTimeoutMs, () => response.destroy());
-      response.on('data', (chunk: string) => {
+      response.on('data', (chunk) => {
         body = (body + chunk).slice(0, REFUSAL_BODY_LIMIT);
         if (body.length === REFUSAL_BODY_LIMIT) response.destroy();
       });
