@@ -8,7 +8,7 @@ import {
   readSync,
   statSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { OpstreamError } from '../errors/opstream-error.js';
@@ -33,13 +33,14 @@ export class UnusableDatabaseError extends Error {
  * @throws UnusableDatabaseError when the file is foreign, corrupt, newer than this version or in use
  */
 export function openDatabase(path: string, durability: Durability): Database.Database {
-  mkdirSync(dirname(path), { recursive: true });
   const migrations = readdirSync(MIGRATIONS)
     .filter((name) => name.endsWith('.sql'))
     .sort();
-  if (existsSync(path) && statSync(path).size > 0) inspect(path, migrations.length);
-  const database = new Database(path, { timeout: 1000 });
+  let database: Database.Database | undefined;
   try {
+    mkdirSync(dirname(path), { recursive: true });
+    if (existsSync(path) && statSync(path).size > 0) inspect(path, migrations.length);
+    database = new Database(path, { timeout: 1000 });
     // Exclusive: snapshots are cached in this process, so no other may write; it also spares the shared-memory file.
     database.pragma('locking_mode = EXCLUSIVE');
     if (database.pragma('user_version', { simple: true }) === 0)
@@ -50,7 +51,7 @@ export function openDatabase(path: string, durability: Durability): Database.Dat
     migrate(database, migrations);
     return database;
   } catch (thrown) {
-    database.close();
+    database?.close();
     throw unusable(path, thrown);
   }
 }
@@ -61,15 +62,10 @@ export function toStoreError(thrown: unknown): unknown {
   if (thrown.code === 'SQLITE_FULL' || thrown.code === 'SQLITE_IOERR_WRITE') {
     return new OpstreamError('storage_full', 'The disk is full; nothing was recorded', {}, { cause: thrown });
   }
-  return new OpstreamError(
-    'store_unavailable',
-    `The store failed (${thrown.code})`,
-    {},
-    { cause: thrown },
-  );
+  return new OpstreamError('store_unavailable', `The store failed (${thrown.code})`, {}, { cause: thrown });
 }
 
-/** Looks at the file without changing it: the header by hand, the pages through a read-only connection. */
+/** Looks at the file without changing it: the header by hand, the pages through a connection that only reads. */
 function inspect(path: string, knownVersion: number): void {
   const header = readHeader(path);
   if (header.toString('latin1', 0, 15) !== 'SQLite format 3') {
@@ -82,7 +78,10 @@ function inspect(path: string, knownVersion: number): void {
   }
   let database: Database.Database | undefined;
   try {
-    database = new Database(path, { readonly: true, timeout: 1000 });
+    // Closing a read-only connection leaves its empty side files behind; closing another one takes them away, but
+    // would also write back the log that a killed process left.
+    database = new Database(path, { readonly: existsSync(`${path}-wal`), timeout: 1000 });
+    database.pragma('query_only = ON');
     const version = database.pragma('user_version', { simple: true }) as number;
     if (version > knownVersion) {
       throw new UnusableDatabaseError(
@@ -92,8 +91,6 @@ function inspect(path: string, knownVersion: number): void {
     const small = statSync(path).size <= FULL_CHECK_BYTES;
     const verdict = small ? database.pragma('quick_check(1)', { simple: true }) : checkSchema(database);
     if (verdict !== 'ok') throw new UnusableDatabaseError(corrupt(path, String(verdict)));
-  } catch (thrown) {
-    throw unusable(path, thrown);
   } finally {
     database?.close();
   }
@@ -116,7 +113,7 @@ function checkSchema(database: Database.Database): string {
 }
 
 function unusable(path: string, thrown: unknown): unknown {
-  if (!(thrown instanceof Database.SqliteError)) return thrown;
+  if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return thrown;
   if (thrown.code.startsWith('SQLITE_BUSY') || thrown.code.startsWith('SQLITE_LOCKED')) {
     return new UnusableDatabaseError(
       `${path} is in use by another process, probably another Opstream on this DATA_DIR.`,
@@ -136,7 +133,7 @@ function corrupt(path: string, detail: string): string {
 function migrate(database: Database.Database, files: readonly string[]): void {
   const applied = database.pragma('user_version', { simple: true }) as number;
   files.slice(applied).forEach((file, index) => {
-    const sql = readFileSync(new URL(file, new URL('./migrations/', import.meta.url)), 'utf8');
+    const sql = readFileSync(join(MIGRATIONS, file), 'utf8');
     database.transaction(() => {
       database.exec(sql);
       database.pragma(`user_version = ${applied + index + 1}`);

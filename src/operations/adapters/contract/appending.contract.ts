@@ -175,9 +175,7 @@ export function describeAppending(fixture: () => StoreFixture): void {
         'operation_exists',
         'recorded',
       ]);
-      expect(messages((await store.whole()).events)).toEqual(
-        ['status', 'error', 'status', 'fine'],
-      );
+      expect(messages((await store.whole()).events)).toEqual(['status', 'error', 'status', 'fine']);
       expect(await store.port.get(TENANT, 'nobody')).toBeNull();
     });
 
