@@ -1,0 +1,47 @@
+import { type CanActivate, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { IncomingMessage } from 'node:http';
+import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { Authenticator } from './authenticator.js';
+import type { Principal, Scope } from './principal.js';
+
+const NEEDS = 'opstream:needs';
+const PUBLIC = 'opstream:public';
+
+/** The scope a handler or controller asks for. */
+export const Needs = (scope: Scope) => SetMetadata(NEEDS, scope);
+/** Open to everyone: liveness and static files. */
+export const Public = () => SetMetadata(PUBLIC, true);
+
+/** An HTTP request after the guard; the same object under Fastify and Express. */
+export interface AuthenticatedRequest {
+  headers: IncomingMessage['headers'];
+  url: string;
+  principal?: Principal;
+}
+
+/** @throws OpstreamError `forbidden` when the principal lacks the scope */
+export function requireScope(principal: Principal, scope: Scope): void {
+  if (principal.scopes.has(scope)) return;
+  throw new OpstreamError('forbidden', `This needs the scope ${scope}`);
+}
+
+/** Authenticates Opstream's own REST handlers: those that name a scope; a host application's are left alone. */
+@Injectable()
+export class AuthGuard implements CanActivate {
+  constructor(
+    private readonly authenticator: Authenticator,
+    private readonly reflector: Reflector,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const targets = [context.getHandler(), context.getClass()];
+    if (context.getType() !== 'http' || this.reflector.getAllAndOverride<boolean>(PUBLIC, targets))
+      return true;
+    const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    request.principal = await this.authenticator.authenticate(request);
+    const scope = this.reflector.getAllAndOverride<Scope | undefined>(NEEDS, targets);
+    if (scope !== undefined) requireScope(request.principal, scope);
+    return true;
+  }
+}

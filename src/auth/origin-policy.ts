@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import { Configuration } from '../config/configuration.js';
+import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { isLoopback } from './loopback.js';
+
+/**
+ * Keeps web pages from elsewhere away from a service on someone's loopback: browsers send `Origin`, and a name that
+ * was rebound to 127.0.0.1 shows in `Host`. No Origin, the same origin and listed ones pass.
+ */
+@Injectable()
+export class OriginPolicy {
+  private readonly origins: ReadonlySet<string>;
+  private readonly hosts: ReadonlySet<string>;
+  private readonly onLoopback: boolean;
+
+  constructor({ http }: Configuration) {
+    this.origins = new Set(http.allowedOrigins);
+    this.hosts = new Set(http.allowedHosts);
+    this.onLoopback = isLoopback(http.host);
+  }
+
+  /** @throws OpstreamError `forbidden` */
+  check(headers: { readonly origin?: string | undefined; readonly host?: string | undefined }): void {
+    this.checkHost(headers.host);
+    const { origin } = headers;
+    if (origin === undefined || this.origins.has('*') || this.origins.has(origin)) return;
+    if (hostOf(origin) === headers.host?.toLowerCase()) return;
+    throw new OpstreamError('forbidden', `Origin ${origin.slice(0, 200)} is not allowed`);
+  }
+
+  private checkHost(host: string | undefined): void {
+    if (host === undefined) {
+      if (this.onLoopback || this.hosts.size > 0)
+        throw new OpstreamError('forbidden', 'The Host header is missing');
+      return;
+    }
+    const name = host.toLowerCase().replace(/:\d+$/, '');
+    if (this.hosts.has(name) || this.hosts.has(host.toLowerCase())) return;
+    if (this.hosts.size === 0 && !this.onLoopback) return;
+    if (this.onLoopback && isLoopback(name)) return;
+    throw new OpstreamError('forbidden', `Host ${host.slice(0, 200)} is not allowed`);
+  }
+}
+
+function hostOf(origin: string): string | undefined {
+  try {
+    return new URL(origin).host;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,134 @@
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import type { Subscription } from 'rxjs';
+import { DEFAULT_TENANT } from '../auth/principal.js';
+import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { EventBus } from './event-bus.js';
+import type { JsonObject, JsonValue } from './json.js';
+import { OperationScope, withinScope } from './operation-scope.js';
+import { OperationsService } from './operations.service.js';
+
+export interface RunOptions {
+  readonly tenant?: string;
+  readonly metadata?: JsonObject;
+  /** Adopts an operation that is already open instead of opening one. */
+  readonly operationId?: string;
+}
+
+/**
+ * Runs work as an operation (the seeds' StreamingMixin, S1-56): opens it, gives the work a scope to report through,
+ * and guarantees a result, an error or a cancellation at its end (S1-62).
+ */
+@Injectable()
+export class OperationRunner implements OnModuleDestroy {
+  private readonly logger = new Logger('Operations');
+  /** Controllers of the work that runs here, by tenant and operation. */
+  private readonly running = new Map<string, AbortController>();
+  private readonly cancellations: Subscription;
+
+  constructor(
+    private readonly operations: OperationsService,
+    bus: EventBus,
+  ) {
+    this.cancellations = bus.events$.subscribe((events) => {
+      if (this.running.size === 0) return;
+      for (const event of events) {
+        if (event.type === 'cancelled')
+          this.running.get(key(event.tenant, event.operationId))?.abort(cancelled());
+      }
+    });
+  }
+
+  onModuleDestroy(): void {
+    this.cancellations.unsubscribe();
+    for (const controller of this.running.values()) {
+      controller.abort(new OpstreamError('shutting_down', 'The service is shutting down'));
+    }
+  }
+
+  /**
+   * @param work its returned value becomes the result (anything that is JSON); what it throws becomes the error and
+   *   is thrown on
+   */
+  async run<T>(
+    operationType: string,
+    options: RunOptions,
+    work: (scope: OperationScope) => Promise<T> | T,
+  ): Promise<T> {
+    const tenant = options.tenant ?? DEFAULT_TENANT;
+    const controller = new AbortController();
+    const operationId = await this.open(tenant, operationType, options);
+    const scope = new OperationScope(
+      operationId,
+      controller.signal,
+      (draft) =>
+        operationId === null ? Promise.resolve() : this.operations.append(tenant, operationId, draft),
+      (error) => this.emitFailed(operationId, error),
+    );
+    if (operationId !== null) this.running.set(key(tenant, operationId), controller);
+    try {
+      const value = await withinScope(scope, () => work(scope));
+      // The signal also fires when someone else cancelled: the operation has ended, and there is nothing to add.
+      if (!controller.signal.aborted) await scope.result(asJson(value));
+      return value;
+    } catch (thrown) {
+      await this.recordFailure(scope, thrown);
+      throw thrown;
+    } finally {
+      if (operationId !== null) this.running.delete(key(tenant, operationId));
+    }
+  }
+
+  private async open(tenant: string, operationType: string, options: RunOptions): Promise<string | null> {
+    try {
+      if (options.operationId !== undefined && (await this.operations.find(tenant, options.operationId))) {
+        return options.operationId;
+      }
+      const { operation } = await this.operations.create(tenant, {
+        operationType,
+        metadata: options.metadata,
+        operationId: options.operationId,
+      });
+      return operation.operationId;
+    } catch (error) {
+      this.emitFailed(null, error);
+      return null;
+    }
+  }
+
+  private async recordFailure(scope: OperationScope, thrown: unknown): Promise<void> {
+    if (scope.signal.aborted) {
+      const { reason } = scope.signal as { reason: unknown };
+      if (reason instanceof OpstreamError) await scope.error(reason.message, reason.code);
+      return;
+    }
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    if (error.name === 'AbortError') await scope.cancelled(error.message);
+    else await scope.error(error.message || error.name, error.name);
+  }
+
+  private emitFailed(operationId: string | null, error: unknown): void {
+    if (error instanceof OpstreamError && error.code === 'operation_ended') return;
+    this.logger.warn(
+      { event: 'emit_failed', operation_id: operationId, error },
+      'Failed to emit; the work goes on',
+    );
+  }
+}
+
+function key(tenant: string, operationId: string): string {
+  return `${tenant}/${operationId}`;
+}
+
+function cancelled(): DOMException {
+  return new DOMException('The operation was cancelled', 'AbortError');
+}
+
+/** Values without a JSON form (a function, a circular object) are shown as text: the work did succeed. */
+function asJson(value: unknown): JsonValue {
+  try {
+    const text: string | undefined = JSON.stringify(value);
+    return text === undefined ? null : (JSON.parse(text) as JsonValue);
+  } catch {
+    return String(value);
+  }
+}

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { Module } from '@nestjs/common';
+import { Configuration } from '../config/configuration.js';
+import { openDatabase } from '../platform/sqlite/sqlite-database.js';
+import { LocalEventBus } from './adapters/local-event-bus.js';
+import { MemoryOperationStore } from './adapters/memory-operation-store.js';
+import { SqliteOperationStore } from './adapters/sqlite-operation-store.js';
+import { EventBus } from './event-bus.js';
+import { EventsController } from './events.controller.js';
+import { OperationRunner } from './operation-runner.js';
+import { OperationStore } from './operation-store.js';
+import { OperationsController } from './operations.controller.js';
+import { OperationsService } from './operations.service.js';
+
+/** Chooses the engine: the only place that knows the adapters. */
+function createStore({ store }: Configuration): OperationStore {
+  if (store.kind === 'memory') return new MemoryOperationStore(store);
+  return new SqliteOperationStore(openDatabase(join(store.dataDir, 'opstream.db'), store.durability), store);
+}
+
+@Module({
+  controllers: [OperationsController, EventsController],
+  providers: [
+    { provide: OperationStore, useFactory: createStore, inject: [Configuration] },
+    { provide: EventBus, useClass: LocalEventBus },
+    OperationsService,
+    OperationRunner,
+  ],
+  exports: [OperationStore, EventBus, OperationsService, OperationRunner],
+})
+export class OperationsModule {}

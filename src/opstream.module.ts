@@ -1,0 +1,40 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AuthModule } from './auth/auth.module.js';
+import { Configuration } from './config/configuration.js';
+import { ConfigurationModule } from './config/configuration.module.js';
+import { OperationsModule } from './operations/operations.module.js';
+import { HealthModule } from './platform/health/health.module.js';
+import { LifecycleModule } from './platform/lifecycle/lifecycle.module.js';
+import { MetricsModule } from './platform/metrics/metrics.module.js';
+import { StreamingModule } from './streaming/streaming.module.js';
+
+/** Settings of an embedded Opstream: the service's environment variables by their names, as text. */
+export type OpstreamOptions = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The whole of Opstream as one module: inside the service, and inside any other Nest application, which must call
+ * `configureOpstream(app)` before it listens.
+ */
+@Module({})
+export class OpstreamModule {
+  /**
+   * @param options settings by the names of the environment variables; without them the environment is read
+   * @throws InvalidConfigurationError
+   */
+  static forRoot(options?: OpstreamOptions): DynamicModule {
+    const configuration = options && Configuration.fromEnvironment(options);
+    return {
+      module: OpstreamModule,
+      imports: [
+        ConfigurationModule.forRoot(configuration),
+        AuthModule,
+        MetricsModule,
+        HealthModule,
+        LifecycleModule,
+        OperationsModule,
+        StreamingModule,
+      ],
+      exports: [OperationsModule, StreamingModule],
+    };
+  }
+}

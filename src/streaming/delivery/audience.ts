@@ -1,0 +1,204 @@
+import { isFinal, type RecordedEvent } from '../../operations/operation-event.js';
+import type { DeliveryMeter } from './delivery-meter.js';
+import { HIGH_WATER_BYTES } from './sink.js';
+import type { Subscription } from './subscription.js';
+import { cursorOf, type Topic } from './topic.js';
+import type { WireFormat } from './wire-format.js';
+
+/** Sockets written before the event loop gets a turn; a sweep of them takes about two milliseconds. */
+const SLICE = 256;
+/** One shared buffer; with the high-water mark it bounds what a stalled socket can hold. */
+const MAX_FLUSH_BYTES = 16 * 1024;
+/** Events waiting for a sweep. Beyond it nobody is live any more and all read on from the log. */
+const MAX_PENDING = 20_000;
+
+/** One shared buffer on its way to the subscribers that were live when it began. */
+interface Sweep {
+  readonly batch: readonly RecordedEvent[];
+  readonly bytes: Buffer;
+  /** Where a subscriber that skips this buffer reads on from. */
+  readonly before: number;
+  /** How many of the live subscribers it is for. */
+  readonly end: number;
+  readonly epoch: number;
+}
+
+/**
+ * All subscribers of one topic in one wire format. What became due since the last flush leaves as one shared buffer
+ * and one write per socket; under load flushes grow by themselves, because events gather while a sweep runs.
+ */
+export class Audience {
+  /** Subscribers that have everything up to `swept`; during a sweep the ones that left stay as holes. */
+  private live: Subscription[] = [];
+  /** Subscribers that have read the log further than the bus has told, waiting for `swept` to reach them. */
+  private readonly joining = new Set<Subscription>();
+  private pending: RecordedEvent[] = [];
+  private sweeping = false;
+  /** So many events waited that the rest was left to the log. */
+  private overflowed = false;
+  /** Changes when the log begins anew, so that a sweep still under way does not move the new log's marks. */
+  private epoch = 0;
+  /** Newest event the bus has told of. */
+  private tail = 0;
+  /** Newest event written to the live subscribers. */
+  private swept = 0;
+  private members = 0;
+
+  constructor(
+    readonly topic: Topic,
+    readonly format: WireFormat,
+    private readonly meter: DeliveryMeter,
+  ) {}
+
+  get size(): number {
+    return this.members;
+  }
+
+  enter(): void {
+    this.members += 1;
+  }
+
+  leave(subscription: Subscription): void {
+    this.members -= 1;
+    this.joining.delete(subscription);
+    this.compact();
+  }
+
+  /** Takes an event from the bus; `flush` sends it. What the log already gave everyone is dropped. */
+  offer(event: RecordedEvent): void {
+    const cursor = cursorOf(this.topic, event);
+    if (cursor <= this.tail) return;
+    this.tail = cursor;
+    if (this.live.length === 0 && this.joining.size === 0) this.swept = cursor;
+    else if (this.pending.length < MAX_PENDING) this.pending.push(event);
+    else this.overflowed = true;
+  }
+
+  /** Makes a subscriber live from now on, without history. */
+  joinNow(subscription: Subscription): void {
+    subscription.cursor = this.tail;
+    if (this.sweeping || this.pending.length > 0) this.joining.add(subscription);
+    else this.admit(subscription);
+  }
+
+  /**
+   * Makes a subscriber live that has read the log up to its cursor.
+   * @returns false when the bus is already further: it must read on first
+   */
+  join(subscription: Subscription): boolean {
+    if (this.live.length === 0 && this.joining.size === 0 && subscription.cursor >= this.tail) {
+      this.tail = this.swept = subscription.cursor;
+    }
+    if (subscription.cursor < this.swept) return false;
+    if (!this.sweeping && subscription.cursor === this.swept) this.admit(subscription);
+    else this.joining.add(subscription);
+    return true;
+  }
+
+  flush(): void {
+    if (this.sweeping || this.pending.length === 0) return;
+    if (this.overflowed) this.leaveToLog();
+    else this.sweepNext();
+  }
+
+  /** The operation is gone: should its id be used again, its log begins at 1. */
+  reset(): void {
+    this.pending = [];
+    this.overflowed = false;
+    this.epoch += 1;
+    this.tail = this.swept = 0;
+    const waiting = [...this.joining];
+    this.joining.clear();
+    for (const subscription of waiting) subscription.lag(subscription.cursor);
+  }
+
+  private sweepNext(): void {
+    const batch = this.takeBatch();
+    const first = batch[0];
+    if (first === undefined) return;
+    this.sweeping = true;
+    const frames = batch.map((event) => this.format.frame(event));
+    const bytes = frames.length === 1 ? frames[0]! : Buffer.concat(frames);
+    const before = cursorOf(this.topic, first) - 1;
+    this.sweep({ batch, bytes, before, end: this.live.length, epoch: this.epoch }, 0);
+  }
+
+  /** Writes to the live subscribers from `from` on, a slice per turn of the event loop. */
+  private sweep(sweep: Sweep, from: number): void {
+    const stop = Math.min(from + SLICE, sweep.end);
+    let written = 0;
+    for (let index = from; index < stop; index++) {
+      const subscription = this.live[index]!;
+      if (subscription.state !== 'live') continue;
+      if (subscription.sink.bufferedBytes > HIGH_WATER_BYTES) {
+        subscription.lag(sweep.before);
+      } else {
+        subscription.sink.write(sweep.bytes);
+        written += 1;
+      }
+    }
+    this.meter.delivered(written * sweep.batch.length, written * sweep.bytes.length);
+    if (stop < sweep.end) setImmediate(() => this.sweep(sweep, stop));
+    else this.finish(sweep);
+  }
+
+  private finish({ batch, epoch }: Sweep): void {
+    this.sweeping = false;
+    this.compact();
+    const last = batch.at(-1)!;
+    if (epoch === this.epoch) this.swept = Math.max(this.swept, cursorOf(this.topic, last));
+    if (this.topic.operationId !== null && isFinal(last.type)) {
+      for (const subscription of this.live) subscription.ended();
+    }
+    this.admitJoining();
+    if (this.overflowed) this.leaveToLog();
+    else if (this.pending.length > 0) setImmediate(() => this.flush());
+  }
+
+  /** Events up to one buffer's size, ending where a joining subscriber can come in. */
+  private takeBatch(): RecordedEvent[] {
+    const first = this.pending[0];
+    if (first === undefined) return [];
+    const start = cursorOf(this.topic, first);
+    // Nothing lies between what was swept and the first pending event, so whoever stands in between is up to date.
+    this.swept = Math.max(this.swept, start - 1);
+    this.admitJoining();
+    let stop = Infinity;
+    for (const { cursor } of this.joining) stop = Math.min(stop, cursor);
+    let count = 0;
+    let bytes = 0;
+    for (const event of this.pending) {
+      if (count > 0 && (bytes >= MAX_FLUSH_BYTES || cursorOf(this.topic, event) > stop)) break;
+      bytes += this.format.frame(event).length;
+      count += 1;
+    }
+    return this.pending.splice(0, count);
+  }
+
+  private admitJoining(): void {
+    for (const subscription of this.joining) {
+      if (subscription.cursor > this.swept) continue;
+      this.joining.delete(subscription);
+      if (subscription.cursor === this.swept) this.admit(subscription);
+      else subscription.lag(subscription.cursor);
+    }
+  }
+
+  private admit(subscription: Subscription): void {
+    subscription.state = 'live';
+    this.live.push(subscription);
+  }
+
+  /** Nobody is live any more: all read what was not swept from the log. */
+  private leaveToLog(): void {
+    this.overflowed = false;
+    this.pending = [];
+    for (const subscription of this.live) if (subscription.state === 'live') subscription.lag(this.swept);
+    this.compact();
+  }
+
+  /** Closes holes, except while a sweep counts on the indexes. */
+  private compact(): void {
+    if (!this.sweeping) this.live = this.live.filter(({ state }) => state === 'live');
+  }
+}

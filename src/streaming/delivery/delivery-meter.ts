@@ -1,0 +1,14 @@
+/** Counts of the delivery side, kept as plain numbers so that the hot path only adds; metrics read them. */
+export class DeliveryMeter {
+  events = 0;
+  bytes = 0;
+  /** Subscriptions that are reading from the log because their socket fell behind, now. */
+  lagging = 0;
+  /** How often a live subscription fell behind. */
+  lags = 0;
+
+  delivered(events: number, bytes: number): void {
+    this.events += events;
+    this.bytes += bytes;
+  }
+}

@@ -1,0 +1,180 @@
+import type { RecordedEvent } from '../../operations/operation-event.js';
+import { isFinal } from '../../operations/operation-event.js';
+import type { LogPage, PageBounds } from '../../operations/operation-store.js';
+import type { Audience } from './audience.js';
+import type { DeliveryMeter } from './delivery-meter.js';
+import type { Sink } from './sink.js';
+import { cursorOf } from './topic.js';
+
+/** Batches read from the log grow from the first to the second size while the sink takes them at once. */
+const FIRST_BATCH_BYTES = 4 * 1024;
+const MAX_BATCH_BYTES = 32 * 1024;
+const MAX_BATCH_EVENTS = 256;
+
+export interface SubscriptionOptions {
+  /** Leave out progress events that a later one of the same batch supersedes, when catching up. */
+  readonly coalesce?: boolean;
+  /** The operation's final event was written, and nothing more will come. */
+  readonly onEnd?: () => void;
+  /** The log could not be read; the subscription makes no progress any more and wants closing. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** Reads the log of the subscription's topic after a cursor; null for an operation that does not exist. */
+export type ReadLog = (after: number, bounds: PageBounds) => Promise<LogPage | null>;
+
+/**
+ * One subscriber's way through a log. `catching-up`: reads from the log, as fast as its sink drains. `live`: its
+ * audience writes to its sink. A sink that stops draining goes back to catching up, holding nothing but a cursor.
+ */
+export class Subscription {
+  state: 'catching-up' | 'live' | 'closed' = 'catching-up';
+  /** Newest seq or position written; while live the audience's own cursor counts. */
+  cursor = 0;
+  private batchBytes = FIRST_BATCH_BYTES;
+  private running = false;
+  private lagged = false;
+  /** The trimming mark the subscriber was last told of. */
+  private toldFirst = 1;
+
+  constructor(
+    readonly audience: Audience,
+    readonly sink: Sink,
+    private readonly read: ReadLog,
+    private readonly meter: DeliveryMeter,
+    private readonly options: SubscriptionOptions,
+  ) {
+    audience.enter();
+  }
+
+  /** Follows from after a cursor: first the log, then live. */
+  startAfter(cursor: number): void {
+    this.cursor = cursor;
+    void this.catchUp();
+  }
+
+  startNow(): void {
+    this.audience.joinNow(this);
+  }
+
+  /** Leaves live delivery, having received everything up to `cursor`. */
+  lag(cursor: number): void {
+    if (this.state === 'closed') return;
+    this.state = 'catching-up';
+    this.cursor = cursor;
+    this.batchBytes = FIRST_BATCH_BYTES;
+    if (!this.lagged) {
+      this.lagged = true;
+      this.meter.lagging += 1;
+      this.meter.lags += 1;
+    }
+    this.sink.onceDrained(() => void this.catchUp());
+  }
+
+  ended(): void {
+    this.options.onEnd?.();
+  }
+
+  close(): void {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    this.caughtUp();
+    this.audience.leave(this);
+  }
+
+  private async catchUp(): Promise<void> {
+    if (this.running) return;
+    this.running = true;
+    try {
+      while (this.state === 'catching-up' && this.sink.open) {
+        if (await this.step()) break;
+      }
+    } catch (error) {
+      this.options.onError?.(error);
+    } finally {
+      this.running = false;
+    }
+  }
+
+  /** Sends one batch. @returns true when the subscription is live, or closed */
+  private async step(): Promise<boolean> {
+    const page = await this.read(this.cursor, { limit: MAX_BATCH_EVENTS, maxBytes: this.batchBytes });
+    if (this.state !== 'catching-up') return true;
+    if (!this.hasPlaceIn(page)) return false;
+    if (page !== null && page.events.length > 0) {
+      this.write(page.events);
+      await this.drained();
+      return false;
+    }
+    if (page !== null) this.cursor = Math.max(this.cursor, page.head);
+    if (!this.audience.join(this)) return false;
+    this.caughtUp();
+    return true;
+  }
+
+  /**
+   * Tells the subscriber when its place in the log is gone, because events were trimmed, the operation was removed,
+   * or the log it remembers was another one, and moves it to what there is.
+   * @returns false when the log has to be read again from the new place
+   */
+  private hasPlaceIn(page: LogPage | null): boolean {
+    const { operationId } = this.audience.topic;
+    if (page === null) {
+      if (this.cursor > 0) this.tellTrimmed(null);
+      this.cursor = 0;
+      return true;
+    }
+    if (this.cursor > page.head) {
+      this.tellTrimmed(page.first);
+      this.cursor = operationId === null ? page.head : page.first - 1;
+      return false;
+    }
+    if (this.cursor + 1 < page.first && this.toldFirst < page.first) {
+      this.toldFirst = page.first;
+      this.tellTrimmed(page.first);
+      // In a tenant's log events of other operations may be left below the mark; within one operation none are.
+      if (operationId !== null) this.cursor = page.first - 1;
+    }
+    return true;
+  }
+
+  private tellTrimmed(first: number | null): void {
+    const { format, topic } = this.audience;
+    this.sink.write(format.notice({ operationId: topic.operationId, after: this.cursor, first }));
+  }
+
+  private write(events: readonly RecordedEvent[]): void {
+    const { audience, sink } = this;
+    const due = this.options.coalesce === true ? withoutSuperseded(events) : events;
+    const frames = due.map((event) => audience.format.frame(event));
+    const bytes = Buffer.concat(frames);
+    sink.write(bytes);
+    const last = events.at(-1)!;
+    this.cursor = cursorOf(audience.topic, last);
+    this.meter.delivered(due.length, bytes.length);
+    if (audience.topic.operationId !== null && isFinal(last.type)) this.ended();
+  }
+
+  /** Waits until the sink is empty; the next batch is larger when that was so at once. */
+  private drained(): Promise<void> {
+    const atOnce = this.sink.bufferedBytes === 0;
+    this.batchBytes = atOnce ? Math.min(this.batchBytes * 2, MAX_BATCH_BYTES) : FIRST_BATCH_BYTES;
+    return new Promise((resolve) => {
+      if (atOnce) setImmediate(resolve);
+      else this.sink.onceDrained(resolve);
+    });
+  }
+
+  private caughtUp(): void {
+    if (!this.lagged) return;
+    this.lagged = false;
+    this.meter.lagging -= 1;
+  }
+}
+
+/** Drops each progress event that a later one of the same operation in the list supersedes. */
+function withoutSuperseded(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
+  const latest = new Map<string, RecordedEvent>();
+  for (const event of events) if (event.type === 'progress') latest.set(event.operationId, event);
+  return events.filter((event) => event.type !== 'progress' || latest.get(event.operationId) === event);
+}

@@ -1,0 +1,29 @@
+import type { RecordedEvent } from '../../operations/operation-event.js';
+
+/** Told to a subscriber whose place in the log is gone: what it missed cannot be had any more. */
+export interface HistoryTrimmed {
+  /** Null when the whole log of a tenant is followed. */
+  readonly operationId: string | null;
+  /** The seq or position the subscriber had reached. */
+  readonly after: number;
+  /** The first seq or position that can still be read; null when the operation is gone. */
+  readonly first: number | null;
+}
+
+/** One way to put events on a wire. Frames are built once per event and shared by every subscriber of the format. */
+export abstract class WireFormat {
+  private readonly frames = new WeakMap<RecordedEvent, Buffer>();
+
+  /** @param name distinguishes audiences in keys and metrics */
+  constructor(readonly name: string) {}
+
+  frame(event: RecordedEvent): Buffer {
+    let frame = this.frames.get(event);
+    if (frame === undefined) this.frames.set(event, (frame = this.encode(event)));
+    return frame;
+  }
+
+  abstract notice(notice: HistoryTrimmed): Buffer;
+
+  protected abstract encode(event: RecordedEvent): Buffer;
+}

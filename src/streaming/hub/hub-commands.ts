@@ -1,0 +1,183 @@
+import type { Scope } from '../../auth/principal.js';
+import type { JsonObject } from '../../operations/json.js';
+import { parseDraft, parseOperationId } from '../../operations/operation-draft.js';
+import { toSnapshot } from '../../operations/operation-snapshot.js';
+import { boolean, parseListQuery, parsePosition, wholeNumber } from '../../operations/request-values.js';
+import { answer, recordedAnswer, type RequestId } from './hub-answer.js';
+import type { HubSession } from './hub-session.js';
+
+/** Events of one `get_history` page. */
+const MAX_HISTORY_PAGE = 1000;
+const HISTORY_PAGE_BYTES = 512 * 1024;
+
+export interface HubCommand {
+  readonly scope: Scope;
+  /** Records something: pipelined, acknowledged in order once it is durable. */
+  readonly append?: boolean;
+  /** @throws OpstreamError what the client is answered */
+  run(session: HubSession, input: JsonObject, requestId: RequestId): Promise<void> | void;
+}
+
+const subscribe: HubCommand = {
+  scope: 'operations:read',
+  run(session, input, requestId) {
+    const operationId = parseOperationId(input.operation_id);
+    const after = boolean(input.replay, 'replay') ? 0 : wholeNumber(input.after_seq, 'after_seq');
+    const coalesce = boolean(input.coalesce, 'coalesce');
+    session.subscribe(operationId, after, coalesce);
+    const data = { operation_id: operationId, after_seq: after };
+    const top = { status: 'subscribed', operation_id: operationId };
+    session.connection.send(answer(requestId, { top, eventType: 'subscribed', operationId, data }));
+  },
+};
+
+const unsubscribe: HubCommand = {
+  scope: 'operations:read',
+  run(session, input, requestId) {
+    const operationId = parseOperationId(input.operation_id);
+    session.unsubscribe(operationId);
+    const top = { status: 'unsubscribed' };
+    const data = { operation_id: operationId };
+    session.connection.send(answer(requestId, { top, eventType: 'unsubscribed', operationId, data }));
+  },
+};
+
+const subscribeAll: HubCommand = {
+  scope: 'operations:read',
+  run(session, input, requestId) {
+    const after = parsePosition(input.after);
+    session.connection.send(
+      answer(requestId, { top: { status: 'subscribed' }, eventType: 'subscribed', data: { all: true } }),
+    );
+    session.subscribeAll(after, boolean(input.coalesce, 'coalesce'));
+  },
+};
+
+const unsubscribeAll: HubCommand = {
+  scope: 'operations:read',
+  run(session, _input, requestId) {
+    session.unsubscribeAll();
+    const top = { status: 'unsubscribed' };
+    session.connection.send(answer(requestId, { top, eventType: 'unsubscribed', data: { all: true } }));
+  },
+};
+
+const getOperation: HubCommand = {
+  scope: 'operations:read',
+  async run(session, input, requestId) {
+    // What is no valid id names no operation: null, as for an unknown one (X-05).
+    const { operation_id: id } = input;
+    const found = typeof id === 'string' ? await session.services.operations.find(session.tenant, id) : null;
+    const operation = found && toSnapshot(found);
+    const operationId = typeof id === 'string' ? id.slice(0, 200) : 'system';
+    session.connection.send(
+      answer(requestId, { top: { operation }, eventType: 'operation', operationId, data: { operation } }),
+    );
+  },
+};
+
+const listOperations: HubCommand = {
+  scope: 'operations:read',
+  async run(session, input, requestId) {
+    const page = await session.services.operations.list(session.tenant, parseListQuery(input));
+    const operations = page.operations.map((operation) => toSnapshot(operation, false));
+    const data = { operations, next_cursor: page.nextCursor };
+    session.connection.send(answer(requestId, { top: { status: 'listed' }, eventType: 'operations', data }));
+  },
+};
+
+const getHistory: HubCommand = {
+  scope: 'operations:read',
+  async run(session, input, requestId) {
+    const operationId = parseOperationId(input.operation_id);
+    const after = wholeNumber(input.after_seq, 'after_seq') ?? 0;
+    const limit = wholeNumber(input.limit, 'limit', MAX_HISTORY_PAGE) ?? 100;
+    const bounds = { limit: Math.max(1, limit), maxBytes: HISTORY_PAGE_BYTES };
+    const page = await session.services.operations.history(session.tenant, operationId, after, bounds);
+    const last = page.events.at(-1)?.seq ?? after;
+    const id = requestId === undefined ? '' : `,"request_id":${JSON.stringify(requestId)}`;
+    // The events are JSON already.
+    session.connection.send(
+      `{"status":"history","operation_id":"${operationId}","event_type":"history","timestamp":${Date.now() / 1000},` +
+        `"data":{"events":[${page.events.map((event) => event.json).join(',')}],"first_seq":${page.first},` +
+        `"head_seq":${page.head},"has_more":${last < page.head},"history_trimmed":${after + 1 < page.first}}${id}}`,
+    );
+  },
+};
+
+const getStats: HubCommand = {
+  scope: 'operations:read',
+  async run(session, _input, requestId) {
+    const stats = await session.services.status.stats(session.tenant);
+    session.connection.send(answer(requestId, { top: { stats }, eventType: 'stats', data: { stats } }));
+  },
+};
+
+const createOperation: HubCommand = {
+  scope: 'operations:write',
+  append: true,
+  async run(session, input, requestId) {
+    const { operation, created } = await session.services.operations.create(session.tenant, {
+      operationType: input.operation_type,
+      metadata: input.metadata,
+      operationId: input.operation_id,
+    });
+    const { operationId } = operation;
+    const snapshot = toSnapshot(operation);
+    session.connection.send(
+      answer(requestId, {
+        top: { status: created ? 'created' : 'exists', operation: snapshot },
+        eventType: 'created',
+        operationId,
+        data: { operation: snapshot, created },
+      }),
+    );
+  },
+};
+
+const emit: HubCommand = {
+  scope: 'operations:write',
+  append: true,
+  async run(session, input, requestId) {
+    const operationId = parseOperationId(input.operation_id);
+    const draft = parseDraft(input.event_type, input.data, input.event_id);
+    const receipt = await session.services.operations.append(session.tenant, operationId, draft);
+    session.connection.send(recordedAnswer(requestId, operationId, receipt.seq, receipt.repeated));
+  },
+};
+
+const cancelOperation: HubCommand = {
+  scope: 'operations:write',
+  append: true,
+  async run(session, input, requestId) {
+    const operationId = parseOperationId(input.operation_id);
+    const draft = parseDraft('cancelled', { reason: input.reason }, input.event_id);
+    const receipt = await session.services.operations.append(session.tenant, operationId, draft);
+    const top = { status: 'cancelled' };
+    const data = { seq: receipt.seq, repeated: receipt.repeated };
+    session.connection.send(answer(requestId, { top, eventType: 'recorded', operationId, data }));
+  },
+};
+
+const ping: HubCommand = {
+  scope: 'operations:read',
+  run(session, _input, requestId) {
+    session.connection.send(answer(requestId, { top: { status: 'pong' }, eventType: 'pong', data: {} }));
+  },
+};
+
+/** Every command of the hub protocol (docs/protocol.md), by its name on the wire. */
+export const HUB_COMMANDS: ReadonlyMap<string, HubCommand> = new Map([
+  ['subscribe', subscribe],
+  ['unsubscribe', unsubscribe],
+  ['subscribe_all', subscribeAll],
+  ['unsubscribe_all', unsubscribeAll],
+  ['get_operation', getOperation],
+  ['list_operations', listOperations],
+  ['get_history', getHistory],
+  ['get_stats', getStats],
+  ['create_operation', createOperation],
+  ['emit', emit],
+  ['cancel_operation', cancelOperation],
+  ['ping', ping],
+]);

@@ -1,0 +1,80 @@
+import { Injectable } from '@nestjs/common';
+import { Configuration } from '../../config/configuration.js';
+import { OperationsService } from '../../operations/operations.service.js';
+import { Subscriptions } from '../delivery/subscriptions.js';
+
+/** The four counters of S1-48. */
+export interface HubStats {
+  connected_clients: number;
+  active_operations: number;
+  total_operations: number;
+  subscriptions: number;
+}
+
+/** Answer of the status calls. */
+export interface WebSocketStatus {
+  available: boolean;
+  running: boolean;
+  stats: HubStats | null;
+}
+
+/** How the socket side of the service is doing, as clients of a tenant see it. */
+@Injectable()
+export class HubStatus {
+  private readonly clients = new Map<string, number>();
+  private serving = false;
+
+  constructor(
+    private readonly configuration: Configuration,
+    private readonly operations: OperationsService,
+    private readonly subscriptions: Subscriptions,
+  ) {}
+
+  get running(): boolean {
+    return this.serving;
+  }
+
+  started(): void {
+    this.serving = this.configuration.streaming.enabled;
+  }
+
+  stopped(): void {
+    this.serving = false;
+  }
+
+  clientConnected(tenant: string): void {
+    this.clients.set(tenant, (this.clients.get(tenant) ?? 0) + 1);
+  }
+
+  clientLeft(tenant: string): void {
+    const left = (this.clients.get(tenant) ?? 1) - 1;
+    if (left === 0) this.clients.delete(tenant);
+    else this.clients.set(tenant, left);
+  }
+
+  /** Connected clients of all tenants. */
+  get connections(): number {
+    let sum = 0;
+    for (const count of this.clients.values()) sum += count;
+    return sum;
+  }
+
+  async stats(tenant: string): Promise<HubStats> {
+    const counts = await this.operations.counts(tenant);
+    return {
+      connected_clients: this.clients.get(tenant) ?? 0,
+      active_operations: counts.active,
+      total_operations: counts.total,
+      subscriptions: this.subscriptions.count(tenant),
+    };
+  }
+
+  async status(tenant: string): Promise<WebSocketStatus> {
+    const { enabled } = this.configuration.streaming;
+    return {
+      available: enabled,
+      running: this.running,
+      stats: this.running ? await this.stats(tenant) : null,
+    };
+  }
+}

@@ -1,0 +1,88 @@
+import { type BeforeApplicationShutdown, Logger } from '@nestjs/common';
+import {
+  type OnGatewayConnection,
+  type OnGatewayDisconnect,
+  type OnGatewayInit,
+  WebSocketGateway,
+} from '@nestjs/websockets';
+import type { WebSocket } from 'ws';
+import { Configuration } from '../../config/configuration.js';
+import { Connection } from '../socket/connection.js';
+import { Heartbeat } from '../socket/heartbeat.js';
+import { EXISTING_CLIENT_PATHS } from '../existing-client-paths.js';
+import type { SocketServer } from '../upgrade/socket-server.js';
+import type { UpgradeRequest } from '../upgrade/upgrade-request.js';
+import { welcome } from './hub-answer.js';
+import { HubServices } from './hub-services.js';
+import { HubSession } from './hub-session.js';
+
+const HUB_PATH = '/hub';
+/** Bytes of one frame. */
+const MAX_FRAME_BYTES = 1024 * 1024;
+
+/** The operations hub (document 001) on `/hub`, and on `/` for clients that were written for its own port. */
+@WebSocketGateway({ path: HUB_PATH })
+export class HubGateway
+  implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect, BeforeApplicationShutdown
+{
+  private readonly logger = new Logger('Hub');
+  private readonly sessions = new Map<WebSocket, HubSession>();
+  private readonly connections = new Set<Connection>();
+  private heartbeat: Heartbeat | undefined;
+
+  constructor(
+    private readonly configuration: Configuration,
+    private readonly services: HubServices,
+  ) {}
+
+  afterInit(server: SocketServer): void {
+    server.configure({ aliases: EXISTING_CLIENT_PATHS.hub, maxPayload: MAX_FRAME_BYTES });
+    this.services.status.started();
+    if (!this.configuration.streaming.enabled) return;
+    this.heartbeat = new Heartbeat(
+      this.connections,
+      this.configuration.streaming.heartbeatIntervalMs,
+      (connection) =>
+        this.logger.log({ event: 'websocket_heartbeat_timeout', user: connection.principal.userId }),
+    );
+    this.logger.log('WebSocket manager initialized');
+  }
+
+  handleConnection(socket: WebSocket, request: UpgradeRequest): void {
+    const connection = new Connection(socket, request.principal, request.socket.remoteAddress ?? '');
+    const session = new HubSession(connection, this.services);
+    this.connections.add(connection);
+    this.sessions.set(socket, session);
+    this.services.status.clientConnected(session.tenant);
+    socket.on('message', (frame: Buffer) => session.receive(frame));
+    connection.send(welcome(connection.clientId));
+    // Only programs of the hub's own port connect and wait; `/hub` clients say what they want.
+    if (request.pathname !== HUB_PATH) session.startAutoMonitor(this.configuration.streaming.autoMonitorMs);
+  }
+
+  handleDisconnect(socket: WebSocket): void {
+    const session = this.sessions.get(socket);
+    if (!session) return;
+    this.sessions.delete(socket);
+    this.connections.delete(session.connection);
+    session.close();
+    this.services.status.clientLeft(session.tenant);
+  }
+
+  /** Sends a message of one's own to every connected client of a tenant (X-16). @returns how many it went to */
+  broadcastToAll(tenant: string, message: object): number {
+    const text = JSON.stringify(message);
+    let sent = 0;
+    for (const session of this.sessions.values()) {
+      if (session.tenant !== tenant || !session.connection.open) continue;
+      session.connection.send(text);
+      sent += 1;
+    }
+    return sent;
+  }
+
+  beforeApplicationShutdown(): void {
+    this.heartbeat?.stop();
+    this.services.status.stopped();
+  }
+}

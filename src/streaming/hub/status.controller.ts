@@ -1,0 +1,61 @@
+import { Body, Controller, Get, HttpCode, Post, UseFilters, UseGuards } from '@nestjs/common';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { AuthGuard, Needs } from '../../auth/auth.guard.js';
+import { Caller } from '../../auth/caller.decorator.js';
+import type { Principal } from '../../auth/principal.js';
+import { ProblemDetailsFilter } from '../../platform/http/problem-details.filter.js';
+import { HubStatus, type HubStats, type WebSocketStatus } from './hub-status.js';
+
+class HubStatsDto implements HubStats {
+  @ApiProperty() connected_clients: number;
+  @ApiProperty() active_operations: number;
+  @ApiProperty() total_operations: number;
+  @ApiProperty() subscriptions: number;
+}
+
+class HubStatusDto implements WebSocketStatus {
+  @ApiProperty() available: boolean;
+  @ApiProperty() running: boolean;
+  @ApiProperty({ type: HubStatsDto, nullable: true }) stats: HubStatsDto | null;
+}
+
+@ApiTags('status')
+@Controller('api')
+@UseGuards(AuthGuard)
+@UseFilters(ProblemDetailsFilter)
+@Needs('operations:read')
+export class StatusController {
+  constructor(private readonly hub: HubStatus) {}
+
+  @Get('stats')
+  @ApiOperation({ operationId: 'get_stats', summary: 'Counters of clients, operations and subscriptions' })
+  @ApiOkResponse({ type: HubStatsDto })
+  stats(@Caller() caller: Principal): Promise<HubStats> {
+    return this.hub.stats(caller.tenant);
+  }
+
+  @Get('status')
+  @ApiOperation({ operationId: 'get_status', summary: 'Whether sockets are served, and the counters' })
+  @ApiOkResponse({ type: HubStatusDto })
+  status(@Caller() caller: Principal): Promise<WebSocketStatus> {
+    return this.hub.status(caller.tenant);
+  }
+
+  /** The call of document 001's Gradio application (S1-36): arguments and answer are wrapped in `data`. */
+  @Post('get_websocket_status_service')
+  @HttpCode(200)
+  @ApiOperation({
+    operationId: 'get_websocket_status_service',
+    summary: 'The status in the shape of a Gradio call',
+  })
+  @ApiBody({
+    required: false,
+    schema: { type: 'object', properties: { data: { type: 'array', items: {} } } },
+  })
+  async gradioStatus(
+    @Body() _body: unknown,
+    @Caller() caller: Principal,
+  ): Promise<{ data: [WebSocketStatus] }> {
+    return { data: [await this.hub.status(caller.tenant)] };
+  }
+}

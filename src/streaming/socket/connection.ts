@@ -1,0 +1,126 @@
+import type { Socket } from 'node:net';
+import { WebSocket } from 'ws';
+import type { Principal } from '../../auth/principal.js';
+import type { Sink } from '../delivery/sink.js';
+import { splitFrames } from './text-frame.js';
+
+/** Answers waiting for a client that does not read them; above it the client's next frames are not read either. */
+const MAX_UNREAD_ANSWER_BYTES = 256 * 1024;
+
+/** The raw socket under a `ws` connection: a private detail, used when it is there. */
+function rawSocketOf(ws: WebSocket): Socket | undefined {
+  const candidate = (ws as unknown as { _socket?: Partial<Socket> })._socket;
+  return typeof candidate?.write === 'function' && typeof candidate.cork === 'function'
+    ? (candidate as Socket)
+    : undefined;
+}
+
+let nextClientId = 1;
+
+/**
+ * One WebSocket: answers in order, shared event frames, liveness, and reading paused while the client does not take
+ * what it asked for. Owns its timers; everything ends when the socket closes.
+ */
+export class Connection implements Sink {
+  readonly clientId = nextClientId++;
+  /** False from a ping until its pong; a second ping in that state finds the peer dead. */
+  alive = true;
+  private readonly raw: Socket | undefined;
+  private corked = false;
+  private expiry: NodeJS.Timeout | undefined;
+
+  constructor(
+    readonly ws: WebSocket,
+    public principal: Principal,
+    /** The address of the peer, for logs. */
+    readonly remoteAddress: string,
+  ) {
+    this.raw = rawSocketOf(ws);
+    ws.on('pong', () => (this.alive = true));
+    ws.on('close', () => clearTimeout(this.expiry));
+    this.watchExpiry();
+  }
+
+  get open(): boolean {
+    return this.ws.readyState === WebSocket.OPEN;
+  }
+
+  get bufferedBytes(): number {
+    return this.raw === undefined ? this.ws.bufferedAmount : this.raw.writableLength;
+  }
+
+  /** Sends one answer. Answers of one turn of the event loop leave in one write. */
+  send(text: string): void {
+    if (!this.open) return;
+    this.cork();
+    // compress: false keeps answers in order with shared frames and costs no deflate state.
+    this.ws.send(text, { compress: false });
+    if (this.bufferedBytes > MAX_UNREAD_ANSWER_BYTES && !this.ws.isPaused) {
+      this.ws.pause();
+      this.onceDrained(() => this.ws.resume());
+    }
+  }
+
+  write(bytes: Buffer): void {
+    if (!this.open) return;
+    if (this.raw !== undefined) {
+      this.raw.write(bytes);
+      return;
+    }
+    for (const payload of splitFrames(bytes)) this.ws.send(payload, { binary: false, compress: false });
+  }
+
+  onceDrained(callback: () => void): void {
+    if (this.raw === undefined) {
+      this.pollDrained(callback);
+    } else if (!this.open || (this.raw.writableLength === 0 && !this.corked)) {
+      setImmediate(callback);
+    } else {
+      // An empty write is taken in order behind what is buffered; its callback also comes when the socket closes.
+      this.raw.write('', () => callback());
+    }
+  }
+
+  /** A connection ends with its token (4401); a refreshed principal moves the end. */
+  refresh(principal: Principal): void {
+    this.principal = principal;
+    this.watchExpiry();
+  }
+
+  close(code: number, reason: string): void {
+    this.ws.close(code, reason);
+  }
+
+  private cork(): void {
+    if (this.raw === undefined || this.corked) return;
+    this.corked = true;
+    this.raw.cork();
+    setImmediate(() => {
+      this.corked = false;
+      this.raw?.uncork();
+    });
+  }
+
+  private watchExpiry(): void {
+    clearTimeout(this.expiry);
+    const { expiresAt } = this.principal;
+    if (expiresAt === undefined) return;
+    // setTimeout overflows above 24.8 days; the next look at the clock sets the rest.
+    const delay = Math.min(expiresAt * 1000 - Date.now(), 2 ** 31 - 1);
+    this.expiry = setTimeout(
+      () => {
+        if (Date.now() >= expiresAt * 1000) this.close(4401, 'Token expired');
+        else this.watchExpiry();
+      },
+      Math.max(0, delay),
+    ).unref();
+  }
+
+  /** Without the raw socket nothing tells when `ws` has drained. */
+  private pollDrained(callback: () => void): void {
+    setTimeout(() => {
+      if (this.open && this.ws.bufferedAmount > 0) this.pollDrained(callback);
+      else callback();
+    }, 20).unref();
+  }
+}

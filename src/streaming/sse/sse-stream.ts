@@ -1,0 +1,63 @@
+import type { ServerResponse } from 'node:http';
+import type { Sink } from '../delivery/sink.js';
+
+const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
+
+/** One open event stream: the response of an HTTP request, kept alive by comments while nothing happens. */
+export class SseStream implements Sink {
+  private readonly keepAlive: NodeJS.Timeout;
+
+  /** @param keepAliveMs interval of the comments that keep proxies from closing a quiet stream */
+  constructor(
+    private readonly response: ServerResponse,
+    keepAliveMs: number,
+    onClose: () => void,
+  ) {
+    response.writeHead(200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-cache, no-transform',
+      Connection: 'keep-alive',
+      'X-Accel-Buffering': 'no',
+    });
+    response.flushHeaders();
+    this.keepAlive = setInterval(() => {
+      // A reader that does not take its events needs no comments either.
+      if (this.bufferedBytes === 0) this.write(KEEP_ALIVE);
+    }, keepAliveMs).unref();
+    response.once('close', () => {
+      clearInterval(this.keepAlive);
+      onClose();
+    });
+  }
+
+  get open(): boolean {
+    return !this.response.writableEnded && !this.response.destroyed;
+  }
+
+  get bufferedBytes(): number {
+    return this.response.writableLength;
+  }
+
+  write(bytes: Buffer): void {
+    if (this.open) this.response.write(bytes);
+  }
+
+  onceDrained(callback: () => void): void {
+    if (!this.open || this.response.writableLength === 0) {
+      setImmediate(callback);
+      return;
+    }
+    const done = (): void => {
+      this.response.off('drain', done);
+      this.response.off('close', done);
+      callback();
+    };
+    // Below the stream's own mark no 'drain' comes: an empty write is taken in order behind what is buffered.
+    if (this.response.writableNeedDrain) this.response.once('drain', done).once('close', done);
+    else this.response.write('', () => callback());
+  }
+
+  end(): void {
+    this.response.end();
+  }
+}

@@ -1,0 +1,146 @@
+import type { ServerResponse } from 'node:http';
+import {
+  Controller,
+  Get,
+  Header,
+  Headers,
+  Param,
+  Query,
+  Req,
+  Res,
+  UseFilters,
+  UseGuards,
+} from '@nestjs/common';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { AuthGuard, type AuthenticatedRequest, Needs } from '../../auth/auth.guard.js';
+import { anonymousPrincipal } from '../../auth/principal.js';
+import { OperationsService } from '../../operations/operations.service.js';
+import { parseOperationId } from '../../operations/operation-draft.js';
+import { isActive } from '../../operations/operation.js';
+import { boolean, parsePosition, wholeNumber } from '../../operations/request-values.js';
+import { ProblemDetailsFilter } from '../../platform/http/problem-details.filter.js';
+import { toOpstreamError } from '../../platform/errors/opstream-error.js';
+import type { SubscribeRequest } from '../delivery/subscriptions.js';
+import { Subscriptions } from '../delivery/subscriptions.js';
+import type { Topic } from '../delivery/topic.js';
+import type { WireFormat } from '../delivery/wire-format.js';
+import { sseOperationFormat, sseTenantFormat } from './sse-format.js';
+import { SseStream } from './sse-stream.js';
+
+const KEEP_ALIVE_MS = 15_000;
+
+/** Fastify's reply holds the response; Express's is the response. */
+type Reply = ServerResponse | { readonly raw: ServerResponse; hijack(): void };
+
+/** Server-sent events; both streams resume by `Last-Event-ID`. */
+@ApiTags('streams')
+@Controller('api')
+@UseGuards(AuthGuard)
+@UseFilters(ProblemDetailsFilter)
+@Needs('operations:read')
+export class SseController {
+  constructor(
+    private readonly operations: OperationsService,
+    private readonly subscriptions: Subscriptions,
+  ) {}
+
+  @Get('operations/:id/stream')
+  @Header('Cache-Control', 'no-cache')
+  @ApiOperation({
+    operationId: 'stream_operation',
+    summary: 'Follow one operation: its whole log, then live; ends with the final event',
+  })
+  @ApiProduces('text/event-stream')
+  @ApiOkResponse({
+    description: 'Event stream. 204 when the operation has ended and everything was read before.',
+  })
+  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'seq of the newest event received' })
+  @ApiQuery({
+    name: 'after_seq',
+    required: false,
+    description: 'Begin after this seq (default 0: from the beginning)',
+  })
+  @ApiQuery({
+    name: 'coalesce',
+    required: false,
+    description: 'true: skip superseded progress when catching up',
+  })
+  async operation(
+    @Param('id') id: string,
+    @Query() query: Record<string, unknown>,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @Req() request: AuthenticatedRequest,
+    @Res() reply: Reply,
+  ): Promise<void> {
+    const operationId = parseOperationId(id);
+    const after = wholeNumber(lastEventId ?? query.after_seq, 'after_seq') ?? 0;
+    const coalesce = boolean(query.coalesce, 'coalesce');
+    const { tenant } = request.principal ?? anonymousPrincipal;
+    const operation = await this.operations.get(tenant, operationId);
+    if (!isActive(operation) && after >= operation.eventCount) {
+      // Tells EventSource that there is nothing to reconnect for.
+      takeOver(reply).writeHead(204).end();
+      return;
+    }
+    this.stream(reply, { tenant, operationId }, sseOperationFormat, { after, coalesce });
+  }
+
+  @Get('stream')
+  @ApiOperation({ operationId: 'stream_all', summary: 'Follow all operations of the tenant' })
+  @ApiProduces('text/event-stream')
+  @ApiOkResponse({ description: 'Event stream; the ids are positions.' })
+  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'position of the newest event received' })
+  @ApiQuery({
+    name: 'after',
+    required: false,
+    description: 'Begin after this position (default: from now on)',
+  })
+  @ApiQuery({
+    name: 'coalesce',
+    required: false,
+    description: 'true: skip superseded progress when catching up',
+  })
+  all(
+    @Query() query: Record<string, unknown>,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @Req() request: AuthenticatedRequest,
+    @Res() reply: Reply,
+  ): void {
+    const after = parsePosition(lastEventId ?? query.after);
+    const coalesce = boolean(query.coalesce, 'coalesce');
+    const { tenant } = request.principal ?? anonymousPrincipal;
+    this.stream(reply, { tenant, operationId: null }, sseTenantFormat, { after, coalesce });
+  }
+
+  private stream(
+    reply: Reply,
+    topic: Topic,
+    format: WireFormat,
+    options: Pick<SubscribeRequest, 'after' | 'coalesce'>,
+  ): void {
+    const stream = new SseStream(takeOver(reply), KEEP_ALIVE_MS, () =>
+      this.subscriptions.unsubscribe(subscription),
+    );
+    const subscription = this.subscriptions.subscribe({
+      topic,
+      format,
+      sink: stream,
+      ...options,
+      onEnd: () => stream.end(),
+      onError: (thrown) => {
+        const { code, message } = toOpstreamError(thrown);
+        stream.write(
+          Buffer.from(`event: stream_error\ndata: ${JSON.stringify({ code, detail: message })}\n\n`),
+        );
+        stream.end();
+      },
+    });
+  }
+}
+
+/** From here on the response is ours, not the framework's. */
+function takeOver(reply: Reply): ServerResponse {
+  if (!('raw' in reply)) return reply;
+  reply.hijack();
+  return reply.raw;
+}

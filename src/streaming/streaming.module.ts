@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { OperationsModule } from '../operations/operations.module.js';
+import { Subscriptions } from './delivery/subscriptions.js';
+import { HubGateway } from './hub/hub.gateway.js';
+import { HubServices } from './hub/hub-services.js';
+import { HubStatus } from './hub/hub-status.js';
+import { StatusController } from './hub/status.controller.js';
+import { SseController } from './sse/sse.controller.js';
+import { StreamingMetrics } from './streaming.metrics.js';
+
+@Module({
+  imports: [OperationsModule],
+  controllers: [SseController, StatusController],
+  providers: [Subscriptions, HubStatus, HubServices, HubGateway, StreamingMetrics],
+  exports: [Subscriptions, HubStatus, HubGateway],
+})
+export class StreamingModule {}

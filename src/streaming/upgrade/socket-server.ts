@@ -1,0 +1,76 @@
+import { EventEmitter } from 'node:events';
+import { type PerMessageDeflateOptions, WebSocketServer } from 'ws';
+import type { Principal } from '../../auth/principal.js';
+
+/** Who gets a connection on a path. */
+export interface Admission {
+  /** Never admit a caller without a token. */
+  readonly tokenRequired?: boolean;
+  /** Text of the two refusals for want of a token, where a seed words them. */
+  readonly unauthorizedBody?: (detail: string) => string;
+  /**
+   * Reserves a place before the upgrade is answered; the returned function gives it back, when the raw socket closes.
+   * @throws OpstreamError the refusal, e.g. `too_many_connections`
+   */
+  readonly reserve?: (principal: Principal) => () => void;
+}
+
+/** What a protocol sets in `afterInit`, because decorator options are static and these come from configuration. */
+export interface SocketOptions {
+  /** Paths that lead to the same protocol; `:name` matches one segment. */
+  readonly aliases?: readonly string[];
+  /** Bytes of one message; above it the connection closes with 1009. */
+  readonly maxPayload: number;
+  readonly perMessageDeflate?: PerMessageDeflateOptions | false;
+  /** The subprotocol to answer with, of those offered; none by default. */
+  readonly chooseProtocol?: (offered: ReadonlySet<string>) => string | false;
+  readonly admission?: Admission;
+}
+
+/**
+ * The socket server of one protocol, as Nest's gateway machinery sees it: emits `connection` with the socket and the
+ * upgrade request. It has no listener of its own; the upgrade router hands it sockets.
+ */
+export class SocketServer extends EventEmitter {
+  private server: WebSocketServer | undefined;
+  private settings: SocketOptions = { maxPayload: 1024 * 1024 };
+
+  constructor(readonly path: string) {
+    super();
+  }
+
+  configure(settings: SocketOptions): void {
+    this.settings = settings;
+    this.server = new WebSocketServer({
+      noServer: true,
+      clientTracking: true,
+      maxPayload: settings.maxPayload,
+      perMessageDeflate: settings.perMessageDeflate ?? false,
+      handleProtocols: settings.chooseProtocol ?? (() => false),
+    });
+    // A client's protocol error closes its socket with the right code; it is no event of ours.
+    this.server.on('connection', (ws) => ws.on('error', () => {}));
+  }
+
+  get paths(): readonly string[] {
+    return [this.path, ...(this.settings.aliases ?? [])];
+  }
+
+  get admission(): Admission {
+    return this.settings.admission ?? {};
+  }
+
+  /** @throws Error when the gateway has not configured it */
+  get sockets(): WebSocketServer {
+    if (this.server === undefined) throw new Error(`The protocol on ${this.path} was never configured`);
+    return this.server;
+  }
+
+  close(): void {
+    this.server?.close();
+  }
+
+  get clients(): ReadonlySet<import('ws').WebSocket> {
+    return this.server?.clients ?? new Set();
+  }
+}
