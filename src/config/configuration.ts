@@ -62,11 +62,6 @@ export class Configuration {
     readonly token: string | undefined;
     readonly flavor: Environment['FORGE_API_FLAVOR'];
   };
-  readonly sessions: {
-    readonly bridgeUrl: string | undefined;
-    readonly bridgeSecret: string | undefined;
-    readonly visibility: Environment['SESSION_VISIBILITY'];
-  };
 
   private constructor(env: Environment) {
     this.http = {
@@ -119,11 +114,6 @@ export class Configuration {
       openapi: env.MCP_OPENAPI,
     };
     this.forge = { url: env.FORGE_URL, token: env.FORGE_TOKEN, flavor: env.FORGE_API_FLAVOR };
-    this.sessions = {
-      bridgeUrl: env.BRIDGE_URL,
-      bridgeSecret: env.BRIDGE_SECRET,
-      visibility: env.SESSION_VISIBILITY,
-    };
   }
 
   /**

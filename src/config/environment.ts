@@ -109,10 +109,6 @@ export const environmentSchema = z
     FORGE_TOKEN: text(),
     FORGE_API_FLAVOR: z.enum(['auto', 'forge', 'seed']).default('auto'),
 
-    BRIDGE_URL: text(),
-    BRIDGE_SECRET: text(),
-    SESSION_VISIBILITY: z.enum(['enforced', 'open']).default('enforced'),
-
     DEMO: flag(false),
   })
   .refine(({ WEBSOCKET_PATH }) => !RESERVED_PATHS.some((reserved) => matches(WEBSOCKET_PATH, reserved)), {
