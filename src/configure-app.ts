@@ -38,7 +38,8 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
 /** The service's own settings beyond those: shutdown hooks, its filter for everything, OpenAPI at `/docs`. */
 export function configureService(app: INestApplication): OpstreamWsAdapter {
   const adapter = configureOpstream(app);
-  app.enableShutdownHooks();
+  // Exits with 0 once everything is flushed; otherwise the signal would end the process again, with 143.
+  app.enableShutdownHooks([], { useProcessExit: true });
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost)));
   const document = new DocumentBuilder()
     .setTitle('Opstream')
