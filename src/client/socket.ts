@@ -3,6 +3,8 @@ export interface Socket {
   readonly readyState: number;
   send(data: string): void;
   close(code?: number, reason?: string): void;
+  /** Protocol pings and pongs; only `ws` reports them. */
+  on?(event: 'ping' | 'pong', listener: () => void): unknown;
   addEventListener(type: 'open', listener: () => void): void;
   addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void;
   addEventListener(type: 'error', listener: (event: { readonly message?: string }) => void): void;
