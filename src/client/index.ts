@@ -43,7 +43,7 @@ export {
   type OperationPage,
   type RestClientOptions,
 } from './rest-client.js';
-export { DEFAULT_URL, type TokenSource } from './service-address.js';
+export { DEFAULT_URL, ServiceAddress, type TokenSource } from './service-address.js';
 export type { Socket, SocketConstructor } from './socket.js';
 export {
   WebSocketClient,

@@ -26,6 +26,8 @@ export interface ProducerEvents {
   retrying: [{ attempt: number; delay: number; error: OpstreamClientError }];
   /** The service is answering (again). */
   recording: [];
+  /** So many events are recorded. */
+  acknowledged: [number];
   /** The service will never take this event: it is not valid. */
   rejected: [{ event: EventDraft; error: OpstreamClientError }];
   /** Nothing more will be recorded: the operation was ended elsewhere, access was refused, or the policy gave up. */
@@ -228,6 +230,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     try {
       await this.rest.record(this.operationId, events, { signal: this.#abort.signal });
       this.#remove(count);
+      this.emit('acknowledged', count);
     } catch (error) {
       if (!(error instanceof OpstreamClientError) || !INVALID.has(error.code)) throw error;
       if (count > 1) return this.#sendBatch(Math.ceil(count / 2));

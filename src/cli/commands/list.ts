@@ -1,0 +1,48 @@
+import { Command } from 'commander';
+import type { OperationSnapshot, RestClient } from '../../client/index.js';
+import { restClient, wholeNumber, withConnection, type ConnectionOptions } from '../connection-options.js';
+import { operationTable } from '../terminal/operation-table.js';
+
+/** What one request asks for; longer lists are fetched page by page. */
+const PAGE = 100;
+
+interface ListOptions extends ConnectionOptions {
+  readonly status?: string;
+  readonly type?: string;
+  readonly limit: number;
+  readonly json?: boolean;
+}
+
+export function listCommand(): Command {
+  return withConnection(new Command('list'))
+    .description('list operations, newest first')
+    .option('--status <status>', 'only with this status, e.g. running, completed, error, cancelled')
+    .option('--type <type>', 'only of this type')
+    .option('--limit <count>', 'at most this many', wholeNumber(1), 50)
+    .option('--json', 'one JSON snapshot per line')
+    .action(async (options: ListOptions) => {
+      const operations = await fetchOperations(restClient(options), options);
+      process.stdout.write(
+        options.json
+          ? operations.map((operation) => `${JSON.stringify(operation)}\n`).join('')
+          : operationTable(operations, process.stdout),
+      );
+    });
+}
+
+async function fetchOperations(rest: RestClient, options: ListOptions): Promise<OperationSnapshot[]> {
+  const { status, type, limit } = options;
+  const found: OperationSnapshot[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await rest.listOperations({
+      status,
+      type,
+      limit: Math.min(PAGE, limit - found.length),
+      cursor,
+    });
+    found.push(...page.operations);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined && found.length < limit);
+  return found;
+}

@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { exitCodeOfChild, passSignals } from '../child-signals.js';
+import { wholeNumber } from '../connection-options.js';
+
+interface ServeOptions {
+  readonly port?: number;
+  readonly host?: string;
+  readonly dataDir?: string;
+}
+
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('start the service; everything is configured by environment variables')
+    .option('--port <port>', 'PORT', wholeNumber(0))
+    .option('--host <address>', 'HOST')
+    .option('--data-dir <folder>', 'DATA_DIR')
+    .action(async (options: ServeOptions) => {
+      process.exitCode = await serve(options);
+    });
+}
+
+/** @returns the exit code of the service */
+function serve(options: ServeOptions): Promise<number> {
+  const entry = fileURLToPath(new URL('../../main.js', import.meta.url));
+  if (!existsSync(entry)) throw new Error(`The service is not built: ${entry} is missing (npm run build)`);
+  const child = spawn(process.execPath, ['--enable-source-maps', entry], {
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      ...(options.port !== undefined && { PORT: String(options.port) }),
+      ...(options.host !== undefined && { HOST: options.host }),
+      ...(options.dataDir !== undefined && { DATA_DIR: options.dataDir }),
+    },
+  });
+  const stopPassing = passSignals((signal) => child.kill(signal));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code, signal) => {
+      stopPassing();
+      resolve(exitCodeOfChild(code, signal));
+    });
+  });
+}

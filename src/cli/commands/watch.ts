@@ -1,0 +1,73 @@
+import { Command } from 'commander';
+import { OpstreamClientError, type FollowedEvent, type HubClient } from '../../client/index.js';
+import { hubClient, wholeNumber, withConnection, type ConnectionOptions } from '../connection-options.js';
+import { EXIT } from '../exit-codes.js';
+import { untilInterrupted } from '../interrupt.js';
+import { OperationBoard } from '../operation-board.js';
+import { createPrinter, type Printer } from '../terminal/printer.js';
+
+interface WatchOptions extends ConnectionOptions {
+  readonly afterSeq: number;
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+export function watchCommand(): Command {
+  return withConnection(new Command('watch'))
+    .description('follow one operation to its end, from its beginning')
+    .argument('<operation-id>')
+    .option('--after-seq <seq>', 'begin behind this event', wholeNumber(0), 0)
+    .option('--wait', 'also when there is no such operation yet')
+    .option('--json', 'one JSON event per line')
+    .action(async (operationId: string, options: WatchOptions) => {
+      process.exitCode = await watch(operationId, options);
+    });
+}
+
+/** @returns the exit code: how the operation ended */
+async function watch(operationId: string, options: WatchOptions): Promise<number> {
+  const hub = hubClient(options);
+  const board = new OperationBoard();
+  try {
+    await hub.connect();
+    const snapshot = await hub.getOperation(operationId);
+    if (snapshot) board.seed(snapshot);
+    else if (!options.wait)
+      throw new OpstreamClientError('operation_not_found', `There is no operation ${operationId}`);
+    return await untilInterrupted(async (signal) => {
+      const printer = createPrinter(options, () => board.rows());
+      announceReconnects(hub, printer);
+      try {
+        let last: FollowedEvent | undefined;
+        for await (const event of hub.follow(operationId, { afterSeq: options.afterSeq, signal })) {
+          board.apply(event);
+          printer.event(event);
+          last = event;
+        }
+        return exitCodeFor(last?.event_type ?? snapshot?.status);
+      } finally {
+        printer.close();
+      }
+    });
+  } finally {
+    hub.close();
+  }
+}
+
+export function announceReconnects(hub: HubClient, printer: Printer): void {
+  let lost = false;
+  hub.on('disconnected', ({ reason }) => {
+    lost = true;
+    printer.notice(`Connection lost${reason ? ` (${reason})` : ''}, reconnecting …`);
+  });
+  hub.on('connected', () => {
+    if (lost) printer.notice('Connected again');
+    lost = false;
+  });
+}
+
+/** @param end the type of the last event, or the status of an operation that had ended before */
+function exitCodeFor(end: string | undefined): number {
+  if (end === 'error') return EXIT.failed;
+  return end === 'cancelled' ? EXIT.cancelled : EXIT.ok;
+}

@@ -1,0 +1,42 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { DEFAULT_URL, HubClient, RestClient, ServiceAddress } from '../client/index.js';
+
+/** Which service a command talks to, and as whom. */
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly token?: string;
+}
+
+export function withConnection(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--url <url>', 'the service').env('OPSTREAM_URL').default(DEFAULT_URL).argParser(parseUrl),
+    )
+    .addOption(new Option('--token <token>', 'bearer token').env('OPSTREAM_TOKEN'));
+}
+
+export function restClient({ url, token }: ConnectionOptions): RestClient {
+  return new RestClient({ url, token });
+}
+
+export function hubClient({ url, token }: ConnectionOptions): HubClient {
+  return new HubClient({ url, token });
+}
+
+/** For commander: a whole number of at least `min`. */
+export function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (Number.isSafeInteger(value) && value >= min) return value;
+    throw new InvalidArgumentError(`It must be a whole number of at least ${min}.`);
+  };
+}
+
+function parseUrl(text: string): string {
+  try {
+    void new ServiceAddress(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}

@@ -1,0 +1,126 @@
+import { OperationProducer, type OpstreamClientError, type RestClient } from '../../client/index.js';
+import { printable } from '../terminal/printable.js';
+import { LineSplitter, type OutputLine } from './line-splitter.js';
+import { detectProgress } from './progress-detector.js';
+import { ProgressReporter } from './progress-reporter.js';
+
+export type StreamName = 'stdout' | 'stderr';
+
+/** How a command ended. */
+export type CommandEnd =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'killed'; readonly signal: NodeJS.Signals }
+  | { readonly kind: 'interrupted'; readonly signal: NodeJS.Signals }
+  | { readonly kind: 'not-started'; readonly message: string; readonly code: number };
+
+/** Events waiting for the service above which the program is slowed down, and below which it goes on. */
+const HIGH_WATER = 5000;
+const LOW_WATER = 1000;
+const MAX_PROGRESS_MESSAGE = 200;
+
+const LEVEL: Record<StreamName, string> = { stdout: 'info', stderr: 'warning' };
+
+/** Turns what a command prints and how it ends into the events of one operation. */
+export class CommandRecorder {
+  readonly #producer: OperationProducer;
+  readonly #progress: ProgressReporter;
+  readonly #splitters: Record<StreamName, LineSplitter>;
+  #startedAt = performance.now();
+  #reachable = true;
+
+  /** @param backpressure told when the program should wait for the recording, and when it may go on */
+  constructor(
+    rest: RestClient,
+    operationType: string,
+    metadata: { command: string[]; cwd: string },
+    operationId: string | undefined,
+    private readonly backpressure: (wait: boolean) => void,
+  ) {
+    this.#producer = new OperationProducer(rest, operationType, { metadata, operationId });
+    this.#progress = new ProgressReporter((progress, message) => {
+      this.#producer.progress(progress, message.slice(0, MAX_PROGRESS_MESSAGE));
+    });
+    this.#splitters = {
+      stdout: new LineSplitter((line) => this.#line('stdout', line)),
+      stderr: new LineSplitter((line) => this.#line('stderr', line)),
+    };
+    this.#producer.on('recording', () => (this.#reachable = true));
+    this.#producer.on('retrying', () => {
+      this.#reachable = false;
+      this.backpressure(false);
+    });
+    this.#producer.on('stopped', () => this.backpressure(false));
+    this.#producer.on('acknowledged', () => {
+      if (this.#producer.bufferedCount <= LOW_WATER) this.backpressure(false);
+    });
+  }
+
+  get operationId(): string {
+    return this.#producer.operationId;
+  }
+
+  /** Why nothing more is recorded, once that is so. */
+  get stopped(): OpstreamClientError | undefined {
+    return this.#producer.stopped;
+  }
+
+  get isReachable(): boolean {
+    return this.#reachable;
+  }
+
+  onUnreachable(listener: (error: OpstreamClientError) => void): void {
+    this.#producer.once('retrying', ({ error }) => listener(error));
+  }
+
+  onStopped(listener: (error: OpstreamClientError) => void): void {
+    this.#producer.once('stopped', listener);
+  }
+
+  start(): void {
+    this.#startedAt = performance.now();
+    this.#producer.open();
+  }
+
+  output(stream: StreamName, text: string): void {
+    this.#splitters[stream].write(text);
+  }
+
+  /** Records the end; resolves once the service has all of it. @throws OpstreamClientError when it never will */
+  async end(how: CommandEnd): Promise<void> {
+    this.#splitters.stdout.end();
+    this.#splitters.stderr.end();
+    this.#progress.flush();
+    const seconds = Number(((performance.now() - this.#startedAt) / 1000).toFixed(3));
+    switch (how.kind) {
+      case 'exited':
+        if (how.code === 0) return this.#producer.result({ exit_code: 0, seconds });
+        return this.#producer.error(`The command exited with code ${how.code}`, 'ExitCode', {
+          exit_code: how.code,
+          seconds,
+        });
+      case 'killed':
+        return this.#producer.error(`The command was ended by ${how.signal}`, 'Signal', {
+          signal: how.signal,
+          seconds,
+        });
+      case 'interrupted':
+        return this.#producer.cancelled(`Stopped by ${how.signal}`);
+      case 'not-started':
+        return this.#producer.error(how.message, 'NotStarted');
+    }
+  }
+
+  close(): void {
+    this.#producer.close();
+  }
+
+  #line(stream: StreamName, { text, redrawn }: OutputLine): void {
+    const message = printable(text).trimEnd();
+    const progress = detectProgress(message);
+    if (progress !== undefined) this.#progress.add(progress, message.trim());
+    // What a program draws over is not meant to stay; its last state ends with a line break and is logged.
+    if (redrawn || message === '') return;
+    this.#producer.log(LEVEL[stream], message, { stream });
+    if (this.#reachable && this.#producer.bufferedCount >= HIGH_WATER) this.backpressure(true);
+  }
+}

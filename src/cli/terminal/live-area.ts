@@ -1,0 +1,70 @@
+import type { WriteStream } from 'node:tty';
+
+/** Redraws at most this often, however many events come. */
+const FRAME_MS = 60;
+/** Redraws at least this often, so that elapsed times move. */
+const IDLE_MS = 1000;
+
+const HIDE_CURSOR = '\u001B[?25l';
+const SHOW_CURSOR = '\u001B[?25h';
+const CLEAR_BELOW = '\u001B[J';
+const up = (rows: number): string => (rows > 0 ? `\u001B[${rows}A` : '');
+
+/**
+ * The lower part of a terminal that is redrawn in place, while finished lines scroll by above it. Whoever makes one
+ * must close it, which gives the cursor back.
+ */
+export class LiveArea {
+  #lines: string[] = [];
+  /** Rows on screen now; the cursor stands behind the last. */
+  #drawn = 0;
+  #scheduled: NodeJS.Timeout | undefined;
+  #idle: NodeJS.Timeout;
+  #closed = false;
+
+  /** @param rows gives what to show, each cut to the number of columns; asked at every redraw */
+  constructor(
+    private readonly stream: WriteStream,
+    private readonly rows: (columns: number) => readonly string[],
+  ) {
+    stream.write(HIDE_CURSOR);
+    this.#idle = setInterval(() => this.#draw(), IDLE_MS);
+    this.#idle.unref();
+  }
+
+  /** A line that stays. */
+  print(line: string): void {
+    this.#lines.push(line);
+    this.update();
+  }
+
+  /** Something about the rows has changed. */
+  update(): void {
+    this.#scheduled ??= setTimeout(() => this.#draw(), FRAME_MS);
+  }
+
+  /** Removes the rows and leaves the lines. */
+  close(): void {
+    if (this.#closed) return;
+    this.#draw([]);
+    this.#closed = true;
+    clearInterval(this.#idle);
+    this.stream.write(SHOW_CURSOR);
+  }
+
+  #draw(rows: readonly string[] = this.#visibleRows()): void {
+    clearTimeout(this.#scheduled);
+    this.#scheduled = undefined;
+    if (this.#closed) return;
+    const erase = this.#drawn > 0 ? `\r${up(this.#drawn - 1)}${CLEAR_BELOW}` : '';
+    const lines = this.#lines.map((line) => `${line}\n`).join('');
+    this.#lines = [];
+    this.#drawn = rows.length;
+    this.stream.write(erase + lines + rows.join('\n'));
+  }
+
+  #visibleRows(): readonly string[] {
+    const height = Math.max(1, this.stream.rows - 1);
+    return this.rows(this.stream.columns - 1).slice(-height);
+  }
+}

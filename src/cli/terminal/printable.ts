@@ -1,0 +1,46 @@
+import { stripVTControlCharacters } from 'node:util';
+
+/**
+ * Makes text from elsewhere safe to print: what a job logs must not move the cursor or retitle the terminal of whoever
+ * watches it. Line breaks stay, tabs become spaces.
+ */
+export function printable(text: string): string {
+  return stripVTControlCharacters(text)
+    .replaceAll('\r\n', '\n')
+    .replaceAll('\t', '    ')
+    .replaceAll(/[^\P{Cc}\n]/gu, '');
+}
+
+/** The same on one line. */
+export function printableLine(text: string): string {
+  return printable(text).replaceAll('\n', ' ').trim();
+}
+
+/** Cells a text takes on a terminal: wide characters count two, combining ones none. */
+export function cellWidth(text: string): number {
+  let width = 0;
+  for (const character of text) width += characterWidth(character);
+  return width;
+}
+
+/** Cuts a text of printable characters to a number of cells; an ellipsis stands for what is missing. */
+export function fit(text: string, cells: number): string {
+  if (cellWidth(text) <= cells) return text;
+  let width = 0;
+  let kept = '';
+  for (const character of text) {
+    width += characterWidth(character);
+    if (width > cells - 1) break;
+    kept += character;
+  }
+  return cells > 0 ? `${kept}…` : '';
+}
+
+function characterWidth(character: string): number {
+  if (/\p{M}|\p{Cf}/u.test(character)) return 0;
+  return WIDE.test(character) ? 2 : 1;
+}
+
+/** East Asian wide forms and pictographs, which terminals show two cells wide. */
+const WIDE =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\uFF01-\uFF60]/u;

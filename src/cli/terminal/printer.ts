@@ -1,0 +1,78 @@
+import type { FollowedEvent } from '../../client/index.js';
+import { eventLine } from './event-line.js';
+import { LiveArea } from './live-area.js';
+import { progressRow, type RowState } from './progress-row.js';
+import { styleFor } from './style.js';
+
+/** Where followed events go: a terminal with bars, plain lines in a pipe, or JSON. */
+export interface Printer {
+  /** @param label which operation it belongs to, where there are several */
+  event(event: FollowedEvent, label?: string): void;
+  /** A word about the connection; for people only. */
+  notice(text: string): void;
+  close(): void;
+}
+
+/** @param rows the operations under way, asked at every redraw of a terminal */
+export function createPrinter(options: { json?: boolean }, rows: () => readonly RowState[]): Printer {
+  if (options.json) return new JsonPrinter();
+  const { stdout } = process;
+  return stdout.isTTY && process.env.TERM !== 'dumb' ? new TerminalPrinter(rows) : new LinePrinter();
+}
+
+/** One JSON text per line, exactly as it came from the service. */
+class JsonPrinter implements Printer {
+  event(event: FollowedEvent): void {
+    process.stdout.write(`${JSON.stringify(event)}\n`);
+  }
+
+  notice(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
+  close(): void {}
+}
+
+class LinePrinter implements Printer {
+  readonly #style = styleFor(process.stdout);
+
+  event(event: FollowedEvent, label?: string): void {
+    process.stdout.write(`${labelled(eventLine(event, this.#style), label)}\n`);
+  }
+
+  notice(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
+  close(): void {}
+}
+
+/** Progress moves the bars; everything else scrolls by above them. */
+class TerminalPrinter implements Printer {
+  readonly #style = styleFor(process.stdout);
+  readonly #area: LiveArea;
+
+  constructor(rows: () => readonly RowState[]) {
+    this.#area = new LiveArea(process.stdout, (columns) => {
+      const now = Date.now() / 1000;
+      return rows().map((row) => progressRow(row, columns, now, this.#style));
+    });
+  }
+
+  event(event: FollowedEvent, label?: string): void {
+    if (event.event_type === 'progress') this.#area.update();
+    else this.#area.print(labelled(eventLine(event, this.#style), label && this.#style('dim', label)));
+  }
+
+  notice(text: string): void {
+    this.#area.print(this.#style('yellow', text));
+  }
+
+  close(): void {
+    this.#area.close();
+  }
+}
+
+function labelled(line: string, label: string | undefined): string {
+  return label ? `${label}  ${line}` : line;
+}

@@ -1,0 +1,37 @@
+import { percent } from './event-line.js';
+import { fit, printableLine } from './printable.js';
+import type { Style } from './style.js';
+
+export interface RowState {
+  readonly label: string;
+  /** 0 to 1. */
+  readonly progress: number;
+  readonly message: string;
+  /** Unix seconds. */
+  readonly startedAt: number;
+}
+
+const BAR_CELLS = 24;
+
+/** One operation as a bar with label, percentage, message and time spent, cut to the width. */
+export function progressRow(row: RowState, columns: number, now: number, style: Style): string {
+  const filled = Math.round(Math.min(1, Math.max(0, row.progress)) * BAR_CELLS);
+  const bar = style('cyan', '█'.repeat(filled)) + style('dim', '░'.repeat(BAR_CELLS - filled));
+  const elapsed = elapsedText(now - row.startedAt);
+  // Colours take no cells, so what is cut is the text beside the bar.
+  const cells = Math.max(0, columns - BAR_CELLS - 7);
+  const text = fit(printableLine(`${row.label} ${elapsed} ${row.message}`), cells);
+  return `${bar} ${percent(row.progress)} ${text}`;
+}
+
+/** `12s`, `3m04s`, `2h03m`. @param seconds may be fractional */
+export function elapsedText(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 60) return `${whole}s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${twoDigits(whole % 60)}s`;
+  return `${Math.floor(whole / 3600)}h${twoDigits(Math.floor((whole % 3600) / 60))}m`;
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, '0');
+}
