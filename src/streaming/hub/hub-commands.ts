@@ -9,6 +9,8 @@ import type { HubSession } from './hub-session.js';
 /** Events of one `get_history` page. */
 const MAX_HISTORY_PAGE = 1000;
 const HISTORY_PAGE_BYTES = 512 * 1024;
+/** Reads as little as possible: only where the log stands is wanted. */
+const HEAD_ONLY = { limit: 1, maxBytes: 1 };
 
 export interface HubCommand {
   readonly scope: Scope;
@@ -44,12 +46,17 @@ const unsubscribe: HubCommand = {
 
 const subscribeAll: HubCommand = {
   scope: 'operations:read',
-  run(session, input, requestId) {
-    const after = parsePosition(input.after);
+  async run(session, input, requestId) {
+    const coalesce = boolean(input.coalesce, 'coalesce');
+    const { operations } = session.services;
+    // "From now on" becomes a position, too: a client that is cut off before its first event can continue from it.
+    const after =
+      parsePosition(input.after) ?? (await operations.historyOfAll(session.tenant, 0, HEAD_ONLY)).head;
+    const data = { all: true, position: String(after) };
     session.connection.send(
-      answer(requestId, { top: { status: 'subscribed' }, eventType: 'subscribed', data: { all: true } }),
+      answer(requestId, { top: { status: 'subscribed' }, eventType: 'subscribed', data }),
     );
-    session.subscribeAll(after, boolean(input.coalesce, 'coalesce'));
+    session.subscribeAll(after, coalesce);
   },
 };
 
