@@ -159,7 +159,7 @@ export class HubClient extends Emitter<HubClientEvents> {
     eventType: Type,
     data: ProducerEventData[Type],
     eventId: string = randomId(),
-  ): Promise<Receipt> {
+  ): Promise<Omit<Receipt, 'timestamp'>> {
     const answer = await this.#connection.request({
       command: 'emit',
       operation_id: operationId,
@@ -167,7 +167,7 @@ export class HubClient extends Emitter<HubClientEvents> {
       data,
       event_id: eventId,
     });
-    return answer.data as Receipt;
+    return answer.data as Omit<Receipt, 'timestamp'>;
   }
 
   /** Ends an operation as `cancelled`; whoever runs it learns of it. */

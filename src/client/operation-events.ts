@@ -42,7 +42,13 @@ export type OperationEvent = { [Type in EventType]: EventOf<Type> }[EventType];
 export interface HistoryTrimmed {
   event_type: 'history_trimmed';
   operation_id: string;
-  data: { first_seq?: number; after_seq?: number; [key: string]: JsonValue | undefined };
+  /** Of one operation: seqs, `first_seq` null when it is gone. Of all operations: positions. */
+  data: {
+    after_seq?: number;
+    first_seq?: number | null;
+    after?: string;
+    first_position?: string | null;
+  };
 }
 
 /** The state folded from an operation's log. Times are Unix seconds. */

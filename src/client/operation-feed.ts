@@ -73,11 +73,20 @@ export class OperationFeed {
   }
 
   trimmed(notice: HistoryTrimmed): void {
-    const firstSeq = notice.data.first_seq ?? 1;
+    const firstSeq = notice.data.first_seq;
+    if (typeof firstSeq !== 'number') return this.#gone();
     for (const follower of this.#followers) {
       if (follower.paused || follower.last >= firstSeq - 1) continue;
       if (follower.queue.push(notice)) follower.last = firstSeq - 1;
       else this.#pause(follower);
+    }
+  }
+
+  /** The operation was removed. Who has nothing of it waits on: it may be opened again. */
+  #gone(): void {
+    const message = `There is no operation ${this.operationId} any more`;
+    for (const follower of this.#followers) {
+      if (follower.last > 0) follower.queue.end(new OpstreamClientError('operation_not_found', message));
     }
   }
 
