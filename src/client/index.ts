@@ -50,3 +50,11 @@ export {
   type WebSocketClientEvents,
   type WebSocketClientOptions,
 } from './web-socket-client.js';
+export { StreamRefusedError } from './upstream-socket.js';
+export {
+  WebSocketManager,
+  wsManager,
+  type StreamHooks,
+  type Subscription,
+  type WebSocketManagerOptions,
+} from './websocket-manager.js';
