@@ -1,0 +1,145 @@
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { isRecord } from '../decoding/frame.js';
+
+export interface ForgeHttpOptions {
+  /** `http(s)://host[:port]` */
+  readonly url: string;
+  readonly token: string | undefined;
+}
+
+export interface ForgeRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | boolean | undefined>>;
+  readonly body?: object;
+  /** Milliseconds; default 15000. Stopping an agent takes Forge seconds, starting one may take longer. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+const TIMEOUT_MS = 15_000;
+/** Reads are repeated once or twice when the connection fails; a write might have been carried out. */
+const READ_ATTEMPTS = 3;
+const RETRY_DELAY_MS = 100;
+/** Characters of a foreign answer that go into an error. */
+const MAX_DETAIL = 500;
+
+/**
+ * One HTTP exchange with Forge. A status alone says little: unknown paths answer 200 with a web page and failed
+ * business rules 200 with `success: false`, so status, content type and envelope are all looked at. Failures read
+ * `[status] statusText: body` (X-64).
+ */
+export class ForgeHttp {
+  constructor(private readonly options: ForgeHttpOptions) {}
+
+  /**
+   * @returns the envelope's `data`, or the whole body of the few answers that have no envelope
+   * @throws OpstreamError `forge_unavailable`, `forge_timeout`, `forge_not_found`, `forge_refused`, `forge_failed`
+   */
+  async send(request: ForgeRequest): Promise<unknown> {
+    const response = await this.exchange(request);
+    const { status, statusText } = response;
+    const json = response.json();
+    if (status >= 200 && status < 300 && json === undefined) throw pageInsteadOfAnswer(request, response);
+    if (isRecord(json) && json.success === false) {
+      const message = typeof json.message === 'string' ? json.message : response.body;
+      throw failure(status, statusText, message);
+    }
+    if (status < 200 || status >= 300) throw failure(status, statusText, response.body);
+    return isRecord(json) && json.success === true ? (json.data ?? null) : json;
+  }
+
+  private async exchange(request: ForgeRequest): Promise<Answer> {
+    const attempts = request.method === 'GET' ? READ_ATTEMPTS : 1;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.fetch(request);
+      } catch (error) {
+        const gone = connectionError(request, error);
+        if (gone.code !== 'forge_unavailable' || attempt === attempts || request.signal?.aborted) throw gone;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY_MS * attempt));
+      }
+    }
+  }
+
+  private async fetch({ method, path, query, body, timeoutMs, signal }: ForgeRequest): Promise<Answer> {
+    const url = new URL(this.options.url.replace(/\/+$/, '') + path);
+    for (const [name, value] of Object.entries(query ?? {})) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const timeout = AbortSignal.timeout(timeoutMs ?? TIMEOUT_MS);
+    const response = await fetch(url, {
+      method,
+      headers: {
+        accept: 'application/json',
+        ...(body && { 'content-type': 'application/json' }),
+        ...(this.options.token !== undefined && { authorization: `Bearer ${this.options.token}` }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      redirect: 'error',
+    });
+    return new Answer(
+      response.status,
+      response.statusText,
+      response.headers.get('content-type') ?? '',
+      await response.text(),
+    );
+  }
+}
+
+class Answer {
+  constructor(
+    readonly status: number,
+    readonly statusText: string,
+    readonly contentType: string,
+    readonly body: string,
+  ) {}
+
+  /** Undefined when the body is no JSON. */
+  json(): unknown {
+    if (!this.contentType.includes('json')) return undefined;
+    try {
+      return JSON.parse(this.body) as unknown;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function pageInsteadOfAnswer({ method, path }: ForgeRequest, { contentType }: Answer): OpstreamError {
+  const what = contentType === '' ? 'no JSON' : contentType.split(';')[0];
+  return new OpstreamError(
+    'forge_not_found',
+    `Forge does not know ${method} ${path}: it answered with ${what}`,
+  );
+}
+
+function failure(status: number, statusText: string, body: string): OpstreamError {
+  const detail = `[${status}] ${statusText}: ${body.slice(0, MAX_DETAIL)}`;
+  if (status === 404) return new OpstreamError('forge_not_found', detail);
+  if (status >= 500) return new OpstreamError('forge_failed', detail);
+  return new OpstreamError('forge_refused', detail);
+}
+
+function connectionError({ method, path, signal }: ForgeRequest, error: unknown): OpstreamError {
+  if (error instanceof OpstreamError) return error;
+  const name = error instanceof Error ? error.name : '';
+  const options = { cause: error };
+  if (name === 'TimeoutError') {
+    return new OpstreamError('forge_timeout', `Forge did not answer ${method} ${path} in time`, {}, options);
+  }
+  if (signal?.aborted)
+    return new OpstreamError('forge_unavailable', 'The request was cancelled', {}, options);
+  return new OpstreamError('forge_unavailable', `Forge cannot be reached: ${reason(error)}`, {}, options);
+}
+
+/** What the network said, e.g. `connect ECONNREFUSED 127.0.0.1:8887`; the address stays in the log. */
+function reason(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause as { code?: unknown } | undefined) : undefined;
+  return typeof cause?.code === 'string'
+    ? cause.code
+    : error instanceof Error
+      ? error.message
+      : String(error);
+}
