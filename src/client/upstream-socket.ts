@@ -152,7 +152,11 @@ class NodeSocket implements UpstreamSocket {
       onOpen();
     });
     socket.on('message', (data) => onMessage(data.toString()));
-    socket.on('error', onError);
+    let refused = false;
+    // Ending a refused socket is an error of its own to ws; the refusal has said it all.
+    socket.on('error', (error) => {
+      if (!refused) onError(error);
+    });
     socket.on('unexpected-response', (_request, response) => {
       let body = '';
       response.setEncoding('utf8');
@@ -165,6 +169,7 @@ class NodeSocket implements UpstreamSocket {
         const contentType = response.headers['content-type'] ?? '';
         onError(new StreamRefusedError(this.url, response.statusCode ?? 0, contentType, body));
         // With a listener for this event, ws leaves the ending of the socket to us.
+        refused = true;
         socket.terminate();
       });
     });

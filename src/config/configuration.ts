@@ -61,6 +61,10 @@ export class Configuration {
     readonly url: string | undefined;
     readonly token: string | undefined;
     readonly flavor: Environment['FORGE_API_FLAVOR'];
+    /** Consecutive failures to connect after which a stream is given up. */
+    readonly reconnectAttempts: number;
+    /** The first wait; each further one is twice as long. */
+    readonly reconnectDelayMs: number;
   };
 
   private constructor(env: Environment) {
@@ -113,7 +117,13 @@ export class Configuration {
       streamContent: env.MCP_STREAM_CONTENT,
       openapi: env.MCP_OPENAPI,
     };
-    this.forge = { url: env.FORGE_URL, token: env.FORGE_TOKEN, flavor: env.FORGE_API_FLAVOR };
+    this.forge = {
+      url: env.FORGE_URL,
+      token: env.FORGE_TOKEN,
+      flavor: env.FORGE_API_FLAVOR,
+      reconnectAttempts: env.FORGE_RECONNECT_ATTEMPTS,
+      reconnectDelayMs: env.FORGE_RECONNECT_DELAY_MS,
+    };
   }
 
   /**

@@ -108,6 +108,8 @@ export const environmentSchema = z
     ),
     FORGE_TOKEN: text(),
     FORGE_API_FLAVOR: z.enum(['auto', 'forge', 'seed']).default('auto'),
+    FORGE_RECONNECT_ATTEMPTS: whole(5),
+    FORGE_RECONNECT_DELAY_MS: whole(1000, 1),
 
     DEMO: flag(false),
   })

@@ -1,0 +1,138 @@
+import { StreamRefusedError } from '../../client/upstream-socket.js';
+import type { WebSocketManager } from '../../client/websocket-manager.js';
+import { decodeFrame, type ForgeFrame } from '../decoding/frame.js';
+
+/** Why a stream is over: the server said `finished`, does not have it, or could not be reached any more. */
+export type StreamEnd =
+  { readonly reason: 'finished' } | { readonly reason: 'refused' | 'unreachable'; readonly error: Error };
+
+export interface StreamHandlers {
+  /** The socket is open, for the first time or again: everything is sent anew from here. */
+  onOpen(): void;
+  /** A returned promise is waited for; meanwhile the socket may be paused. */
+  onFrame(frame: ForgeFrame): void | Promise<void>;
+  /** The connection failed or was lost and will be tried again, or a frame could not be handled. */
+  onError(error: Error): void;
+  /** The last call; not made after `close()`. */
+  onEnd(end: StreamEnd): void;
+}
+
+export interface StreamOptions {
+  /** Consecutive failures to connect before the stream is given up. */
+  readonly maxReconnectAttempts: number;
+  /**
+   * Milliseconds for which a refused stream is tried again: Forge announces a process a moment before its log can be
+   * opened.
+   */
+  readonly retryRefusedMs: number;
+}
+
+const FIRST_RETRY_MS = 50;
+
+/**
+ * One stream of Forge, wherever it is. At each opening a 404 or a web page leads to the next URL at once; nothing is
+ * remembered from one opening to the next but the URL that worked. Ends by itself after `finished`, which real servers
+ * do not follow with a close.
+ */
+export class ForgeStream {
+  private subscription: string | undefined;
+  private retry: ReturnType<typeof setTimeout> | undefined;
+  private current = 0;
+  /** Refusals since the stream was last open. */
+  private refusals = 0;
+  private refusedSince = 0;
+  private retryDelay = FIRST_RETRY_MS;
+  private ended = false;
+  /** Frames are handled one after the other, the end after the last of them. */
+  private handled: Promise<void> = Promise.resolve();
+
+  /** @param urls at least one */
+  constructor(
+    private readonly manager: WebSocketManager,
+    private readonly urls: readonly string[],
+    private readonly handlers: StreamHandlers,
+    private readonly options: StreamOptions,
+  ) {
+    this.connect();
+  }
+
+  /** No handler is called after this. */
+  close(): void {
+    this.ended = true;
+    clearTimeout(this.retry);
+    this.disconnect();
+  }
+
+  private connect(): void {
+    this.subscription = this.manager.subscribe(
+      this.urls[this.current]!,
+      (data, text) => this.receive(decodeFrame(data, text)),
+      (error) => this.failed(error),
+      this.options.maxReconnectAttempts,
+      { onOpen: () => this.opened() },
+    );
+  }
+
+  private disconnect(): void {
+    if (this.subscription !== undefined) this.manager.unsubscribe(this.subscription);
+    this.subscription = undefined;
+  }
+
+  private opened(): void {
+    this.refusals = 0;
+    this.retryDelay = FIRST_RETRY_MS;
+    this.handlers.onOpen();
+  }
+
+  private receive(frame: ForgeFrame): Promise<void> {
+    const turn = this.handled.then(() => this.handle(frame));
+    this.handled = turn.catch(() => {});
+    return turn;
+  }
+
+  private async handle(frame: ForgeFrame): Promise<void> {
+    if (this.ended) return;
+    await this.handlers.onFrame(frame);
+    if (frame.kind === 'finished') this.end({ reason: 'finished' });
+  }
+
+  private failed(error: Error): void {
+    if (this.ended) return;
+    if (error instanceof StreamRefusedError && isElsewhere(error)) {
+      this.tryElsewhere(error);
+    } else if (error instanceof StreamRefusedError && error.status >= 400 && error.status < 500) {
+      this.end({ reason: 'refused', error });
+    } else if (this.subscription !== undefined && !this.manager.subscriptions.has(this.subscription)) {
+      this.end({ reason: 'unreachable', error });
+    } else {
+      this.handlers.onError(error);
+    }
+  }
+
+  private tryElsewhere(error: StreamRefusedError): void {
+    this.disconnect();
+    const now = Date.now();
+    if (this.refusals === 0) this.refusedSince = now;
+    this.refusals++;
+    this.current = (this.current + 1) % this.urls.length;
+    if (this.refusals % this.urls.length !== 0) {
+      this.connect();
+    } else if (now - this.refusedSince < this.options.retryRefusedMs) {
+      this.retry = setTimeout(() => this.connect(), this.retryDelay);
+      this.retryDelay *= 2;
+    } else {
+      this.end({ reason: 'refused', error });
+    }
+  }
+
+  private end(end: StreamEnd): void {
+    if (this.ended) return;
+    this.close();
+    this.handlers.onEnd(end);
+  }
+}
+
+/** Forge answers unknown ids with 404 and unknown paths with its web page; other 4xx mean the request itself. */
+function isElsewhere({ status, contentType }: StreamRefusedError): boolean {
+  return status === 404 || contentType.startsWith('text/html');
+}

@@ -1,0 +1,67 @@
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { RECONNECT } from '../../client/reconnect-policy.js';
+import { WebSocketManager } from '../../client/websocket-manager.js';
+import { Configuration } from '../../config/configuration.js';
+import { ForgeStream, type StreamHandlers } from './forge-stream.js';
+import { streamUrls, type StreamKind } from './stream-urls.js';
+
+/** How long a log that is not there yet is looked for: 2 of 8 new processes were refused at first. */
+const LOG_RACE_MS = 3000;
+const KEEP_ALIVE_MS = 15_000;
+/** The document's preset begins at one second. */
+const PRESET_FIRST_MS = 1000;
+
+/** Opens Forge's streams over pooled sockets. */
+@Injectable()
+export class ForgeStreams implements OnApplicationShutdown {
+  /**
+   * A pool per tenant: Forge replays a stream to each new socket only, so who joined another tenant's open one would
+   * miss its past. Within a tenant the mirror is what watchers share.
+   */
+  private readonly pools = new Map<string, WebSocketManager>();
+
+  constructor(private readonly configuration: Configuration) {}
+
+  /** False when this kind of server has no such stream at all. */
+  has(kind: StreamKind): boolean {
+    return this.urls(kind, 'id').length > 0;
+  }
+
+  /** @param id of the project, attempt or process the stream belongs to */
+  open(tenant: string, kind: StreamKind, id: string, handlers: StreamHandlers): ForgeStream {
+    return new ForgeStream(this.pool(tenant), this.urls(kind, id), handlers, {
+      maxReconnectAttempts: this.configuration.forge.reconnectAttempts,
+      retryRefusedMs: kind === 'raw-logs' || kind === 'normalized-logs' ? LOG_RACE_MS : 0,
+    });
+  }
+
+  onApplicationShutdown(): void {
+    for (const pool of this.pools.values()) pool.close();
+  }
+
+  private pool(tenant: string): WebSocketManager {
+    for (const [name, idle] of this.pools) {
+      if (name !== tenant && idle.subscriptions.size === 0) this.pools.delete(name);
+    }
+    const pool = this.pools.get(tenant) ?? this.newPool();
+    this.pools.set(tenant, pool);
+    return pool;
+  }
+
+  private newPool(): WebSocketManager {
+    const { token, reconnectDelayMs } = this.configuration.forge;
+    return new WebSocketManager({
+      ...(token !== undefined && { headers: { Authorization: `Bearer ${token}` } }),
+      keepAliveMs: KEEP_ALIVE_MS,
+      reconnect: {
+        delay: (attempt, random) =>
+          (RECONNECT.upstream.delay(attempt, random) * reconnectDelayMs) / PRESET_FIRST_MS,
+      },
+    });
+  }
+
+  private urls(kind: StreamKind, id: string): string[] {
+    const { url, flavor } = this.configuration.forge;
+    return url === undefined ? [] : streamUrls(url, flavor, kind, id);
+  }
+}
