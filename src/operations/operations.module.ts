@@ -7,6 +7,7 @@ import { MemoryOperationStore } from './adapters/memory-operation-store.js';
 import { SqliteOperationStore } from './adapters/sqlite-operation-store.js';
 import { EventBus } from './event-bus.js';
 import { EventsController } from './events.controller.js';
+import { LogFollower } from './log-follower.service.js';
 import { OperationRunner } from './operation-runner.js';
 import { OperationStore } from './operation-store.js';
 import { OperationsController } from './operations.controller.js';
@@ -25,7 +26,8 @@ function createStore({ store }: Configuration): OperationStore {
     { provide: EventBus, useClass: LocalEventBus },
     OperationsService,
     OperationRunner,
+    LogFollower,
   ],
-  exports: [OperationStore, EventBus, OperationsService, OperationRunner],
+  exports: [OperationStore, EventBus, OperationsService, OperationRunner, LogFollower],
 })
 export class OperationsModule {}

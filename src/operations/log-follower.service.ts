@@ -1,0 +1,161 @@
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import type { Subscription } from 'rxjs';
+import { EventBus } from './event-bus.js';
+import { isFinal, type RecordedEvent } from './operation-event.js';
+import type { RemovedOperation } from './operation-store.js';
+import { OperationsService } from './operations.service.js';
+
+export interface FollowOptions {
+  /** Begins after this seq; 0, the default, is the beginning of the log. */
+  readonly afterSeq?: number;
+  /** Ends the following, without an error. */
+  readonly signal?: AbortSignal;
+}
+
+/** One reader's place in a log: what arrived live and was not read yet, up to a bound. */
+interface Reader {
+  cursor: number;
+  live: RecordedEvent[];
+  /** Everything before the live events was read; until then the log is read. */
+  caughtUp: boolean;
+  /** How often live events were forgotten, or the operation removed: what was read before then is not enough. */
+  losses: number;
+  wake: () => void;
+}
+
+const PAGE = { limit: 256, maxBytes: 256 * 1024 };
+/** Live events that wait for a slow reader; beyond it they are forgotten and read from the log again. */
+const MAX_LIVE = 256;
+
+/**
+ * Follows an operation's log inside the process, for code that works with events rather than bytes on a socket:
+ * first what is stored, then live, without a gap or a repetition, at the reader's own pace.
+ */
+@Injectable()
+export class LogFollower implements OnModuleDestroy {
+  private readonly readers = new Map<string, Set<Reader>>();
+  private readonly bus: Subscription[];
+
+  constructor(
+    private readonly operations: OperationsService,
+    bus: EventBus,
+  ) {
+    this.bus = [
+      bus.events$.subscribe((events) => this.deliver(events)),
+      bus.removed$.subscribe((removed) => this.forget(removed)),
+    ];
+  }
+
+  onModuleDestroy(): void {
+    for (const subscription of this.bus) subscription.unsubscribe();
+  }
+
+  /**
+   * Yields an operation's events until the final one, or until the signal fires. Events that were trimmed from the
+   * beginning of the log are left out.
+   * @throws OpstreamError `operation_not_found`, also when the operation is removed meanwhile
+   */
+  async *follow(
+    tenant: string,
+    operationId: string,
+    { afterSeq = 0, signal }: FollowOptions = {},
+  ): AsyncGenerator<RecordedEvent, void> {
+    const reader: Reader = { cursor: afterSeq, live: [], caughtUp: false, losses: 0, wake: () => {} };
+    const leave = this.enter(keyOf(tenant, operationId), reader);
+    const stop = () => reader.wake();
+    signal?.addEventListener('abort', stop);
+    try {
+      while (!isAborted(signal)) {
+        const events = reader.caughtUp ? takeLive(reader) : await this.readLog(tenant, operationId, reader);
+        if (events === null) return;
+        for (const event of events) {
+          if (isAborted(signal)) return;
+          reader.cursor = event.seq;
+          yield event;
+          if (isFinal(event.type)) return;
+        }
+        if (reader.caughtUp) await awake(reader, signal);
+      }
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      leave();
+    }
+  }
+
+  /** The next page of the log; null when the operation ended before the cursor. */
+  private async readLog(
+    tenant: string,
+    operationId: string,
+    reader: Reader,
+  ): Promise<readonly RecordedEvent[] | null> {
+    const { losses } = reader;
+    const { events, head } = await this.operations.history(tenant, operationId, reader.cursor, PAGE);
+    if (events.length > 0) return events;
+    const { endedAt } = await this.operations.get(tenant, operationId);
+    if (endedAt !== null && reader.cursor >= head) return null;
+    // What was recorded since the page was read is among the live events.
+    reader.caughtUp = reader.losses === losses;
+    return [];
+  }
+
+  private enter(key: string, reader: Reader): () => void {
+    const readers = this.readers.get(key) ?? new Set<Reader>();
+    this.readers.set(key, readers.add(reader));
+    return () => {
+      readers.delete(reader);
+      if (readers.size === 0) this.readers.delete(key);
+    };
+  }
+
+  private deliver(events: readonly RecordedEvent[]): void {
+    if (this.readers.size === 0) return;
+    for (const event of events) {
+      for (const reader of this.readers.get(keyOf(event.tenant, event.operationId)) ?? []) {
+        if (reader.live.length >= MAX_LIVE) {
+          reader.live = [];
+          lose(reader);
+        }
+        reader.live.push(event);
+        reader.wake();
+      }
+    }
+  }
+
+  /** Reading the log again tells the readers that it is gone. */
+  private forget(removed: readonly RemovedOperation[]): void {
+    for (const { tenant, operationId } of removed) {
+      for (const reader of this.readers.get(keyOf(tenant, operationId)) ?? []) {
+        lose(reader);
+        reader.wake();
+      }
+    }
+  }
+}
+
+function lose(reader: Reader): void {
+  reader.losses++;
+  reader.caughtUp = false;
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}
+
+// Tenants and operation ids contain no slash.
+function keyOf(tenant: string, operationId: string): string {
+  return `${tenant}/${operationId}`;
+}
+
+function takeLive(reader: Reader): readonly RecordedEvent[] {
+  const live = reader.live.filter(({ seq }) => seq > reader.cursor);
+  reader.live = [];
+  return live;
+}
+
+/** Waits until something arrived, the log must be read again, or the signal fired. */
+async function awake(reader: Reader, signal: AbortSignal | undefined): Promise<void> {
+  if (reader.live.length > 0 || isAborted(signal)) return;
+  await new Promise<void>((resolve) => {
+    reader.wake = resolve;
+  });
+}
