@@ -1,11 +1,19 @@
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { WireFormat, type HistoryTrimmed } from '../delivery/wire-format.js';
-import { textFrame } from '../socket/text-frame.js';
+import type { Connection } from '../socket/connection.js';
+import { deflatedTextFrame, textFrame } from '../socket/text-frame.js';
 
 /** The hub's events as ready WebSocket frames: the envelope of S1-37 with `seq` and `position`. */
 class HubFormat extends WireFormat {
+  constructor(
+    name: string,
+    private readonly toFrame: (text: string) => Buffer,
+  ) {
+    super(name);
+  }
+
   protected encode(event: RecordedEvent): Buffer {
-    return textFrame(event.json);
+    return this.toFrame(event.json);
   }
 
   notice({ operationId, after, first }: HistoryTrimmed): Buffer {
@@ -24,4 +32,10 @@ class HubFormat extends WireFormat {
   }
 }
 
-export const hubFormat = new HubFormat('hub');
+const plain = new HubFormat('hub', textFrame);
+const deflated = new HubFormat('hub-deflate', deflatedTextFrame);
+
+/** Compressed once for all connections that negotiated compression, plain for the others. */
+export function hubFormatFor(connection: Connection): WireFormat {
+  return connection.takesDeflated ? deflated : plain;
+}

@@ -5,7 +5,7 @@ import type { Subscription } from '../delivery/subscription.js';
 import type { Connection } from '../socket/connection.js';
 import { badFrame, errorAnswer, type RequestId } from './hub-answer.js';
 import { HUB_COMMANDS, type HubCommand } from './hub-commands.js';
-import { hubFormat } from './hub-format.js';
+import { hubFormatFor } from './hub-format.js';
 import type { HubServices } from './hub-services.js';
 
 /** Subscriptions of one connection. */
@@ -106,7 +106,7 @@ export class HubSession {
   private follow(operationId: string | null, after: number | undefined, coalesce: boolean): Subscription {
     return this.services.subscriptions.subscribe({
       topic: { tenant: this.tenant, operationId },
-      format: hubFormat,
+      format: hubFormatFor(this.connection),
       sink: this.connection,
       after,
       coalesce,

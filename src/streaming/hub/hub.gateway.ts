@@ -9,6 +9,7 @@ import type { WebSocket } from 'ws';
 import { Configuration } from '../../config/configuration.js';
 import { Connection } from '../socket/connection.js';
 import { Heartbeat } from '../socket/heartbeat.js';
+import { SHARED_DEFLATE } from '../socket/text-frame.js';
 import { EXISTING_CLIENT_PATHS } from '../existing-client-paths.js';
 import type { SocketServer } from '../upgrade/socket-server.js';
 import type { UpgradeRequest } from '../upgrade/upgrade-request.js';
@@ -36,7 +37,11 @@ export class HubGateway
   ) {}
 
   afterInit(server: SocketServer): void {
-    server.configure({ aliases: EXISTING_CLIENT_PATHS.hub, maxPayload: MAX_FRAME_BYTES });
+    server.configure({
+      aliases: EXISTING_CLIENT_PATHS.hub,
+      maxPayload: MAX_FRAME_BYTES,
+      perMessageDeflate: SHARED_DEFLATE,
+    });
     this.services.status.started();
     if (!this.configuration.streaming.enabled) return;
     this.heartbeat = new Heartbeat(

@@ -45,6 +45,11 @@ export class Connection implements Sink {
     return this.ws.readyState === WebSocket.OPEN;
   }
 
+  /** Whether shared compressed frames may be written; `SHARED_DEFLATE` is what every socket server negotiates. */
+  get takesDeflated(): boolean {
+    return this.raw !== undefined && this.ws.extensions === 'permessage-deflate';
+  }
+
   get bufferedBytes(): number {
     return this.raw === undefined ? this.ws.bufferedAmount : this.raw.writableLength;
   }

@@ -1,12 +1,52 @@
+import { constants, deflateRawSync } from 'node:zlib';
+
 /** Unmasked WebSocket text frames (RFC 6455, section 5.2), built once and shared by every connection they go to. */
 
 const FIN_TEXT = 0x81;
+/** The payload is compressed (RFC 7692, section 6). */
+const RSV1 = 0x40;
+/** Shorter payloads hardly shrink. */
+const MIN_DEFLATE_BYTES = 128;
+/** The window promised in the handshake; see `SHARED_DEFLATE`. */
+const WINDOW_BITS = 10;
+
+/**
+ * Compression as the shared frames need it: without context between messages, so that one compressed frame is right
+ * for every connection. What a client sends may be compressed too; its state costs that connection 22 KB.
+ */
+export const SHARED_DEFLATE = {
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  serverMaxWindowBits: WINDOW_BITS,
+  zlibInflateOptions: { chunkSize: 10 * 1024 },
+  concurrencyLimit: 10,
+} as const;
 
 export function textFrame(text: string): Buffer {
   const length = Buffer.byteLength(text);
+  const frame = frameOf(FIN_TEXT, length);
+  frame.write(text, frame.length - length);
+  return frame;
+}
+
+/** A compressed frame, or the plain one where compression does not pay. */
+export function deflatedTextFrame(text: string): Buffer {
+  if (text.length < MIN_DEFLATE_BYTES) return textFrame(text);
+  const options = { level: 6, windowBits: WINDOW_BITS, finishFlush: constants.Z_SYNC_FLUSH };
+  const deflated = deflateRawSync(text, options);
+  // A message ends without the four bytes of the sync flush.
+  const length = deflated.length - 4;
+  if (length >= Buffer.byteLength(text)) return textFrame(text);
+  const frame = frameOf(FIN_TEXT | RSV1, length);
+  deflated.copy(frame, frame.length - length, 0, length);
+  return frame;
+}
+
+/** A frame whose header is written and whose payload is still to come. */
+function frameOf(firstByte: number, length: number): Buffer {
   const header = length < 126 ? 2 : length < 65_536 ? 4 : 10;
   const frame = Buffer.allocUnsafe(header + length);
-  frame[0] = FIN_TEXT;
+  frame[0] = firstByte;
   if (header === 2) frame[1] = length;
   else if (header === 4) {
     frame[1] = 126;
@@ -16,11 +56,10 @@ export function textFrame(text: string): Buffer {
     frame.writeUInt32BE(Math.floor(length / 2 ** 32), 2);
     frame.writeUInt32BE(length % 2 ** 32, 6);
   }
-  frame.write(text, header);
   return frame;
 }
 
-/** The payloads of frames that `textFrame` built, for a connection whose raw socket is out of reach. */
+/** The payloads of plain frames, for a connection whose raw socket is out of reach. */
 export function* splitFrames(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length;) {
     const short = bytes[at + 1]!;
