@@ -1,19 +1,40 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
-import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { PerMessageDeflate, Receiver } from 'ws';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
 import { deflatedTextFrame, SHARED_DEFLATE, splitFrames, textFrame } from './text-frame.js';
 
-/** Reads frames as a client that negotiated what the service offers does: the receiving half of `ws` itself. */
-async function receive(bytes: Buffer): Promise<string[]> {
-  const deflate = new PerMessageDeflate({ ...SHARED_DEFLATE, isServer: false });
-  deflate.accept([{ server_no_context_takeover: [true], client_no_context_takeover: [true] }]);
-  const receiver = new Receiver({ isServer: false, extensions: { 'permessage-deflate': deflate } });
+let server: WebSocketServer;
+let client: WebSocket;
+let serverSide: Socket;
+
+beforeAll(async () => {
+  server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: SHARED_DEFLATE });
+  await once(server, 'listening');
+  client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const [connection] = (await once(server, 'connection')) as [{ _socket: Socket }];
+  serverSide = connection._socket;
+  if (client.readyState !== WebSocket.OPEN) await once(client, 'open');
+});
+
+afterAll(() => {
+  client.terminate();
+  server.close();
+});
+
+/** What a client that negotiated the service's compression makes of the bytes. */
+async function receive(bytes: Buffer, count: number): Promise<string[]> {
   const messages: string[] = [];
-  receiver.on('message', (data: Buffer) => messages.push(data.toString()));
-  receiver.end(bytes);
-  await once(receiver, 'finish');
+  const all = new Promise<void>((resolve) => {
+    client.on('message', (data: Buffer) => {
+      messages.push(data.toString());
+      if (messages.length === count) resolve();
+    });
+  });
+  serverSide.write(bytes);
+  await all;
+  client.removeAllListeners('message');
   return messages;
 }
 
@@ -32,7 +53,7 @@ describe('shared text frames', () => {
         const frames = messages.map((text) =>
           compress.next().value ? deflatedTextFrame(text) : textFrame(text),
         );
-        expect(await receive(Buffer.concat(frames))).toEqual(messages);
+        expect(await receive(Buffer.concat(frames), frames.length)).toEqual(messages);
       }),
     );
   });
@@ -41,8 +62,8 @@ describe('shared text frames', () => {
     'carry %i bytes with the right length field',
     async (length) => {
       const text = 'x'.repeat(length);
-      expect(await receive(textFrame(text))).toEqual([text]);
-      expect(await receive(deflatedTextFrame(text))).toEqual([text]);
+      expect(await receive(textFrame(text), 1)).toEqual([text]);
+      expect(await receive(deflatedTextFrame(text), 1)).toEqual([text]);
     },
   );
 
@@ -58,15 +79,15 @@ describe('shared text frames', () => {
 
   it('can be taken apart again where only whole messages can be sent', () => {
     const messages = ['', 'one', 'x'.repeat(200), 'y'.repeat(70_000)];
-    const payloads = [...splitFrames(Buffer.concat(messages.map(textFrame)))];
+    const payloads = [...splitFrames(Buffer.concat(messages.map((text) => textFrame(text))))];
     expect(payloads.map(String)).toEqual(messages);
   });
 });
 
 it('an empty write behind buffered bytes calls back once those are taken, and also when the socket dies', async () => {
-  const server = createServer((socket) => socket.pause()).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const reader = createServer((socket) => socket.pause()).listen(0, '127.0.0.1');
+  await once(reader, 'listening');
+  const socket = connect((reader.address() as AddressInfo).port, '127.0.0.1');
   socket.on('error', () => {});
   await once(socket, 'connect');
   socket.write(Buffer.alloc(64 * 1024 * 1024));
@@ -74,5 +95,5 @@ it('an empty write behind buffered bytes calls back once those are taken, and al
   expect(socket.writableLength).toBeGreaterThan(0);
   socket.destroy();
   await drained;
-  server.close();
+  reader.close();
 });
