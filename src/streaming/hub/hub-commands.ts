@@ -4,7 +4,7 @@ import { parseDraft, parseOperationId } from '../../operations/operation-draft.j
 import { toSnapshot } from '../../operations/operation-snapshot.js';
 import { boolean, parseListQuery, parsePosition, wholeNumber } from '../../operations/request-values.js';
 import { answer, recordedAnswer, type RequestId } from './hub-answer.js';
-import type { HubSession } from './hub-session.js';
+import type { CommandSession } from './command-session.js';
 
 /** Events of one `get_history` page. */
 const MAX_HISTORY_PAGE = 1000;
@@ -13,98 +13,110 @@ const HISTORY_PAGE_BYTES = 512 * 1024;
 const HEAD_ONLY = { limit: 1, maxBytes: 1 };
 
 export interface HubCommand {
-  readonly scope: Scope;
+  /** Null: whoever has a connection may. */
+  readonly scope: Scope | null;
   /** Records something: pipelined, acknowledged in order once it is durable. */
   readonly append?: boolean;
   /** @throws OpstreamError what the client is answered */
-  run(session: HubSession, input: JsonObject, requestId: RequestId): Promise<void> | void;
+  run(session: CommandSession, input: JsonObject, reply: Reply): Promise<void> | void;
+}
+
+/** Where the answer of one command goes; used once, unless the command throws. */
+export interface Reply {
+  readonly requestId: RequestId;
+  /** @param text the answer as JSON */
+  send(text: string): void;
 }
 
 const subscribe: HubCommand = {
   scope: 'operations:read',
-  run(session, input, requestId) {
+  run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     const after = boolean(input.replay, 'replay') ? 0 : wholeNumber(input.after_seq, 'after_seq');
     const coalesce = boolean(input.coalesce, 'coalesce');
     session.subscribe(operationId, after, coalesce);
     const data = { operation_id: operationId, after_seq: after };
     const top = { status: 'subscribed', operation_id: operationId };
-    session.connection.send(answer(requestId, { top, eventType: 'subscribed', operationId, data }));
+    reply.send(answer(reply.requestId, { top, eventType: 'subscribed', operationId, data }));
   },
 };
 
 const unsubscribe: HubCommand = {
   scope: 'operations:read',
-  run(session, input, requestId) {
+  run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     session.unsubscribe(operationId);
     const top = { status: 'unsubscribed' };
     const data = { operation_id: operationId };
-    session.connection.send(answer(requestId, { top, eventType: 'unsubscribed', operationId, data }));
+    reply.send(answer(reply.requestId, { top, eventType: 'unsubscribed', operationId, data }));
   },
 };
 
 const subscribeAll: HubCommand = {
   scope: 'operations:read',
-  async run(session, input, requestId) {
+  async run(session, input, reply) {
     const coalesce = boolean(input.coalesce, 'coalesce');
     const { operations } = session.services;
     // "From now on" becomes a position, too: a client that is cut off before its first event can continue from it.
     const after =
       parsePosition(input.after) ?? (await operations.historyOfAll(session.tenant, 0, HEAD_ONLY)).head;
     const data = { all: true, position: String(after) };
-    session.connection.send(
-      answer(requestId, { top: { status: 'subscribed' }, eventType: 'subscribed', data }),
-    );
+    reply.send(answer(reply.requestId, { top: { status: 'subscribed' }, eventType: 'subscribed', data }));
     session.subscribeAll(after, coalesce);
   },
 };
 
 const unsubscribeAll: HubCommand = {
   scope: 'operations:read',
-  run(session, _input, requestId) {
+  run(session, _input, reply) {
     session.unsubscribeAll();
     const top = { status: 'unsubscribed' };
-    session.connection.send(answer(requestId, { top, eventType: 'unsubscribed', data: { all: true } }));
+    reply.send(answer(reply.requestId, { top, eventType: 'unsubscribed', data: { all: true } }));
   },
 };
 
 const getOperation: HubCommand = {
   scope: 'operations:read',
-  async run(session, input, requestId) {
+  async run(session, input, reply) {
     // What is no valid id names no operation: null, as for an unknown one (X-05).
     const { operation_id: id } = input;
     const found = typeof id === 'string' ? await session.services.operations.find(session.tenant, id) : null;
     const operation = found && toSnapshot(found);
     const operationId = typeof id === 'string' ? id.slice(0, 200) : 'system';
-    session.connection.send(
-      answer(requestId, { top: { operation }, eventType: 'operation', operationId, data: { operation } }),
+    reply.send(
+      answer(reply.requestId, {
+        top: { operation },
+        eventType: 'operation',
+        operationId,
+        data: { operation },
+      }),
     );
   },
 };
 
 const listOperations: HubCommand = {
   scope: 'operations:read',
-  async run(session, input, requestId) {
+  async run(session, input, reply) {
     const page = await session.services.operations.list(session.tenant, parseListQuery(input));
     const operations = page.operations.map((operation) => toSnapshot(operation, false));
     const data = { operations, next_cursor: page.nextCursor };
-    session.connection.send(answer(requestId, { top: { status: 'listed' }, eventType: 'operations', data }));
+    reply.send(answer(reply.requestId, { top: { status: 'listed' }, eventType: 'operations', data }));
   },
 };
 
 const getHistory: HubCommand = {
   scope: 'operations:read',
-  async run(session, input, requestId) {
+  async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     const after = wholeNumber(input.after_seq, 'after_seq') ?? 0;
     const limit = wholeNumber(input.limit, 'limit', MAX_HISTORY_PAGE) ?? 100;
     const bounds = { limit: Math.max(1, limit), maxBytes: HISTORY_PAGE_BYTES };
     const page = await session.services.operations.history(session.tenant, operationId, after, bounds);
     const last = page.events.at(-1)?.seq ?? after;
+    const { requestId } = reply;
     const id = requestId === undefined ? '' : `,"request_id":${JSON.stringify(requestId)}`;
     // The events are JSON already.
-    session.connection.send(
+    reply.send(
       `{"status":"history","operation_id":"${operationId}","event_type":"history","timestamp":${Date.now() / 1000},` +
         `"data":{"events":[${page.events.map((event) => event.json).join(',')}],"first_seq":${page.first},` +
         `"head_seq":${page.head},"has_more":${last < page.head},"history_trimmed":${after + 1 < page.first}}${id}}`,
@@ -114,16 +126,16 @@ const getHistory: HubCommand = {
 
 const getStats: HubCommand = {
   scope: 'operations:read',
-  async run(session, _input, requestId) {
+  async run(session, _input, reply) {
     const stats = await session.services.status.stats(session.tenant);
-    session.connection.send(answer(requestId, { top: { stats }, eventType: 'stats', data: { stats } }));
+    reply.send(answer(reply.requestId, { top: { stats }, eventType: 'stats', data: { stats } }));
   },
 };
 
 const createOperation: HubCommand = {
   scope: 'operations:write',
   append: true,
-  async run(session, input, requestId) {
+  async run(session, input, reply) {
     const { operation, created } = await session.services.operations.create(session.tenant, {
       operationType: input.operation_type,
       metadata: input.metadata,
@@ -131,8 +143,8 @@ const createOperation: HubCommand = {
     });
     const { operationId } = operation;
     const snapshot = toSnapshot(operation);
-    session.connection.send(
-      answer(requestId, {
+    reply.send(
+      answer(reply.requestId, {
         top: { status: created ? 'created' : 'exists', operation: snapshot },
         eventType: 'created',
         operationId,
@@ -145,31 +157,31 @@ const createOperation: HubCommand = {
 const emit: HubCommand = {
   scope: 'operations:write',
   append: true,
-  async run(session, input, requestId) {
+  async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     const draft = parseDraft(input.event_type, input.data, input.event_id);
     const receipt = await session.services.operations.append(session.tenant, operationId, draft);
-    session.connection.send(recordedAnswer(requestId, operationId, receipt.seq, receipt.repeated));
+    reply.send(recordedAnswer(reply.requestId, operationId, receipt.seq, receipt.repeated));
   },
 };
 
 const cancelOperation: HubCommand = {
   scope: 'operations:write',
   append: true,
-  async run(session, input, requestId) {
+  async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     const draft = parseDraft('cancelled', { reason: input.reason }, input.event_id);
     const receipt = await session.services.operations.append(session.tenant, operationId, draft);
     const top = { status: 'cancelled' };
     const data = { seq: receipt.seq, repeated: receipt.repeated };
-    session.connection.send(answer(requestId, { top, eventType: 'recorded', operationId, data }));
+    reply.send(answer(reply.requestId, { top, eventType: 'recorded', operationId, data }));
   },
 };
 
 const ping: HubCommand = {
   scope: 'operations:read',
-  run(session, _input, requestId) {
-    session.connection.send(answer(requestId, { top: { status: 'pong' }, eventType: 'pong', data: {} }));
+  run(session, _input, reply) {
+    reply.send(answer(reply.requestId, { top: { status: 'pong' }, eventType: 'pong', data: {} }));
   },
 };
 

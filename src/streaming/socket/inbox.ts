@@ -1,0 +1,55 @@
+import type { Connection } from './connection.js';
+
+/** Frames that wait for an earlier one; above either bound the socket is not read. */
+const MAX_FRAMES = 1000;
+const MAX_BYTES = 1024 * 1024;
+
+/** Frames of one connection on their way to its protocol: one at a time, in order, bounded by not reading further. */
+export class Inbox {
+  private readonly frames: Buffer[] = [];
+  private bytes = 0;
+  private working = false;
+  private closed = false;
+
+  /** @param handle returns a promise only when the next frame has to wait for this one; never rejects */
+  constructor(
+    private readonly connection: Connection,
+    private readonly handle: (frame: Buffer) => Promise<void> | undefined,
+  ) {}
+
+  receive(frame: Buffer): void {
+    if (this.closed) return;
+    this.frames.push(frame);
+    this.bytes += frame.length;
+    if (!this.working) void this.work();
+    else if (this.full && !this.connection.ws.isPaused) this.connection.ws.pause();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.frames.length = 0;
+  }
+
+  private get full(): boolean {
+    return this.frames.length > MAX_FRAMES || this.bytes > MAX_BYTES;
+  }
+
+  private async work(): Promise<void> {
+    this.working = true;
+    let next = 0;
+    while (next < this.frames.length) {
+      const frame = this.frames[next++]!;
+      this.bytes -= frame.length;
+      if (next > MAX_FRAMES) {
+        this.frames.splice(0, next);
+        next = 0;
+      }
+      const waiting = this.handle(frame);
+      if (waiting) await waiting;
+    }
+    this.frames.length = 0;
+    this.working = false;
+    const { ws, bufferedBytes } = this.connection;
+    if (ws.isPaused && bufferedBytes === 0) ws.resume();
+  }
+}
