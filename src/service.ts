@@ -1,3 +1,4 @@
+import { type DynamicModule, Logger, type LoggerService, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
@@ -8,32 +9,49 @@ import { UnusableDatabaseError } from './platform/sqlite/sqlite-database.js';
 
 /** Starts the service and keeps the process alive; a start that cannot succeed says why and exits with code 1. */
 export async function startService(): Promise<void> {
-  const logger = new PinoLogger(createPino(process.env.LOG_LEVEL ?? 'info'));
   try {
-    const app = await NestFactory.create<NestFastifyApplication>(
-      AppModule,
-      new FastifyAdapter(FASTIFY_OPTIONS),
-      {
-        logger,
-        abortOnError: false,
-        return503OnClosing: true,
-      },
-    );
-    const { http, streaming } = app.get(Configuration);
-    const adapter = configureService(app);
-    logger.log(`Starting WebSocket server on ${http.host}:${http.port}`, 'Hub');
-    await app.listen(http.port, http.host);
-    for (const port of http.extraPorts) await adapter.listenAlso(port, http.host);
-    const { port } = app.getHttpServer().address() as { port: number };
-    if (streaming.enabled) {
-      logger.log(`WebSocket server started on port ${port}`, 'Hub');
-      logger.log(`WebSocket server started on ws://${http.host}:${port}`, 'Hub');
-    }
-    logger.log(`Opstream is ready on http://${http.host}:${port}`, 'Opstream');
+    await openService(AppModule, new PinoLogger(createPino(process.env.LOG_LEVEL ?? 'info')));
   } catch (thrown) {
     process.stderr.write(`${explain(thrown)}\n`);
     process.exit(1);
   }
+}
+
+/**
+ * Creates the application and listens on every port; the end-to-end tests start the service by the same way.
+ * @throws InvalidConfigurationError, UnusableDatabaseError, or the system's error when a port cannot be had
+ */
+export async function openService(
+  root: Type | DynamicModule,
+  logger: LoggerService | false,
+): Promise<NestFastifyApplication> {
+  const app = await NestFactory.create<NestFastifyApplication>(root, new FastifyAdapter(FASTIFY_OPTIONS), {
+    logger,
+    abortOnError: false,
+    return503OnClosing: true,
+  });
+  try {
+    await listen(app);
+    return app;
+  } catch (thrown) {
+    await app.close();
+    throw thrown;
+  }
+}
+
+async function listen(app: NestFastifyApplication): Promise<void> {
+  const { http, streaming } = app.get(Configuration);
+  const adapter = configureService(app);
+  const log = new Logger('Hub');
+  if (streaming.enabled) log.log(`Starting WebSocket server on ${http.host}:${http.port}`);
+  await app.listen(http.port, http.host);
+  for (const port of http.extraPorts) await adapter.listenAlso(port, http.host);
+  const { port } = app.getHttpServer().address() as { port: number };
+  if (streaming.enabled) {
+    log.log(`WebSocket server started on port ${port}`);
+    log.log(`WebSocket server started on ws://${http.host}:${port}`);
+  }
+  new Logger('Opstream').log(`Opstream is ready on http://${http.host}:${port}`);
 }
 
 /** A sentence for what the operator can mend, the whole error for what is our fault. */
