@@ -18,6 +18,8 @@ export class ServiceProcess {
   url = '';
   /** Everything it wrote, for failure messages and for tests of its words. */
   output = '';
+  /** Of the last start that has ended; null while it runs, and when a signal ended it. */
+  exitCode: number | null = null;
   readonly dataDir = mkdtempSync(join(tmpdir(), 'opstream-test-'));
   #child: ChildProcess | undefined;
 
@@ -27,6 +29,19 @@ export class ServiceProcess {
     const service = new ServiceProcess(env);
     await service.restart();
     return service;
+  }
+
+  /** A start that is to fail: its exit code and everything it wrote. */
+  static async failure(env: Record<string, string>): Promise<{ code: number | null; output: string }> {
+    const service = new ServiceProcess(env);
+    try {
+      await service.restart();
+    } catch {
+      return { code: service.exitCode, output: service.output };
+    } finally {
+      await service.stop();
+    }
+    throw new Error('The service started, although it should not');
   }
 
   get pid(): number {
@@ -56,6 +71,7 @@ export class ServiceProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
+    child.once('exit', (code) => (this.exitCode = code));
     this.url = await this.#ready(child);
   }
 
@@ -64,10 +80,11 @@ export class ServiceProcess {
     return this.#end('SIGKILL');
   }
 
-  /** Ends it in order and removes its data. */
-  async stop(): Promise<void> {
-    await this.#end('SIGTERM');
+  /** Ends it in order and removes its data. @returns its exit code, null when the signal ended it */
+  async stop(signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<number | null> {
+    await this.#end(signal);
     rmSync(this.dataDir, { recursive: true, force: true });
+    return this.exitCode;
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
