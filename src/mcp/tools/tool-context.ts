@@ -6,18 +6,12 @@ import type {
   ListRootsResultSchema,
 } from '@modelcontextprotocol/core';
 import type { z } from 'zod';
+import type { Principal } from '../../auth/principal.js';
 import type { ContentBlock } from './tool-result.js';
-
-/** On whose behalf something is asked. */
-export interface Caller {
-  readonly tenant: string;
-  readonly userId: string;
-  readonly scopes: ReadonlySet<string>;
-}
 
 /** What a resource or prompt is loaded with. */
 export interface LoadContext {
-  readonly principal: Caller;
+  readonly principal: Principal;
   /** Aborted when the caller cancels or goes away. */
   readonly signal: AbortSignal;
 }
@@ -44,9 +38,19 @@ export interface ToolContext extends LoadContext {
    * Asks the caller's user, model or client for input and resolves with the answers under the same keys. In the era
    * without sessions the call ends here with `input_required`, and the tool runs again from its beginning once the
    * caller has the answers: what comes before must be repeatable.
-   * @throws OpstreamError `missing_capability` when the client did not declare what a request needs
+   * @throws RpcError or UserError when the client did not declare the capability that a request needs
    */
-  requestInput<Requests extends InputRequests>(requests: Requests): Promise<InputResponses<Requests>>;
+  requestInput<Requests extends InputRequests>(
+    requests: Requests,
+    options?: InputOptions,
+  ): Promise<InputResponses<Requests>>;
+  /** What the client said it can do, e.g. `elicitation`, `sampling`, `roots`. */
+  readonly clientCapabilities: Readonly<Record<string, unknown>>;
+}
+
+export interface InputOptions {
+  /** Ask within the call itself even where it will become a task, so that the task starts with the answers. */
+  readonly beforeTask?: boolean;
 }
 
 export interface ProgressReport {

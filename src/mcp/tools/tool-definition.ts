@@ -84,7 +84,6 @@ export function defineTool(options: ToolOptions, execute: ToolDefinition['execut
       inputSchema: input.schema,
       ...(output && { outputSchema: output.schema }),
       ...(options.annotations && { annotations: options.annotations }),
-      execution: { taskSupport },
       ...(options.meta && { _meta: options.meta }),
     },
     validate: input.validate,

@@ -1,0 +1,159 @@
+import { Logger } from '@nestjs/common';
+import type { JsonObject, JsonValue } from '../../operations/json.js';
+import { LIMITS, parseDraft, type ProducerEventType } from '../../operations/operation-draft.js';
+import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
+import type { OperationsService } from '../../operations/operations.service.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import type { ContentBlock } from '../tools/tool-result.js';
+import type { ProgressReport } from '../tools/tool-context.js';
+import type { ToolOutcome } from './tool-outcome.js';
+
+/** Error types of operations that record tool calls, from which tasks tell a tool's failure from the protocol's. */
+export const TOOL_ERROR = 'ToolError';
+export const PROTOCOL_ERROR = 'ProtocolError';
+export const INTERRUPTED = 'Interrupted';
+
+/**
+ * The operation that records one tool call. Appends are submitted in order and never throw: a failure to record must
+ * not break the work (S1-61). Each resolves when its event is stored and published.
+ */
+export interface CallRecord {
+  /** Stored for good; false when it could not be. */
+  readonly opened: Promise<boolean>;
+  progress(report: ProgressReport): Promise<void>;
+  content(blocks: readonly ContentBlock[]): Promise<void>;
+  log(level: string, message: string, data: unknown): Promise<void>;
+  status(status: string, details?: JsonObject): Promise<void>;
+  finish(outcome: ToolOutcome): Promise<void>;
+}
+
+/** Records nothing; gives the event loop a turn, so that what was sent leaves the process. */
+export const unrecorded: CallRecord = {
+  opened: Promise.resolve(false),
+  progress: nextTurn,
+  content: nextTurn,
+  log: nextTurn,
+  status: nextTurn,
+  finish: () => Promise.resolve(),
+};
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Characters of arguments, as JSON, that are kept in the metadata. */
+const MAX_ARGUMENTS = 16 * 1024;
+
+export class OperationRecord implements CallRecord {
+  private static readonly logger = new Logger('McpToolCalls');
+  readonly opened: Promise<boolean>;
+  private fraction = 0;
+
+  /** Opens the operation `mcp.tool/<name>`; nothing waits for it, since the log keeps the order of commands. */
+  constructor(
+    private readonly operations: OperationsService,
+    private readonly tenant: string,
+    private readonly operationId: string,
+    toolName: string,
+    metadata: JsonObject,
+  ) {
+    this.opened = operations
+      .create(tenant, { operationId, operationType: TOOL_OPERATION_PREFIX + toolName, metadata })
+      .then(
+        () => true,
+        (error: unknown) => {
+          OperationRecord.logger.warn(
+            { error, operation_id: operationId },
+            'A tool call could not be recorded',
+          );
+          return false;
+        },
+      );
+  }
+
+  progress({ progress, total, message }: ProgressReport): Promise<void> {
+    if (total !== undefined && total > 0) this.fraction = Math.min(1, Math.max(0, progress / total));
+    const details = total === undefined ? { progress } : { progress, total };
+    return this.append('progress', { progress: this.fraction, message: clip(message ?? ''), details });
+  }
+
+  /** Partial content is live output: a log event, since followers may skip superseded progress. */
+  content(blocks: readonly ContentBlock[]): Promise<void> {
+    const text = textOf(blocks);
+    const isPlain = blocks.every(({ type }) => type === 'text') && text.length <= LIMITS.message;
+    const details = isPlain
+      ? { stream: 'content' }
+      : { stream: 'content', content: blocks as unknown as JsonValue };
+    return this.append('log', { level: 'info', message: clip(text), details });
+  }
+
+  log(level: string, message: string, data: unknown): Promise<void> {
+    const body = { level, message: clip(message) };
+    return this.append('log', data === undefined ? body : { ...body, details: { data: data as JsonValue } });
+  }
+
+  status(status: string, details?: JsonObject): Promise<void> {
+    return this.append('status', { status, ...(details && { details }) });
+  }
+
+  finish(outcome: ToolOutcome): Promise<void> {
+    switch (outcome.kind) {
+      case 'result': {
+        const result = outcome.result as unknown as JsonObject;
+        if (!outcome.result.isError) return this.append('result', { result }, RESULT_TOO_LARGE);
+        const error = clip(textOf(outcome.result.content)) || 'The tool failed';
+        return this.append(
+          'error',
+          { error, error_type: TOOL_ERROR, details: { result } },
+          { error, error_type: TOOL_ERROR },
+        );
+      }
+      case 'protocol-error': {
+        const { code, message, data } = outcome.error;
+        const details = { code, message, ...(data && { data: data as JsonObject }) };
+        return this.append('error', { error: clip(message), error_type: PROTOCOL_ERROR, details });
+      }
+      case 'input-required':
+        return this.append('result', { result: { input_required: Object.keys(outcome.requests) } });
+      case 'cancelled':
+        return this.append('cancelled', { reason: clip(outcome.reason) });
+    }
+  }
+
+  /** @param instead recorded when the data is too large */
+  private async append(type: ProducerEventType, data: JsonObject, instead?: JsonObject): Promise<void> {
+    try {
+      await this.operations.append(this.tenant, this.operationId, parseDraft(type, data));
+    } catch (error) {
+      if (instead && error instanceof OpstreamError && error.code === 'payload_too_large') {
+        return this.append(type, instead);
+      }
+      // Whoever cancels from outside ends the log before the tool notices.
+      if (error instanceof OpstreamError && error.code === 'operation_ended') return;
+      OperationRecord.logger.warn(
+        { error, operation_id: this.operationId },
+        `A ${type} event was not recorded`,
+      );
+    }
+  }
+}
+
+const RESULT_TOO_LARGE: JsonObject = {
+  result: { content: [{ type: 'text', text: 'The result was too large to be recorded' }] },
+};
+
+/** Arguments for the operation's metadata, left out when they are large. */
+export function recordedArguments(args: unknown): JsonObject {
+  const text = JSON.stringify(args) ?? '';
+  return text.length <= MAX_ARGUMENTS
+    ? { arguments: args as JsonObject }
+    : { arguments_omitted: text.length };
+}
+
+function textOf(blocks: readonly ContentBlock[]): string {
+  return blocks.map((block) => (block.type === 'text' ? block.text : '')).join('');
+}
+
+function clip(text: string): string {
+  return text.length <= LIMITS.message ? text : text.slice(0, LIMITS.message);
+}

@@ -1,0 +1,106 @@
+import { encodeNotification, isObject, type Params } from '../protocol/json-rpc.js';
+import { META } from '../protocol/versions.js';
+import type { Exchange } from '../protocol/exchange.js';
+import { levelNumber } from '../session/log-level.js';
+import type { ProgressReport } from '../tools/tool-context.js';
+import type { ContentBlock } from '../tools/tool-result.js';
+
+/** Progress must increase with every notification; content that says nothing of progress moves it by this much. */
+const STEP = 1e-6;
+
+/**
+ * What the caller of a tool is told while it runs, in the forms that the caller asked for: `notifications/progress`
+ * with a token, `notifications/message` above its log level, partial content as progress messages, as SEP-2998's
+ * `notifications/tools/partial_result`, and in sessions as fast-mcp's `notifications/tool/streamContent`.
+ */
+export class CallerNotifications {
+  private readonly progressToken: unknown;
+  private readonly partialResultToken: unknown;
+  private readonly minimumLevel: () => number;
+  private lastSent = -STEP;
+  private lastReported = -Infinity;
+  private partialCount = 0;
+
+  /** @param send undefined once nobody listens any more; @param streamContent whether fast-mcp's form is sent */
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly toolName: string,
+    private readonly streamContent: boolean,
+    public send: ((message: string) => void) | undefined,
+  ) {
+    const { meta, era, session, capabilities } = exchange;
+    this.progressToken = isToken(meta.progressToken) ? meta.progressToken : undefined;
+    this.partialResultToken =
+      isObject(capabilities.partialResults) && isToken(meta.partialResultToken)
+        ? meta.partialResultToken
+        : undefined;
+    const asked = levelNumber(meta[META.logLevel]) ?? Infinity;
+    this.minimumLevel = era === 'legacy' && session ? () => session.minimumLevel : () => asked;
+  }
+
+  /** SEP-2998 wants the final result to repeat all partial ones. */
+  get wantsPartialResults(): boolean {
+    return this.partialResultToken !== undefined;
+  }
+
+  get wantsProgress(): boolean {
+    return this.progressToken !== undefined;
+  }
+
+  progress({ progress, total, message }: ProgressReport): void {
+    if (progress <= this.lastReported && message === undefined) return;
+    this.lastReported = Math.max(progress, this.lastReported);
+    this.sendProgress(progress, total, message);
+  }
+
+  content(blocks: readonly ContentBlock[]): void {
+    const text = blocks.map((block) => (block.type === 'text' ? block.text : '')).join('');
+    this.sendProgress(this.lastSent, undefined, text === '' ? undefined : text);
+    if (this.partialResultToken !== undefined) {
+      this.notify('notifications/tools/partial_result', {
+        partialResultToken: this.partialResultToken,
+        seq: this.partialCount++,
+        content: blocks,
+        final: false,
+      });
+    }
+    if (this.streamContent && this.exchange.era === 'legacy') {
+      this.notify('notifications/tool/streamContent', { content: blocks, toolName: this.toolName });
+    }
+  }
+
+  log(level: string, message: string, context: unknown): void {
+    if (levelNumber(level)! < this.minimumLevel()) return;
+    this.notify('notifications/message', {
+      level,
+      logger: this.toolName,
+      data: context === undefined ? { message } : { message, context },
+    });
+  }
+
+  private sendProgress(progress: number, total: number | undefined, message: string | undefined): void {
+    if (this.progressToken === undefined) return;
+    const value = progress > this.lastSent ? progress : above(this.lastSent);
+    this.lastSent = value;
+    this.notify('notifications/progress', {
+      progressToken: this.progressToken,
+      progress: value,
+      ...(total !== undefined && { total }),
+      ...(message !== undefined && { message }),
+    });
+  }
+
+  private notify(method: string, params: Params): void {
+    this.send?.(encodeNotification(method, params));
+  }
+}
+
+function isToken(value: unknown): value is string | number {
+  return typeof value === 'string' ? value.length <= 1024 : typeof value === 'number';
+}
+
+/** The next value above one that was sent, without the noise of binary fractions where that is possible. */
+function above(value: number): number {
+  const next = Number((value + STEP).toFixed(6));
+  return next > value ? next : value + Math.max(STEP, Math.abs(value) * 1e-12);
+}

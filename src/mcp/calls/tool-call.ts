@@ -1,0 +1,190 @@
+import { Logger } from '@nestjs/common';
+import type { Principal } from '../../auth/principal.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { Cancellation } from '../protocol/cancellation.js';
+import type { Exchange } from '../protocol/exchange.js';
+import type { Params } from '../protocol/json-rpc.js';
+import type {
+  InputOptions,
+  InputRequests,
+  InputResponses,
+  ProgressReport,
+  ToolContext,
+  ToolLog,
+  ToolSession,
+} from '../tools/tool-context.js';
+import type { ToolDefinition } from '../tools/tool-definition.js';
+import type { ContentBlock } from '../tools/tool-result.js';
+import type { CallRecord } from './call-record.js';
+import type { CallerNotifications } from './caller-notifications.js';
+import type { InputDesk } from './input-desk.js';
+import { checkContent, toFailure, toolError, toResult, type ToolOutcome } from './tool-outcome.js';
+
+/** Blocks kept for the final result of a tool that streams and returns nothing; later ones are in the log only. */
+const MAX_STREAMED_CHARACTERS = 4 * 1024 * 1024;
+
+/**
+ * One running tool call, and the context that the tool sees of it. What the tool reports is recorded first and then
+ * told to the caller, in order. The call ends once: with the tool's return, its failure, a timeout or a cancellation;
+ * whatever the tool still reports afterwards is dropped.
+ */
+export class ToolCall implements ToolContext {
+  private static readonly logger = new Logger('McpToolCalls');
+  readonly principal: Principal;
+  readonly session: ToolSession | undefined;
+  readonly sessionId: string | undefined;
+  readonly clientCapabilities: Params;
+  readonly log: ToolLog;
+  /** Resolves when the call has ended. */
+  readonly outcome: Promise<ToolOutcome>;
+  /** Resolves when the call has ended and its end is recorded. */
+  readonly finished: Promise<ToolOutcome>;
+  private readonly cancellation = new Cancellation();
+  private readonly streamed: ContentBlock[] = [];
+  private streamedCharacters = 0;
+  private lastReport: Promise<void> | undefined;
+  private ended = false;
+  private end!: (outcome: ToolOutcome) => void;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    readonly requestId: string,
+    readonly tool: ToolDefinition,
+    private readonly exchange: Exchange,
+    readonly record: CallRecord,
+    private readonly notifications: CallerNotifications,
+    readonly inputs: InputDesk,
+  ) {
+    this.principal = exchange.principal;
+    this.session = exchange.session;
+    this.sessionId = exchange.session?.id;
+    this.clientCapabilities = exchange.capabilities;
+    this.log = {
+      debug: (message, data) => this.writeLog('debug', message, data),
+      info: (message, data) => this.writeLog('info', message, data),
+      warn: (message, data) => this.writeLog('warning', message, data),
+      error: (message, data) => this.writeLog('error', message, data),
+    };
+    this.outcome = new Promise<ToolOutcome>((resolve) => (this.end = resolve));
+    this.finished = this.outcome.then((outcome) => this.conclude(outcome));
+  }
+
+  get signal(): AbortSignal {
+    return this.cancellation.signal;
+  }
+
+  /** Runs the tool with validated arguments. */
+  start(args: Params): void {
+    const { timeoutMs } = this.tool.options;
+    if (timeoutMs !== undefined) {
+      this.timer = setTimeout(() => {
+        const text = `Tool "${this.tool.name}" timed out after ${timeoutMs} ms`;
+        this.stop({ kind: 'result', result: toolError(text) }, text);
+      }, timeoutMs);
+    }
+    void this.run(args).then((outcome) => this.end(outcome));
+  }
+
+  cancel(reason: string): void {
+    this.stop({ kind: 'cancelled', reason }, reason);
+  }
+
+  /** Ends the call whatever the tool does, and tells it through its signal. */
+  stop(outcome: ToolOutcome, reason: string): void {
+    if (this.ended) return;
+    this.end(outcome);
+    this.cancellation.cancel(reason);
+  }
+
+  /** The call goes on as a task: its caller has its answer. @param send where it may still be told of progress */
+  detach(send: ((message: string) => void) | undefined): void {
+    this.exchange.cancellation.onCancel = undefined;
+    this.notifications.send = send;
+  }
+
+  async streamContent(content: ContentBlock | readonly ContentBlock[]): Promise<void> {
+    if (this.ended) return;
+    const blocks = checkContent(Array.isArray(content) ? (content as readonly ContentBlock[]) : [content]);
+    this.keepStreamed(blocks);
+    await this.report(this.record.content(blocks), () => this.notifications.content(blocks));
+  }
+
+  async reportProgress(progress: ProgressReport): Promise<void> {
+    if (this.ended || !Number.isFinite(progress.progress)) return;
+    await this.report(this.record.progress(progress), () => this.notifications.progress(progress));
+  }
+
+  async requestInput<Requests extends InputRequests>(
+    requests: Requests,
+    options: InputOptions = {},
+  ): Promise<InputResponses<Requests>> {
+    const responses = await this.inputs.ask(requests, options, this);
+    return responses as InputResponses<Requests>;
+  }
+
+  private writeLog(level: string, message: string, data: unknown): void {
+    if (this.ended) return;
+    // A log line must not fail: data that is no JSON is shown as text.
+    const safe = toJson(data);
+    void this.report(this.record.log(level, message, safe), () =>
+      this.notifications.log(level, message, safe),
+    );
+  }
+
+  /** Tells the caller once an event is recorded, and waits for a caller that is slow to read. */
+  private report(recorded: Promise<void>, tell: () => void): Promise<void> {
+    const told = recorded.then(() => {
+      tell();
+      return this.exchange.outlet.drained();
+    });
+    this.lastReport = told;
+    return told;
+  }
+
+  private keepStreamed(blocks: readonly ContentBlock[]): void {
+    for (const block of blocks) {
+      this.streamedCharacters += block.type === 'text' ? block.text.length : JSON.stringify(block).length;
+      if (this.streamedCharacters <= MAX_STREAMED_CHARACTERS) this.streamed.push(block);
+    }
+  }
+
+  private async run(args: Params): Promise<ToolOutcome> {
+    try {
+      const value = await this.tool.execute(args, this);
+      const result = await toResult(this.tool, value, this.streamed);
+      if (!this.notifications.wantsPartialResults || value === undefined) return { kind: 'result', result };
+      return { kind: 'result', result: { ...result, content: [...this.streamed, ...result.content] } };
+    } catch (thrown) {
+      const failure = toFailure(thrown);
+      if (failure) return failure;
+      if (thrown instanceof OpstreamError || !this.ended) {
+        ToolCall.logger.error(
+          { error: thrown, operation_id: this.requestId },
+          `Tool ${this.tool.name} failed`,
+        );
+      }
+      const text = `Tool "${this.tool.name}" failed unexpectedly (call ${this.requestId})`;
+      return { kind: 'result', result: toolError(text) };
+    }
+  }
+
+  private async conclude(outcome: ToolOutcome): Promise<ToolOutcome> {
+    this.ended = true;
+    clearTimeout(this.timer);
+    this.inputs.giveUp();
+    // A slow reader may hold the last report back; the end of the log must not wait for it.
+    const recorded = this.record.finish(outcome);
+    await (outcome.kind === 'cancelled' ? recorded : Promise.all([this.lastReport, recorded]));
+    return outcome;
+  }
+}
+
+function toJson(data: unknown): unknown {
+  if (data === undefined || data === null || typeof data === 'string') return data;
+  if (data instanceof Error) return `${data.name}: ${data.message}`;
+  try {
+    return JSON.parse(JSON.stringify(data) ?? 'null');
+  } catch {
+    return '[not JSON]';
+  }
+}

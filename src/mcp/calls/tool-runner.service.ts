@@ -1,0 +1,208 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { Scope } from '../../auth/principal.js';
+import { Configuration } from '../../config/configuration.js';
+import { EventBus } from '../../operations/event-bus.js';
+import { OperationsService } from '../../operations/operations.service.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import type { Exchange } from '../protocol/exchange.js';
+import { isObject, objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
+import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { TASKS_EXTENSION } from '../protocol/versions.js';
+import type { ToolDefinition } from '../tools/tool-definition.js';
+import { ToolRegistry } from '../tools/tool-registry.js';
+import { toLegacyTask, toModernTask } from '../tasks/task-view.js';
+import { CallerNotifications } from './caller-notifications.js';
+import { OperationRecord, recordedArguments, unrecorded } from './call-record.js';
+import { InputDesk, inputRequiredResult } from './input-desk.js';
+import { RequestStates } from './request-states.service.js';
+import { ToolCall } from './tool-call.js';
+import { toolError, type ToolOutcome } from './tool-outcome.js';
+
+/** A call of a tool that may become a task is answered directly when it ends within this time. */
+const TASK_GRACE_MS = 50;
+
+/** How a call is answered: with its result, with a task at once, or with a task unless it ends quickly. */
+type Manner = 'result' | 'task' | 'either';
+
+/** Runs tool calls and knows those that run on this node. */
+@Injectable()
+export class ToolRunner implements OnModuleInit, BeforeApplicationShutdown {
+  private readonly running = new Map<string, ToolCall>();
+
+  constructor(
+    private readonly registry: ToolRegistry,
+    private readonly operations: OperationsService,
+    private readonly bus: EventBus,
+    private readonly states: RequestStates,
+    private readonly configuration: Configuration,
+  ) {}
+
+  /** Whoever cancels the operation of a call, over whichever face, stops the call. */
+  onModuleInit(): void {
+    this.bus.events$.subscribe((events) => {
+      if (this.running.size === 0) return;
+      for (const { type, tenant, operationId } of events) {
+        if (type === 'cancelled') this.find(tenant, operationId)?.cancel('The operation was cancelled');
+      }
+    });
+  }
+
+  /** Calls end before the store closes, so that nobody waits for their results after the restart. */
+  async beforeApplicationShutdown(): Promise<void> {
+    const calls = [...this.running.values()];
+    const error = new RpcError(RPC.serverError, 'The service was stopped', { code: 'shutting_down' });
+    for (const call of calls) call.stop({ kind: 'protocol-error', error }, error.message);
+    await Promise.all(calls.map(({ finished }) => finished));
+  }
+
+  /** A call that runs on this node. */
+  find(tenant: string, operationId: string): ToolCall | undefined {
+    return this.running.get(key(tenant, operationId));
+  }
+
+  /** Serves `tools/call`. @returns undefined when the caller has cancelled and expects no answer */
+  async call(exchange: Exchange): Promise<Params | undefined> {
+    const tool = this.toolOf(exchange);
+    const manner = mannerOf(tool, exchange);
+    const given = objectAt(exchange.params, 'arguments');
+    const pending = tool.validate(given);
+    const checked = pending instanceof Promise ? await pending : pending;
+    if ('problem' in checked) {
+      return { ...toolError(`Invalid arguments for tool ${tool.name}: ${checked.problem}`) };
+    }
+    const call = this.open(tool, exchange, given);
+    // Answers that came with the request are checked before the tool runs.
+    if (exchange.era === 'modern') call.inputs.given();
+    call.start(checked.value);
+    if (manner === 'result') return answer(await call.finished);
+    const early = await this.earlyOutcome(call, manner);
+    return early ? answer(await call.finished) : this.answerWithTask(call, exchange);
+  }
+
+  private toolOf({ params, principal }: Exchange): ToolDefinition {
+    const name = stringAt(params, 'name');
+    const tool = this.registry.get(name);
+    if (!tool) throw new RpcError(RPC.invalidParams, `Unknown tool: ${name.slice(0, 200)}`);
+    const { scope } = tool.options;
+    if (scope !== undefined && !principal.scopes.has(scope as Scope)) {
+      throw new OpstreamError('forbidden', `Tool ${name} needs the scope ${scope}`);
+    }
+    return tool;
+  }
+
+  private open(tool: ToolDefinition, exchange: Exchange, args: Params): ToolCall {
+    const operationId = randomUUID();
+    const { principal, session, outlet, params } = exchange;
+    const ttl = exchange.era === 'legacy' ? objectAt(params, 'task').ttl : undefined;
+    const record = tool.recorded
+      ? new OperationRecord(this.operations, principal.tenant, operationId, tool.name, {
+          tool: tool.name,
+          user: principal.userId,
+          ...(session && { session: session.id.slice(0, 8) }),
+          ...(typeof ttl === 'number' && ttl > 0 && { ttl_ms: ttl }),
+          ...recordedArguments(args),
+        })
+      : unrecorded;
+    const notifications = new CallerNotifications(
+      exchange,
+      tool.name,
+      this.configuration.mcp.streamContent,
+      (message) => outlet.send(message),
+    );
+    const inputs = new InputDesk(exchange, tool.name, args, this.states);
+    const call = new ToolCall(operationId, tool, exchange, record, notifications, inputs);
+    const at = key(principal.tenant, operationId);
+    this.running.set(at, call);
+    exchange.cancellation.onCancel = (reason) => call.cancel(reason);
+    if (exchange.cancellation.cancelled) call.cancel('The caller has gone');
+    void call.finished.then(() => this.running.delete(at));
+    return call;
+  }
+
+  /** How a call that may become a task ended before it did. */
+  private async earlyOutcome(call: ToolCall, manner: Manner): Promise<ToolOutcome | undefined> {
+    let stopWaiting!: () => void;
+    const becomesTask = new Promise<undefined>((resolve) => (stopWaiting = () => resolve(undefined)));
+    call.inputs.onWaiting = async () => {
+      call.inputs.becomeTask();
+      await call.record.opened;
+      stopWaiting();
+    };
+    if (manner === 'either') {
+      const timer = setTimeout(stopWaiting, TASK_GRACE_MS);
+      const outcome = await Promise.race([call.outcome, becomesTask]);
+      clearTimeout(timer);
+      return outcome;
+    }
+    // A tool may ask for input before it starts to work: that belongs to the call, everything else to the task.
+    setImmediate(stopWaiting);
+    const outcome = await Promise.race([call.outcome, becomesTask]);
+    return outcome?.kind === 'input-required' ? outcome : undefined;
+  }
+
+  /** A task is stored before its caller hears of it. */
+  private async answerWithTask(call: ToolCall, exchange: Exchange): Promise<Params | undefined> {
+    const { session, era, principal } = exchange;
+    if (exchange.cancellation.cancelled) return undefined;
+    call.inputs.becomeTask();
+    call.detach(era === 'legacy' && session ? (message) => session.sendAside(message) : undefined);
+    if (!(await call.record.opened)) {
+      call.cancel('The task could not be stored');
+      throw new OpstreamError('store_unavailable', 'The task could not be stored');
+    }
+    const operation = await this.operations.get(principal.tenant, call.requestId);
+    return era === 'legacy'
+      ? { task: toLegacyTask(operation) }
+      : { resultType: 'task', ...toModernTask(operation) };
+  }
+}
+
+/** @throws RpcError when tool and caller do not agree on tasks */
+function mannerOf(tool: ToolDefinition, { era, params, meta, capabilities }: Exchange): Manner {
+  if (era === 'legacy') {
+    const wanted = params.task !== undefined;
+    if (wanted && tool.taskSupport === 'forbidden') {
+      throw new RpcError(RPC.methodNotFound, `Tool ${tool.name} cannot be called as a task`);
+    }
+    if (!wanted && tool.taskSupport === 'required') {
+      throw new RpcError(RPC.methodNotFound, `Tool ${tool.name} must be called as a task`);
+    }
+    return wanted ? 'task' : 'result';
+  }
+  if (tool.taskSupport === 'forbidden') return 'result';
+  if (declaresTasks(capabilities)) {
+    if (tool.taskSupport === 'required') return 'task';
+    // Tasks carry no progress: who asks for it wants the call itself.
+    return meta.progressToken === undefined ? 'either' : 'result';
+  }
+  if (tool.taskSupport === 'required') throw tasksMissing();
+  return 'result';
+}
+
+export function declaresTasks(capabilities: Params): boolean {
+  return isObject(capabilities.extensions) && isObject(capabilities.extensions[TASKS_EXTENSION]);
+}
+
+export function tasksMissing(): RpcError {
+  return new RpcError(RPC.missingCapability, `The client does not declare ${TASKS_EXTENSION}`, {
+    requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } },
+  });
+}
+
+function answer(outcome: ToolOutcome): Params | undefined {
+  switch (outcome.kind) {
+    case 'result':
+      return { ...outcome.result };
+    case 'protocol-error':
+      throw outcome.error;
+    case 'input-required':
+      return inputRequiredResult(outcome.requests, outcome.state);
+    case 'cancelled':
+      return { ...toolError(`The call was cancelled: ${outcome.reason}`) };
+  }
+}
+
+function key(tenant: string, operationId: string): string {
+  return `${tenant}/${operationId}`;
+}

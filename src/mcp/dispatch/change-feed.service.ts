@@ -1,0 +1,149 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import { EventBus } from '../../operations/event-bus.js';
+import { OperationsService } from '../../operations/operations.service.js';
+import { declaresTasks } from '../calls/tool-runner.service.js';
+import { PromptRegistry } from '../prompts/prompt-registry.js';
+import type { Exchange } from '../protocol/exchange.js';
+import { encodeNotification, objectAt, type Params } from '../protocol/json-rpc.js';
+import type { Outlet } from '../protocol/outlet.js';
+import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { META } from '../protocol/versions.js';
+import { resourceUpdated } from '../resources/resource-methods.service.js';
+import { ResourceRegistry } from '../resources/resource-registry.js';
+import { ResourceSubscriptions } from '../resources/resource-subscriptions.service.js';
+import { McpSessions } from '../session/mcp-sessions.service.js';
+import { TasksService } from '../tasks/tasks.service.js';
+import { toModernTask } from '../tasks/task-view.js';
+import { ToolRegistry } from '../tools/tool-registry.js';
+
+/** Resources and tasks that one `subscriptions/listen` may name. */
+const MAX_NAMED = 1000;
+const LISTS = ['tools', 'prompts', 'resources'] as const;
+
+interface Filter {
+  readonly lists: ReadonlySet<(typeof LISTS)[number]>;
+  readonly uris: readonly string[];
+  readonly taskIds: ReadonlySet<string>;
+}
+
+/**
+ * Tells clients what has changed: connected sessions of every list, and the streams of `subscriptions/listen`
+ * (2026-07-28) of what they asked for.
+ */
+@Injectable()
+export class ChangeFeed implements OnModuleInit {
+  private readonly changes: Record<(typeof LISTS)[number], Observable<void>[]>;
+
+  constructor(
+    tools: ToolRegistry,
+    prompts: PromptRegistry,
+    { resources, templates }: ResourceRegistry,
+    private readonly sessions: McpSessions,
+    private readonly watched: ResourceSubscriptions,
+    private readonly tasks: TasksService,
+    private readonly operations: OperationsService,
+    private readonly bus: EventBus,
+  ) {
+    this.changes = {
+      tools: [tools.changes$],
+      prompts: [prompts.changes$],
+      resources: [resources.changes$, templates.changes$],
+    };
+  }
+
+  onModuleInit(): void {
+    for (const list of LISTS) {
+      const message = encodeNotification(`notifications/${list}/list_changed`);
+      for (const changes$ of this.changes[list]) {
+        changes$.subscribe(() => {
+          for (const { channel } of this.sessions.connected()) channel?.send(message);
+        });
+      }
+    }
+  }
+
+  /** Serves `subscriptions/listen` until the caller ends it, which needs no answer. */
+  listen(exchange: Exchange): Promise<undefined> {
+    const { id, outlet, principal, cancellation } = exchange;
+    const filter = readFilter(exchange);
+    const meta = { [META.subscriptionId]: id };
+    outlet.send(
+      encodeNotification('notifications/subscriptions/acknowledged', {
+        notifications: granted(filter),
+        _meta: meta,
+      }),
+    );
+    const releases: (() => void)[] = [];
+    for (const list of filter.lists) {
+      const message = encodeNotification(`notifications/${list}/list_changed`, { _meta: meta });
+      for (const changes$ of this.changes[list]) {
+        const following = changes$.subscribe(() => outlet.send(message));
+        releases.push(() => following.unsubscribe());
+      }
+    }
+    for (const uri of filter.uris) {
+      releases.push(this.watched.watch(uri, principal.tenant, () => outlet.send(resourceUpdated(uri, meta))));
+    }
+    if (filter.taskIds.size > 0) releases.push(this.followTasks(exchange, filter.taskIds, meta));
+    return new Promise((resolve) => {
+      const end = (): void => {
+        for (const release of releases) release();
+        resolve(undefined);
+      };
+      cancellation.onCancel = end;
+      if (cancellation.cancelled) end();
+    });
+  }
+
+  /** `notifications/tasks` whenever the status of a task changes; progress is no change of status. */
+  private followTasks(
+    { principal, outlet }: Exchange,
+    taskIds: ReadonlySet<string>,
+    meta: Params,
+  ): () => void {
+    const { tenant } = principal;
+    const following = this.bus.events$.subscribe((events) => {
+      const changed = new Set<string>();
+      for (const event of events) {
+        if (event.tenant !== tenant || event.type === 'progress' || event.type === 'log') continue;
+        if (taskIds.has(event.operationId)) changed.add(event.operationId);
+      }
+      for (const taskId of changed) void this.announceTask(tenant, taskId, outlet, meta);
+    });
+    return () => following.unsubscribe();
+  }
+
+  private async announceTask(tenant: string, taskId: string, outlet: Outlet, meta: Params): Promise<void> {
+    const operation = await this.operations.find(tenant, taskId);
+    if (!operation) return;
+    const task = { ...toModernTask(operation), ...(await this.tasks.detailsOf(operation)), _meta: meta };
+    outlet.send(encodeNotification('notifications/tasks', task));
+  }
+}
+
+/** @throws RpcError `invalidParams` */
+function readFilter({ params, capabilities }: Exchange): Filter {
+  const wanted = objectAt(params, 'notifications');
+  return {
+    lists: new Set(LISTS.filter((list) => wanted[`${list}ListChanged`] === true)),
+    uris: names(wanted, 'resourceSubscriptions'),
+    taskIds: new Set(declaresTasks(capabilities) ? names(wanted, 'taskIds') : []),
+  };
+}
+
+function names(wanted: Params, key: string): readonly string[] {
+  const value = wanted[key] ?? [];
+  if (Array.isArray(value) && value.length <= MAX_NAMED && value.every((name) => typeof name === 'string')) {
+    return [...new Set(value as string[])];
+  }
+  throw new RpcError(RPC.invalidParams, `${key} must be an array of at most ${MAX_NAMED} strings`);
+}
+
+function granted({ lists, uris, taskIds }: Filter): Params {
+  return {
+    ...Object.fromEntries([...lists].map((list) => [`${list}ListChanged`, true])),
+    ...(uris.length > 0 && { resourceSubscriptions: uris }),
+    ...(taskIds.size > 0 && { taskIds: [...taskIds] }),
+  };
+}

@@ -1,0 +1,33 @@
+/**
+ * The wish to stop one request or call. The signal is made on demand, because most requests never look at it and a
+ * controller costs more than a short call.
+ */
+export class Cancellation {
+  private controller: AbortController | undefined;
+  private cancelledWith: string | undefined;
+  /** Called once, when it is cancelled. */
+  onCancel: ((reason: string) => void) | undefined;
+
+  get cancelled(): boolean {
+    return this.cancelledWith !== undefined;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.cancelledWith !== undefined) this.abort(this.cancelledWith);
+    }
+    return this.controller.signal;
+  }
+
+  cancel(reason: string): void {
+    if (this.cancelled) return;
+    this.cancelledWith = reason;
+    if (this.controller) this.abort(reason);
+    this.onCancel?.(reason);
+  }
+
+  private abort(reason: string): void {
+    this.controller!.abort(new DOMException(reason, 'AbortError'));
+  }
+}

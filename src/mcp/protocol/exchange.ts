@@ -1,0 +1,34 @@
+import type { Principal } from '../../auth/principal.js';
+import type { Cancellation } from './cancellation.js';
+import type { McpSession } from '../session/mcp-session.js';
+import type { Params, RequestId } from './json-rpc.js';
+import type { Outlet } from './outlet.js';
+import type { InFlight } from './in-flight.js';
+import type { Era } from './versions.js';
+
+/** What a transport knows about a message before it is read. */
+export interface Link {
+  readonly principal: Principal;
+  /** The session of the sessions' era; a socket has one from the start, HTTP after `initialize`. */
+  readonly session: McpSession | undefined;
+  readonly outlet: Outlet;
+  /** Requests of 2026-07-28 that share a connection, so that they can be cancelled by id; HTTP has none. */
+  readonly inFlight: InFlight | undefined;
+  /** Opens the session when `initialize` arrives. */
+  readonly openSession: (params: Params) => McpSession;
+}
+
+/** One request being served: who asks, in which era, what the client can do, and where the answer goes. */
+export interface Exchange {
+  readonly era: Era;
+  readonly id: RequestId;
+  readonly params: Params;
+  readonly meta: Params;
+  readonly principal: Principal;
+  readonly session: McpSession | undefined;
+  readonly capabilities: Params;
+  readonly outlet: Outlet;
+  /** Fires when the caller cancels or, in 2026-07-28 over HTTP, goes away. */
+  readonly cancellation: Cancellation;
+  readonly openSession: Link['openSession'];
+}

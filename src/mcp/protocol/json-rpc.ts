@@ -1,0 +1,121 @@
+import { RPC, RpcError } from './rpc-error.js';
+
+/** JSON-RPC 2.0 messages as MCP uses them, read by hand because every message passes here. */
+
+export type RequestId = string | number;
+export type Params = Readonly<Record<string, unknown>>;
+
+export interface RpcRequest {
+  readonly kind: 'request';
+  readonly id: RequestId;
+  readonly method: string;
+  readonly params: Params;
+}
+export interface RpcNotification {
+  readonly kind: 'notification';
+  readonly method: string;
+  readonly params: Params;
+}
+export interface RpcResponse {
+  readonly kind: 'response';
+  readonly id: RequestId;
+  readonly result?: Params;
+  readonly error?: Params;
+}
+/** What was sent is no message; `id` is the sender's where it can be told. */
+export interface RpcMalformed {
+  readonly kind: 'malformed';
+  readonly id: RequestId | null;
+  readonly error: RpcError;
+}
+export type RpcMessage = RpcRequest | RpcNotification | RpcResponse | RpcMalformed;
+
+/** Longer ids are refused: they are repeated in every answer. */
+const MAX_ID_LENGTH = 1024;
+const MAX_METHOD_LENGTH = 200;
+const NO_PARAMS: Params = Object.freeze({});
+
+export function isObject(value: unknown): value is Params {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Reads one frame or body. Never throws: what cannot be read is `malformed`. */
+export function parseMessage(text: string): RpcMessage {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return malformed(null, RPC.parseError, 'Parse error: the message is not valid JSON');
+  }
+  return readMessage(value);
+}
+
+export function readMessage(value: unknown): RpcMessage {
+  if (!isObject(value)) {
+    const what = Array.isArray(value) ? 'Batches are not supported' : 'A message must be an object';
+    return malformed(null, RPC.invalidRequest, `Invalid Request: ${what}`);
+  }
+  const id = isRequestId(value.id) ? value.id : null;
+  if (value.jsonrpc !== '2.0')
+    return malformed(id, RPC.invalidRequest, 'Invalid Request: jsonrpc must be "2.0"');
+  if ('id' in value && id === null) {
+    return malformed(null, RPC.invalidRequest, 'Invalid Request: id must be a string or an integer');
+  }
+  if (typeof value.method === 'string') {
+    if (value.method === '' || value.method.length > MAX_METHOD_LENGTH) {
+      return malformed(id, RPC.invalidRequest, 'Invalid Request: method is no method name');
+    }
+    if (value.params !== undefined && !isObject(value.params)) {
+      return malformed(id, RPC.invalidRequest, 'Invalid Request: params must be an object');
+    }
+    const params = value.params ?? NO_PARAMS;
+    return id === null
+      ? { kind: 'notification', method: value.method, params }
+      : { kind: 'request', id, method: value.method, params };
+  }
+  if (id !== null && value.method === undefined) {
+    if (isObject(value.result)) return { kind: 'response', id, result: value.result };
+    if (isObject(value.error)) return { kind: 'response', id, error: value.error };
+  }
+  return malformed(id, RPC.invalidRequest, 'Invalid Request: there is no method');
+}
+
+function isRequestId(value: unknown): value is RequestId {
+  return typeof value === 'string' ? value.length <= MAX_ID_LENGTH : Number.isSafeInteger(value);
+}
+
+function malformed(id: RequestId | null, code: number, message: string): RpcMalformed {
+  return { kind: 'malformed', id, error: new RpcError(code, message) };
+}
+
+/** @param result the result as JSON text */
+export function encodeResult(id: RequestId, result: string): string {
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`;
+}
+
+export function encodeError(id: RequestId | null, { code, message, data }: RpcError): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, error: { code, message, ...(data && { data }) } });
+}
+
+export function encodeNotification(method: string, params?: Params): string {
+  return JSON.stringify({ jsonrpc: '2.0', method, ...(params && { params }) });
+}
+
+export function encodeRequest(id: RequestId, method: string, params: Params): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, method, params });
+}
+
+/** The object under a key of params, `{}` where there is none. @throws RpcError when it is something else */
+export function objectAt(params: Params, key: string): Params {
+  const value = params[key];
+  if (value === undefined) return NO_PARAMS;
+  if (isObject(value)) return value;
+  throw new RpcError(RPC.invalidParams, `${key} must be an object`);
+}
+
+/** @throws RpcError `invalidParams` */
+export function stringAt(params: Params, key: string): string {
+  const value = params[key];
+  if (typeof value === 'string') return value;
+  throw new RpcError(RPC.invalidParams, `${key} must be a string`);
+}

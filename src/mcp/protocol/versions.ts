@@ -1,0 +1,33 @@
+/** The revisions of MCP this service speaks. Both eras share one endpoint; each message decides for itself. */
+
+/** Stateless: no sessions, every request says who and what it is in `_meta`. */
+export const MODERN_VERSION = '2026-07-28';
+/** With sessions; newest first. */
+export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const;
+/** What a legacy client speaks that does not say. */
+export const ASSUMED_VERSION = '2025-03-26';
+
+export type Era = 'modern' | 'legacy';
+
+export function isLegacyVersion(version: unknown): version is (typeof LEGACY_VERSIONS)[number] {
+  return (LEGACY_VERSIONS as readonly unknown[]).includes(version);
+}
+
+/** The version of an `initialize` answer: the one asked for where we speak it, else our newest with sessions. */
+export function negotiateVersion(requested: unknown): string {
+  return isLegacyVersion(requested) ? requested : LEGACY_VERSIONS[0];
+}
+
+/** Keys of `_meta` that the specification reserves. */
+export const META = {
+  protocolVersion: 'io.modelcontextprotocol/protocolVersion',
+  clientInfo: 'io.modelcontextprotocol/clientInfo',
+  clientCapabilities: 'io.modelcontextprotocol/clientCapabilities',
+  serverInfo: 'io.modelcontextprotocol/serverInfo',
+  logLevel: 'io.modelcontextprotocol/logLevel',
+  subscriptionId: 'io.modelcontextprotocol/subscriptionId',
+  relatedTask: 'io.modelcontextprotocol/related-task',
+} as const;
+
+/** Extension id of the tasks of 2026-07-28. */
+export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';

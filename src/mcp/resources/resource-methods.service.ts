@@ -1,0 +1,99 @@
+import { Injectable } from '@nestjs/common';
+import type { Scope } from '../../auth/principal.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { PagedList, type EncodedResult } from '../dispatch/lists.js';
+import type { Exchange } from '../protocol/exchange.js';
+import { encodeNotification, stringAt, type Params } from '../protocol/json-rpc.js';
+import { RPC, RpcError } from '../protocol/rpc-error.js';
+import type { ResourceContents } from './resource.decorator.js';
+import { ResourceRegistry } from './resource-registry.js';
+import { ResourceSubscriptions } from './resource-subscriptions.service.js';
+
+const MAX_URI_LENGTH = 4096;
+
+/** `resources/*`: lists, reading and, in sessions, subscriptions. */
+@Injectable()
+export class ResourceMethods {
+  private readonly resources;
+  private readonly templates;
+
+  constructor(
+    private readonly registry: ResourceRegistry,
+    private readonly subscriptions: ResourceSubscriptions,
+  ) {
+    this.resources = new PagedList(registry.resources, 'resources', ({ options }) => {
+      const { scope: _scope, ...listed } = options;
+      return listed;
+    });
+    this.templates = new PagedList(registry.templates, 'resourceTemplates', ({ options }) => {
+      const { scope: _scope, arguments: _arguments, ...listed } = options;
+      return listed;
+    });
+  }
+
+  list(exchange: Exchange): EncodedResult {
+    return this.resources.read(exchange);
+  }
+
+  listTemplates(exchange: Exchange): EncodedResult {
+    return this.templates.read(exchange);
+  }
+
+  /** @throws RpcError when nothing answers for the URI, in the code of the era */
+  async read({ era, params, principal, cancellation }: Exchange): Promise<Params> {
+    const uri = uriAt(params);
+    const found = this.registry.resolve(uri);
+    if (!found) throw notFound(uri, era);
+    if (found.scope !== undefined && !principal.scopes.has(found.scope as Scope)) {
+      throw new OpstreamError('forbidden', `Resource ${uri} needs the scope ${found.scope}`);
+    }
+    try {
+      const loaded = await found.load({ principal, signal: cancellation.signal });
+      const contents = (Array.isArray(loaded) ? loaded : [loaded]) as readonly (string | ResourceContents)[];
+      return {
+        ...(era === 'modern' && { ttlMs: 0, cacheScope: 'private' }),
+        contents: contents.map((content) => ({
+          uri,
+          ...(found.mimeType !== undefined && { mimeType: found.mimeType }),
+          ...(typeof content === 'string' ? { text: content } : content),
+        })),
+      };
+    } catch (error) {
+      if (error instanceof OpstreamError && error.entry.status === 404)
+        throw notFound(uri, era, error.message);
+      throw error;
+    }
+  }
+
+  subscribe({ params, session, principal }: Exchange): Params {
+    const uri = uriAt(params);
+    session?.subscribe(
+      uri,
+      this.subscriptions.watch(uri, principal.tenant, () => session.sendAside(resourceUpdated(uri))),
+    );
+    return {};
+  }
+
+  unsubscribe({ params, session }: Exchange): Params {
+    session?.unsubscribe(uriAt(params));
+    return {};
+  }
+}
+
+export function resourceUpdated(uri: string, meta?: Params): string {
+  return encodeNotification('notifications/resources/updated', { uri, ...(meta && { _meta: meta }) });
+}
+
+/** @throws RpcError `invalidParams` */
+function uriAt(params: Params): string {
+  const uri = stringAt(params, 'uri');
+  if (uri.length === 0 || uri.length > MAX_URI_LENGTH) {
+    throw new RpcError(RPC.invalidParams, `uri must have 1 to ${MAX_URI_LENGTH} characters`);
+  }
+  return uri;
+}
+
+function notFound(uri: string, era: Exchange['era'], message?: string): RpcError {
+  const code = era === 'legacy' ? RPC.resourceNotFound : RPC.invalidParams;
+  return new RpcError(code, message ?? `Resource not found: ${uri}`, { uri });
+}

@@ -1,0 +1,9 @@
+/** The severities of RFC 5424 as MCP names them, least severe first. */
+const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
+export type LogLevel = (typeof LEVELS)[number];
+
+/** Severity as a number to compare, undefined for what is no level. */
+export function levelNumber(level: unknown): number | undefined {
+  const number = (LEVELS as readonly unknown[]).indexOf(level);
+  return number < 0 ? undefined : number;
+}

@@ -1,0 +1,174 @@
+import type { Principal } from '../../auth/principal.js';
+import { InFlight } from '../protocol/in-flight.js';
+import {
+  encodeRequest,
+  isObject,
+  type Params,
+  type RequestId,
+  type RpcResponse,
+} from '../protocol/json-rpc.js';
+import { RPC, RpcError } from '../protocol/rpc-error.js';
+import type { ToolSession } from '../tools/tool-context.js';
+import { levelNumber } from './log-level.js';
+
+/** What the server sends of its own accord in a session: on the standalone stream of HTTP, or on the socket. */
+export interface SessionChannel {
+  send(message: string): void;
+  /** Ends it because another connection has taken the session over, or the session has ended. */
+  close(reason: string): void;
+}
+
+interface Waiting {
+  readonly resolve: (result: Params) => void;
+  readonly reject: (error: RpcError) => void;
+}
+
+/** Messages that wait for a connection. */
+const MAX_ASIDE = 100;
+/** Subscribed resources per session. */
+const MAX_SUBSCRIPTIONS = 1000;
+
+/**
+ * A session of the eras that have them (up to 2025-11-25). It belongs to one user of one tenant and outlives its
+ * connections. Everything rarely used is made on demand: there may be thousands that never do more than initialize.
+ */
+export class McpSession implements ToolSession {
+  readonly protocolVersion: string;
+  readonly clientInfo: ToolSession['clientInfo'];
+  readonly capabilities: Params;
+  /** Least severe level that is sent, as `levelNumber`. */
+  minimumLevel = levelNumber('info')!;
+  /** Milliseconds of `performance.now()`. */
+  lastUsedAt = performance.now();
+  channel: SessionChannel | undefined;
+  private flights: InFlight | undefined;
+  private waiting: Map<RequestId, Waiting> | undefined;
+  private subscribed: Map<string, () => void> | undefined;
+  private kept: Map<string, unknown> | undefined;
+  private aside: string[] | undefined;
+  private requestCount = 0;
+
+  constructor(
+    readonly id: string,
+    readonly principal: Principal,
+    version: string,
+    initializeParams: Params,
+  ) {
+    this.protocolVersion = version;
+    this.capabilities = isObject(initializeParams.capabilities) ? initializeParams.capabilities : NONE;
+    this.clientInfo = readClientInfo(initializeParams.clientInfo);
+  }
+
+  get values(): Map<string, unknown> {
+    return (this.kept ??= new Map());
+  }
+
+  get inFlight(): InFlight {
+    return (this.flights ??= new InFlight());
+  }
+
+  /** True while nobody would miss it: no connection, no unanswered request. */
+  get idle(): boolean {
+    return this.channel === undefined && (this.flights?.size ?? 0) === 0;
+  }
+
+  /**
+   * Notes a subscription. @param release ends it, when the client unsubscribes or the session ends
+   * @throws RpcError when there are too many
+   */
+  subscribe(uri: string, release: () => void): void {
+    this.subscribed ??= new Map();
+    if (this.subscribed.size >= MAX_SUBSCRIPTIONS) {
+      release();
+      throw new RpcError(RPC.serverError, `A session may subscribe to ${MAX_SUBSCRIPTIONS} resources`, {
+        code: 'too_many_subscriptions',
+      });
+    }
+    this.subscribed.get(uri)?.();
+    this.subscribed.set(uri, release);
+  }
+
+  unsubscribe(uri: string): void {
+    this.subscribed?.get(uri)?.();
+    this.subscribed?.delete(uri);
+  }
+
+  /**
+   * Asks the client something. @param send puts the request where the client reads it
+   * @throws RpcError the client's refusal, or that the wait was aborted
+   */
+  request(
+    method: string,
+    params: Params,
+    send: (message: string) => void,
+    signal: AbortSignal,
+  ): Promise<Params> {
+    const id = `server-${++this.requestCount}`;
+    return new Promise<Params>((resolve, reject) => {
+      const abort = (): void => {
+        this.waiting?.delete(id);
+        reject(new RpcError(RPC.serverError, `${method} was given up`));
+      };
+      if (signal.aborted) return abort();
+      signal.addEventListener('abort', abort, { once: true });
+      const settle = (): void => signal.removeEventListener('abort', abort);
+      (this.waiting ??= new Map()).set(id, {
+        resolve: (result: Params) => {
+          settle();
+          resolve(result);
+        },
+        reject: (error: RpcError) => {
+          settle();
+          reject(error);
+        },
+      });
+      send(encodeRequest(id, method, params));
+    });
+  }
+
+  /** Sends what belongs to no open request; without a connection that reads it, it waits for one. */
+  sendAside(message: string): void {
+    if (this.channel) this.channel.send(message);
+    else if ((this.aside ??= []).length < MAX_ASIDE) this.aside.push(message);
+  }
+
+  /** A connection that reads what the server sends of its own accord. */
+  attach(channel: SessionChannel): void {
+    if (this.channel !== channel) this.channel?.close('MCP session reconnected on another connection');
+    this.channel = channel;
+    for (const message of this.aside?.splice(0) ?? []) channel.send(message);
+  }
+
+  detach(channel: SessionChannel): void {
+    if (this.channel === channel) this.channel = undefined;
+  }
+
+  /** The client's answer to a request of ours; answers to nothing are ignored. */
+  settle({ id, result, error }: RpcResponse): void {
+    const waiting = this.waiting?.get(id);
+    if (!waiting) return;
+    this.waiting!.delete(id);
+    if (result) waiting.resolve(result);
+    else {
+      const message = typeof error?.message === 'string' ? error.message.slice(0, 1000) : 'refused';
+      waiting.reject(new RpcError(RPC.serverError, `The client answered: ${message}`));
+    }
+  }
+
+  end(reason: string): void {
+    this.flights?.cancelAll(reason);
+    for (const release of this.subscribed?.values() ?? []) release();
+    this.subscribed = undefined;
+    this.channel?.close(reason);
+    this.channel = undefined;
+  }
+}
+
+const NONE: Params = Object.freeze({});
+
+/** Only what is shown to tools is kept, and bounded: the rest of `initialize` would be paid for by every session. */
+function readClientInfo(value: unknown): ToolSession['clientInfo'] {
+  if (!isObject(value) || typeof value.name !== 'string') return undefined;
+  const version = typeof value.version === 'string' ? value.version : '';
+  return { name: value.name.slice(0, 200), version: version.slice(0, 100) };
+}

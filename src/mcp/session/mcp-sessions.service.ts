@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import type { Principal } from '../../auth/principal.js';
+import type { Params } from '../protocol/json-rpc.js';
+import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { negotiateVersion } from '../protocol/versions.js';
+import { McpSession } from './mcp-session.js';
+
+/** Sessions kept on one node; beyond it the longest unused idle one ends, since clients rarely end theirs. */
+export const MAX_SESSIONS = 10_000;
+/** Of one user: one user's forgotten sessions must not cost others theirs. */
+export const MAX_SESSIONS_PER_USER = 5000;
+/** An idle session ends after this time without a request. */
+const IDLE_MS = 30 * 60_000;
+const SWEEP_MS = 60_000;
+/** Characters of the capabilities that a session keeps. */
+const MAX_CAPABILITIES = 8192;
+
+/** The sessions of this node, by unguessable id; each is served to its own user only. */
+@Injectable()
+export class McpSessions implements OnModuleDestroy {
+  /** In order of last use, the longest unused first. */
+  private readonly sessions = new Map<string, McpSession>();
+  private readonly perUser = new Map<string, number>();
+  private readonly sweep = setInterval(() => this.endIdle(), SWEEP_MS).unref();
+
+  onModuleDestroy(): void {
+    clearInterval(this.sweep);
+    for (const session of this.sessions.values()) this.end(session, 'The service is shutting down');
+  }
+
+  get size(): number {
+    return this.sessions.size;
+  }
+
+  /** Sessions that somebody is connected to. */
+  *connected(): Iterable<McpSession> {
+    for (const session of this.sessions.values()) if (session.channel) yield session;
+  }
+
+  /** @throws RpcError when the client's capabilities are unreasonably large or every session is in use */
+  open(principal: Principal, params: Params): McpSession {
+    if (JSON.stringify(params.capabilities ?? {}).length > MAX_CAPABILITIES) {
+      throw new RpcError(RPC.invalidParams, `capabilities may have ${MAX_CAPABILITIES} characters`);
+    }
+    this.makeRoom(principal);
+    const id = randomBytes(24).toString('base64url');
+    const session = new McpSession(id, principal, negotiateVersion(params.protocolVersion), params);
+    this.sessions.set(id, session);
+    const user = userKey(principal);
+    this.perUser.set(user, (this.perUser.get(user) ?? 0) + 1);
+    return session;
+  }
+
+  /** The caller's own session, and notes its use. Another user's is as unknown as one that never was. */
+  find(id: string, principal: Principal): McpSession | undefined {
+    const session = this.sessions.get(id);
+    if (!session || userKey(session.principal) !== userKey(principal)) return undefined;
+    session.lastUsedAt = performance.now();
+    this.sessions.delete(id);
+    this.sessions.set(id, session);
+    return session;
+  }
+
+  end(session: McpSession, reason: string): void {
+    if (!this.sessions.delete(session.id)) return;
+    const user = userKey(session.principal);
+    const left = (this.perUser.get(user) ?? 1) - 1;
+    if (left > 0) this.perUser.set(user, left);
+    else this.perUser.delete(user);
+    session.end(reason);
+  }
+
+  private makeRoom(principal: Principal): void {
+    const user = userKey(principal);
+    if ((this.perUser.get(user) ?? 0) >= MAX_SESSIONS_PER_USER) {
+      this.endLongestUnused((session) => userKey(session.principal) === user);
+    }
+    if (this.sessions.size >= MAX_SESSIONS) this.endLongestUnused(() => true);
+  }
+
+  private endLongestUnused(matches: (session: McpSession) => boolean): void {
+    for (const session of this.sessions.values()) {
+      if (!session.idle || !matches(session)) continue;
+      this.end(session, 'The session was given up for newer ones');
+      return;
+    }
+    throw new RpcError(RPC.serverError, 'Too many sessions are in use', { code: 'too_many_connections' });
+  }
+
+  private endIdle(): void {
+    const deadline = performance.now() - IDLE_MS;
+    for (const session of this.sessions.values()) {
+      if (session.lastUsedAt > deadline) return;
+      if (session.idle) this.end(session, 'The session was idle');
+    }
+  }
+}
+
+function userKey({ tenant, userId }: Principal): string {
+  return `${tenant}\n${userId}`;
+}
