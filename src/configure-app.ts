@@ -1,9 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
 import { OriginPolicy } from './auth/origin-policy.js';
+import { McpHttp } from './mcp/http/mcp-http.service.js';
 import { EventDto } from './operations/dto/event-data.dto.js';
 import { toOpstreamError } from './platform/errors/opstream-error.js';
 import { ProblemDetailsFilter, toProblem } from './platform/http/problem-details.filter.js';
@@ -29,6 +30,7 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   const adapter = new OpstreamWsAdapter(app);
   app.useWebSocketAdapter(adapter);
   const http = app.getHttpAdapter();
+  app.get(McpHttp).mount(app.getHttpServer() as Server);
   const origins = app.get(OriginPolicy);
   if (http.getType() === 'fastify') configureFastify(http.getInstance() as FastifyInstance, origins);
   else configureExpress(app, origins);

@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AuthModule } from './auth/auth.module.js';
 import { Configuration } from './config/configuration.js';
 import { ConfigurationModule } from './config/configuration.module.js';
+import { McpModule } from './mcp/mcp.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { HealthModule } from './platform/health/health.module.js';
 import { LifecycleModule } from './platform/lifecycle/lifecycle.module.js';
@@ -33,8 +34,9 @@ export class OpstreamModule {
         LifecycleModule,
         OperationsModule,
         StreamingModule,
+        McpModule,
       ],
-      exports: [OperationsModule, StreamingModule],
+      exports: [OperationsModule, StreamingModule, McpModule],
     };
   }
 }

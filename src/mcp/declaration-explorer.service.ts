@@ -14,6 +14,12 @@ import { defineTool, type ToolDefinition } from './tools/tool-definition.js';
 import { ToolMetadata } from './tools/tool.decorator.js';
 import { ToolRegistry } from './tools/tool-registry.js';
 
+/** A provider whose tools, resources and prompts are only there when a setting says so. */
+export interface OptionalDeclarations {
+  /** False: what the provider declares is not offered. */
+  readonly offered: boolean;
+}
+
 /** Finds the methods declared with `@Tool`, `@Resource`, `@ResourceTemplate` and `@Prompt` in every module. */
 @Injectable()
 export class DeclarationExplorer implements OnModuleInit {
@@ -48,6 +54,7 @@ export class DeclarationExplorer implements OnModuleInit {
     if (!wrapper.isDependencyTreeStatic() || !wrapper.instance) {
       throw new Error(`${wrapper.name}.${method}: MCP declarations need a provider of default scope`);
     }
+    if ((wrapper.instance as Partial<OptionalDeclarations>).offered === false) return true;
     const call = (wrapper.instance as Record<string, (...args: unknown[]) => unknown>)[method]!.bind(
       wrapper.instance,
     );

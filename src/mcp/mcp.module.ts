@@ -1,11 +1,16 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { OperationsModule } from '../operations/operations.module.js';
 import { RequestStates } from './calls/request-states.service.js';
 import { ToolRunner } from './calls/tool-runner.service.js';
 import { DeclarationExplorer } from './declaration-explorer.service.js';
+import { DemoTools } from './demo/demo-tools.service.js';
 import { ChangeFeed } from './dispatch/change-feed.service.js';
 import { McpDispatcher } from './dispatch/dispatcher.service.js';
 import { Methods } from './dispatch/methods.service.js';
+import { McpHttp } from './http/mcp-http.service.js';
+import { OperationResources } from './operations/operation-resources.service.js';
+import { OperationTools } from './operations/operation-tools.service.js';
 import { PromptMethods } from './prompts/prompt-methods.service.js';
 import { PromptRegistry } from './prompts/prompt-registry.js';
 import { ResourceMethods } from './resources/resource-methods.service.js';
@@ -14,10 +19,11 @@ import { ResourceSubscriptions } from './resources/resource-subscriptions.servic
 import { McpSessions } from './session/mcp-sessions.service.js';
 import { TasksService } from './tasks/tasks.service.js';
 import { ToolRegistry } from './tools/tool-registry.js';
+import { McpGateway } from './websocket/mcp.gateway.js';
 
 /** The MCP endpoint and the registries that other modules contribute tools, resources and prompts to. */
 @Module({
-  imports: [DiscoveryModule],
+  imports: [DiscoveryModule, OperationsModule],
   providers: [
     ToolRegistry,
     ResourceRegistry,
@@ -33,8 +39,14 @@ import { ToolRegistry } from './tools/tool-registry.js';
     ChangeFeed,
     Methods,
     McpDispatcher,
+    McpHttp,
+    McpGateway,
+    OperationTools,
+    OperationResources,
+    DemoTools,
   ],
   exports: [
+    McpHttp,
     ToolRegistry,
     ResourceRegistry,
     PromptRegistry,

@@ -39,7 +39,8 @@ function stringify(value: unknown): string | undefined {
   }
 }
 
-function isDeeperThan(value: unknown, levels: number): boolean {
+/** True when objects and arrays are nested more than so many levels. */
+export function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (levels === 0) return true;
   // for…in over own enumerable keys: Object.values would allocate an array per level of every event.

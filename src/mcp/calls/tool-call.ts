@@ -34,7 +34,12 @@ export class ToolCall implements ToolContext {
   readonly session: ToolSession | undefined;
   readonly sessionId: string | undefined;
   readonly clientCapabilities: Params;
-  readonly log: ToolLog;
+  readonly log: ToolLog = {
+    debug: (message, data) => this.writeLog('debug', message, data),
+    info: (message, data) => this.writeLog('info', message, data),
+    warn: (message, data) => this.writeLog('warning', message, data),
+    error: (message, data) => this.writeLog('error', message, data),
+  };
   /** Resolves when the call has ended. */
   readonly outcome: Promise<ToolOutcome>;
   /** Resolves when the call has ended and its end is recorded. */
@@ -59,12 +64,6 @@ export class ToolCall implements ToolContext {
     this.session = exchange.session;
     this.sessionId = exchange.session?.id;
     this.clientCapabilities = exchange.capabilities;
-    this.log = {
-      debug: (message, data) => this.writeLog('debug', message, data),
-      info: (message, data) => this.writeLog('info', message, data),
-      warn: (message, data) => this.writeLog('warning', message, data),
-      error: (message, data) => this.writeLog('error', message, data),
-    };
     this.outcome = new Promise<ToolOutcome>((resolve) => (this.end = resolve));
     this.finished = this.outcome.then((outcome) => this.conclude(outcome));
   }
@@ -102,25 +101,30 @@ export class ToolCall implements ToolContext {
     this.notifications.send = send;
   }
 
-  async streamContent(content: ContentBlock | readonly ContentBlock[]): Promise<void> {
+  // Tools take what they need out of their context, so these work without it.
+  readonly streamContent = async (content: ContentBlock | readonly ContentBlock[]): Promise<void> => {
     if (this.ended) return;
     const blocks = checkContent(Array.isArray(content) ? (content as readonly ContentBlock[]) : [content]);
     this.keepStreamed(blocks);
     await this.report(this.record.content(blocks), () => this.notifications.content(blocks));
-  }
+  };
 
-  async reportProgress(progress: ProgressReport): Promise<void> {
+  readonly reportProgress = async (progress: ProgressReport): Promise<void> => {
     if (this.ended || !Number.isFinite(progress.progress)) return;
     await this.report(this.record.progress(progress), () => this.notifications.progress(progress));
-  }
+  };
 
-  async requestInput<Requests extends InputRequests>(
+  readonly requestInput = async <Requests extends InputRequests>(
     requests: Requests,
     options: InputOptions = {},
-  ): Promise<InputResponses<Requests>> {
+  ): Promise<InputResponses<Requests>> => {
     const responses = await this.inputs.ask(requests, options, this);
     return responses as InputResponses<Requests>;
-  }
+  };
+
+  readonly pauseStream = (retryMs = 1000): void => {
+    if (this.session) this.exchange.outlet.pause?.(retryMs);
+  };
 
   private writeLog(level: string, message: string, data: unknown): void {
     if (this.ended) return;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Scope } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
 import { EventBus } from '../../operations/event-bus.js';
@@ -27,7 +27,7 @@ type Manner = 'result' | 'task' | 'either';
 
 /** Runs tool calls and knows those that run on this node. */
 @Injectable()
-export class ToolRunner implements OnModuleInit, BeforeApplicationShutdown {
+export class ToolRunner implements OnModuleInit, OnModuleDestroy {
   private readonly running = new Map<string, ToolCall>();
 
   constructor(
@@ -49,7 +49,7 @@ export class ToolRunner implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   /** Calls end before the store closes, so that nobody waits for their results after the restart. */
-  async beforeApplicationShutdown(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     const calls = [...this.running.values()];
     const error = new RpcError(RPC.serverError, 'The service was stopped', { code: 'shutting_down' });
     for (const call of calls) call.stop({ kind: 'protocol-error', error }, error.message);

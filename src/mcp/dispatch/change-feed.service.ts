@@ -135,7 +135,7 @@ function readFilter({ params, capabilities }: Exchange): Filter {
 function names(wanted: Params, key: string): readonly string[] {
   const value = wanted[key] ?? [];
   if (Array.isArray(value) && value.length <= MAX_NAMED && value.every((name) => typeof name === 'string')) {
-    return [...new Set(value as string[])];
+    return [...new Set(value)];
   }
   throw new RpcError(RPC.invalidParams, `${key} must be an array of at most ${MAX_NAMED} strings`);
 }

@@ -12,7 +12,7 @@ import {
   type RpcNotification,
   type RpcRequest,
 } from '../protocol/json-rpc.js';
-import { RPC, RpcError, toRpcError } from '../protocol/rpc-error.js';
+import { httpStatusOf, RPC, RpcError, toRpcError } from '../protocol/rpc-error.js';
 import { META, MODERN_VERSION, type Era } from '../protocol/versions.js';
 import { EncodedResult } from './lists.js';
 import { Methods, type Answer } from './methods.service.js';
@@ -37,7 +37,7 @@ export class McpDispatcher {
       case 'response':
         return link.session?.settle(message);
       case 'malformed':
-        return link.outlet.respond(encodeError(message.id, message.error), message.error.code);
+        return link.outlet.respond(encodeError(message.id, message.error), httpStatusOf(message.error));
     }
   }
 
@@ -46,7 +46,7 @@ export class McpDispatcher {
     const { outlet } = link;
     let exchange: Exchange | undefined;
     try {
-      const era = eraOf(request);
+      const era = link.era ?? eraOf(request);
       exchange = toExchange(request, link, era);
       const serve = this.methods.table[era].get(method);
       if (!serve) throw new RpcError(RPC.methodNotFound, 'Method not found', { method });
@@ -69,7 +69,7 @@ export class McpDispatcher {
       if (exchange) this.refuse(exchange, request, thrown);
       else {
         const error = toRpcError(thrown);
-        outlet.respond(encodeError(id, error), error.code);
+        outlet.respond(encodeError(id, error), httpStatusOf(error));
       }
     }
   }
@@ -90,13 +90,13 @@ export class McpDispatcher {
     outlet.respond(encodeResult(id, JSON.stringify(result)));
   }
 
-  private refuse({ outlet, cancellation }: Exchange, { id, method }: RpcRequest, thrown: unknown): void {
+  private refuse({ era, outlet, cancellation }: Exchange, { id, method }: RpcRequest, thrown: unknown): void {
     const error = toRpcError(thrown);
     if (!(thrown instanceof RpcError) && !(thrown instanceof OpstreamError)) {
       this.logger.error({ error: thrown }, `${method} failed`);
     }
     if (cancellation.cancelled) return outlet.close();
-    outlet.respond(encodeError(id, error), error.code);
+    outlet.respond(encodeError(id, error), era === 'modern' ? httpStatusOf(error) : 200);
   }
 }
 
@@ -131,10 +131,12 @@ function checkEnvelope(meta: Params): Params {
     });
   }
   const capabilities = meta[META.clientCapabilities];
-  if (!isObject(capabilities)) {
-    throw new RpcError(RPC.invalidParams, `_meta must have ${META.clientCapabilities}`);
-  }
+  if (!isObject(capabilities)) throw incomplete(META.clientCapabilities);
   return capabilities;
+}
+
+function incomplete(key: string): RpcError {
+  return new RpcError(RPC.invalidParams, `_meta must have ${key}`, undefined, 400);
 }
 
 function inFlightOf({ era, session }: Exchange, link: Link): Link['inFlight'] {

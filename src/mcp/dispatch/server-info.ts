@@ -1,8 +1,9 @@
+import { VERSION } from '../../platform/version.js';
 import { TASKS_EXTENSION, type Era } from '../protocol/versions.js';
 import type { Params } from '../protocol/json-rpc.js';
 
 /** Who answers, in `initialize` and `server/discover`. */
-export const SERVER_INFO = { name: 'opstream', title: 'Opstream', version: '0.1.0' } as const;
+export const SERVER_INFO = { name: 'opstream', title: 'Opstream', version: VERSION } as const;
 
 export const INSTRUCTIONS =
   'Every tool call and long-running job is an operation: list_operations and watch_operation show them, and the ' +

@@ -9,6 +9,8 @@ import type { Era } from './versions.js';
 /** What a transport knows about a message before it is read. */
 export interface Link {
   readonly principal: Principal;
+  /** Set where the transport knows; otherwise the message says. */
+  readonly era?: Era;
   /** The session of the sessions' era; a socket has one from the start, HTTP after `initialize`. */
   readonly session: McpSession | undefined;
   readonly outlet: Outlet;

@@ -1,3 +1,4 @@
+import { isDeeperThan, MAX_JSON_DEPTH } from '../../operations/json.js';
 import { RPC, RpcError } from './rpc-error.js';
 
 /** JSON-RPC 2.0 messages as MCP uses them, read by hand because every message passes here. */
@@ -46,6 +47,14 @@ export function parseMessage(text: string): RpcMessage {
     value = JSON.parse(text);
   } catch {
     return malformed(null, RPC.parseError, 'Parse error: the message is not valid JSON');
+  }
+  // Nesting costs recursion in everything that touches the message; shorter texts cannot nest that deep.
+  if (text.length > MAX_JSON_DEPTH && isDeeperThan(value, MAX_JSON_DEPTH)) {
+    return malformed(
+      null,
+      RPC.invalidRequest,
+      `Invalid Request: nested more than ${MAX_JSON_DEPTH} levels deep`,
+    );
   }
   return readMessage(value);
 }

@@ -5,10 +5,12 @@
 export interface Outlet {
   /** Sends a notification or a request of the server's that belongs to this request. */
   send(message: string): void;
-  /** Sends the answer, after everything sent before; nothing follows. @param errorCode set when it is an error */
-  respond(message: string, errorCode?: number): void;
+  /** Sends the answer, after everything sent before; nothing follows. @param httpStatus 200 by default */
+  respond(message: string, httpStatus?: number): void;
   /** There will be no answer, because the caller gave the request up. */
   close(): void;
+  /** Ends the HTTP response but not the request (SEP-1699); the client resumes after `retryMs`. */
+  pause?(retryMs: number): void;
   /** Resolves when the reader keeps up again, at once when it does: this is how a slow reader slows a tool. */
   drained(): Promise<void> | undefined;
 }

@@ -10,6 +10,7 @@ export const RPC = {
   internalError: -32603,
   /** The catalogue code is in `data.code`. */
   serverError: -32000,
+  sessionNotFound: -32001,
   /** Sessions only; 2026-07-28 uses `invalidParams`. */
   resourceNotFound: -32002,
   headerMismatch: -32020,
@@ -25,6 +26,8 @@ export class RpcError extends Error {
     readonly code: number,
     message: string,
     readonly data?: Readonly<Record<string, unknown>>,
+    /** Status of the HTTP answer in 2026-07-28, where it is not the one of the code. */
+    readonly httpStatus?: number,
   ) {
     super(message);
   }
@@ -40,6 +43,20 @@ const RPC_OF_CATALOGUE: Partial<Record<ErrorCode, number>> = {
   not_found: RPC.invalidParams,
   internal: RPC.internalError,
 };
+
+const HTTP_STATUS: Readonly<Record<number, number>> = {
+  [RPC.parseError]: 400,
+  [RPC.invalidRequest]: 400,
+  [RPC.methodNotFound]: 404,
+  [RPC.headerMismatch]: 400,
+  [RPC.missingCapability]: 400,
+  [RPC.unsupportedVersion]: 400,
+};
+
+/** The status of an HTTP answer in 2026-07-28; errors of a method that was found are told by the body alone. */
+export function httpStatusOf({ code, httpStatus }: RpcError): number {
+  return httpStatus ?? HTTP_STATUS[code] ?? 200;
+}
 
 /** MCP's one mapping of the error catalogue; the stable code stays readable as `data.code`. */
 export function toRpcError(thrown: unknown): RpcError {

@@ -10,6 +10,7 @@ import {
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import type { ToolSession } from '../tools/tool-context.js';
 import { levelNumber } from './log-level.js';
+import { SessionStreams } from './session-streams.js';
 
 /** What the server sends of its own accord in a session: on the standalone stream of HTTP, or on the socket. */
 export interface SessionChannel {
@@ -17,6 +18,9 @@ export interface SessionChannel {
   /** Ends it because another connection has taken the session over, or the session has ended. */
   close(reason: string): void;
 }
+
+/** The revision from which on clients understand an empty first event that carries an id. */
+const PRIMED_SINCE = '2025-11-25';
 
 interface Waiting {
   readonly resolve: (result: Params) => void;
@@ -45,6 +49,7 @@ export class McpSession implements ToolSession {
   private waiting: Map<RequestId, Waiting> | undefined;
   private subscribed: Map<string, () => void> | undefined;
   private kept: Map<string, unknown> | undefined;
+  private sse: SessionStreams | undefined;
   private aside: string[] | undefined;
   private requestCount = 0;
 
@@ -65,6 +70,11 @@ export class McpSession implements ToolSession {
 
   get inFlight(): InFlight {
     return (this.flights ??= new InFlight());
+  }
+
+  /** Its server-sent streams (HTTP only). */
+  get streams(): SessionStreams {
+    return (this.sse ??= new SessionStreams(this.protocolVersion >= PRIMED_SINCE));
   }
 
   /** True while nobody would miss it: no connection, no unanswered request. */

@@ -31,19 +31,24 @@ export interface ToolContext extends LoadContext {
    * Sends partial content to the caller at once. Await it in a loop: it resolves when the content is recorded and
    * yields to the event loop, so that it also leaves the process.
    */
-  streamContent(content: ContentBlock | readonly ContentBlock[]): Promise<void>;
+  readonly streamContent: (content: ContentBlock | readonly ContentBlock[]) => Promise<void>;
   /** Numeric progress; a value that does not exceed the last one is recorded, but not sent to the caller. */
-  reportProgress(progress: ProgressReport): Promise<void>;
+  readonly reportProgress: (progress: ProgressReport) => Promise<void>;
   /**
    * Asks the caller's user, model or client for input and resolves with the answers under the same keys. In the era
    * without sessions the call ends here with `input_required`, and the tool runs again from its beginning once the
    * caller has the answers: what comes before must be repeatable.
    * @throws RpcError or UserError when the client did not declare the capability that a request needs
    */
-  requestInput<Requests extends InputRequests>(
+  readonly requestInput: <Requests extends InputRequests>(
     requests: Requests,
     options?: InputOptions,
-  ): Promise<InputResponses<Requests>>;
+  ) => Promise<InputResponses<Requests>>;
+  /**
+   * Ends the caller's HTTP response, but not the call (SEP-1699): the client returns after `retryMs` and resumes where
+   * it was. Does nothing where there is no such response or no session to resume in.
+   */
+  readonly pauseStream: (retryMs?: number) => void;
   /** What the client said it can do, e.g. `elicitation`, `sampling`, `roots`. */
   readonly clientCapabilities: Readonly<Record<string, unknown>>;
 }

@@ -50,6 +50,8 @@ export interface ToolDefinition {
   readonly listed: Readonly<Record<string, unknown>>;
   readonly validate: (value: unknown) => Validated | Promise<Validated>;
   readonly validateOutput: ((value: unknown) => Validated | Promise<Validated>) | undefined;
+  /** Parameters that HTTP clients repeat in `Mcp-Param-*` headers, by lower-case header name (2026-07-28). */
+  readonly headerParameters: ReadonlyMap<string, string>;
   readonly execute: (
     args: Readonly<Record<string, unknown>>,
     context: ToolContext,
@@ -88,8 +90,19 @@ export function defineTool(options: ToolOptions, execute: ToolDefinition['execut
     },
     validate: input.validate,
     validateOutput: output?.validate,
+    headerParameters: headerParameters(input.schema),
     execute,
   };
+}
+
+/** The top-level properties that carry `x-mcp-header`. */
+function headerParameters({ properties }: JsonSchema): ReadonlyMap<string, string> {
+  const named = new Map<string, string>();
+  for (const [property, schema] of Object.entries((properties ?? {}) as Record<string, JsonSchema>)) {
+    const header = schema['x-mcp-header'];
+    if (typeof header === 'string') named.set(`mcp-param-${header.toLowerCase()}`, property);
+  }
+  return named;
 }
 
 interface Compiled {

@@ -1,0 +1,260 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Authenticator } from '../../auth/authenticator.js';
+import { OriginPolicy } from '../../auth/origin-policy.js';
+import type { Principal } from '../../auth/principal.js';
+import { Configuration } from '../../config/configuration.js';
+import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
+import { eraOf, McpDispatcher } from '../dispatch/dispatcher.service.js';
+import type { Link } from '../protocol/exchange.js';
+import { InFlight } from '../protocol/in-flight.js';
+import { encodeError, parseMessage, type RpcMessage } from '../protocol/json-rpc.js';
+import { httpStatusOf, RPC, RpcError, toRpcError } from '../protocol/rpc-error.js';
+import { ASSUMED_VERSION, isLegacyVersion, MODERN_VERSION, type Era } from '../protocol/versions.js';
+import type { McpSession } from '../session/mcp-session.js';
+import { McpSessions } from '../session/mcp-sessions.service.js';
+import { ToolRegistry } from '../tools/tool-registry.js';
+import { HttpOutlet } from './http-outlet.js';
+import { checkHeaders } from './modern-headers.js';
+import { readBody } from './request-body.js';
+import { openStandaloneStream } from './standalone-stream.js';
+
+export const MCP_PATH = '/mcp';
+/** Bytes of one message. */
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+/** A response that has been quiet for this long gets a comment, so that proxies keep it open. */
+const KEEP_ALIVE_MS = 15_000;
+
+/**
+ * MCP's Streamable HTTP transport on `/mcp`, for the stateless era (POST only) and the eras with sessions. It is
+ * served ahead of the web framework on the same server, and therefore does its own checks.
+ */
+@Injectable()
+export class McpHttp implements OnModuleDestroy {
+  private readonly logger = new Logger('Mcp');
+  private readonly waiting = new Map<{ keepAlive(): void }, number>();
+  private readonly keepAlive = setInterval(() => this.keepWaitingAlive(), KEEP_ALIVE_MS / 3).unref();
+  private closing = false;
+
+  constructor(
+    private readonly configuration: Configuration,
+    private readonly authenticator: Authenticator,
+    private readonly origins: OriginPolicy,
+    private readonly dispatcher: McpDispatcher,
+    private readonly sessions: McpSessions,
+    private readonly tools: ToolRegistry,
+  ) {}
+
+  /** Puts the endpoint in front of whatever the server serves. */
+  mount(server: Server): void {
+    const behind = server.listeners('request') as RequestListener[];
+    server.removeAllListeners('request');
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      if (isMcp(request.url)) void this.serve(request, response);
+      else for (const listener of behind) listener(request, response);
+    });
+  }
+
+  onModuleDestroy(): void {
+    this.closing = true;
+    clearInterval(this.keepAlive);
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
+      this.origins.check(request.headers);
+      const principal = await this.authenticate(request);
+      if (request.method === 'POST') return await this.post(request, response, principal);
+      if (request.method === 'GET') return this.openStream(request, response, principal);
+      if (request.method === 'DELETE') return this.endSession(request, response, principal);
+      throw new OpstreamError('method_not_allowed', `${request.method} is not served here`);
+    } catch (thrown) {
+      this.refuse(request, response, thrown);
+    }
+  }
+
+  private async authenticate({ headers, url = '/' }: IncomingMessage): Promise<Principal> {
+    const principal = await this.authenticator.authenticate(
+      { headers, url },
+      this.configuration.mcp.authRequired,
+    );
+    if (!principal.scopes.has('mcp')) throw new OpstreamError('forbidden', 'This needs the scope mcp');
+    return principal;
+  }
+
+  private async post(
+    request: IncomingMessage,
+    response: ServerResponse,
+    principal: Principal,
+  ): Promise<void> {
+    const { headers } = request;
+    if (!/^application\/json\s*(;|$)/i.test(headers['content-type'] ?? '')) {
+      throw new OpstreamError('unsupported_media_type', 'A message must be application/json');
+    }
+    const accept = headers.accept ?? '*/*';
+    const acceptsSse = /text\/event-stream|\*\/\*/.test(accept);
+    if (!acceptsSse && !/application\/(json|\*)/.test(accept)) {
+      throw new RpcError(
+        RPC.serverError,
+        'Accept must name application/json and text/event-stream',
+        undefined,
+        406,
+      );
+    }
+    const message = parseMessage(await readBody(request, MAX_BODY_BYTES));
+    const era = eraOfPost(message, headers['mcp-protocol-version']);
+    const session = era === 'legacy' ? this.sessionOf(message, request, principal) : undefined;
+    if (era === 'modern' && message.kind === 'request') this.checkModern(message, request);
+    const outlet = new HttpOutlet(response, session, acceptsSse);
+    const link: Link = {
+      principal,
+      era,
+      session,
+      outlet,
+      inFlight: era === 'modern' ? new InFlight() : undefined,
+      openSession: (params) => {
+        const opened = this.sessions.open(principal, params);
+        outlet.headers['Mcp-Session-Id'] = opened.id;
+        return opened;
+      },
+    };
+    if (message.kind === 'request') this.waitFor(response, outlet, link);
+    this.dispatcher.dispatch(message, link);
+    if (message.kind === 'notification' || message.kind === 'response') response.writeHead(202).end();
+  }
+
+  /** Gone readers are noticed: that cancels in 2026-07-28, and waits for a resumption in sessions. */
+  private waitFor(response: ServerResponse, outlet: HttpOutlet, { inFlight }: Link): void {
+    this.waiting.set(outlet, performance.now());
+    response.once('close', () => {
+      this.waiting.delete(outlet);
+      if (response.writableFinished) return;
+      outlet.gone();
+      inFlight?.cancelAll('The caller closed the response stream');
+    });
+  }
+
+  private checkModern(message: RpcMessage & { kind: 'request' }, { headers }: IncomingMessage): void {
+    const { name } = message.params;
+    const tool =
+      message.method === 'tools/call' && typeof name === 'string' ? this.tools.get(name) : undefined;
+    try {
+      checkHeaders(headers, message, tool);
+    } catch (thrown) {
+      throw new RequestError(message.id, toRpcError(thrown));
+    }
+  }
+
+  /** @throws RpcError without a session id (400) or with one that is not the caller's (404) */
+  private sessionOf(
+    message: RpcMessage,
+    { headers }: IncomingMessage,
+    principal: Principal,
+  ): McpSession | undefined {
+    if (message.kind === 'malformed') return undefined;
+    if (message.kind === 'request' && message.method === 'initialize') return undefined;
+    return this.sessionNamed(headers, principal, message.kind === 'request' ? message.id : null);
+  }
+
+  private sessionNamed(
+    headers: IncomingMessage['headers'],
+    principal: Principal,
+    id: string | number | null,
+  ): McpSession {
+    const version = headers['mcp-protocol-version'] ?? ASSUMED_VERSION;
+    if (!isLegacyVersion(version)) {
+      throw new RequestError(
+        id,
+        new RpcError(RPC.serverError, 'Bad Request: Unsupported protocol version', undefined, 400),
+      );
+    }
+    const named = headers['mcp-session-id'];
+    if (typeof named !== 'string' || named === '') {
+      throw new RequestError(
+        id,
+        new RpcError(RPC.serverError, 'Bad Request: Mcp-Session-Id header is required', undefined, 400),
+      );
+    }
+    const session = this.sessions.find(named, principal);
+    if (session) return session;
+    throw new RequestError(id, new RpcError(RPC.sessionNotFound, 'Session not found', undefined, 404));
+  }
+
+  private openStream(request: IncomingMessage, response: ServerResponse, principal: Principal): void {
+    if (request.headers['mcp-protocol-version'] === MODERN_VERSION) throw modernIsPostOnly();
+    if (!/text\/event-stream|\*\/\*/.test(request.headers.accept ?? '')) {
+      throw new RpcError(RPC.serverError, 'Accept must name text/event-stream', undefined, 406);
+    }
+    const session = this.sessionNamed(request.headers, principal, null);
+    const outlet = openStandaloneStream(request, response, session);
+    this.waiting.set(outlet, performance.now());
+    response.once('close', () => this.waiting.delete(outlet));
+  }
+
+  private endSession(request: IncomingMessage, response: ServerResponse, principal: Principal): void {
+    if (request.headers['mcp-protocol-version'] === MODERN_VERSION) throw modernIsPostOnly();
+    this.sessions.end(this.sessionNamed(request.headers, principal, null), 'The client ended the session');
+    response.writeHead(204).end();
+  }
+
+  private keepWaitingAlive(): void {
+    const now = performance.now();
+    for (const [outlet, since] of this.waiting) {
+      if (now - since < KEEP_ALIVE_MS) continue;
+      this.waiting.set(outlet, now);
+      outlet.keepAlive();
+    }
+  }
+
+  private refuse(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
+    const id = thrown instanceof RequestError ? thrown.id : null;
+    const cause = thrown instanceof RequestError ? thrown.error : thrown;
+    const error = toRpcError(cause);
+    const status = cause instanceof RpcError ? httpStatusOf(cause) : toOpstreamError(cause).entry.status;
+    if (status >= 500 || status === 401 || status === 403) {
+      const level = status >= 500 && status !== 503 ? 'error' : 'warn';
+      this.logger[level]({
+        event: 'mcp_refused',
+        status,
+        reason: error.message,
+        ip: request.socket.remoteAddress,
+      });
+    }
+    if (response.headersSent || response.destroyed) return;
+    const body = encodeError(id, error);
+    response.writeHead(status, {
+      'Content-Type': 'application/json',
+      'Content-Length': Buffer.byteLength(body),
+      ...(status === 401 && { 'WWW-Authenticate': 'Bearer' }),
+      ...(status === 405 && { Allow: 'GET, POST, DELETE' }),
+      // What is left of a refused body is not read.
+      ...(!request.complete && { Connection: 'close' }),
+    });
+    response.end(body);
+  }
+}
+
+/** A refusal of a request whose id is known. */
+class RequestError extends Error {
+  constructor(
+    readonly id: string | number | null,
+    readonly error: RpcError,
+  ) {
+    super(error.message);
+  }
+}
+
+function isMcp(url = '/'): boolean {
+  return url === MCP_PATH || (url.startsWith(MCP_PATH) && /^\/mcp\/?(\?|$)/.test(url));
+}
+
+/** A message that says nothing of itself is of the era that its header names. */
+function eraOfPost(message: RpcMessage, version: unknown): Era {
+  if (version === MODERN_VERSION) return 'modern';
+  return message.kind === 'request' ? eraOf(message) : 'legacy';
+}
+
+function modernIsPostOnly(): OpstreamError {
+  return new OpstreamError('method_not_allowed', `${MODERN_VERSION} uses POST only`);
+}

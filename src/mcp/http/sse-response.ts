@@ -1,0 +1,78 @@
+import type { ServerResponse } from 'node:http';
+
+/** Unsent bytes above which a tool has to wait for its caller. */
+const HIGH_WATER_BYTES = 64 * 1024;
+/** Unsent bytes above which the reader counts as gone, so that nothing can make memory grow. */
+const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
+
+const HEADERS = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-cache, no-transform',
+  'X-Accel-Buffering': 'no',
+} as const;
+
+/** Messages as server-sent events on one HTTP response. */
+export class SseResponse {
+  private wroteThisTurn = false;
+
+  constructor(
+    private readonly response: ServerResponse,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    response.writeHead(200, { ...HEADERS, ...headers });
+    response.flushHeaders();
+  }
+
+  get open(): boolean {
+    return !this.response.writableEnded && !this.response.destroyed;
+  }
+
+  /** @param id lets a client resume after this event */
+  write(data: string, id?: string): void {
+    if (!this.open) return;
+    this.response.write(id === undefined ? `data: ${data}\n\n` : `id: ${id}\ndata: ${data}\n\n`);
+    if (this.response.writableLength > MAX_UNSENT_BYTES) this.response.destroy();
+    if (this.wroteThisTurn) return;
+    this.wroteThisTurn = true;
+    setImmediate(() => (this.wroteThisTurn = false));
+  }
+
+  /** The last message. It never shares a write with one before it: clients lose progress that comes with its result. */
+  finish(data: string, id?: string): void {
+    if (this.wroteThisTurn) {
+      setImmediate(() => this.finish(data, id));
+      return;
+    }
+    this.write(data, id);
+    this.end();
+  }
+
+  /** Keeps proxies from taking a quiet stream for a dead one. */
+  comment(): void {
+    if (this.open) this.response.write(': keep-alive\n\n');
+  }
+
+  /** Tells the client when to come back. @param retryMs milliseconds */
+  retry(retryMs: number): void {
+    if (this.open) this.response.write(`retry: ${retryMs}\n\n`);
+  }
+
+  end(): void {
+    this.response.end();
+  }
+
+  /** Undefined while the reader keeps up. */
+  drained(): Promise<void> | undefined {
+    const { response } = this;
+    if (response.writableLength < HIGH_WATER_BYTES || !this.open) return undefined;
+    return new Promise((resolve) => {
+      const done = (): void => {
+        response.off('drain', done);
+        response.off('close', done);
+        resolve();
+      };
+      response.on('drain', done);
+      response.on('close', done);
+    });
+  }
+}

@@ -1,0 +1,73 @@
+import { type BeforeApplicationShutdown, Logger } from '@nestjs/common';
+import {
+  type OnGatewayConnection,
+  type OnGatewayDisconnect,
+  type OnGatewayInit,
+  WebSocketGateway,
+} from '@nestjs/websockets';
+import type { WebSocket } from 'ws';
+import { Configuration } from '../../config/configuration.js';
+import { EXISTING_CLIENT_PATHS } from '../../streaming/existing-client-paths.js';
+import { Connection } from '../../streaming/socket/connection.js';
+import { Heartbeat } from '../../streaming/socket/heartbeat.js';
+import type { SocketServer } from '../../streaming/upgrade/socket-server.js';
+import type { UpgradeRequest } from '../../streaming/upgrade/upgrade-request.js';
+import { McpDispatcher } from '../dispatch/dispatcher.service.js';
+import { MCP_PATH } from '../http/mcp-http.service.js';
+import { McpSessions } from '../session/mcp-sessions.service.js';
+import { McpSocket } from './mcp-socket.js';
+
+/** Bytes of one message. */
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+const SUBPROTOCOL = 'mcp';
+
+/** MCP over WebSocket (document 003) on `/mcp`, and on `/ws` for existing clients. Silent until the client speaks. */
+@WebSocketGateway({ path: MCP_PATH })
+export class McpGateway
+  implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect, BeforeApplicationShutdown
+{
+  private readonly logger = new Logger('Mcp');
+  private readonly connections = new Set<Connection>();
+  private readonly sockets = new Map<WebSocket, { connection: Connection; mcp: McpSocket }>();
+  private heartbeat: Heartbeat | undefined;
+
+  constructor(
+    private readonly configuration: Configuration,
+    private readonly dispatcher: McpDispatcher,
+    private readonly sessions: McpSessions,
+  ) {}
+
+  afterInit(server: SocketServer): void {
+    const { authRequired, pingIntervalMs } = this.configuration.mcp;
+    server.configure({
+      aliases: EXISTING_CLIENT_PATHS.mcp,
+      maxPayload: MAX_MESSAGE_BYTES,
+      chooseProtocol: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+      admission: { tokenRequired: authRequired },
+    });
+    this.heartbeat = new Heartbeat(this.connections, pingIntervalMs, ({ principal }) =>
+      this.logger.log({ event: 'mcp_ping_timeout', user: principal.userId }),
+    );
+  }
+
+  handleConnection(socket: WebSocket, request: UpgradeRequest): void {
+    const connection = new Connection(socket, request.principal, request.socket.remoteAddress ?? '');
+    const resume = request.query.get('session_id');
+    const mcp = new McpSocket(connection, this.dispatcher, this.sessions, resume);
+    this.connections.add(connection);
+    this.sockets.set(socket, { connection, mcp });
+    socket.on('message', (frame: Buffer, isBinary: boolean) => mcp.receive(frame, isBinary));
+  }
+
+  handleDisconnect(socket: WebSocket): void {
+    const entry = this.sockets.get(socket);
+    if (!entry) return;
+    this.sockets.delete(socket);
+    this.connections.delete(entry.connection);
+    entry.mcp.closed();
+  }
+
+  beforeApplicationShutdown(): void {
+    this.heartbeat?.stop();
+  }
+}

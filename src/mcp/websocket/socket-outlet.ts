@@ -1,0 +1,36 @@
+import type { Connection } from '../../streaming/socket/connection.js';
+import type { Outlet } from '../protocol/outlet.js';
+
+/** Unsent bytes above which a tool has to wait for its caller. */
+const HIGH_WATER_BYTES = 64 * 1024;
+/** Unsent bytes above which the reader counts as gone, so that nothing can make memory grow. */
+const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
+
+/** A socket as the outlet of every request on it. */
+export class SocketOutlet implements Outlet {
+  private wroteThisTurn = false;
+
+  constructor(private readonly connection: Connection) {}
+
+  send(message: string): void {
+    this.connection.send(message);
+    if (this.connection.bufferedBytes > MAX_UNSENT_BYTES) this.connection.ws.terminate();
+    if (this.wroteThisTurn) return;
+    this.wroteThisTurn = true;
+    setImmediate(() => (this.wroteThisTurn = false));
+  }
+
+  /** An answer never shares a write with what precedes it: clients lose progress that comes with its result. */
+  respond(message: string): void {
+    if (this.wroteThisTurn) setImmediate(() => this.respond(message));
+    else this.connection.send(message);
+  }
+
+  close(): void {}
+
+  drained(): Promise<void> | undefined {
+    const { connection } = this;
+    if (connection.bufferedBytes < HIGH_WATER_BYTES || !connection.open) return undefined;
+    return new Promise((resolve) => connection.onceDrained(resolve));
+  }
+}
