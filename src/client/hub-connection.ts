@@ -5,8 +5,10 @@ import { PendingCommands, type HubAnswer } from './pending-commands.js';
 import { reconnectPolicy, type ReconnectPolicy, type ReconnectPreset } from './reconnect-policy.js';
 import { resolveToken, ServiceAddress, type TokenSource } from './service-address.js';
 import {
+  closeSocket,
   openSocket,
   refusedStatus,
+  SOCKET_CLOSING,
   socketFactory,
   type Socket,
   type SocketConstructor,
@@ -154,8 +156,7 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
     const token = await resolveToken(this.#token);
     const socket = await this.#open(this.address.webSocket('hub', token).href);
     if (generation !== this.#generation) {
-      socket.addEventListener('error', () => {});
-      socket.close();
+      closeSocket(socket);
       return;
     }
     this.#socket = socket;
@@ -257,11 +258,10 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
     this.#socket = undefined;
     this.#heard = false;
     this.#asked = false;
+    if (!socket || socket.readyState >= SOCKET_CLOSING) return;
     // 1006 cannot be sent: a socket that fell silent is closed without a code.
-    if (socket && socket.readyState < 2) {
-      if (code === 1000) socket.close(code, reason);
-      else socket.close();
-    }
+    if (code === 1000) closeSocket(socket, code, reason);
+    else closeSocket(socket);
   }
 
   #end(error: OpstreamClientError): void {

@@ -1,6 +1,13 @@
 import { isObject, parseJson } from './json.js';
 import type { OperationEvent } from './operation-events.js';
-import { openSocket, SOCKET_OPEN, socketFactory, type Socket, type SocketConstructor } from './socket.js';
+import {
+  closeSocket,
+  openSocket,
+  SOCKET_OPEN,
+  socketFactory,
+  type Socket,
+  type SocketConstructor,
+} from './socket.js';
 
 /** Any frame of the hub; events of an operation are `OperationEvent`. */
 export type HubFrame = OperationEvent | { event_type: string; operation_id?: string; data?: unknown };
@@ -67,6 +74,6 @@ export class MCPWebSocketClient {
   }
 
   disconnect(): void {
-    this.ws?.close();
+    if (this.ws) closeSocket(this.ws);
   }
 }

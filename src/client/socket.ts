@@ -3,6 +3,8 @@ export interface Socket {
   readonly readyState: number;
   send(data: string): void;
   close(code?: number, reason?: string): void;
+  /** Ends the connection without waiting for the peer; only `ws` has it. */
+  terminate?(): void;
   /** Protocol pings and pongs; only `ws` reports them. */
   on?(event: 'ping' | 'pong', listener: () => void): unknown;
   addEventListener(type: 'open', listener: () => void): void;
@@ -26,6 +28,7 @@ export interface SocketOptions {
 export type SocketFactory = (url: string, options?: SocketOptions) => Promise<Socket>;
 
 export const SOCKET_OPEN = 1;
+export const SOCKET_CLOSING = 2;
 
 /** Sockets of a class the application chose. */
 export function socketFactory(constructor: SocketConstructor): SocketFactory {
@@ -47,6 +50,17 @@ export const openSocket: SocketFactory = async (url, options) => {
   }
   return new globalThis.WebSocket(url, protocolsOf(options));
 };
+
+/** How long a peer may take to answer a close. */
+const CLOSE_MS = 1000;
+
+/** Closes a socket; one whose peer does not answer does not keep a program alive. */
+export function closeSocket(socket: Socket, code?: number, reason?: string): void {
+  const timer = setTimeout(() => socket.terminate?.(), CLOSE_MS);
+  socket.addEventListener('close', () => clearTimeout(timer));
+  socket.addEventListener('error', () => {});
+  socket.close(code, reason);
+}
 
 /** The HTTP status with which an upgrade was refused, where the socket tells: only `ws` does. */
 export function refusedStatus(errorMessage: string | undefined): number | undefined {

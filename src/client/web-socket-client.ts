@@ -2,6 +2,7 @@ import { silentLogger, type ClientLogger } from './client-logger.js';
 import { Emitter } from './emitter.js';
 import { reconnectPolicy, type ReconnectPolicy, type ReconnectPreset } from './reconnect-policy.js';
 import {
+  closeSocket,
   openSocket,
   socketFactory,
   type Socket,
@@ -95,7 +96,7 @@ export class WebSocketClient extends Emitter<WebSocketClientEvents> {
     this.#socket = null;
     this.#connected = false;
     this.#opening = false;
-    socket?.close(1000, 'Client closed connection');
+    if (socket) closeSocket(socket, 1000, 'Client closed connection');
     this.#log('info', 'websocket_client_closed');
   }
 
@@ -110,8 +111,7 @@ export class WebSocketClient extends Emitter<WebSocketClientEvents> {
   async #connectSocket(generation: number): Promise<void> {
     const socket = await this.#open(`${this.url}?token=${encodeURIComponent(this.token)}`);
     if (generation !== this.#generation) {
-      socket.addEventListener('error', () => {});
-      return socket.close();
+      return closeSocket(socket);
     }
     this.#socket = socket;
     const current = (): boolean => generation === this.#generation;
