@@ -1,8 +1,9 @@
 import { Injectable, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { McpModule } from './mcp.module.js';
+import { DeclarationExplorer } from './declaration-explorer.service.js';
 import { Prompt } from './prompts/prompt.decorator.js';
 import { PromptRegistry } from './prompts/prompt-registry.js';
 import { ResourceTemplate } from './resources/resource.decorator.js';
@@ -42,7 +43,17 @@ class Greeter {
   }
 }
 
-@Module({ providers: [Greeter] })
+@Injectable()
+class SwitchedOff {
+  readonly offered = false;
+
+  @Tool({ name: 'hidden', description: '' })
+  hidden(): string {
+    return '';
+  }
+}
+
+@Module({ providers: [Greeter, SwitchedOff] })
 class GreeterModule {}
 
 const context = {} as ToolContext & LoadContext;
@@ -50,7 +61,10 @@ const context = {} as ToolContext & LoadContext;
 const tool = (name: string) => defineTool({ name, description: '' }, () => name);
 
 async function registries() {
-  const module = await Test.createTestingModule({ imports: [McpModule, GreeterModule] }).compile();
+  const module = await Test.createTestingModule({
+    imports: [DiscoveryModule, GreeterModule],
+    providers: [ToolRegistry, ResourceRegistry, PromptRegistry, DeclarationExplorer],
+  }).compile();
   await module.init();
   return {
     tools: module.get(ToolRegistry),
@@ -88,6 +102,10 @@ describe('Declarations', () => {
     const { resources } = await registries();
     expect(await resources.resolve('greeting://de/text')?.load(context)).toEqual({ text: 'Hello (de)' });
     expect(resources.resolve('greeting://de/other')).toBeUndefined();
+  });
+
+  it('what a provider declares is left out when the provider says so', async () => {
+    expect((await registries()).tools.get('hidden')).toBeUndefined();
   });
 
   it('prompts are found', async () => {
