@@ -1,0 +1,62 @@
+// The real application: configured like the service, tokens required, every event recorded in SQLite before it is
+// published. The publisher calls the OperationsService, as a host application would.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { configureService, FASTIFY_OPTIONS } from '../../dist/configure-app.js';
+import { OperationsService } from '../../dist/operations/operations.service.js';
+import { OpstreamModule } from '../../dist/opstream.module.js';
+import { Subscriptions } from '../../dist/streaming/delivery/subscriptions.js';
+import { nowNs, serveCommands } from './commands.mjs';
+import { messageOf } from './event-shape.mjs';
+
+const TENANT = 'default';
+const OPERATION = 'bench';
+
+const dataDir = mkdtempSync(join(tmpdir(), 'opstream-bench-'));
+process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }));
+
+const app = await NestFactory.create(
+  OpstreamModule.forRoot({
+    DATA_DIR: dataDir,
+    PORT: '0',
+    JWT_SECRET: process.env.BENCH_SECRET,
+    ALLOW_ANONYMOUS: 'false',
+    LOG_LEVEL: 'warn',
+  }),
+  new FastifyAdapter(FASTIFY_OPTIONS),
+  { logger: ['error', 'warn'], abortOnError: false },
+);
+configureService(app);
+await app.listen(0, '127.0.0.1');
+
+const operations = app.get(OperationsService);
+const subscriptions = app.get(Subscriptions);
+await operations.create(TENANT, { operationType: 'bench', operationId: OPERATION });
+
+const record = (bytes) => operations.log(TENANT, OPERATION, 'info', messageOf(bytes), { sent_ns: nowNs() });
+
+/** Deliveries that the meter will have counted when everything recorded so far is written. */
+let due = subscriptions.meter.events;
+
+serveCommands(app.getHttpServer().address().port, {
+  seq: 1,
+  async publish(count, bytes) {
+    this.seq += count;
+    due += count * subscriptions.count();
+    if (count === 1) await record(bytes);
+    else await Promise.all(Array.from({ length: count }, () => record(bytes)));
+  },
+  async written() {
+    const giveUp = performance.now() + 60_000;
+    while (subscriptions.meter.events < due) {
+      if (performance.now() > giveUp)
+        throw new Error(`${due - subscriptions.meter.events} deliveries are missing`);
+      await setImmediate();
+    }
+  },
+  gauges: () => ({ lagging: subscriptions.meter.lagging, rss: process.memoryUsage.rss() }),
+});
