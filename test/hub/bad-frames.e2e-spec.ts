@@ -164,16 +164,15 @@ describe('hub: frames that are no valid command', () => {
     });
   });
 
+  function result(length: number): object {
+    const data = { result: 'x'.repeat(length) };
+    return { command: 'emit', operation_id: id, event_type: 'result', data };
+  }
+
   it('a frame of just under 1 MB is taken; one above it closes this connection alone, with 1009', async () => {
     const bystander = await service.hub();
-    const frame = (length: number): object => ({
-      command: 'emit',
-      operation_id: id,
-      event_type: 'result',
-      data: { result: 'x'.repeat(length) },
-    });
-    expect((await client.ask(frame(1024 * 1024 - 500))).status).toBe('recorded');
-    client.send(frame(1024 * 1024));
+    expect((await client.ask(result(1024 * 1024 - 500))).status).toBe('recorded');
+    client.send(result(1024 * 1024));
     expect((await client.closed).code).toBe(1009);
     await bystander.expectNothing();
   });

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { HubClient } from '../harness/hub-client.js';
+import type { HubClient, HubMessage } from '../harness/hub-client.js';
 import { nowInSeconds, NUMBER } from '../harness/matchers.js';
 import { RunningService } from '../harness/running-service.js';
+
+const idsOf = ({ operations }: HubMessage['data']): string[] =>
+  operations!.map((operation) => operation.operation_id);
 
 describe('hub: looking at operations', () => {
   let service: RunningService;
@@ -121,18 +124,16 @@ describe('hub: looking at operations', () => {
     expect(await client.next()).toMatchObject({ seq: 1, data: { operation_type: 'b' } });
   });
 
+  async function list(query: object): Promise<HubMessage['data']> {
+    const answer = await client.ask({ command: 'list_operations', type: 'listed', ...query });
+    expect(answer).toMatchObject({ status: 'listed', event_type: 'operations' });
+    return answer.data;
+  }
+
   it('list_operations pages through what there is, newest first, by status and type', async () => {
     const ids: string[] = [];
     for (let index = 0; index < 5; index++) ids.unshift(await service.rest.open('listed'));
     await service.rest.emit(ids[0]!, 'result', { result: 'left out of lists' });
-    const list = async (query: object) => {
-      const answer = await client.ask({ command: 'list_operations', type: 'listed', ...query });
-      expect(answer).toMatchObject({ status: 'listed', event_type: 'operations' });
-      return answer.data;
-    };
-    const idsOf = ({ operations }: Awaited<ReturnType<typeof list>>) =>
-      operations!.map((operation) => operation.operation_id);
-
     const first = await list({ limit: 2 });
     expect(idsOf(first)).toEqual(ids.slice(0, 2));
     expect(first.operations![0]).not.toHaveProperty('result');
