@@ -69,6 +69,8 @@ export class Audience {
     const cursor = cursorOf(this.topic, event);
     if (cursor <= this.tail) return;
     this.tail = cursor;
+    // Nothing lies between what was swept and the first event that waits.
+    if (this.pending.length === 0 && !this.sweeping) this.swept = Math.max(this.swept, cursor - 1);
     if (this.live.length === 0 && this.joining.size === 0) this.swept = cursor;
     else if (this.pending.length < MAX_PENDING) this.pending.push(event);
     else this.overflowed = true;
@@ -86,13 +88,16 @@ export class Audience {
    * @returns false when the bus is already further: it must read on first
    */
   join(subscription: Subscription): boolean {
-    if (this.live.length === 0 && this.joining.size === 0 && subscription.cursor >= this.tail) {
-      this.tail = this.swept = subscription.cursor;
-    }
+    if (this.idle && subscription.cursor >= this.tail) this.tail = this.swept = subscription.cursor;
     if (subscription.cursor < this.swept) return false;
     if (!this.sweeping && subscription.cursor === this.swept) this.admit(subscription);
     else this.joining.add(subscription);
     return true;
+  }
+
+  /** Nobody is served and nothing waits to be. */
+  private get idle(): boolean {
+    return this.live.length === 0 && this.joining.size === 0 && this.pending.length === 0 && !this.sweeping;
   }
 
   flush(): void {

@@ -87,7 +87,7 @@ export class Subscription {
     this.running = true;
     try {
       while (this.state === 'catching-up' && this.sink.open) {
-        if (await this.step()) break;
+        if (await inTurn(this.sink, () => this.step())) break;
       }
     } catch (error) {
       this.options.onError?.(error);
@@ -98,6 +98,7 @@ export class Subscription {
 
   /** Sends one batch. @returns true when the subscription is live, or closed */
   private async step(): Promise<boolean> {
+    if (this.state !== 'catching-up' || !this.sink.open) return true;
     const page = await this.read(this.cursor, { limit: MAX_BATCH_EVENTS, maxBytes: this.batchBytes });
     if (this.state !== 'catching-up') return true;
     if (!this.hasPlaceIn(page)) return false;
@@ -170,6 +171,18 @@ export class Subscription {
     this.lagged = false;
     this.meter.lagging -= 1;
   }
+}
+
+const lastTurns = new WeakMap<Sink, Promise<unknown>>();
+
+/** One subscription of a sink catches up at a time: however many fall behind, one batch waits in the sink. */
+function inTurn<T>(sink: Sink, work: () => Promise<T>): Promise<T> {
+  const turn = (lastTurns.get(sink) ?? Promise.resolve()).then(work);
+  lastTurns.set(
+    sink,
+    turn.catch(() => {}),
+  );
+  return turn;
 }
 
 /** Drops each progress event that a later one of the same operation in the list supersedes. */

@@ -26,6 +26,7 @@ export class Connection implements Sink {
   /** False from a ping until its pong; a second ping in that state finds the peer dead. */
   alive = true;
   private readonly raw: Socket | undefined;
+  private readonly holds = new Set<string>();
   private corked = false;
   private expiry: NodeJS.Timeout | undefined;
 
@@ -60,10 +61,19 @@ export class Connection implements Sink {
     this.cork();
     // compress: false keeps answers in order with shared frames and costs no deflate state.
     this.ws.send(text, { compress: false });
-    if (this.bufferedBytes > MAX_UNREAD_ANSWER_BYTES && !this.ws.isPaused) {
-      this.ws.pause();
-      this.onceDrained(() => this.ws.resume());
-    }
+    if (this.bufferedBytes <= MAX_UNREAD_ANSWER_BYTES || this.holds.has('unread answers')) return;
+    this.hold('unread answers');
+    this.onceDrained(() => this.release('unread answers'));
+  }
+
+  /** Stops reading frames until every reason to is released. */
+  hold(reason: string): void {
+    this.holds.add(reason);
+    this.ws.pause();
+  }
+
+  release(reason: string): void {
+    if (this.holds.delete(reason) && this.holds.size === 0) this.ws.resume();
   }
 
   write(bytes: Buffer): void {
