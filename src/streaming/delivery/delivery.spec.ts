@@ -100,6 +100,8 @@ class DistantStore extends MemoryOperationStore {
 /** A bus that lags behind the log, in order, and sometimes says a thing twice. */
 class DistantBus extends LocalEventBus {
   private last = Promise.resolve();
+  /** What is published waits for this too. */
+  gate = Promise.resolve();
 
   constructor(private readonly delay: () => number) {
     super();
@@ -109,6 +111,7 @@ class DistantBus extends LocalEventBus {
     const wait = this.delay();
     this.last = this.last.then(async () => {
       await turns(wait);
+      await this.gate;
       super.publish(events);
       if (wait % 2 === 1) super.publish(events);
     });
@@ -130,7 +133,7 @@ async function createWorld(maxEventsPerOperation: number, delays: readonly numbe
   const subscriptions = new Subscriptions(bus, store);
   for (const operationId of OPERATIONS)
     await operations.create(TENANT, { operationType: 'work', operationId });
-  return { store, operations, subscriptions };
+  return { store, bus, operations, subscriptions };
 }
 
 type World = Awaited<ReturnType<typeof createWorld>>;
@@ -266,6 +269,24 @@ describe('delivery', () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it('lets a follower in that has read further than the bus has told, and skips nothing for the others', async () => {
+    const world = await createWorld(100_000);
+    const live = new Follower(world, 'a', 0);
+    while (!live.live) await turn();
+    let openGate = (): void => {};
+    world.bus.gate = new Promise((resolve) => (openGate = resolve));
+    await world.operations.log(TENANT, 'a', 'info', 'stored, not told yet');
+    const ahead = new Follower(world, 'a', 0);
+    while (ahead.sink.lines.length < 2) await turn();
+    expect(live.sink.lines).toHaveLength(1);
+    openGate();
+    await world.operations.log(TENANT, 'a', 'info', 'one more');
+    while (live.sink.lines.length < 3) await turn();
+    await turns(20);
+    expect(live.sink.lines.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    expect(ahead.sink.lines.map(({ seq }) => seq)).toEqual([1, 2, 3]);
   });
 
   it('holds no more in a stalled sink than the high-water mark and one flush, and loses nothing (S4-24)', async () => {
