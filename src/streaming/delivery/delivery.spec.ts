@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -101,7 +102,7 @@ class DistantStore extends MemoryOperationStore {
 class DistantBus extends LocalEventBus {
   private last = Promise.resolve();
   /** What is published waits for this too. */
-  gate = Promise.resolve();
+  gate: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly delay: () => number) {
     super();
@@ -275,13 +276,13 @@ describe('delivery', () => {
     const world = await createWorld(100_000);
     const live = new Follower(world, 'a', 0);
     while (!live.live) await turn();
-    let openGate = (): void => {};
-    world.bus.gate = new Promise((resolve) => (openGate = resolve));
+    const gate = new EventEmitter();
+    world.bus.gate = once(gate, 'open');
     await world.operations.log(TENANT, 'a', 'info', 'stored, not told yet');
     const ahead = new Follower(world, 'a', 0);
     while (ahead.sink.lines.length < 2) await turn();
     expect(live.sink.lines).toHaveLength(1);
-    openGate();
+    gate.emit('open');
     await world.operations.log(TENANT, 'a', 'info', 'one more');
     while (live.sink.lines.length < 3) await turn();
     await turns(20);

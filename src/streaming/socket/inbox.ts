@@ -22,7 +22,7 @@ export class Inbox {
     this.frames.push(frame);
     this.bytes += frame.length;
     if (!this.working) void this.work();
-    else if (this.full && !this.connection.ws.isPaused) this.connection.ws.pause();
+    else if (this.full) this.connection.hold('unhandled frames');
   }
 
   close(): void {
@@ -49,7 +49,6 @@ export class Inbox {
     }
     this.frames.length = 0;
     this.working = false;
-    const { ws, bufferedBytes } = this.connection;
-    if (ws.isPaused && bufferedBytes === 0) ws.resume();
+    this.connection.release('unhandled frames');
   }
 }
