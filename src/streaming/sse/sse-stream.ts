@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Sink } from '../delivery/sink.js';
 
+/** How long a reader may take for what is left when the service stops. */
+const GO_AWAY_MS = 2000;
 const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
 
 /** One open event stream: the response of an HTTP request, kept alive by comments while nothing happens. */
@@ -59,5 +61,12 @@ export class SseStream implements Sink {
 
   end(): void {
     this.response.end();
+  }
+
+  /** Ends it because the service stops; a reader that does not take the rest is cut off. */
+  goAway(): void {
+    this.end();
+    const deadline = setTimeout(() => this.response.destroy(), GO_AWAY_MS);
+    this.response.once('close', () => clearTimeout(deadline));
   }
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import {
+  type BeforeApplicationShutdown,
   Controller,
   Get,
   Header,
@@ -14,6 +15,7 @@ import {
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { AuthGuard, type AuthenticatedRequest, Needs } from '../../auth/auth.guard.js';
 import { anonymousPrincipal } from '../../auth/principal.js';
+import { Configuration } from '../../config/configuration.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { parseOperationId } from '../../operations/operation-draft.js';
 import { isActive } from '../../operations/operation.js';
@@ -27,8 +29,6 @@ import type { WireFormat } from '../delivery/wire-format.js';
 import { sseOperationFormat, sseTenantFormat } from './sse-format.js';
 import { SseStream } from './sse-stream.js';
 
-const KEEP_ALIVE_MS = 15_000;
-
 /** Fastify's reply holds the response; Express's is the response. */
 type Reply = ServerResponse | { readonly raw: ServerResponse; hijack(): void };
 
@@ -38,11 +38,18 @@ type Reply = ServerResponse | { readonly raw: ServerResponse; hijack(): void };
 @UseGuards(AuthGuard)
 @UseFilters(ProblemDetailsFilter)
 @Needs('operations:read')
-export class SseController {
+export class SseController implements BeforeApplicationShutdown {
+  private readonly keepAliveMs: number;
+  private readonly open = new Set<SseStream>();
+
   constructor(
     private readonly operations: OperationsService,
     private readonly subscriptions: Subscriptions,
-  ) {}
+    { streaming }: Configuration,
+  ) {
+    // No answer comes to a comment, so it is sent twice as often as a ping that may get lost once.
+    this.keepAliveMs = streaming.heartbeatIntervalMs / 2;
+  }
 
   @Get('operations/:id/stream')
   @Header('Cache-Control', 'no-cache')
@@ -112,15 +119,22 @@ export class SseController {
     this.stream(reply, { tenant, operationId: null }, sseTenantFormat, { after, coalesce });
   }
 
+  /** The HTTP server closes once every response has ended, and these would go on for ever. */
+  beforeApplicationShutdown(): void {
+    for (const stream of this.open) stream.goAway();
+  }
+
   private stream(
     reply: Reply,
     topic: Topic,
     format: WireFormat,
     options: Pick<SubscribeRequest, 'after' | 'coalesce'>,
   ): void {
-    const stream = new SseStream(takeOver(reply), KEEP_ALIVE_MS, () =>
-      this.subscriptions.unsubscribe(subscription),
-    );
+    const stream = new SseStream(takeOver(reply), this.keepAliveMs, () => {
+      this.open.delete(stream);
+      this.subscriptions.unsubscribe(subscription);
+    });
+    this.open.add(stream);
     const subscription = this.subscriptions.subscribe({
       topic,
       format,
