@@ -71,12 +71,18 @@ async function run(command: string[], options: RunOptions): Promise<number> {
   );
 
   let interrupted: NodeJS.Signals | undefined;
+  let ended = false;
   const kill = (signal: NodeJS.Signals): void => sendSignal(child, signal, ownGroup);
-  const stopPassing = passSignals(kill, (signal) => (interrupted = signal));
+  const stopPassing = passSignals(kill, (signal) => {
+    // Once the program is over, whoever interrupts does not want to wait for the recording.
+    if (ended) recorder.close();
+    else interrupted = signal;
+  });
   const hub = hubClient(options);
   const cancellation = stopWhenCancelled(hub, recorder.operationId, kill, options.killAfter * 1000, say);
   const end = await endOf(child);
   await Promise.all(taps.map((tap) => tap.finished));
+  ended = true;
   cancellation.abort();
   hub.close();
 

@@ -16,6 +16,8 @@ export type CommandEnd =
 /** Events waiting for the service above which the program is slowed down, and below which it goes on. */
 const HIGH_WATER = 5000;
 const LOW_WATER = 1000;
+/** Room for what still comes out of the pipes, in lines however short, after the program was told to wait. */
+const MAX_BUFFERED = 100_000;
 const MAX_PROGRESS_MESSAGE = 200;
 
 const LEVEL: Record<StreamName, string> = { stdout: 'info', stderr: 'warning' };
@@ -36,7 +38,11 @@ export class CommandRecorder {
     operationId: string | undefined,
     private readonly backpressure: (wait: boolean) => void,
   ) {
-    this.#producer = new OperationProducer(rest, operationType, { metadata, operationId });
+    this.#producer = new OperationProducer(rest, operationType, {
+      metadata,
+      operationId,
+      maxBuffered: MAX_BUFFERED,
+    });
     this.#progress = new ProgressReporter((progress, message) => {
       this.#producer.progress(progress, message.slice(0, MAX_PROGRESS_MESSAGE));
     });
