@@ -45,7 +45,7 @@ const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64
 
 /** One server with its load generator, each pinned to its own core. */
 export class Match {
-  /** @param {string} name of a contestant @param {{nodeFlags?: string[], headers?: string[], hello?: string}} [options] */
+  /** @param {string} name of a contestant @param {{nodeFlags?: string[], headers?: string[], hello?: string, greetings?: number}} [options] */
   static async start(name, options = {}) {
     const contestant = CONTESTANTS[name];
     const [command, args] = contestant.start;
@@ -57,7 +57,7 @@ export class Match {
     const generator = new LineProcess(GENERATOR_CORE, native('generator'), [
       String(port),
       contestant.path,
-      String(hello === '' ? 1 : contestant.greetings),
+      String(options.greetings ?? contestant.greetings),
       ...headers.flatMap((header) => ['-H', header]),
       ...(hello ? ['-m', hello] : []),
     ]);

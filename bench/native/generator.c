@@ -13,9 +13,10 @@
  *                          epoll: read each socket as it becomes readable (latency)
  *   begin SEQ              expect SEQ+1 next on every connection; clears all counters
  *   finish SEQ TIMEOUT_MS  waits until every connection that reads has reached SEQ, then reports
- *   stall COUNT            the first COUNT connections are not read any more, and leave the latency figures
+ *   stall COUNT            COUNT connections, spread evenly, are not read any more and leave the latency figures
  *   unstall                they are read again
- *   storm                  drops all connections and opens as many at once
+ *   storm                  drops all connections and opens as many at once; `recovery_ms` of the next report is the
+ *                          time from then until a connection had its next event
  *   close                  closes all connections
  */
 #define _GNU_SOURCE
@@ -27,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -47,7 +49,7 @@ enum state { UNUSED, CONNECTING, UPGRADING, GREETING, READY, CLOSED };
 struct connection {
   int fd;
   enum state state;
-  int greeted, stalled, slow, polled;
+  int greeted, stalled, slow, polled, recovering;
   uint64_t last;
   uint8_t *carry;
   size_t carried;
@@ -56,7 +58,7 @@ struct connection {
 static struct {
   uint64_t deliveries, bytes, lost, doubled, closed, errors, compressed;
   uint64_t first_ns, last_ns, cpu_begin;
-  struct histogram latency;
+  struct histogram latency, recovery;
 } counts;
 
 static struct connection connections[MAX_CONNECTIONS];
@@ -188,6 +190,10 @@ static void take_event(struct connection *c, const struct frame *frame, uint64_t
   }
   counts.lost += seq - c->last - 1;
   c->last = seq;
+  if (c->recovering) {
+    c->recovering = 0;
+    histogram_add(&counts.recovery, now - command_began);
+  }
   if (!frame->compressed && !c->slow && read_number(frame, "\"sent_ns\":", 10, &sent_hint, &sent) && now > sent)
     histogram_add(&counts.latency, now - sent);
 }
@@ -315,11 +321,11 @@ static void drop_all(void) {
 }
 
 static void set_stalled(int count, int stalled) {
-  for (int i = 0; i < used && i < count; i++) {
-    struct connection *c = &connections[i];
-    if (c->state != READY || (!stalled && !c->stalled)) continue;
+  for (int n = 0; n < count; n++) {
+    struct connection *c = &connections[(long)n * used / count];
+    if (c->state != READY || c->stalled == stalled) continue;
     c->stalled = stalled;
-    if (stalled) c->slow = 1;
+    c->slow |= stalled;
     if (stalled) unpoll_socket(c);
     else if (!sweeping) poll_socket(c, EPOLLIN);
   }
@@ -347,17 +353,22 @@ static void report_opened(void) {
   command = IDLE;
 }
 
+static void print_quantiles(const char *name, const struct histogram *h) {
+  printf(",\"%s\":{\"p50\":%.4f,\"p99\":%.4f,\"p999\":%.4f,\"max\":%.4f}", name,
+         (double)histogram_quantile(h, 0.5) / 1e6, (double)histogram_quantile(h, 0.99) / 1e6,
+         (double)histogram_quantile(h, 0.999) / 1e6, (double)h->max / 1e6);
+}
+
 static void report_counts(int behind) {
-  const struct histogram *h = &counts.latency;
   printf("{\"deliveries\":%llu,\"bytes\":%llu,\"lost\":%llu,\"doubled\":%llu,\"closed\":%llu,\"errors\":%llu,"
-         "\"compressed\":%llu,\"behind\":%d,\"first_ns\":%llu,\"last_ns\":%llu,\"cpu_us\":%llu,\"failure\":\"%s\","
-         "\"latency_ms\":{\"p50\":%.4f,\"p99\":%.4f,\"p999\":%.4f,\"max\":%.4f}}\n",
+         "\"compressed\":%llu,\"behind\":%d,\"first_ns\":%llu,\"last_ns\":%llu,\"cpu_us\":%llu,\"failure\":\"%s\"",
          (unsigned long long)counts.deliveries, (unsigned long long)counts.bytes, (unsigned long long)counts.lost,
          (unsigned long long)counts.doubled, (unsigned long long)counts.closed, (unsigned long long)counts.errors,
          (unsigned long long)counts.compressed, behind, (unsigned long long)counts.first_ns,
-         (unsigned long long)counts.last_ns, (unsigned long long)(cpu_us() - counts.cpu_begin), first_failure,
-         (double)histogram_quantile(h, 0.5) / 1e6, (double)histogram_quantile(h, 0.99) / 1e6,
-         (double)histogram_quantile(h, 0.999) / 1e6, (double)h->max / 1e6);
+         (unsigned long long)counts.last_ns, (unsigned long long)(cpu_us() - counts.cpu_begin), first_failure);
+  print_quantiles("latency_ms", &counts.latency);
+  print_quantiles("recovery_ms", &counts.recovery);
+  puts("}");
   fflush(stdout);
   command = IDLE;
 }
@@ -399,7 +410,10 @@ static void storm(void) {
   command_began = now_ns();
   failed = 0;
   command = OPENING;
-  for (int i = 0; i < used; i++) start_connection(&connections[i]);
+  for (int i = 0; i < used; i++) {
+    connections[i].recovering = 1;
+    start_connection(&connections[i]);
+  }
 }
 
 static void run_command(const char *line) {
@@ -415,7 +429,7 @@ static void run_command(const char *line) {
   } else {
     if (sscanf(line, "mode %7s", mode) == 1) set_mode(strcmp(mode, "sweep") == 0);
     else if (sscanf(line, "begin %llu", &seq) == 1) begin(seq);
-    else if (sscanf(line, "stall %d", &count) == 1) set_stalled(count, 1);
+    else if (sscanf(line, "stall %d", &count) == 1) set_stalled(count < used ? count : used, 1);
     else if (strncmp(line, "unstall", 7) == 0) set_stalled(used, 0);
     else if (strncmp(line, "close", 5) == 0) {
       drop_all();
@@ -453,6 +467,13 @@ static void sweep_sockets(void) {
   }
 }
 
+static void allow_many_descriptors(void) {
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void parse_arguments(int argc, char **argv) {
   if (argc < 4) {
     fprintf(stderr, "usage: generator PORT PATH GREETINGS [-H header]... [-m text]...\n");
@@ -474,6 +495,7 @@ static void parse_arguments(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   parse_arguments(argc, argv);
+  allow_many_descriptors();
   ep = epoll_create1(EPOLL_CLOEXEC);
   fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
   struct epoll_event input = {.events = EPOLLIN, .data.ptr = NULL};

@@ -3,7 +3,8 @@
 //
 //   publish burst K SECONDS BYTES    K events per turn of the event loop, the next K once these are written
 //   publish stream 1 SECONDS BYTES   the next event as soon as the one before was accepted
-//   publish rate R SECONDS BYTES     R events per second, as evenly as timers allow
+//   publish rate R SECONDS BYTES     R events per second, as evenly as timers allow, until these are written
+//   publish offer R SECONDS BYTES    the same, without waiting for subscribers
 //   usage                            memory and CPU time of this process
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
@@ -46,6 +47,8 @@ async function answer(line, publisher) {
 }
 
 function usage() {
+  // What is garbage now would otherwise count as memory in use.
+  globalThis.gc?.();
   globalThis.gc?.();
   const { user, system } = process.cpuUsage();
   return { cpu_us: user + system, rss: process.memoryUsage.rss() };
@@ -59,9 +62,9 @@ async function publish(publisher, mode, amount, seconds, bytes) {
   delay.enable();
   const cpu = process.cpuUsage();
   const begin_ns = nowNs();
-  if (mode === 'rate') await publishAtRate(publisher, amount, seconds, bytes);
+  if (mode === 'rate' || mode === 'offer') await publishAtRate(publisher, amount, seconds, bytes);
   else await publishAtOnce(publisher, amount, seconds, bytes, mode === 'burst');
-  await publisher.written?.();
+  if (mode !== 'offer') await publisher.written?.();
   const end_ns = nowNs();
   const { user, system } = process.cpuUsage(cpu);
   delay.disable();
