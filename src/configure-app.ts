@@ -1,9 +1,10 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
-import { OriginPolicy } from './auth/origin-policy.js';
+import { AuditLog } from './auth/audit-log.js';
+import { HttpGate } from './auth/http-gate.js';
 import { McpHttp } from './mcp/http/mcp-http.service.js';
 import { EventDto } from './operations/dto/event-data.dto.js';
 import { toOpstreamError } from './platform/errors/opstream-error.js';
@@ -13,12 +14,6 @@ import { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
 
 /** Bytes of one HTTP body; batches of events are the largest. */
 const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
-
-const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  'X-Content-Type-Options': 'nosniff',
-  'X-Frame-Options': 'DENY',
-  'Referrer-Policy': 'no-referrer',
-};
 
 /**
  * Puts Opstream's edges on a Nest application: its WebSocket adapter, Host and Origin checks, body types, security
@@ -31,9 +26,9 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   app.useWebSocketAdapter(adapter);
   const http = app.getHttpAdapter();
   app.get(McpHttp).mount(app.getHttpServer() as Server);
-  const origins = app.get(OriginPolicy);
-  if (http.getType() === 'fastify') configureFastify(http.getInstance() as FastifyInstance, origins);
-  else configureExpress(app, origins);
+  const entrance = new Entrance(app.get(HttpGate), app.get(AuditLog));
+  if (http.getType() === 'fastify') configureFastify(http.getInstance() as FastifyInstance, entrance);
+  else configureExpress(app, entrance);
   return adapter;
 }
 
@@ -42,12 +37,13 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   const adapter = configureOpstream(app);
   // Exits with 0 once everything is flushed; otherwise the signal would end the process again, with 143.
   app.enableShutdownHooks([], { useProcessExit: true });
-  app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost)));
+  app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
   const document = new DocumentBuilder()
     .setTitle('Opstream')
     .setDescription('Durable, live streams of long-running operations.')
     .setVersion(VERSION)
     .addBearerAuth()
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' })
     .build();
   SwaggerModule.setup(
     'docs',
@@ -61,16 +57,32 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   return adapter;
 }
 
-function configureFastify(fastify: FastifyInstance, origins: OriginPolicy): void {
-  fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.headers(SECURITY_HEADERS);
+/** Lets a request in, or answers it with a problem document. */
+class Entrance {
+  constructor(
+    private readonly gate: HttpGate,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /** @returns false when the request was answered */
+  admits(request: IncomingMessage, response: ServerResponse): boolean {
     try {
-      origins.check(request.headers);
-      done();
+      return !this.gate.open(request, response);
     } catch (thrown) {
-      const problem = toProblem(toOpstreamError(thrown));
-      void reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+      const error = toOpstreamError(thrown);
+      this.audit.requestRefused(request, error);
+      const problem = toProblem(error);
+      response.writeHead(problem.status, { 'Content-Type': 'application/problem+json', Connection: 'close' });
+      response.end(JSON.stringify(problem));
+      return false;
     }
+  }
+}
+
+function configureFastify(fastify: FastifyInstance, entrance: Entrance): void {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (entrance.admits(request.raw, reply.raw)) done();
+    else reply.hijack();
   });
   fastify.addContentTypeParser(
     ['application/x-ndjson', 'application/jsonl'],
@@ -80,23 +92,9 @@ function configureFastify(fastify: FastifyInstance, origins: OriginPolicy): void
 }
 
 /** A host application on Express reads JSON itself; NDJSON arrives as text, and browsers' origins are checked. */
-function configureExpress(app: INestApplication, origins: OriginPolicy): void {
-  type Response = {
-    setHeader(name: string, value: string): void;
-    statusCode: number;
-    end(text: string): void;
-  };
-  app.use((request: IncomingMessage, response: Response, next: () => void) => {
-    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
-    try {
-      origins.check(request.headers);
-      next();
-    } catch (thrown) {
-      const problem = toProblem(toOpstreamError(thrown));
-      response.statusCode = problem.status;
-      response.setHeader('Content-Type', 'application/problem+json');
-      response.end(JSON.stringify(problem));
-    }
+function configureExpress(app: INestApplication, entrance: Entrance): void {
+  app.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
+    if (entrance.admits(request, response)) next();
   });
   const { useBodyParser } = app as INestApplication & {
     useBodyParser?: (type: string, options: object) => void;

@@ -1,8 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { IncomingMessage } from 'node:http';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
-import { Authenticator } from './authenticator.js';
+import { HttpGate, type IncomingRequest } from './http-gate.js';
 import type { Principal, Scope } from './principal.js';
 
 const NEEDS = 'opstream:needs';
@@ -14,11 +13,7 @@ export const Needs = (scope: Scope) => SetMetadata(NEEDS, scope);
 export const Public = () => SetMetadata(PUBLIC, true);
 
 /** An HTTP request after the guard; the same object under Fastify and Express. */
-export interface AuthenticatedRequest {
-  headers: IncomingMessage['headers'];
-  url: string;
-  principal?: Principal;
-}
+export type AuthenticatedRequest = IncomingRequest;
 
 /** @throws OpstreamError `forbidden` when the principal lacks the scope */
 export function requireScope(principal: Principal, scope: Scope): void {
@@ -30,7 +25,7 @@ export function requireScope(principal: Principal, scope: Scope): void {
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(
-    private readonly authenticator: Authenticator,
+    private readonly gate: HttpGate,
     private readonly reflector: Reflector,
   ) {}
 
@@ -39,9 +34,9 @@ export class AuthGuard implements CanActivate {
     if (context.getType() !== 'http' || this.reflector.getAllAndOverride<boolean>(PUBLIC, targets))
       return true;
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    request.principal = await this.authenticator.authenticate(request);
+    const principal = await this.gate.admit(request);
     const scope = this.reflector.getAllAndOverride<Scope | undefined>(NEEDS, targets);
-    if (scope !== undefined) requireScope(request.principal, scope);
+    if (scope !== undefined) requireScope(principal, scope);
     return true;
   }
 }

@@ -1,11 +1,40 @@
+import { join } from 'node:path';
 import { Global, Module } from '@nestjs/common';
+import { Configuration } from '../config/configuration.js';
+import { FileApiKeyStore } from './api-keys/adapters/file-api-key-store.js';
+import { MemoryApiKeyStore } from './api-keys/adapters/memory-api-key-store.js';
+import { ApiKeyStore } from './api-keys/api-key-store.js';
+import { ApiKeys } from './api-keys/api-keys.js';
+import { ApiKeysController } from './api-keys/api-keys.controller.js';
+import { AuditLog } from './audit-log.js';
 import { AuthGuard } from './auth.guard.js';
 import { Authenticator } from './authenticator.js';
+import { HttpGate } from './http-gate.js';
 import { OriginPolicy } from './origin-policy.js';
+import { RateLimits } from './rate-limits.js';
+import { TokenVerifier } from './token-verifier.js';
 
+function createApiKeyStore({ store }: Configuration): ApiKeyStore {
+  return store.kind === 'memory'
+    ? new MemoryApiKeyStore()
+    : new FileApiKeyStore(join(store.dataDir, 'api-keys.json'));
+}
+
+/** Who may do what, for every face of the service (docs/trust.md). */
 @Global()
 @Module({
-  providers: [Authenticator, OriginPolicy, AuthGuard],
-  exports: [Authenticator, OriginPolicy, AuthGuard],
+  controllers: [ApiKeysController],
+  providers: [
+    { provide: ApiKeyStore, useFactory: createApiKeyStore, inject: [Configuration] },
+    ApiKeys,
+    AuditLog,
+    AuthGuard,
+    Authenticator,
+    HttpGate,
+    OriginPolicy,
+    RateLimits,
+    TokenVerifier,
+  ],
+  exports: [AuditLog, AuthGuard, Authenticator, HttpGate, OriginPolicy, RateLimits],
 })
 export class AuthModule {}

@@ -15,34 +15,38 @@ export class OriginPolicy {
 
   constructor({ http }: Configuration) {
     this.origins = new Set(http.allowedOrigins);
-    this.hosts = new Set(http.allowedHosts);
+    this.hosts = new Set(http.allowedHosts.map((host) => host.toLowerCase()));
     this.onLoopback = isLoopback(http.host);
   }
 
   /** @throws OpstreamError `forbidden` */
   check(headers: { readonly origin?: string | undefined; readonly host?: string | undefined }): void {
     this.checkHost(headers.host);
-    const { origin } = headers;
-    if (origin === undefined || this.origins.has('*') || this.origins.has(origin)) return;
-    if (hostOf(origin) === headers.host?.toLowerCase()) return;
+    const { origin, host } = headers;
+    if (origin === undefined || this.lists(origin)) return;
+    if (host !== undefined && hostOf(origin) === host.toLowerCase()) return;
     throw new OpstreamError('forbidden', `Origin ${origin.slice(0, 200)} is not allowed`);
   }
 
+  /** Whether pages of this origin may read answers (ALLOWED_ORIGINS); pages of the service's own need no leave. */
+  lists(origin: string): boolean {
+    return this.origins.has('*') || this.origins.has(origin);
+  }
+
   private checkHost(host: string | undefined): void {
-    if (host === undefined) {
-      if (this.onLoopback || this.hosts.size > 0)
-        throw new OpstreamError('forbidden', 'The Host header is missing');
-      return;
-    }
+    // A service on a public address without a list of names cannot tell right names from wrong ones.
+    if (this.hosts.size === 0 && !this.onLoopback) return;
+    if (host === undefined) throw new OpstreamError('forbidden', 'The Host header is missing');
     const name = host.toLowerCase().replace(/:\d+$/, '');
     if (this.hosts.has(name) || this.hosts.has(host.toLowerCase())) return;
-    if (this.hosts.size === 0 && !this.onLoopback) return;
     if (this.onLoopback && isLoopback(name)) return;
     throw new OpstreamError('forbidden', `Host ${host.slice(0, 200)} is not allowed`);
   }
 }
 
+/** The host an origin stands for; undefined for `null` and for schemes that are no web server's. */
 function hostOf(origin: string): string | undefined {
+  if (!/^https?:\/\//i.test(origin)) return undefined;
   try {
     return new URL(origin).host;
   } catch {

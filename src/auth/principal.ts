@@ -9,9 +9,17 @@ export const SCOPES = [
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
+/** S4-73's two roles: what a credential may do that names no scopes. */
+export const ROLES = ['user', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
 export const ANONYMOUS = 'anonymous';
 export const DEFAULT_TENANT = 'default';
 export const DEFAULT_SCOPES: ReadonlySet<Scope> = new Set(SCOPES.filter((scope) => scope !== 'admin'));
+
+export function scopesOfRole(role: Role): ReadonlySet<Scope> {
+  return role === 'admin' ? new Set(SCOPES) : DEFAULT_SCOPES;
+}
 
 /** Who makes a request or holds a connection; everything they touch is limited to their tenant. */
 export interface Principal {
@@ -23,6 +31,10 @@ export interface Principal {
   readonly authenticated: boolean;
   /** Unix seconds; a live connection ends then. */
   readonly expiresAt?: number;
+  /** Fires when the credential is withdrawn before its end: an API key that was revoked. */
+  readonly revoked?: AbortSignal;
+  /** Limits of this credential's own, per minute, in place of the configured ones; 0 means none. */
+  readonly rateLimits?: { readonly api?: number; readonly ws?: number };
   /** The verified claims, for protocols that show them to their handlers. */
   readonly claims: Readonly<Record<string, unknown>>;
 }

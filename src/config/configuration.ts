@@ -17,6 +17,8 @@ export class Configuration {
     readonly extraPorts: readonly number[];
     readonly allowedOrigins: readonly string[];
     readonly allowedHosts: readonly string[];
+    /** The service stands behind one proxy of its own: clients' addresses come from `X-Forwarded-For`. */
+    readonly trustProxy: boolean;
   };
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly demo: boolean;
@@ -74,6 +76,7 @@ export class Configuration {
       extraPorts: env.EXTRA_PORTS.map(Number),
       allowedOrigins: env.ALLOWED_ORIGINS,
       allowedHosts: env.ALLOWED_HOSTS,
+      trustProxy: env.TRUST_PROXY,
     };
     this.logLevel = env.LOG_LEVEL;
     this.demo = env.DEMO;

@@ -82,6 +82,7 @@ export const environmentSchema = z
     ALLOW_ANONYMOUS: z.enum(['true', 'false']).optional(),
     ALLOWED_ORIGINS: list(),
     ALLOWED_HOSTS: list(),
+    TRUST_PROXY: flag(false),
 
     WEBSOCKET_PATH: path,
     HEARTBEAT_INTERVAL_MS: whole(30_000, 50),

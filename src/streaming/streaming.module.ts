@@ -4,6 +4,7 @@ import { Subscriptions } from './delivery/subscriptions.js';
 import { HubGateway } from './hub/hub.gateway.js';
 import { HubServices } from './hub/hub-services.js';
 import { HubStatus } from './hub/hub-status.js';
+import { SocketMeter } from './socket/socket-meter.js';
 import { StatusController } from './hub/status.controller.js';
 import { SseController } from './sse/sse.controller.js';
 import { StreamingMetrics } from './streaming.metrics.js';
@@ -11,7 +12,7 @@ import { StreamingMetrics } from './streaming.metrics.js';
 @Module({
   imports: [OperationsModule],
   controllers: [SseController, StatusController],
-  providers: [Subscriptions, HubStatus, HubServices, HubGateway, StreamingMetrics],
+  providers: [Subscriptions, SocketMeter, HubStatus, HubServices, HubGateway, StreamingMetrics],
   exports: [Subscriptions, HubStatus, HubGateway],
 })
 export class StreamingModule {}

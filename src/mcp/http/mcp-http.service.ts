@@ -1,7 +1,8 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import { Authenticator } from '../../auth/authenticator.js';
-import { OriginPolicy } from '../../auth/origin-policy.js';
+import { AuditLog } from '../../auth/audit-log.js';
+import { requireScope } from '../../auth/auth.guard.js';
+import { HttpGate, type IncomingRequest } from '../../auth/http-gate.js';
 import type { Principal } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
@@ -38,8 +39,8 @@ export class McpHttp implements OnModuleDestroy {
 
   constructor(
     private readonly configuration: Configuration,
-    private readonly authenticator: Authenticator,
-    private readonly origins: OriginPolicy,
+    private readonly gate: HttpGate,
+    private readonly audit: AuditLog,
     private readonly dispatcher: McpDispatcher,
     private readonly sessions: McpSessions,
     private readonly tools: ToolRegistry,
@@ -63,7 +64,7 @@ export class McpHttp implements OnModuleDestroy {
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
-      this.origins.check(request.headers);
+      if (this.gate.open(request, response)) return;
       const principal = await this.authenticate(request);
       if (request.method === 'POST') return await this.post(request, response, principal);
       if (request.method === 'GET') return this.openStream(request, response, principal);
@@ -74,12 +75,9 @@ export class McpHttp implements OnModuleDestroy {
     }
   }
 
-  private async authenticate({ headers, url = '/' }: IncomingMessage): Promise<Principal> {
-    const principal = await this.authenticator.authenticate(
-      { headers, url },
-      this.configuration.mcp.authRequired,
-    );
-    if (!principal.scopes.has('mcp')) throw new OpstreamError('forbidden', 'This needs the scope mcp');
+  private async authenticate(request: IncomingRequest): Promise<Principal> {
+    const principal = await this.gate.admit(request, this.configuration.mcp.authRequired);
+    requireScope(principal, 'mcp');
     return principal;
   }
 
@@ -212,15 +210,8 @@ export class McpHttp implements OnModuleDestroy {
     const cause = thrown instanceof RequestError ? thrown.error : thrown;
     const error = toRpcError(cause);
     const status = cause instanceof RpcError ? httpStatusOf(cause) : toOpstreamError(cause).entry.status;
-    if (status >= 500 || status === 401 || status === 403) {
-      const level = status >= 500 && status !== 503 ? 'error' : 'warn';
-      this.logger[level]({
-        event: 'mcp_refused',
-        status,
-        reason: error.message,
-        ip: request.socket.remoteAddress,
-      });
-    }
+    this.audit.requestRefused(request, toOpstreamError(cause));
+    if (status >= 500 && status !== 503) this.logger.error({ event: 'mcp_failed', error: cause });
     if (response.headersSent || response.destroyed) return;
     const body = encodeError(id, error);
     response.writeHead(status, {

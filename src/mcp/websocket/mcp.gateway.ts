@@ -6,6 +6,7 @@ import {
   WebSocketGateway,
 } from '@nestjs/websockets';
 import type { WebSocket } from 'ws';
+import { echoedSubprotocol } from '../../auth/credentials.js';
 import { Configuration } from '../../config/configuration.js';
 import { EXISTING_CLIENT_PATHS } from '../../streaming/existing-client-paths.js';
 import { Connection } from '../../streaming/socket/connection.js';
@@ -42,7 +43,7 @@ export class McpGateway
     server.configure({
       aliases: EXISTING_CLIENT_PATHS.mcp,
       maxPayload: MAX_MESSAGE_BYTES,
-      chooseProtocol: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+      chooseProtocol: (offered) => echoedSubprotocol(offered, SUBPROTOCOL),
       admission: { tokenRequired: authRequired },
     });
     this.heartbeat = new Heartbeat(this.connections, pingIntervalMs, ({ principal }) =>
@@ -51,7 +52,7 @@ export class McpGateway
   }
 
   handleConnection(socket: WebSocket, request: UpgradeRequest): void {
-    const connection = new Connection(socket, request.principal, request.socket.remoteAddress ?? '');
+    const connection = new Connection(socket, request);
     const resume = request.query.get('session_id');
     const mcp = new McpSocket(connection, this.dispatcher, this.sessions, resume);
     this.connections.add(connection);

@@ -1,6 +1,8 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
+import type { AuthenticatedRequest } from '../../auth/auth.guard.js';
+import { AuditLog } from '../../auth/audit-log.js';
 import type { ErrorCode } from '../errors/error-catalogue.js';
 import { OpstreamError, toOpstreamError } from '../errors/opstream-error.js';
 
@@ -45,16 +47,25 @@ const CODE_OF_STATUS: Record<number, ErrorCode> = {
 export class ProblemDetailsFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemDetailsFilter.name);
 
-  constructor(private readonly host: HttpAdapterHost) {}
+  constructor(
+    private readonly host: HttpAdapterHost,
+    private readonly audit: AuditLog,
+  ) {}
 
   catch(thrown: unknown, context: ArgumentsHost): void {
     if (context.getType() !== 'http') throw thrown;
-    const problem = toProblem(toCatalogue(thrown));
+    const error = toCatalogue(thrown);
+    const problem = toProblem(error);
     if (problem.status >= 500)
       this.logger.error({ error: thrown, error_id: problem.error.id }, problem.detail);
+    const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    this.audit.requestRefused(request, error, { principal: request.principal });
     const { httpAdapter } = this.host;
     const response: unknown = context.switchToHttp().getResponse();
     httpAdapter.setHeader(response, 'Content-Type', 'application/problem+json; charset=utf-8');
+    const { retry_after: seconds } = error.extra;
+    if (typeof seconds === 'number') httpAdapter.setHeader(response, 'Retry-After', String(seconds));
+    if (problem.status === 401) httpAdapter.setHeader(response, 'WWW-Authenticate', 'Bearer');
     httpAdapter.reply(response, JSON.stringify(problem), problem.status);
   }
 }

@@ -1,6 +1,7 @@
 import { requireScope } from '../../auth/auth.guard.js';
+import type { Principal, Scope } from '../../auth/principal.js';
 import type { JsonObject } from '../../operations/json.js';
-import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Subscription } from '../delivery/subscription.js';
 import type { WireFormat } from '../delivery/wire-format.js';
 import type { Connection } from '../socket/connection.js';
@@ -25,6 +26,7 @@ export interface SessionProtocol {
  */
 export class CommandSession {
   private inFlight = 0;
+  private overLimit = false;
   private settled: (() => void)[] = [];
   /** Null: covered by the firehose for the time being. */
   private readonly subscriptions = new Map<string, Subscription | null>();
@@ -53,10 +55,61 @@ export class CommandSession {
    * @throws OpstreamError at once or by rejection: what the client is answered
    */
   perform(definition: HubCommand, input: JsonObject, reply: Reply): Promise<void> | void {
-    if (definition.scope !== null) requireScope(this.connection.principal, definition.scope);
+    this.count();
+    if (definition.scope !== null) this.permit(definition.scope);
     if (definition.append) return this.track(definition.run(this, input, reply));
     if (this.inFlight > 0) return this.appendsSettled().then(() => definition.run(this, input, reply));
     return definition.run(this, input, reply);
+  }
+
+  /** Counts one message against the user's limit. @throws OpstreamError `too_many_requests` */
+  count(): void {
+    const { principal, address } = this.connection;
+    try {
+      this.services.limits.takeMessage(principal, address);
+      this.overLimit = false;
+    } catch (thrown) {
+      // One line for a row of refused messages: a flood of them must not become a flood of lines.
+      if (!this.overLimit)
+        this.services.audit.commandRefused(address, toOpstreamError(thrown), { principal });
+      this.overLimit = true;
+      throw thrown;
+    }
+  }
+
+  /** @throws OpstreamError `forbidden` */
+  permit(scope: Scope): void {
+    const { principal, address } = this.connection;
+    try {
+      requireScope(principal, scope);
+    } catch (thrown) {
+      this.services.audit.commandRefused(address, toOpstreamError(thrown), { principal });
+      throw thrown;
+    }
+  }
+
+  /**
+   * Goes on with a newer token of the same user, or of anyone in the tenant where nobody has shown one yet.
+   * @throws OpstreamError `unauthorized`, `forbidden` for another user's or tenant's token
+   */
+  async authenticate(token: string): Promise<Principal> {
+    const { principal: current, address } = this.connection;
+    const { authenticator, audit } = this.services;
+    try {
+      const principal = await authenticator.verify(token, address);
+      if (
+        principal.tenant !== current.tenant ||
+        (current.authenticated && principal.userId !== current.userId)
+      ) {
+        throw new OpstreamError('forbidden', "This connection is another user's");
+      }
+      this.connection.refresh(principal);
+      if (!principal.scopes.has('operations:read')) this.stopFollowing();
+      return principal;
+    } catch (thrown) {
+      audit.commandRefused(address, toOpstreamError(thrown), { principal: current });
+      throw thrown;
+    }
   }
 
   /** @throws OpstreamError `too_many_subscriptions` */

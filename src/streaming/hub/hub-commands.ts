@@ -3,6 +3,7 @@ import type { JsonObject } from '../../operations/json.js';
 import { parseDraft, parseOperationId } from '../../operations/operation-draft.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
 import { boolean, parseListQuery, parsePosition, wholeNumber } from '../../operations/request-values.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { answer, recordedAnswer, type RequestId } from './hub-answer.js';
 import type { CommandSession } from './command-session.js';
 
@@ -178,6 +179,18 @@ const cancelOperation: HubCommand = {
   },
 };
 
+const authenticate: HubCommand = {
+  scope: null,
+  async run(session, input, reply) {
+    const { token } = input;
+    if (typeof token !== 'string') throw new OpstreamError('invalid_request', 'token must be a string');
+    const { userId, expiresAt = null } = await session.authenticate(token);
+    const top = { status: 'authenticated' };
+    const data = { user_id: userId, expires_at: expiresAt };
+    reply.send(answer(reply.requestId, { top, eventType: 'authenticated', data }));
+  },
+};
+
 const ping: HubCommand = {
   scope: 'operations:read',
   run(session, _input, reply) {
@@ -198,5 +211,6 @@ export const HUB_COMMANDS: ReadonlyMap<string, HubCommand> = new Map([
   ['create_operation', createOperation],
   ['emit', emit],
   ['cancel_operation', cancelOperation],
+  ['authenticate', authenticate],
   ['ping', ping],
 ]);

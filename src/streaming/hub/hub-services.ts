@@ -1,9 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { AuditLog } from '../../auth/audit-log.js';
+import { Authenticator } from '../../auth/authenticator.js';
+import { RateLimits } from '../../auth/rate-limits.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { Subscriptions } from '../delivery/subscriptions.js';
 import { HubStatus } from './hub-status.js';
 
-/** What the commands of a hub session work with. */
+/** What commands work with, and who decides whether they may. */
 @Injectable()
 export class HubServices {
   private readonly logger = new Logger('Hub');
@@ -12,6 +15,9 @@ export class HubServices {
     readonly operations: OperationsService,
     readonly subscriptions: Subscriptions,
     readonly status: HubStatus,
+    readonly authenticator: Authenticator,
+    readonly limits: RateLimits,
+    readonly audit: AuditLog,
   ) {}
 
   reportFailure(error: unknown): void {

@@ -87,25 +87,32 @@ export class HubSession {
     this.send(errorAnswer(requestId, error, typeof id === 'string' ? id.slice(0, 200) : undefined));
   }
 
+  /** What is no command counts against the limit as well. */
+  private refuseFrame(message: string, requestId?: RequestId): undefined {
+    try {
+      this.commands.count();
+      this.send(badFrame(message, requestId));
+    } catch (thrown) {
+      this.send(errorAnswer(requestId, toOpstreamError(thrown)));
+    }
+  }
+
   private parse(frame: Buffer): HubRequest | undefined {
     let input: unknown;
     try {
       input = JSON.parse(frame.toString());
     } catch {
-      this.send(badFrame('Invalid JSON'));
-      return undefined;
+      return this.refuseFrame('Invalid JSON');
     }
     if (!isJsonObject(input)) {
-      this.send(badFrame('A command must be a JSON object'));
-      return undefined;
+      return this.refuseFrame('A command must be a JSON object');
     }
     const requestId = requestIdOf(input);
     const name = input.command ?? 'None';
     const definition = typeof name === 'string' ? HUB_COMMANDS.get(name) : undefined;
     if (definition === undefined) {
       const shown = (typeof name === 'string' ? name : JSON.stringify(name)).slice(0, 100);
-      this.send(badFrame(`Unknown command: ${shown}`, requestId));
-      return undefined;
+      return this.refuseFrame(`Unknown command: ${shown}`, requestId);
     }
     return { definition, input, requestId, send: this.send };
   }

@@ -54,7 +54,7 @@ export class HubGateway
   }
 
   handleConnection(socket: WebSocket, request: UpgradeRequest): void {
-    const connection = new Connection(socket, request.principal, request.socket.remoteAddress ?? '');
+    const connection = new Connection(socket, request);
     const session = new HubSession(connection, this.services);
     this.connections.add(connection);
     this.sessions.set(socket, session);

@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Principal } from '../../auth/principal.js';
+import { ValidityWatch } from '../../auth/validity-watch.js';
 import type { Sink } from '../delivery/sink.js';
+import type { UpgradeRequest } from '../upgrade/upgrade-request.js';
+import type { SocketMeter } from './socket-meter.js';
 import { splitFrames } from './text-frame.js';
 
 /** Answers waiting for a client that does not read them; above it the client's next frames are not read either. */
@@ -28,18 +31,25 @@ export class Connection implements Sink {
   private readonly raw: Socket | undefined;
   private readonly holds = new Set<string>();
   private corked = false;
-  private expiry: NodeJS.Timeout | undefined;
+  /** Who it is now; see `refresh`. */
+  principal: Principal;
+  /** The address of the client, for limits and logs. */
+  readonly address: string;
+  private readonly meter: SocketMeter;
+  private readonly validity = new ValidityWatch((reason) => this.close(4401, reason));
 
+  /** @param admitted the upgrade request as the router let it in */
   constructor(
     readonly ws: WebSocket,
-    public principal: Principal,
-    /** The address of the peer, for logs. */
-    readonly remoteAddress: string,
+    admitted: Pick<UpgradeRequest, 'principal' | 'address' | 'meter'>,
   ) {
     this.raw = rawSocketOf(ws);
+    this.principal = admitted.principal;
+    this.address = admitted.address;
+    this.meter = admitted.meter;
     ws.on('pong', () => (this.alive = true));
-    ws.on('close', () => clearTimeout(this.expiry));
-    this.watchExpiry();
+    ws.on('close', () => this.validity.stop());
+    this.validity.watch(this.principal);
   }
 
   get open(): boolean {
@@ -58,6 +68,7 @@ export class Connection implements Sink {
   /** Sends one answer. Answers of one turn of the event loop leave in one write. */
   send(text: string): void {
     if (!this.open) return;
+    this.meter.sent += 1;
     this.cork();
     // compress: false keeps answers in order with shared frames and costs no deflate state.
     this.ws.send(text, { compress: false });
@@ -96,10 +107,10 @@ export class Connection implements Sink {
     }
   }
 
-  /** A connection ends with its token (4401); a refreshed principal moves the end. */
+  /** A connection ends with its token or key (4401); a refreshed principal moves the end. */
   refresh(principal: Principal): void {
     this.principal = principal;
-    this.watchExpiry();
+    this.validity.watch(principal);
   }
 
   close(code: number, reason: string): void {
@@ -114,21 +125,6 @@ export class Connection implements Sink {
       this.corked = false;
       this.raw?.uncork();
     });
-  }
-
-  private watchExpiry(): void {
-    clearTimeout(this.expiry);
-    const { expiresAt } = this.principal;
-    if (expiresAt === undefined) return;
-    // setTimeout overflows above 24.8 days; the next look at the clock sets the rest.
-    const delay = Math.min(expiresAt * 1000 - Date.now(), 2 ** 31 - 1);
-    this.expiry = setTimeout(
-      () => {
-        if (Date.now() >= expiresAt * 1000) this.close(4401, 'Token expired');
-        else this.watchExpiry();
-      },
-      Math.max(0, delay),
-    ).unref();
   }
 
   /** Without the raw socket nothing tells when `ws` has drained. */

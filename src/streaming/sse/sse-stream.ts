@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
+import type { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Sink } from '../delivery/sink.js';
 
-/** How long a reader may take for what is left when the service stops. */
+/** How long a reader may take for what is left of a stream that ends before its time. */
 const GO_AWAY_MS = 2000;
 const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
 
@@ -63,7 +64,13 @@ export class SseStream implements Sink {
     this.response.end();
   }
 
-  /** Ends it because the service stops; a reader that does not take the rest is cut off. */
+  /** Says why nothing more will come, and ends. */
+  fail({ code, message }: OpstreamError): void {
+    this.write(Buffer.from(`event: stream_error\ndata: ${JSON.stringify({ code, detail: message })}\n\n`));
+    this.goAway();
+  }
+
+  /** Ends it before its time; a reader that does not take the rest is cut off. */
   goAway(): void {
     this.end();
     const deadline = setTimeout(() => this.response.destroy(), GO_AWAY_MS);

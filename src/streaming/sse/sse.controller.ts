@@ -14,17 +14,17 @@ import {
 } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { AuthGuard, type AuthenticatedRequest, Needs } from '../../auth/auth.guard.js';
-import { anonymousPrincipal } from '../../auth/principal.js';
+import { anonymousPrincipal, type Principal } from '../../auth/principal.js';
+import { ValidityWatch } from '../../auth/validity-watch.js';
 import { Configuration } from '../../config/configuration.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { parseOperationId } from '../../operations/operation-draft.js';
 import { isActive } from '../../operations/operation.js';
 import { boolean, parsePosition, wholeNumber } from '../../operations/request-values.js';
 import { ProblemDetailsFilter } from '../../platform/http/problem-details.filter.js';
-import { toOpstreamError } from '../../platform/errors/opstream-error.js';
+import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { SubscribeRequest } from '../delivery/subscriptions.js';
 import { Subscriptions } from '../delivery/subscriptions.js';
-import type { Topic } from '../delivery/topic.js';
 import type { WireFormat } from '../delivery/wire-format.js';
 import { sseOperationFormat, sseTenantFormat } from './sse-format.js';
 import { SseStream } from './sse-stream.js';
@@ -82,14 +82,15 @@ export class SseController implements BeforeApplicationShutdown {
     const operationId = parseOperationId(id);
     const after = wholeNumber(lastEventId ?? query.after_seq, 'after_seq') ?? 0;
     const coalesce = boolean(query.coalesce, 'coalesce');
-    const { tenant } = request.principal ?? anonymousPrincipal;
+    const principal = request.principal ?? anonymousPrincipal;
+    const { tenant } = principal;
     const operation = await this.operations.get(tenant, operationId);
     if (!isActive(operation) && after >= operation.eventCount) {
       // Tells EventSource that there is nothing to reconnect for.
       takeOver(reply).writeHead(204).end();
       return;
     }
-    this.stream(reply, { tenant, operationId }, sseOperationFormat, { after, coalesce });
+    this.stream(reply, principal, operationId, sseOperationFormat, { after, coalesce });
   }
 
   @Get('stream')
@@ -115,8 +116,7 @@ export class SseController implements BeforeApplicationShutdown {
   ): void {
     const after = parsePosition(lastEventId ?? query.after);
     const coalesce = boolean(query.coalesce, 'coalesce');
-    const { tenant } = request.principal ?? anonymousPrincipal;
-    this.stream(reply, { tenant, operationId: null }, sseTenantFormat, { after, coalesce });
+    this.stream(reply, request.principal ?? anonymousPrincipal, null, sseTenantFormat, { after, coalesce });
   }
 
   /** The HTTP server closes once every response has ended, and these would go on for ever. */
@@ -126,29 +126,27 @@ export class SseController implements BeforeApplicationShutdown {
 
   private stream(
     reply: Reply,
-    topic: Topic,
+    principal: Principal,
+    operationId: string | null,
     format: WireFormat,
     options: Pick<SubscribeRequest, 'after' | 'coalesce'>,
   ): void {
-    const stream = new SseStream(takeOver(reply), this.keepAliveMs, () => {
+    const validity = new ValidityWatch((reason) => stream.fail(new OpstreamError('unauthorized', reason)));
+    const stream: SseStream = new SseStream(takeOver(reply), this.keepAliveMs, () => {
       this.open.delete(stream);
+      validity.stop();
       this.subscriptions.unsubscribe(subscription);
     });
     this.open.add(stream);
     const subscription = this.subscriptions.subscribe({
-      topic,
+      topic: { tenant: principal.tenant, operationId },
       format,
       sink: stream,
       ...options,
       onEnd: () => stream.end(),
-      onError: (thrown) => {
-        const { code, message } = toOpstreamError(thrown);
-        stream.write(
-          Buffer.from(`event: stream_error\ndata: ${JSON.stringify({ code, detail: message })}\n\n`),
-        );
-        stream.end();
-      },
+      onError: (thrown) => stream.fail(toOpstreamError(thrown)),
     });
+    validity.watch(principal);
   }
 }
 

@@ -2,9 +2,12 @@ import { createServer, type Server } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { AbstractWsAdapter } from '@nestjs/websockets';
 import { WebSocket } from 'ws';
+import { AuditLog } from '../../auth/audit-log.js';
 import { Authenticator } from '../../auth/authenticator.js';
 import { OriginPolicy } from '../../auth/origin-policy.js';
+import { RateLimits } from '../../auth/rate-limits.js';
 import { Configuration } from '../../config/configuration.js';
+import { SocketMeter } from '../socket/socket-meter.js';
 import { SocketServer } from './socket-server.js';
 import { UpgradeRouter } from './upgrade-router.js';
 
@@ -19,12 +22,21 @@ export class OpstreamWsAdapter extends AbstractWsAdapter {
   private readonly servers: SocketServer[] = [];
   private readonly router: UpgradeRouter;
   private readonly enabled: boolean;
+  private readonly extras: Server[] = [];
   private attached: Server | undefined;
 
   constructor(app: INestApplication) {
     super(app);
-    this.enabled = app.get(Configuration).streaming.enabled;
-    this.router = new UpgradeRouter(this.servers, app.get(Authenticator), app.get(OriginPolicy));
+    const { streaming, http } = app.get(Configuration);
+    this.enabled = streaming.enabled;
+    const checks = {
+      authenticator: app.get(Authenticator),
+      origins: app.get(OriginPolicy),
+      limits: app.get(RateLimits),
+      audit: app.get(AuditLog),
+      trustProxy: http.trustProxy,
+    };
+    this.router = new UpgradeRouter(this.servers, checks, app.get(SocketMeter));
   }
 
   override create(_port: number, { path = '/' }: { path?: string } = {}): SocketServer {
@@ -43,6 +55,7 @@ export class OpstreamWsAdapter extends AbstractWsAdapter {
       extra.once('error', reject);
       extra.listen(port, host, resolve);
     });
+    this.extras.push(extra);
     return extra;
   }
 
@@ -61,6 +74,10 @@ export class OpstreamWsAdapter extends AbstractWsAdapter {
 
   override dispose(): Promise<void> {
     this.attached?.off('upgrade', this.router.handle);
+    for (const extra of this.extras.splice(0)) {
+      extra.close();
+      extra.closeIdleConnections();
+    }
     return Promise.resolve();
   }
 

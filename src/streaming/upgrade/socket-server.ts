@@ -1,6 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { type PerMessageDeflateOptions, WebSocketServer } from 'ws';
+import { echoedSubprotocol } from '../../auth/credentials.js';
 import type { Principal } from '../../auth/principal.js';
+
+const SUBPROTOCOL = 'opstream';
 
 /** Who gets a connection on a path. */
 export interface Admission {
@@ -22,7 +25,7 @@ export interface SocketOptions {
   /** Bytes of one message; above it the connection closes with 1009. */
   readonly maxPayload: number;
   readonly perMessageDeflate?: PerMessageDeflateOptions | false;
-  /** The subprotocol to answer with, of those offered; none by default. */
+  /** The subprotocol to answer with, of those offered; by default `opstream`, or the one that carries the token. */
   readonly chooseProtocol?: (offered: ReadonlySet<string>) => string | false;
   readonly admission?: Admission;
 }
@@ -46,10 +49,8 @@ export class SocketServer extends EventEmitter {
       clientTracking: true,
       maxPayload: settings.maxPayload,
       perMessageDeflate: settings.perMessageDeflate ?? false,
-      handleProtocols: settings.chooseProtocol ?? (() => false),
+      handleProtocols: settings.chooseProtocol ?? ((offered) => echoedSubprotocol(offered, SUBPROTOCOL)),
     });
-    // A client's protocol error closes its socket with the right code; it is no event of ours.
-    this.server.on('connection', (ws) => ws.on('error', () => {}));
   }
 
   get paths(): readonly string[] {

@@ -1,25 +1,37 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Logger } from '@nestjs/common';
+import type { AuditLog } from '../../auth/audit-log.js';
 import type { Authenticator } from '../../auth/authenticator.js';
+import { clientAddress } from '../../auth/client-address.js';
 import type { OriginPolicy } from '../../auth/origin-policy.js';
+import type { Principal } from '../../auth/principal.js';
+import type { RateLimits } from '../../auth/rate-limits.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
-import { matchPath } from './path-pattern.js';
+import type { SocketMeter } from '../socket/socket-meter.js';
+import { matchPath, type PathMatch } from './path-pattern.js';
 import type { SocketServer } from './socket-server.js';
 import type { UpgradeRequest } from './upgrade-request.js';
+
+/** Who decides about upgrades. */
+export interface UpgradeChecks {
+  readonly authenticator: Authenticator;
+  readonly origins: OriginPolicy;
+  readonly limits: RateLimits;
+  readonly audit: AuditLog;
+  readonly trustProxy: boolean;
+}
 
 /**
  * Answers upgrade requests: finds the protocol by path, checks Host and Origin, authenticates and reserves a place,
  * all before the upgrade is answered. A refusal carries the standard reason phrase and its text as body.
  */
 export class UpgradeRouter {
-  private readonly logger = new Logger(UpgradeRouter.name);
   private closing = false;
 
   constructor(
     private readonly servers: readonly SocketServer[],
-    private readonly authenticator: Authenticator,
-    private readonly origins: OriginPolicy,
+    private readonly checks: UpgradeChecks,
+    private readonly meter: SocketMeter,
   ) {}
 
   /** From now on every upgrade is refused with 503. */
@@ -34,61 +46,65 @@ export class UpgradeRouter {
   };
 
   private async admit(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { authenticator, limits, trustProxy, audit } = this.checks;
     const [pathname = '/', query = ''] = (request.url ?? '/').split('?', 2);
-    const match = matchPath(
-      pathname,
-      this.servers.flatMap((server) => server.paths.map((pattern) => ({ pattern, target: server }))),
-    );
-    if (!match) return refuse(socket, 400, `No protocol is served on ${pathname.slice(0, 100)}`);
-    const { admission, sockets } = match.target;
+    let server: SocketServer | undefined;
+    let principal: Principal | undefined;
     try {
-      if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
-      this.origins.check(request.headers);
-      const principal = await this.authenticator.authenticate(
-        { headers: request.headers, url: request.url ?? '/' },
-        admission.tokenRequired,
-      );
+      const match = this.find(pathname, request);
+      server = match.target;
+      const { admission, sockets } = server;
+      const address = clientAddress(request, trustProxy);
+      principal = await authenticator.authenticate(request, admission.tokenRequired);
+      limits.takeMessage(principal, address);
+      // Whoever left meanwhile must not take a place, since nothing would tell to give it back.
+      if (socket.destroyed) return;
       const release = admission.reserve?.(principal);
       if (release) socket.once('close', release);
-      if (socket.destroyed) return;
       const upgrade = Object.assign(request, {
         principal,
+        address,
+        meter: this.meter,
         params: match.params,
         pathname,
         query: new URLSearchParams(query),
       }) satisfies UpgradeRequest;
       socket.off('error', ignore);
       sockets.handleUpgrade(upgrade, socket, head, (ws) => {
+        this.meter.watch(ws);
         sockets.emit('connection', ws, upgrade);
         match.target.emit('connection', ws, upgrade);
       });
     } catch (thrown) {
       const error = toOpstreamError(thrown);
-      this.audit(request, error);
-      const body = error.code === 'unauthorized' ? admission.unauthorizedBody?.(error.message) : undefined;
-      refuse(socket, error.entry.status, body ?? error.message);
+      audit.upgradeRefused(request, error, { principal });
+      const inOwnWords =
+        error.code === 'unauthorized' ? server?.admission.unauthorizedBody?.(error.message) : undefined;
+      refuse(socket, error, inOwnWords ?? error.message);
     }
   }
 
-  private audit(request: IncomingMessage, error: OpstreamError): void {
-    const { remoteAddress } = request.socket;
-    const path = request.url?.split('?', 1)[0];
-    const level = error.entry.status >= 500 ? 'error' : 'warn';
-    this.logger[level]({
-      event: 'upgrade_refused',
-      code: error.code,
-      reason: error.message,
-      path,
-      ip: remoteAddress,
-    });
+  /** @throws OpstreamError the refusal that needs no knowledge of the caller */
+  private find(pathname: string, request: IncomingMessage): PathMatch<SocketServer> {
+    if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
+    this.checks.origins.check(request.headers);
+    const routes = this.servers.flatMap((target) => target.paths.map((pattern) => ({ pattern, target })));
+    const match = matchPath(pathname, routes);
+    // X-50: 400, as document 004's library answers, and not 404.
+    if (!match) {
+      throw new OpstreamError('invalid_request', `No protocol is served on ${pathname.slice(0, 100)}`);
+    }
+    return match;
   }
 }
 
-function refuse(socket: Duplex, status: number, body: string): void {
+function refuse(socket: Duplex, { entry: { status }, extra }: OpstreamError, body: string): void {
   if (socket.destroyed) return;
   socket.once('finish', () => socket.destroy());
+  const retryAfter = typeof extra.retry_after === 'number' ? `Retry-After: ${extra.retry_after}\r\n` : '';
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n${retryAfter}` +
+      'Content-Type: text/plain; charset=utf-8\r\n' +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

@@ -1,0 +1,135 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import type { Principal, Scope } from '../principal.js';
+import type { ApiKey } from './api-key.js';
+import { ApiKeyStore } from './api-key-store.js';
+
+const KEY = /^[0-9a-f]{64}$/;
+/** Keys of one tenant. */
+const MAX_KEYS = 1000;
+
+export interface NewApiKey {
+  readonly name: string;
+  readonly tenant: string;
+  readonly userId: string;
+  readonly scopes: readonly Scope[];
+  /** Seconds from now; without it the key does not expire. */
+  readonly expiresIn?: number | undefined;
+}
+
+interface Entry {
+  readonly key: ApiKey;
+  readonly principal: Principal;
+  readonly revocation: AbortController;
+}
+
+/** API keys (S4-73): 32 random bytes in hex, known only to who got them; kept by hash. */
+@Injectable()
+export class ApiKeys {
+  private readonly byHash = new Map<string, Entry>();
+  /** Saves one after the other; never rejects. */
+  private saved: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly store: ApiKeyStore) {
+    for (const key of store.load()) this.remember(key);
+  }
+
+  /** @throws OpstreamError `unauthorized` */
+  verify(secret: string): Principal {
+    const entry = KEY.test(secret) ? this.byHash.get(hashOf(secret)) : undefined;
+    if (entry === undefined || expired(entry.key)) throw new OpstreamError('unauthorized', 'Invalid API key');
+    return entry.principal;
+  }
+
+  /**
+   * @returns the stored key, and the secret, which is shown this once
+   * @throws OpstreamError `too_many_requests` when the tenant has too many keys
+   */
+  async create({
+    name,
+    tenant,
+    userId,
+    scopes,
+    expiresIn,
+  }: NewApiKey): Promise<{ key: ApiKey; secret: string }> {
+    const now = Date.now() / 1000;
+    const secret = randomBytes(32).toString('hex');
+    const key: ApiKey = {
+      id: randomUUID(),
+      name,
+      hash: hashOf(secret),
+      tenant,
+      userId,
+      scopes,
+      createdAt: now,
+      expiresAt: expiresIn === undefined ? null : now + expiresIn,
+    };
+    await this.change(
+      () => {
+        if (this.list(tenant).length >= MAX_KEYS) {
+          throw new OpstreamError('too_many_requests', `A tenant may have ${MAX_KEYS} API keys`);
+        }
+        return [...this.all(), key];
+      },
+      () => this.remember(key),
+    );
+    return { key, secret };
+  }
+
+  list(tenant: string): readonly ApiKey[] {
+    return this.all().filter((key) => key.tenant === tenant);
+  }
+
+  /** Ends it at once, live connections included. @throws OpstreamError `not_found` */
+  async revoke(tenant: string, id: string): Promise<void> {
+    const entry = [...this.byHash.values()].find(({ key }) => key.id === id && key.tenant === tenant);
+    if (entry === undefined) throw new OpstreamError('not_found', 'There is no such API key');
+    await this.change(
+      () => this.all().filter((key) => key.id !== id),
+      () => {
+        this.byHash.delete(entry.key.hash);
+        entry.revocation.abort();
+      },
+    );
+  }
+
+  private all(): readonly ApiKey[] {
+    return [...this.byHash.values()].map(({ key }) => key).filter((key) => !expired(key));
+  }
+
+  /** Saves what is to be, and only then lets it be. */
+  private change(next: () => readonly ApiKey[], apply: () => void): Promise<void> {
+    const before = this.saved;
+    const save = async (): Promise<void> => {
+      await before;
+      await this.store.save(next());
+      apply();
+    };
+    const done = save();
+    this.saved = done.catch(() => undefined);
+    return done;
+  }
+
+  private remember(key: ApiKey): void {
+    const revocation = new AbortController();
+    const principal: Principal = {
+      userId: key.userId,
+      tenant: key.tenant,
+      scopes: new Set(key.scopes),
+      authenticated: true,
+      ...(key.expiresAt !== null && { expiresAt: key.expiresAt }),
+      revoked: revocation.signal,
+      claims: {},
+    };
+    this.byHash.set(key.hash, { key, principal, revocation });
+  }
+}
+
+function hashOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+function expired({ expiresAt }: ApiKey): boolean {
+  return expiresAt !== null && expiresAt * 1000 <= Date.now();
+}

@@ -1,0 +1,99 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Configuration } from '../config/configuration.js';
+import type { OpstreamError } from '../platform/errors/opstream-error.js';
+import { clientAddress, type Remote } from './client-address.js';
+import type { Principal } from './principal.js';
+
+/** Who was refused, as far as it is known. */
+interface Refused {
+  readonly principal?: Principal | undefined;
+}
+
+const AUDITED = new Set(['UNAUTHORIZED', 'FORBIDDEN', 'TOO_MANY_REQUESTS']);
+
+/**
+ * One line for everyone who was turned away, whatever the face, and for everyone let in with a token of the agents
+ * protocol. Lines never hold a token, nor the query of a URL.
+ */
+@Injectable()
+export class AuditLog {
+  private readonly logger = new Logger('Audit');
+  private readonly trustProxy: boolean;
+
+  constructor({ http }: Configuration) {
+    this.trustProxy = http.trustProxy;
+  }
+
+  /** An HTTP request was answered with an error; only refusals (401, 403, 429) are written down. */
+  requestRefused(
+    request: Remote & { url?: string },
+    error: OpstreamError,
+    { principal }: Refused = {},
+  ): void {
+    if (!AUDITED.has(error.entry.category)) return;
+    this.logger.warn({
+      event: 'request_refused',
+      ...this.origin(request),
+      ...reasonOf(error),
+      ...userOf(principal),
+    });
+  }
+
+  /** An upgrade was refused, for any reason. Event names are document 004's (S4-43, S4-46, S4-48). */
+  upgradeRefused(
+    request: Remote & { url?: string },
+    error: OpstreamError,
+    { principal }: Refused = {},
+  ): void {
+    const event =
+      error.code === 'unauthorized' && error.message !== MISSING
+        ? 'websocket_auth_error'
+        : 'websocket_auth_failed';
+    const level = error.entry.status >= 500 ? 'error' : 'warn';
+    this.logger[level]({
+      event,
+      ...this.origin(request),
+      ...reasonOf(error),
+      ...userOf(principal),
+      ...error.extra,
+    });
+  }
+
+  /** A command on an open connection was refused; other failures of commands are the client's own business. */
+  commandRefused(ip: string, error: OpstreamError, { principal }: Refused): void {
+    if (!AUDITED.has(error.entry.category)) return;
+    this.logger.warn({ event: 'command_refused', ip, ...reasonOf(error), ...userOf(principal) });
+  }
+
+  /** S4-47. @param connections how many this user has now */
+  upgradeAccepted({ userId, tenant }: Principal, connections: number): void {
+    this.logger.log({ event: 'websocket_auth_success', userId, tenant, connections });
+  }
+
+  private origin(request: Remote & { url?: string }): { path: string; ip: string } {
+    return {
+      path: (request.url ?? '/').split('?', 1)[0]!.slice(0, 200),
+      ip: clientAddress(request, this.trustProxy),
+    };
+  }
+}
+
+/** What a request without credentials is answered. */
+export const MISSING = 'Missing token';
+
+/** S4-43 and S4-46 name their reasons; the others are the catalogue's codes. */
+function reasonOf(error: OpstreamError): { reason: string; detail: string } {
+  const reason =
+    error.code === 'too_many_connections'
+      ? 'connection_limit'
+      : error.code === 'unauthorized'
+        ? error.message === MISSING
+          ? 'missing_token'
+          : 'invalid_token'
+        : error.code;
+  return { reason, detail: error.message };
+}
+
+function userOf(principal: Principal | undefined): { userId?: string; tenant?: string } {
+  return principal === undefined ? {} : { userId: principal.userId, tenant: principal.tenant };
+}

@@ -1,0 +1,79 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { Injectable } from '@nestjs/common';
+import { Configuration } from '../config/configuration.js';
+import { Authenticator } from './authenticator.js';
+import { clientAddress } from './client-address.js';
+import { OriginPolicy } from './origin-policy.js';
+import type { Principal } from './principal.js';
+import { RateLimits } from './rate-limits.js';
+
+const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
+  ['X-Content-Type-Options', 'nosniff'],
+  ['X-Frame-Options', 'DENY'],
+  ['Referrer-Policy', 'no-referrer'],
+];
+
+/** What pages of ALLOWED_ORIGINS may send and read (Fetch standard, CORS protocol). */
+const CORS_METHODS = 'GET, POST, DELETE';
+const CORS_REQUEST_HEADERS =
+  'Authorization, Content-Type, Accept, X-API-Key, Last-Event-ID, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, Mcp-Name';
+const CORS_RESPONSE_HEADERS = 'Retry-After, Mcp-Session-Id';
+/** Seconds that a browser remembers a preflight. */
+const CORS_MAX_AGE = '600';
+
+/** An HTTP request on its way in; Node's, Fastify's and Express's all fit. */
+export interface IncomingRequest {
+  readonly headers: IncomingHttpHeaders;
+  readonly url?: string;
+  readonly socket?: { readonly remoteAddress?: string | undefined };
+  /** Set as soon as it is known who asks. */
+  principal?: Principal;
+}
+
+/** Everything that is decided about an HTTP request before anyone looks at what it wants; REST, SSE and MCP share it. */
+@Injectable()
+export class HttpGate {
+  private readonly trustProxy: boolean;
+
+  constructor(
+    private readonly origins: OriginPolicy,
+    private readonly authenticator: Authenticator,
+    private readonly limits: RateLimits,
+    { http }: Configuration,
+  ) {
+    this.trustProxy = http.trustProxy;
+  }
+
+  /**
+   * Puts security and CORS headers on the response, and answers preflights.
+   * @returns true when the request was answered
+   * @throws OpstreamError `forbidden` for a Host or Origin that may not come in
+   */
+  open(request: IncomingMessage, response: ServerResponse): boolean {
+    for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
+    this.origins.check(request.headers);
+    const { origin } = request.headers;
+    if (origin === undefined || !this.origins.lists(origin)) return false;
+    response.setHeader('Access-Control-Allow-Origin', origin);
+    response.setHeader('Access-Control-Expose-Headers', CORS_RESPONSE_HEADERS);
+    response.setHeader('Vary', 'Origin');
+    if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined)
+      return false;
+    response.setHeader('Access-Control-Allow-Methods', CORS_METHODS);
+    response.setHeader('Access-Control-Allow-Headers', CORS_REQUEST_HEADERS);
+    response.setHeader('Access-Control-Max-Age', CORS_MAX_AGE);
+    response.writeHead(204).end();
+    return true;
+  }
+
+  /**
+   * Finds out who asks, puts it on the request, and counts the request.
+   * @throws OpstreamError `unauthorized`, `too_many_requests`
+   */
+  async admit(request: IncomingRequest, tokenRequired = false): Promise<Principal> {
+    const principal = await this.authenticator.authenticate(request, tokenRequired);
+    request.principal = principal;
+    this.limits.takeRequest(principal, clientAddress(request, this.trustProxy));
+    return principal;
+  }
+}
