@@ -27,10 +27,14 @@ export class ForgeStreams implements OnApplicationShutdown {
     return this.urls(kind, 'id').length > 0;
   }
 
+  get maxReconnectAttempts(): number {
+    return this.configuration.forge.reconnectAttempts;
+  }
+
   /** @param id of the project, attempt or process the stream belongs to */
   open(tenant: string, kind: StreamKind, id: string, handlers: StreamHandlers): ForgeStream {
     return new ForgeStream(this.pool(tenant), this.urls(kind, id), handlers, {
-      maxReconnectAttempts: this.configuration.forge.reconnectAttempts,
+      maxReconnectAttempts: this.maxReconnectAttempts,
       retryRefusedMs: kind === 'raw-logs' || kind === 'normalized-logs' ? LOG_RACE_MS : 0,
     });
   }

@@ -1,0 +1,91 @@
+import type { ExecutionProcess } from '../api/forge-records.js';
+import type { ForgeStream } from '../streams/forge-stream.js';
+import type { ForgeStreams } from '../streams/forge-streams.service.js';
+import type { MirrorEvent } from './mirror-events.js';
+import type { MirrorRecord } from './mirror-record.js';
+import { ProcessLog } from './process-log.js';
+
+export interface LogTarget {
+  record(events: readonly MirrorEvent[]): Promise<void>;
+  /** A log is complete, or cannot be had. */
+  logEnded(): void;
+}
+
+interface FollowedLog {
+  readonly log: ProcessLog;
+  readonly process: ExecutionProcess;
+  stream: ForgeStream | undefined;
+  /** `text`: no stream has it, but the process record may. */
+  state: 'streaming' | 'complete' | 'text';
+}
+
+/** Logs beyond this many processes of one attempt are not followed. */
+const MAX_LOGS = 200;
+
+/** Follows the logs of all processes of an attempt, one stream each. */
+export class AttemptLogs {
+  private readonly logs = new Map<string, FollowedLog>();
+
+  constructor(
+    private readonly tenant: string,
+    private readonly streams: ForgeStreams,
+    private readonly recorded: MirrorRecord,
+    private readonly target: LogTarget,
+  ) {}
+
+  /** True while a log that will end is still being read; a development server's never does. */
+  get pending(): boolean {
+    for (const { state, process } of this.logs.values()) {
+      if (state === 'streaming' && process.run_reason !== 'devserver') return true;
+    }
+    return false;
+  }
+
+  /** Takes notice of a process, newly or again; its log is opened once. */
+  async see(process: ExecutionProcess): Promise<void> {
+    const known = this.logs.get(process.id);
+    if (!known) {
+      if (this.logs.size >= MAX_LOGS) return;
+      const log = new ProcessLog(process.id, this.recorded);
+      this.logs.set(process.id, { log, process, stream: undefined, state: 'streaming' });
+      this.open(process.id);
+    } else if (known.state === 'text') {
+      await this.takeText(known.log, process);
+    }
+  }
+
+  /** Opens again what was not complete. */
+  resume(): void {
+    for (const [id, { state }] of this.logs) if (state === 'streaming') this.open(id);
+  }
+
+  pause(): void {
+    for (const followed of this.logs.values()) {
+      followed.stream?.close();
+      followed.stream = undefined;
+    }
+  }
+
+  private open(processId: string): void {
+    const followed = this.logs.get(processId)!;
+    const { log, process } = followed;
+    followed.stream = this.streams.open(this.tenant, 'raw-logs', processId, {
+      onOpen: () => log.restart(),
+      onFrame: (frame) => this.target.record(log.accept(frame)),
+      // The diff stream tells of a Forge that is away; a log only waits for it.
+      onError: () => {},
+      onEnd: ({ reason }) => {
+        followed.stream = undefined;
+        followed.state = reason === 'refused' ? 'text' : 'complete';
+        if (reason === 'refused') void this.takeText(log, process);
+        this.target.logEnded();
+      },
+    });
+  }
+
+  private takeText(log: ProcessLog, { logs, output, status }: ExecutionProcess): Promise<void> {
+    const text = logs ?? output;
+    if (typeof text !== 'string' || text === '') return Promise.resolve();
+    return this.target.record(log.acceptText(text, status !== 'running'));
+  }
+}

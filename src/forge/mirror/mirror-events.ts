@@ -1,0 +1,86 @@
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import type { JsonObject, JsonValue } from '../../operations/json.js';
+import { parseDraft, type EventDraft } from '../../operations/operation-draft.js';
+import type { RecordedEvent } from '../../operations/operation-event.js';
+import type { ExecutionProcess } from '../api/forge-records.js';
+import type { DiffUpdate } from '../decoding/diff-decoder.js';
+import type { LogLine, LogStream } from '../decoding/log-decoder.js';
+
+/**
+ * What the log of a mirroring operation says about an attempt: in the `details` of `log` events (diffs, lines, stream
+ * errors) and `status` events (processes).
+ */
+export type MirrorDetails =
+  | {
+      readonly kind: 'diff';
+      readonly file: string;
+      readonly change: string;
+      readonly changes: JsonValue;
+      readonly fingerprint: string | null;
+    }
+  | { readonly kind: 'log'; readonly process_id: string; readonly stream: LogStream; readonly line: number }
+  | {
+      readonly kind: 'process';
+      readonly process_id: string;
+      readonly run_reason: string | null;
+      readonly status: string;
+      readonly exit_code: number | null;
+    }
+  | { readonly kind: 'stream_error'; readonly stream: string };
+
+/** An event on its way into the log, with what it says. */
+export interface MirrorEvent {
+  readonly draft: EventDraft;
+  readonly details: MirrorDetails;
+}
+
+export function diffEvent({ file, change, changes, fingerprint }: DiffUpdate): MirrorEvent {
+  const details: MirrorDetails = { kind: 'diff', file, change, changes, fingerprint };
+  try {
+    return logEvent('info', `${change} ${file}`, details);
+  } catch (error) {
+    // Contents that no event may carry (too deep, too long): that the file changed is still worth recording.
+    if (!(error instanceof OpstreamError)) throw error;
+    const short = file.slice(0, 1000);
+    return logEvent('info', `${change} ${short}`, {
+      ...details,
+      file: short,
+      changes: [{ contentOmitted: true }],
+    });
+  }
+}
+
+/** @param line number of the line in its stream, from 1 */
+export function lineEvent(processId: string, { stream, text }: LogLine, line: number): MirrorEvent {
+  const level = stream === 'stderr' ? 'warning' : 'info';
+  return logEvent(level, text, { kind: 'log', process_id: processId, stream, line });
+}
+
+export function processEvent({ id, run_reason, status, exit_code }: ExecutionProcess): MirrorEvent {
+  const text = `${run_reason ?? 'process'} ${status}`.slice(0, 200);
+  const details: MirrorDetails = {
+    kind: 'process',
+    process_id: id,
+    run_reason: run_reason ?? null,
+    status,
+    exit_code: exit_code ?? null,
+  };
+  const message = details.exit_code === null ? text : `${text} with exit code ${details.exit_code}`;
+  return { draft: parseDraft('status', { status: text, message, details }), details };
+}
+
+export function streamErrorEvent(stream: string, error: Error): MirrorEvent {
+  const message = `Stream error: ${error.message}`.slice(0, 2000);
+  return logEvent('error', message, { kind: 'stream_error', stream });
+}
+
+function logEvent(level: string, message: string, details: MirrorDetails): MirrorEvent {
+  return { draft: parseDraft('log', { level, message, details }), details };
+}
+
+/** What one event of a mirroring operation says; undefined for events that are not the mirror's. */
+export function mirrorDetails({ type, data }: RecordedEvent): MirrorDetails | undefined {
+  if (type !== 'log' && type !== 'status') return undefined;
+  const { details } = JSON.parse(data) as { details?: JsonObject };
+  return typeof details?.kind === 'string' ? (details as unknown as MirrorDetails) : undefined;
+}

@@ -1,0 +1,46 @@
+import type { DiffDecoder } from '../decoding/diff-decoder.js';
+import type { LogStream } from '../decoding/log-decoder.js';
+import type { MirrorDetails } from './mirror-events.js';
+
+/** What a mirroring operation has recorded so far, so that Forge's replays are not recorded again. */
+export class MirrorRecord {
+  diffs = 0;
+  private readonly lines = new Map<string, number>();
+  private readonly statuses = new Map<string, string>();
+
+  /** @param decoder learns of the diffs, so that it leaves them out of a replay */
+  constructor(private readonly decoder: DiffDecoder) {}
+
+  get logLines(): number {
+    let sum = 0;
+    for (const count of this.lines.values()) sum += count;
+    return sum;
+  }
+
+  /** Lines of a process's stream that were recorded. */
+  linesOf(processId: string, stream: LogStream): number {
+    return this.lines.get(`${processId}/${stream}`) ?? 0;
+  }
+
+  statusOf(processId: string): string | undefined {
+    return this.statuses.get(processId);
+  }
+
+  /** Takes over what an event of the operation says, when it is recorded or read back. */
+  note(details: MirrorDetails): void {
+    switch (details.kind) {
+      case 'diff':
+        this.diffs++;
+        if (details.fingerprint !== null) this.decoder.remember(details.file, details.fingerprint);
+        break;
+      case 'log':
+        this.lines.set(`${details.process_id}/${details.stream}`, details.line);
+        break;
+      case 'process':
+        this.statuses.set(details.process_id, details.status);
+        break;
+      case 'stream_error':
+        break;
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import type { ForgeClient } from '../api/forge-client.service.js';
+import { processSchema, type ExecutionProcess } from '../api/forge-records.js';
+import type { ForgeFrame } from '../decoding/frame.js';
+import { PatchedCollection } from '../decoding/patched-collection.js';
+import type { ForgeStream } from '../streams/forge-stream.js';
+import type { ForgeStreams } from '../streams/forge-streams.service.js';
+
+export interface ProcessHandlers {
+  /** Processes that appeared or changed, and the attempt's own status where the server has one. */
+  onProcesses(processes: readonly ExecutionProcess[], attemptStatus?: string): Promise<void>;
+  /** Forge cannot be asked any more. */
+  onUnavailable(error: Error): void;
+}
+
+/** A server without the stream is asked this often. */
+const POLL_MS = 1000;
+/** Forge's streams may silently lose messages, so that it is asked now and then all the same. */
+const SAFETY_POLL_MS = 10_000;
+
+/** Knows the processes of an attempt: by their stream where there is one, otherwise by asking. */
+export class ProcessSource {
+  private readonly collection = new PatchedCollection('execution_processes');
+  private stream: ForgeStream | undefined;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private stopped = true;
+  private failures = 0;
+
+  constructor(
+    private readonly tenant: string,
+    private readonly attemptId: string,
+    private readonly client: ForgeClient,
+    private readonly streams: ForgeStreams,
+    private readonly handlers: ProcessHandlers,
+  ) {}
+
+  start(): void {
+    this.stopped = false;
+    this.failures = 0;
+    if (this.streams.has('processes')) this.openStream();
+    this.schedule();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.stream?.close();
+    this.stream = undefined;
+  }
+
+  private openStream(): void {
+    this.stream = this.streams.open(this.tenant, 'processes', this.attemptId, {
+      onOpen: () => this.collection.reset(),
+      onFrame: (frame) => this.receive(frame),
+      onError: () => {},
+      onEnd: (end) => {
+        this.stream = undefined;
+        if (end.reason === 'unreachable') this.handlers.onUnavailable(end.error);
+        else this.schedule();
+      },
+    });
+  }
+
+  private async receive(frame: ForgeFrame): Promise<void> {
+    if (frame.kind !== 'patch') return;
+    const processes = this.collection
+      .apply(frame.operations)
+      .flatMap(({ after }) => processSchema.safeParse(after).data ?? [])
+      .filter(({ task_attempt_id }) => task_attempt_id === undefined || task_attempt_id === this.attemptId);
+    if (processes.length > 0) await this.handlers.onProcesses(processes);
+  }
+
+  private schedule(): void {
+    clearTimeout(this.timer);
+    if (this.stopped) return;
+    this.timer = setTimeout(() => void this.poll(), this.stream ? SAFETY_POLL_MS : POLL_MS);
+    this.timer.unref();
+  }
+
+  private async poll(): Promise<void> {
+    try {
+      const hasStream = this.stream !== undefined;
+      const attempt = hasStream ? undefined : await this.client.getTaskAttempt(this.attemptId);
+      const processes = await this.client.listExecutionProcesses(this.attemptId, false);
+      this.failures = 0;
+      if (!this.stopped) await this.handlers.onProcesses(processes, attempt?.status);
+    } catch (error) {
+      this.pollFailed(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.schedule();
+  }
+
+  /** With a stream the stream decides when Forge is gone. */
+  private pollFailed(error: Error): void {
+    this.failures++;
+    if (this.stopped || this.stream !== undefined) return;
+    const gone = error instanceof OpstreamError && error.code === 'forge_not_found';
+    if (gone || this.failures > this.streams.maxReconnectAttempts) this.handlers.onUnavailable(error);
+  }
+}
