@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AuthModule } from './auth/auth.module.js';
 import { Configuration } from './config/configuration.js';
 import { ConfigurationModule } from './config/configuration.module.js';
+import { ForgeModule } from './forge/forge.module.js';
 import { McpModule } from './mcp/mcp.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { HealthModule } from './platform/health/health.module.js';
@@ -35,6 +36,7 @@ export class OpstreamModule {
         OperationsModule,
         StreamingModule,
         McpModule,
+        ForgeModule.whenConfigured(configuration),
       ],
       exports: [OperationsModule, StreamingModule, McpModule],
     };

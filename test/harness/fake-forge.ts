@@ -45,7 +45,7 @@ export class FakeForge {
   readonly upgrades: FakeRequest[] = [];
   readonly sockets: FakeSocket[] = [];
   private readonly routes: { method: string; path: RegExp; answer: Route }[] = [];
-  private readonly streams: { path: RegExp; answer: Upgrade }[] = [];
+  private readonly streams: { path: RegExp; answer: Upgrade; greet?: (socket: WebSocket) => void }[] = [];
   private server: Server | undefined;
   private readonly wss = new WebSocketServer({ noServer: true });
   private port = 0;
@@ -82,9 +82,17 @@ export class FakeForge {
     return this;
   }
 
-  /** Later streams win. */
-  stream(path: RegExp, answer: Upgrade | FakeAnswer = () => 'accept'): this {
-    this.streams.unshift({ path, answer: typeof answer === 'function' ? answer : () => answer });
+  /** Later streams win. @param greet sends what every new socket gets */
+  stream(
+    path: RegExp,
+    answer: Upgrade | FakeAnswer = () => 'accept',
+    greet?: (socket: WebSocket) => void,
+  ): this {
+    this.streams.unshift({
+      path,
+      answer: typeof answer === 'function' ? answer : () => answer,
+      ...(greet && { greet }),
+    });
     return this;
   }
 
@@ -137,6 +145,7 @@ export class FakeForge {
     if (answer === 'accept') {
       this.wss.handleUpgrade(request, raw, head, (socket) => {
         this.sockets.push({ path: seen.path, headers: seen.headers, socket });
+        stream?.greet?.(socket);
       });
       return;
     }

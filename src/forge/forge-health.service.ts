@@ -1,0 +1,62 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { DEFAULT_TENANT } from '../auth/principal.js';
+import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { HealthIndicators, type Health } from '../platform/health/health-indicators.js';
+import { ForgeClient } from './api/forge-client.service.js';
+import { ForgeMirrors } from './mirror/forge-mirrors.service.js';
+
+/** How often Forge is asked while it answers, and while it does not. */
+const CHECK_MS = { up: 10_000, degraded: 1000, down: 1000 } as const;
+
+/** Looks after Forge from time to time: what `/health/ready` says of it, and taking up unfinished mirrors. */
+@Injectable()
+export class ForgeHealth implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('Forge');
+  private health: Health = { status: 'degraded', detail: 'Forge was not reached yet' };
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    indicators: HealthIndicators,
+    private readonly client: ForgeClient,
+    private readonly mirrors: ForgeMirrors,
+  ) {
+    indicators.register('forge', () => this.health);
+  }
+
+  /** Not waited for: a Forge that is down must not hold up the start. */
+  onApplicationBootstrap(): void {
+    void this.check();
+  }
+
+  onModuleDestroy(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  private async check(): Promise<void> {
+    const before = this.health.status;
+    try {
+      await this.client.health();
+      this.health = { status: 'up' };
+    } catch (error) {
+      // A server that does not know the path is there all the same.
+      const answered = error instanceof OpstreamError && error.code === 'forge_not_found';
+      const detail = error instanceof Error ? error.message : String(error);
+      this.health = answered ? { status: 'up' } : { status: 'degraded', detail };
+    }
+    if (this.stopped) return;
+    this.timer = setTimeout(() => void this.check(), CHECK_MS[this.health.status]).unref();
+    if (before !== this.health.status && this.health.status === 'up') await this.takeUp();
+  }
+
+  /** Only the default tenant's: which others there are, nobody knows until they ask. */
+  private async takeUp(): Promise<void> {
+    this.logger.log('Forge is reachable');
+    try {
+      await this.mirrors.resumeUnfinished(DEFAULT_TENANT);
+    } catch (error) {
+      this.logger.warn({ event: 'forge_resume_failed', error });
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { Controller, Param, Post, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { AuthGuard, Needs } from '../auth/auth.guard.js';
+import { Caller } from '../auth/caller.decorator.js';
+import type { Principal } from '../auth/principal.js';
+import { OperationDto } from '../operations/dto/operation.dto.js';
+import { toSnapshot, type OperationSnapshot } from '../operations/operation-snapshot.js';
+import { ProblemDetailsFilter } from '../platform/http/problem-details.filter.js';
+import { ForgeMirrors } from './mirror/forge-mirrors.service.js';
+
+/** Forge's attempts over REST; everything else about them is read from their operations. */
+@ApiTags('forge')
+@Controller('api/forge/attempts')
+@UseGuards(AuthGuard)
+@UseFilters(ProblemDetailsFilter)
+export class ForgeController {
+  constructor(private readonly mirrors: ForgeMirrors) {}
+
+  @Post(':id/watch')
+  @Needs('operations:write')
+  @ApiOperation({
+    operationId: 'watch_forge_attempt',
+    summary:
+      'Mirror an attempt into an operation until its run ends; everyone who watches it shares the operation',
+  })
+  @ApiCreatedResponse({ type: OperationDto })
+  @ApiOkResponse({ type: OperationDto, description: 'The attempt is being mirrored, or was to its end' })
+  async watch(
+    @Param('id') attemptId: string,
+    @Caller() caller: Principal,
+    @Res({ passthrough: true }) response: { status(code: number): unknown },
+  ): Promise<OperationSnapshot> {
+    // The watch is never released: a mirror that was asked for by REST goes on to the end of the run.
+    const { operation, created } = await this.mirrors.watch(caller.tenant, attemptId);
+    response.status(created ? 201 : 200);
+    return toSnapshot(operation);
+  }
+}

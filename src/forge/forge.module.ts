@@ -1,0 +1,32 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ConditionalModule } from '@nestjs/config';
+import type { Configuration } from '../config/configuration.js';
+import { McpModule } from '../mcp/mcp.module.js';
+import { OperationsModule } from '../operations/operations.module.js';
+import { ForgeClient } from './api/forge-client.service.js';
+import { ForgeController } from './forge.controller.js';
+import { ForgeHealth } from './forge-health.service.js';
+import { ForgeMirrors } from './mirror/forge-mirrors.service.js';
+import { ForgeResourceUpdates } from './mirror/forge-resource-updates.service.js';
+import { ForgeStreams } from './streams/forge-streams.service.js';
+
+/** Everything about Forge; part of the application only when `FORGE_URL` is set. */
+@Module({
+  imports: [OperationsModule, McpModule],
+  controllers: [ForgeController],
+  providers: [ForgeClient, ForgeStreams, ForgeResourceUpdates, ForgeMirrors, ForgeHealth],
+})
+export class ForgeModule {
+  /** @param configuration undefined when the environment decides */
+  static whenConfigured(configuration?: Configuration): Promise<DynamicModule> | DynamicModule {
+    if (!configuration) {
+      return ConditionalModule.registerWhen(ForgeModule, (env) => Boolean(env.FORGE_URL), { debug: false });
+    }
+    const imports = configuration.forge.url === undefined ? [] : [ForgeModule];
+    return { module: ForgeSwitch, imports };
+  }
+}
+
+/** Holds the place of `ForgeModule`, whether or not it is there. */
+@Module({})
+class ForgeSwitch {}
