@@ -11,6 +11,8 @@ import { RestClient } from './rest-client.js';
 /** Settings by the names of the environment variables; whatever is not given has its default. */
 export type Settings = Readonly<Record<string, string>>;
 
+class ServiceUnderTest {}
+
 /** The whole service in this process, on a free port and with a data directory of its own. */
 export class RunningService {
   readonly rest: RestClient;
@@ -25,11 +27,15 @@ export class RunningService {
     this.rest = new RestClient(this.http);
   }
 
-  /** @param settings `DATA_DIR` is a fresh one unless it is given; then it outlives the service */
-  static async start(settings: Settings = {}): Promise<RunningService> {
+  /**
+   * @param settings `DATA_DIR` is a fresh one unless it is given; then it outlives the service
+   * @param modules what the test adds, e.g. a module with tools of its own
+   */
+  static async start(settings: Settings = {}, modules: readonly Type[] = []): Promise<RunningService> {
     const dataDir = settings.DATA_DIR ?? (await mkdtemp(join(tmpdir(), 'opstream-')));
     const all = { PORT: '0', DATA_DIR: dataDir, ...settings };
-    const app = await openService(OpstreamModule.forRoot(all), false);
+    const imports = [OpstreamModule.forRoot(all), ...modules];
+    const app = await openService({ module: ServiceUnderTest, imports }, false);
     const { port } = app.getHttpServer().address() as { port: number };
     return new RunningService(app, port, settings, dataDir);
   }

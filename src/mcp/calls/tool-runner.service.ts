@@ -74,9 +74,11 @@ export class ToolRunner implements OnModuleInit, OnModuleDestroy {
     const call = this.open(tool, exchange, given);
     // Answers that came with the request are checked before the tool runs.
     if (exchange.era === 'modern') call.inputs.given();
-    call.start(checked.value);
-    if (manner === 'result') return answer(await call.finished);
-    const early = await this.earlyOutcome(call, manner);
+    if (manner === 'result') {
+      call.start(checked.value);
+      return answer(await call.finished);
+    }
+    const early = await this.startAsTask(call, manner, checked.value);
     return early ? answer(await call.finished) : this.answerWithTask(call, exchange);
   }
 
@@ -120,8 +122,8 @@ export class ToolRunner implements OnModuleInit, OnModuleDestroy {
     return call;
   }
 
-  /** How a call that may become a task ended before it did. */
-  private async earlyOutcome(call: ToolCall, manner: Manner): Promise<ToolOutcome | undefined> {
+  /** Starts a call that may become a task. @returns how it ended before it did */
+  private async startAsTask(call: ToolCall, manner: Manner, args: Params): Promise<ToolOutcome | undefined> {
     let stopWaiting!: () => void;
     const becomesTask = new Promise<undefined>((resolve) => (stopWaiting = () => resolve(undefined)));
     call.inputs.onWaiting = async () => {
@@ -129,6 +131,7 @@ export class ToolRunner implements OnModuleInit, OnModuleDestroy {
       await call.record.opened;
       stopWaiting();
     };
+    call.start(args);
     if (manner === 'either') {
       const timer = setTimeout(stopWaiting, TASK_GRACE_MS);
       const outcome = await Promise.race([call.outcome, becomesTask]);

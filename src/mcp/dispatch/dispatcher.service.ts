@@ -122,8 +122,7 @@ function toExchange(request: RpcRequest, link: Link, era: Era): Exchange {
 /** The client's capabilities. @throws RpcError */
 function checkEnvelope(meta: Params): Params {
   const version = meta[META.protocolVersion];
-  if (typeof version !== 'string')
-    throw new RpcError(RPC.invalidParams, `_meta must have ${META.protocolVersion}`);
+  if (typeof version !== 'string') throw incomplete(META.protocolVersion);
   if (version !== MODERN_VERSION) {
     throw new RpcError(RPC.unsupportedVersion, 'Unsupported protocol version', {
       supported: [MODERN_VERSION],

@@ -78,6 +78,8 @@ function initialize({ params, openSession }: Exchange): Params {
     capabilities: CAPABILITIES.legacy,
     serverInfo: SERVER_INFO,
     instructions: INSTRUCTIONS,
+    // HTTP has a header for it; a WebSocket client needs it for `?session_id=` after a lost connection.
+    _meta: { [META.sessionId]: session.id },
   };
 }
 

@@ -26,6 +26,8 @@ export const META = {
   serverInfo: 'io.modelcontextprotocol/serverInfo',
   logLevel: 'io.modelcontextprotocol/logLevel',
   subscriptionId: 'io.modelcontextprotocol/subscriptionId',
+  /** Our own: the session that `initialize` opened. */
+  sessionId: 'opstream/sessionId',
   relatedTask: 'io.modelcontextprotocol/related-task',
 } as const;
 

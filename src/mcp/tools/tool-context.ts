@@ -1,12 +1,12 @@
 import type {
-  CreateMessageRequestParamsSchema,
   CreateMessageResultSchema,
-  ElicitRequestParamsSchema,
   ElicitResultSchema,
   ListRootsResultSchema,
+  SamplingMessageSchema,
 } from '@modelcontextprotocol/core';
 import type { z } from 'zod';
 import type { Principal } from '../../auth/principal.js';
+import type { JsonSchema } from './json-schema.js';
 import type { ContentBlock } from './tool-result.js';
 
 /** What a resource or prompt is loaded with. */
@@ -80,16 +80,25 @@ export interface ToolSession {
   readonly values: Map<string, unknown>;
 }
 
+/** Parameters and answers of what a caller can be asked; the members that matter, and whatever else MCP allows. */
 interface InputKinds {
   'elicitation/create': {
-    params: z.input<typeof ElicitRequestParamsSchema>;
+    params: {
+      readonly message: string;
+      readonly requestedSchema?: JsonSchema;
+      readonly [option: string]: unknown;
+    };
     result: z.infer<typeof ElicitResultSchema>;
   };
   'sampling/createMessage': {
-    params: z.input<typeof CreateMessageRequestParamsSchema>;
+    params: {
+      readonly messages: readonly z.infer<typeof SamplingMessageSchema>[];
+      readonly maxTokens: number;
+      readonly [option: string]: unknown;
+    };
     result: z.infer<typeof CreateMessageResultSchema>;
   };
-  'roots/list': { params?: Record<string, never>; result: z.infer<typeof ListRootsResultSchema> };
+  'roots/list': { params?: Readonly<Record<string, never>>; result: z.infer<typeof ListRootsResultSchema> };
 }
 export type InputMethod = keyof InputKinds;
 export type InputRequest = {

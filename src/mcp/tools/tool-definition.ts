@@ -1,5 +1,5 @@
-import { fromJsonSchema } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { compileSchema, type JsonSchema, type Validate } from './json-schema.js';
 import type { ToolContext } from './tool-context.js';
 import type { ToolReturn } from './tool-result.js';
 
@@ -12,9 +12,6 @@ export interface ToolAnnotations {
   readonly idempotentHint?: boolean;
   readonly openWorldHint?: boolean;
 }
-
-/** A JSON Schema (2020-12 unless it says otherwise) of an object. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
 
 export interface ToolOptions<Parameters extends z.ZodObject = z.ZodObject> {
   /** 1 to 128 letters, digits, `_`, `-`, `.` or `/`. */
@@ -37,9 +34,6 @@ export interface ToolOptions<Parameters extends z.ZodObject = z.ZodObject> {
   readonly meta?: Readonly<Record<string, unknown>>;
 }
 
-/** Arguments that passed the schema, or the reason why they did not. */
-export type Validated = { readonly value: Readonly<Record<string, unknown>> } | { readonly problem: string };
-
 /** A tool ready to be listed and called: its JSON Schemas are computed once, here. */
 export interface ToolDefinition {
   readonly name: string;
@@ -48,8 +42,8 @@ export interface ToolDefinition {
   readonly taskSupport: 'optional' | 'required' | 'forbidden';
   /** The tool as `tools/list` shows it. */
   readonly listed: Readonly<Record<string, unknown>>;
-  readonly validate: (value: unknown) => Validated | Promise<Validated>;
-  readonly validateOutput: ((value: unknown) => Validated | Promise<Validated>) | undefined;
+  readonly validate: Validate;
+  readonly validateOutput: Validate | undefined;
   /** Parameters that HTTP clients repeat in `Mcp-Param-*` headers, by lower-case header name (2026-07-28). */
   readonly headerParameters: ReadonlyMap<string, string>;
   readonly execute: (
@@ -70,8 +64,8 @@ export function defineTool(options: ToolOptions, execute: ToolDefinition['execut
   if (!NAME.test(options.name)) {
     throw new Error(`Tool name "${options.name}" must be 1 to 128 letters, digits, "_", "-", "." or "/"`);
   }
-  const input = compile(options.parameters ?? NO_ARGUMENTS, 'input');
-  const output = options.output === undefined ? undefined : compile(options.output, 'output');
+  const input = compileSchema(options.parameters ?? NO_ARGUMENTS, 'input');
+  const output = options.output === undefined ? undefined : compileSchema(options.output, 'output');
   const recorded = options.record !== false;
   const taskSupport = recorded ? (options.taskSupport ?? 'optional') : 'forbidden';
   return {
@@ -103,51 +97,4 @@ function headerParameters({ properties }: JsonSchema): ReadonlyMap<string, strin
     if (typeof header === 'string') named.set(`mcp-param-${header.toLowerCase()}`, property);
   }
   return named;
-}
-
-interface Compiled {
-  readonly schema: JsonSchema;
-  readonly validate: ToolDefinition['validate'];
-}
-
-function compile(source: z.ZodObject | JsonSchema, io: 'input' | 'output'): Compiled {
-  if (source instanceof z.ZodObject) {
-    const { $schema: _dialect, ...schema } = z.toJSONSchema(source, { io, unrepresentable: 'any' });
-    return {
-      schema,
-      validate(value) {
-        const parsed = source.safeParse(value);
-        return parsed.success ? { value: parsed.data } : { problem: describe(parsed.error.issues) };
-      },
-    };
-  }
-  if (source.type !== 'object') throw new Error('The schema of a tool must have "type": "object"');
-  // Compiling costs milliseconds, and a peer may offer hundreds of tools that nobody calls.
-  let standard: ReturnType<typeof fromJsonSchema> | undefined;
-  return {
-    schema: source,
-    async validate(value) {
-      standard ??= fromJsonSchema(source as Parameters<typeof fromJsonSchema>[0]);
-      const parsed = await standard['~standard'].validate(value);
-      return parsed.issues
-        ? { problem: describe(parsed.issues) }
-        : { value: parsed.value as Readonly<Record<string, unknown>> };
-    },
-  };
-}
-
-interface Issue {
-  readonly message: string;
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-}
-
-/** At most five problems, so that a hostile argument does not make a huge answer. */
-function describe(issues: readonly Issue[]): string {
-  return issues
-    .slice(0, 5)
-    .map(({ path, message }) => {
-      const where = (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
-      return where === '' ? message : `${where}: ${message}`;
-    })
-    .join('; ');
 }

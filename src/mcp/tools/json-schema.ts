@@ -1,0 +1,62 @@
+import { fromJsonSchema } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+
+/** A JSON Schema (2020-12 unless it says otherwise) of an object. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** Arguments that passed the schema, or the reason why they did not. */
+export type Validated = { readonly value: Readonly<Record<string, unknown>> } | { readonly problem: string };
+
+export type Validate = (value: unknown) => Validated | Promise<Validated>;
+
+export interface CompiledSchema {
+  readonly schema: JsonSchema;
+  readonly validate: Validate;
+}
+
+/**
+ * A schema with its JSON form and its validator.
+ * @param io the side of the schema that clients see, where defaults and transforms make them differ
+ * @throws Error for a JSON Schema of anything but an object
+ */
+export function compileSchema(source: z.ZodObject | JsonSchema, io: 'input' | 'output'): CompiledSchema {
+  if (source instanceof z.ZodObject) {
+    const { $schema: _dialect, ...schema } = z.toJSONSchema(source, { io, unrepresentable: 'any' });
+    return {
+      schema,
+      validate(value) {
+        const parsed = source.safeParse(value);
+        return parsed.success ? { value: parsed.data } : { problem: describe(parsed.error.issues) };
+      },
+    };
+  }
+  if (source.type !== 'object') throw new Error('The schema of a tool must have "type": "object"');
+  // Compiling costs milliseconds, and a peer may offer hundreds of tools that nobody calls.
+  let standard: ReturnType<typeof fromJsonSchema> | undefined;
+  return {
+    schema: source,
+    async validate(value) {
+      standard ??= fromJsonSchema(source as Parameters<typeof fromJsonSchema>[0]);
+      const parsed = await standard['~standard'].validate(value);
+      return parsed.issues
+        ? { problem: describe(parsed.issues) }
+        : { value: parsed.value as Readonly<Record<string, unknown>> };
+    },
+  };
+}
+
+interface Issue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** At most five problems, so that a hostile argument does not make a huge answer. */
+function describe(issues: readonly Issue[]): string {
+  return issues
+    .slice(0, 5)
+    .map(({ path, message }) => {
+      const where = (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+      return where === '' ? message : `${where}: ${message}`;
+    })
+    .join('; ');
+}
