@@ -28,8 +28,10 @@ interface Sweep {
  * and one write per socket; under load flushes grow by themselves, because events gather while a sweep runs.
  */
 export class Audience {
-  /** Subscribers that have everything up to `swept`; during a sweep the ones that left stay as holes. */
+  /** Subscribers that have everything up to `swept`; the ones that left stay as holes for a while. */
   private live: Subscription[] = [];
+  /** At least as many as there are holes of subscribers that left for good. */
+  private left = 0;
   /** Subscribers that have read the log further than the bus has told, waiting for `swept` to reach them. */
   private readonly joining = new Set<Subscription>();
   private pending: RecordedEvent[] = [];
@@ -61,7 +63,9 @@ export class Audience {
   leave(subscription: Subscription): void {
     this.members -= 1;
     this.joining.delete(subscription);
-    this.compact();
+    this.left += 1;
+    // Thousands may leave at once: closing the holes costs a look at all, so half of them must be worth it.
+    if (this.left * 2 >= this.live.length) this.compact();
   }
 
   /** Takes an event from the bus; `flush` sends it. What the log already gave everyone is dropped. */
@@ -204,6 +208,8 @@ export class Audience {
 
   /** Closes holes, except while a sweep counts on the indexes. */
   private compact(): void {
-    if (!this.sweeping) this.live = this.live.filter(({ state }) => state === 'live');
+    if (this.sweeping) return;
+    this.left = 0;
+    this.live = this.live.filter(({ state }) => state === 'live');
   }
 }
