@@ -84,6 +84,28 @@ describe('opstream run', { timeout: 40_000 }, () => {
     expect(messages(events)).toEqual(['info loading 100%', 'info [3/4] packing']);
   });
 
+  it('--no-progress takes the output for what it is', async () => {
+    const id = newId();
+    const command = [
+      'run',
+      '--no-progress',
+      '--url',
+      service.url,
+      '--operation-id',
+      id,
+      '--',
+      'echo',
+      '3/4 cups',
+    ];
+    await runCli(command);
+    expect((await log(id)).map((event) => event.event_type)).toEqual([
+      'status',
+      'log',
+      'result',
+      'completed',
+    ]);
+  });
+
   it('S1-43 S1-44 the exit code becomes result or error, and is passed on', async () => {
     const good = newId();
     expect((await runCli(run(good, 'true'))).code).toBe(0);

@@ -18,6 +18,7 @@ interface RunOptions extends ConnectionOptions {
   readonly type?: string;
   readonly operationId?: string;
   readonly killAfter: number;
+  readonly progress: boolean;
   readonly quiet?: boolean;
 }
 
@@ -33,6 +34,7 @@ export function runCommand(): Command {
     .option('--type <type>', 'type of the operation; "run/" and the name of the program by default')
     .option('--operation-id <id>', 'id of the operation; a new one by default')
     .option('--kill-after <seconds>', 'time a cancelled program has to stop', wholeNumber(0), 5)
+    .option('--no-progress', 'take no percentages and counters from the output')
     .option('--quiet', 'say nothing of our own')
     .action(async (command: string[], options: RunOptions) => {
       process.exitCode = await run(command, options);
@@ -49,6 +51,7 @@ async function run(command: string[], options: RunOptions): Promise<number> {
     { command, cwd: process.cwd() },
     options.operationId,
     (wait) => taps.forEach((tap) => (wait ? tap.hold() : tap.release())),
+    options.progress,
   );
   const say = (text: string): void => {
     if (!options.quiet) process.stderr.write(`opstream: ${text}\n`);

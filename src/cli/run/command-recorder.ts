@@ -30,13 +30,17 @@ export class CommandRecorder {
   #startedAt = performance.now();
   #reachable = true;
 
-  /** @param backpressure told when the program should wait for the recording, and when it may go on */
+  /**
+   * @param backpressure told when the program should wait for the recording, and when it may go on
+   * @param findProgress whether percentages and counters in the output become progress
+   */
   constructor(
     rest: RestClient,
     operationType: string,
     metadata: { command: string[]; cwd: string },
     operationId: string | undefined,
     private readonly backpressure: (wait: boolean) => void,
+    private readonly findProgress = true,
   ) {
     this.#producer = new OperationProducer(rest, operationType, {
       metadata,
@@ -122,7 +126,7 @@ export class CommandRecorder {
 
   #line(stream: StreamName, { text, redrawn }: OutputLine): void {
     const message = printable(text).trimEnd();
-    const progress = detectProgress(message);
+    const progress = this.findProgress ? detectProgress(message) : undefined;
     if (progress !== undefined) this.#progress.add(progress, message.trim());
     // What a program draws over is not meant to stay; its last state ends with a line break and is logged.
     if (redrawn || message === '') return;
