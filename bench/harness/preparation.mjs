@@ -10,11 +10,12 @@ const NATIVE = join(BENCH, 'native');
 const BUILD = join(BENCH, 'build');
 
 /** Ends the process with a sentence where the benchmark cannot run. */
-export function prepare({ peers }) {
-  if (process.platform !== 'linux') skip('the load generator uses epoll; it needs Linux');
+export function prepare({ peers, generator = true }) {
+  if (process.platform !== 'linux')
+    skip('it needs Linux: processes are pinned, their load is read from /proc');
   if (availableParallelism() < 2) skip('server and load generator want a CPU core each');
   run(process.execPath, [join(BENCH, '../scripts/ensure-built.mjs')], join(BENCH, '..'));
-  compile();
+  if (generator) compile();
   if (peers && !existsSync(join(BENCH, 'peers/node_modules/.package-lock.json'))) {
     run('npm', ['ci', '--no-audit', '--no-fund'], join(BENCH, 'peers'));
   }
