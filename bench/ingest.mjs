@@ -17,13 +17,13 @@ const seconds = quick ? 1 : 2;
 
 /** Events per transaction: what arrives in one turn of the event loop. */
 const BATCHES = [1, 16, 64, 256, 1024];
-/** Faces: name, and the client's command without the port. */
+/** Faces, and the client's command: connections, and events in flight or in a batch. */
 const FACES = [
-  ['hub, 1 connection, 1000 in flight', 'hub', [1, 1000]],
-  ['hub, 20 connections, 100 in flight each', 'hub', [20, 100]],
-  ['REST, 8 connections, batches of 100', 'rest', [8, 100]],
-  ['REST, 8 connections, batches of 1000', 'rest', [8, 1000]],
-  ['REST, 32 connections, single events', 'rest', [32, 1]],
+  { name: 'hub, 1 connection, 1000 in flight', command: 'hub', connections: 1, events: 1000 },
+  { name: 'hub, 20 connections, 100 in flight each', command: 'hub', connections: 20, events: 100 },
+  { name: 'REST, 8 connections, batches of 100', command: 'rest', connections: 8, events: 100 },
+  { name: 'REST, 8 connections, batches of 1000', command: 'rest', connections: 8, events: 1000 },
+  { name: 'REST, 32 connections, single events', command: 'rest', connections: 32, events: 1 },
 ];
 
 prepare({ peers: false, generator: false });
@@ -40,11 +40,11 @@ for (let round = 1; round <= rounds; round++) {
   await withServer('opstream', async (server, port) => {
     const client = new LineProcess(1, process.execPath, ['bench/clients/ingest-client.mjs']);
     await client.answer();
-    for (const [name, command, sizes] of FACES) {
-      await client.ask(command, port, ...sizes, 0.5);
+    for (const { name, command, connections, events } of FACES) {
+      await client.ask(command, port, connections, events, 0.5);
       await record(name, [server, client], async () => {
         const before = await server.ask('cpu');
-        const measured = await client.ask(command, port, ...sizes, seconds);
+        const measured = await client.ask(command, port, connections, events, seconds);
         const after = await server.ask('cpu');
         return { ...measured, cpu_us: after.cpu_us - before.cpu_us };
       });
@@ -52,7 +52,7 @@ for (let round = 1; round <= rounds; round++) {
     await client.stop();
   });
 }
-reportIngest(results, { quick, rounds, batches: BATCHES, faces: FACES.map(([name]) => name) });
+reportIngest(results, { quick, rounds, batches: BATCHES, faces: FACES.map(({ name }) => name) });
 
 async function withServer(name, work) {
   const flags = options.profile ? ['--cpu-prof', '--cpu-prof-dir=bench/results/raw'] : [];

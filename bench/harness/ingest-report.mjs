@@ -3,13 +3,14 @@ import { describeMachine } from './machine.mjs';
 import { median } from './measure.mjs';
 import { figure, goal, percent, ratio, save, table } from './report.mjs';
 
+const thousands = (value) => figure(value / 1000);
+
 export function reportIngest(results, { quick, rounds, batches, faces }) {
   const mid = (what, field) => median((results[what] ?? [{}]).map((measured) => measured[field]));
   const spread = (what) => {
     const rates = results[what].map(({ rate }) => rate);
     return percent((Math.max(...rates) - Math.min(...rates)) / median(rates));
   };
-  const thousands = (value) => figure(value / 1000);
   /** Per CPU second, because what else runs on the machine distorts that least. */
   const share = (batch) => mid(`opstream ${batch}`, 'perCpuSecond') / mid(`raw ${batch}`, 'perCpuSecond');
   const rateShare = (batch) => mid(`opstream ${batch}`, 'rate') / mid(`raw ${batch}`, 'rate');

@@ -39,7 +39,7 @@ export interface NumberedEvent {
   readonly type: EventType;
   readonly timestamp: number;
   readonly data: string;
-  readonly eventId?: string;
+  readonly eventId?: string | undefined;
 }
 
 export interface Transition {
@@ -97,19 +97,14 @@ export function record(operation: Operation, draft: EventDraft, at: number): Tra
     );
   }
   const seq = operation.eventCount + 1;
-  const events: NumberedEvent[] = [
-    {
-      seq,
-      type: draft.type,
-      timestamp: at,
-      data: draft.data,
-      ...(draft.eventId !== undefined && { eventId: draft.eventId }),
-    },
-  ];
+  const { type, data, eventId } = draft;
+  const events: NumberedEvent[] = [{ seq, type, timestamp: at, data, eventId }];
   const next = { ...operation, eventCount: seq, updatedAt: at };
-  switch (draft.type) {
+  switch (type) {
     case 'progress':
-      return { operation: { ...next, progress: draft.progress ?? 0, message: draft.message ?? '' }, events };
+      next.progress = draft.progress ?? 0;
+      next.message = draft.message ?? '';
+      return { operation: next, events };
     case 'status':
       return { operation: withStatus(next, draft), events };
     case 'log':
@@ -126,8 +121,8 @@ export function record(operation: Operation, draft: EventDraft, at: number): Tra
     case 'cancelled':
       return { operation: { ...end(next, 'cancelled', at), message: draft.message ?? '' }, events };
     case 'result': {
-      const data = JSON.stringify({ status: 'completed', duration: duration(operation, at) });
-      events.push({ seq: seq + 1, type: 'completed', timestamp: at, data });
+      const completed = JSON.stringify({ status: 'completed', duration: duration(operation, at) });
+      events.push({ seq: seq + 1, type: 'completed', timestamp: at, data: completed });
       const ended = end({ ...next, eventCount: seq + 1, progress: 1 }, 'completed', at);
       return { operation: { ...ended, result: draft.result ?? null }, events };
     }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { OpstreamError, toOpstreamError } from '../platform/errors/opstream-error.js';
 import { AppendQueue } from './append-queue.js';
 import { EventBus } from './event-bus.js';
 import type { JsonObject, JsonValue } from './json.js';
@@ -11,6 +11,7 @@ import {
   parseOperationId,
   parseOperationType,
   type EventDraft,
+  type ProducerEventType,
 } from './operation-draft.js';
 import type { RecordedEvent } from './operation-event.js';
 import {
@@ -98,15 +99,10 @@ export class OperationsService implements OnModuleInit, OnApplicationShutdown {
    * Records one event and returns where it went; with an `event_id` that was recorded before, the first answer again.
    * @throws OpstreamError `operation_not_found`, `operation_ended`, `storage_full`, `store_unavailable`
    */
-  async append(tenant: string, operationId: string, draft: EventDraft): Promise<AppendReceipt> {
-    const { operation, receipts } = await this.queue.submit({
-      kind: 'record',
-      tenant,
-      operationId,
-      drafts: [draft],
-      at: now(),
-    });
-    return { ...receipts[0]!, operation };
+  append(tenant: string, operationId: string, draft: EventDraft): Promise<AppendReceipt> {
+    return this.queue
+      .submit({ kind: 'record', tenant, operationId, drafts: [draft], at: now() })
+      .then(toAppendReceipt);
   }
 
   /** Records several events of one operation, all or none. */
@@ -115,37 +111,48 @@ export class OperationsService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** @param progress 0 to 1 */
-  async progress(
-    tenant: string,
-    operationId: string,
-    progress: number,
-    message?: string,
-    details?: JsonObject,
-  ) {
-    return this.append(tenant, operationId, parseDraft('progress', { progress, message, details }));
+  progress(tenant: string, operationId: string, progress: number, message?: string, details?: JsonObject) {
+    return this.emit(tenant, operationId, 'progress', { progress, message, details });
   }
 
-  async status(tenant: string, operationId: string, status: string, message?: string, details?: JsonObject) {
-    return this.append(tenant, operationId, parseDraft('status', { status, message, details }));
+  status(tenant: string, operationId: string, status: string, message?: string, details?: JsonObject) {
+    return this.emit(tenant, operationId, 'status', { status, message, details });
   }
 
-  async log(tenant: string, operationId: string, level: string, message: string, details?: JsonObject) {
-    return this.append(tenant, operationId, parseDraft('log', { level, message, details }));
+  log(tenant: string, operationId: string, level: string, message: string, details?: JsonObject) {
+    return this.emit(tenant, operationId, 'log', { level, message, details });
   }
 
   /** Records the result and then `completed` with the duration. */
-  async result(tenant: string, operationId: string, result: JsonValue) {
-    return this.append(tenant, operationId, parseDraft('result', { result }));
+  result(tenant: string, operationId: string, result: JsonValue) {
+    return this.emit(tenant, operationId, 'result', { result });
   }
 
   /** @param errorType defaults to `UnknownError` (X-14) */
-  async error(tenant: string, operationId: string, error: string, errorType?: string) {
-    return this.append(tenant, operationId, parseDraft('error', { error, error_type: errorType }));
+  error(tenant: string, operationId: string, error: string, errorType?: string) {
+    return this.emit(tenant, operationId, 'error', { error, error_type: errorType });
   }
 
   /** Ends the operation as `cancelled`; whoever runs it sees its `AbortSignal` fire. */
-  async cancel(tenant: string, operationId: string, reason?: string, eventId?: string) {
-    return this.append(tenant, operationId, parseDraft('cancelled', { reason }, eventId));
+  cancel(tenant: string, operationId: string, reason?: string, eventId?: string) {
+    return this.emit(tenant, operationId, 'cancelled', { reason }, eventId);
+  }
+
+  /** Like `append`, with data still to be validated: a refusal is a rejection, too. */
+  private emit(
+    tenant: string,
+    operationId: string,
+    type: ProducerEventType,
+    data: unknown,
+    eventId?: string,
+  ): Promise<AppendReceipt> {
+    let draft: EventDraft;
+    try {
+      draft = parseDraft(type, data, eventId);
+    } catch (refused) {
+      return Promise.reject(toOpstreamError(refused));
+    }
+    return this.append(tenant, operationId, draft);
   }
 
   find(tenant: string, operationId: string): Promise<Operation | null> {
@@ -200,6 +207,11 @@ export class OperationsService implements OnModuleInit, OnApplicationShutdown {
       this.logger.error({ error }, 'Publishing recorded events failed');
     }
   }
+}
+
+function toAppendReceipt({ operation, receipts }: Recorded): AppendReceipt {
+  const { seq, timestamp, repeated } = receipts[0]!;
+  return { seq, timestamp, repeated, operation };
 }
 
 /** Unix seconds with milliseconds. */

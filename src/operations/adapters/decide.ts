@@ -51,10 +51,10 @@ export function decideRecord(
   const events: NumberedEvent[] = [];
   const receipts: Receipt[] = [];
   /** What this command itself recorded: an `event_id` may come twice in one batch. */
-  const here = new Map<string, Receipt>();
+  let here: Map<string, Receipt> | undefined;
   for (const draft of command.drafts) {
     const { eventId } = draft;
-    const first = eventId === undefined ? undefined : (here.get(eventId) ?? known(eventId));
+    const first = eventId === undefined ? undefined : (here?.get(eventId) ?? known(eventId));
     if (first) {
       receipts.push({ ...first, repeated: true });
       continue;
@@ -62,7 +62,7 @@ export function decideRecord(
     const transition = record(operation, draft, command.at);
     const receipt = { seq: operation.eventCount + 1, timestamp: command.at, repeated: false };
     receipts.push(receipt);
-    if (eventId !== undefined) here.set(eventId, receipt);
+    if (eventId !== undefined) (here ??= new Map()).set(eventId, receipt);
     operation = transition.operation;
     events.push(...transition.events);
   }

@@ -77,7 +77,7 @@ export class SqliteLogWriter {
   finish(): readonly RemovedOperation[] {
     this.writeSnapshots();
     for (const tenant of this.dirty.tenants) {
-      this.sql.updateTenant.run(tenant.head, tenant.trimmedThrough, tenant.tenantNo);
+      this.sql.updateTenant.run(tenant.trimmedThrough, tenant.tenantNo);
       tenant.dirty = false;
     }
     this.dirty.tenants.length = 0;
@@ -111,10 +111,12 @@ export class SqliteLogWriter {
     if (cached) return cached;
     const row = this.sql.tenant.get(name);
     if (!row) return undefined;
+    const base = row.tenant_no * TENANT_SPAN;
+    const newest = this.sql.newestPosition.get(base, base + TENANT_SPAN)!.position;
     const state: TenantState = {
       name,
       tenantNo: row.tenant_no,
-      head: row.head,
+      head: Math.max(row.trimmed_through, newest === null ? 0 : newest - base),
       trimmedThrough: row.trimmed_through,
       sizes: [
         this.sql.countPool.get(row.tenant_no, 0)!.total,
@@ -123,6 +125,8 @@ export class SqliteLogWriter {
       operations: new Map(),
       dirty: false,
     };
+    // A tenant that leaves the cache takes its operations along, so their snapshots must be in the table.
+    if (this.tenants.size >= CACHED_TENANTS) this.writeSnapshots();
     makeRoomIn(this.tenants, CACHED_TENANTS, (oldest) => !oldest.dirty);
     this.tenants.set(name, state);
     return state;
@@ -260,7 +264,19 @@ export class SqliteLogWriter {
 
   private writeSnapshot(stored: StoredOperation): void {
     const { operation } = stored;
-    this.sql.updateOperation.run(
+    if (isActive(operation)) {
+      this.sql.updateRunning.run(
+        operation.status,
+        operation.progress,
+        operation.message,
+        operation.updatedAt,
+        operation.eventCount,
+        operation.firstSeq,
+        stored.op,
+      );
+      return;
+    }
+    this.sql.updateEnded.run(
       operation.state,
       operation.status,
       operation.progress,
@@ -303,7 +319,6 @@ export class SqliteLogWriter {
   }
 
   private markDirty(stored: StoredOperation): void {
-    this.markTenant(stored.tenant);
     if (stored.dirty) return;
     stored.dirty = true;
     this.dirty.operations.push(stored);

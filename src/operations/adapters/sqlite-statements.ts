@@ -46,7 +46,6 @@ export interface EventRow {
 
 export interface TenantRow {
   tenant_no: number;
-  head: number;
   trimmed_through: number;
 }
 
@@ -63,12 +62,14 @@ export interface Statements {
   readonly rollback: Statement;
   readonly tenant: Statement<[string], TenantRow>;
   readonly addTenant: Statement<[string]>;
-  readonly updateTenant: Statement<[number, number, number]>;
+  readonly updateTenant: Statement<[number, number]>;
+  readonly newestPosition: Statement<[number, number], { position: number | null }>;
   readonly lastTenant: Statement<[], { tenant_no: number }>;
   readonly operation: Statement<[number, string], OperationRow>;
   readonly logOfOperation: Statement<[number, string], LogRow>;
   readonly addOperation: Statement<[number, string, string, number, string, number]>;
-  readonly updateOperation: Statement<
+  readonly updateRunning: Statement<[string, number, string, number, number, number, number]>;
+  readonly updateEnded: Statement<
     [string, string, number, string, number, number | null, number, number, string | null, number]
   >;
   readonly removeOperation: Statement<[number]>;
@@ -106,9 +107,12 @@ export function prepareStatements(db: BetterSqlite3.Database): Statements {
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
 
-    tenant: db.prepare('SELECT tenant_no, head, trimmed_through FROM tenants WHERE name = ?'),
+    tenant: db.prepare('SELECT tenant_no, trimmed_through FROM tenants WHERE name = ?'),
     addTenant: db.prepare('INSERT INTO tenants (name) VALUES (?)'),
-    updateTenant: db.prepare('UPDATE tenants SET head = ?, trimmed_through = ? WHERE tenant_no = ?'),
+    updateTenant: db.prepare('UPDATE tenants SET trimmed_through = ? WHERE tenant_no = ?'),
+    newestPosition: db.prepare(
+      'SELECT max(position) AS position FROM events WHERE position > ? AND position < ?',
+    ),
     lastTenant: db.prepare('SELECT coalesce(max(tenant_no), 0) AS tenant_no FROM tenants'),
 
     operation: db.prepare('SELECT * FROM operations WHERE tenant_no = ? AND operation_id = ?'),
@@ -118,9 +122,14 @@ export function prepareStatements(db: BetterSqlite3.Database): Statements {
     addOperation: db.prepare(
       `INSERT INTO operations (tenant_no, operation_id, operation_type, pool, metadata, started_at,
          state, status, progress, message, updated_at, event_count, first_seq)
-       VALUES (?, ?, ?, ?, ?, ?, '', '', 0, '', 0, 0, 1)`,
+       VALUES (?, ?, ?, ?, ?, ?, 'running', 'running', 0, '', 0, 0, 1)`,
     ),
-    updateOperation: db.prepare(
+    // Leaves out the indexed ended_at: naming it would cost a write to its index with every transaction.
+    updateRunning: db.prepare(
+      `UPDATE operations SET status = ?, progress = ?, message = ?, updated_at = ?, event_count = ?, first_seq = ?
+       WHERE op = ?`,
+    ),
+    updateEnded: db.prepare(
       `UPDATE operations SET state = ?, status = ?, progress = ?, message = ?, updated_at = ?, ended_at = ?,
          event_count = ?, first_seq = ?, outcome = ? WHERE op = ?`,
     ),

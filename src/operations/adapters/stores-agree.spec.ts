@@ -145,7 +145,7 @@ describe('the memory and the SQLite store', () => {
           await Promise.all([memory.close(), sqlite.close()]);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   }, 60_000);
 });

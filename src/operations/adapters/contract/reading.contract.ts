@@ -151,6 +151,26 @@ export function describeReading(fixture: () => StoreFixture): void {
       expect(outcomes.map(code)).toEqual(['too_many_operations', 'recorded']);
     });
 
+    it('keep their own logs when thousands of them append, in one batch and in turns', async () => {
+      store = await fixture().open();
+      const names = Array.from({ length: 1500 }, (_, n) => `tenant-${n}`);
+      await store.done(...names.map((name) => opening('a', 'build', {}, name)));
+      await store.done(
+        ...names.map((name) => recording('a', [line('one')], name)),
+        ...names.map((name) => recording('a', [line('two')], name)),
+        ...names.map((name) => finish('a', name)),
+      );
+      for (const name of names) {
+        expect(messages((await store.whole(0, name)).events)).toEqual([
+          'status',
+          'one',
+          'two',
+          'result',
+          'completed',
+        ]);
+      }
+    });
+
     it('count positions each for themselves', async () => {
       store = await fixture().open();
       await store.done(

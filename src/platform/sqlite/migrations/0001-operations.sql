@@ -3,9 +3,8 @@
 CREATE TABLE tenants (
   tenant_no INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
-  -- Newest position given out; kept here because the events that carried it may be gone.
-  head INTEGER NOT NULL DEFAULT 0,
-  -- Highest position of a removed event: a reader that stopped below it may have missed something.
+  -- Highest position of a removed event: a reader that stopped below it may have missed something. The newest position
+  -- given out is this one or that of the last event, so appending need not write here.
   trimmed_through INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
