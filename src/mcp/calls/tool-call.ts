@@ -33,6 +33,7 @@ export class ToolCall implements ToolContext {
   readonly principal: Principal;
   readonly session: ToolSession | undefined;
   readonly sessionId: string | undefined;
+  readonly requestHeaders: ToolContext['requestHeaders'];
   readonly clientCapabilities: Params;
   readonly log: ToolLog = {
     debug: (message, data) => this.writeLog('debug', message, data),
@@ -63,6 +64,7 @@ export class ToolCall implements ToolContext {
     this.principal = exchange.principal;
     this.session = exchange.session;
     this.sessionId = exchange.session?.id;
+    this.requestHeaders = exchange.headers;
     this.clientCapabilities = exchange.capabilities;
     this.outcome = new Promise<ToolOutcome>((resolve) => (this.end = resolve));
     this.finished = this.outcome.then((outcome) => this.conclude(outcome));

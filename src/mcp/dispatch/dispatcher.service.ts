@@ -109,10 +109,10 @@ export function eraOf({ method, params }: RpcRequest): Era {
 /** @throws RpcError when the envelope of 2026-07-28 is not complete */
 function toExchange(request: RpcRequest, link: Link, era: Era): Exchange {
   const { id, params } = request;
-  const { principal, outlet, openSession } = link;
+  const { principal, headers, outlet, openSession } = link;
   const meta = objectAt(params, '_meta');
   const cancellation = new Cancellation();
-  const common = { id, params, meta, principal, outlet, cancellation, openSession };
+  const common = { id, params, meta, principal, headers, outlet, cancellation, openSession };
   if (era === 'legacy') {
     return { ...common, era, session: link.session, capabilities: link.session?.capabilities ?? {} };
   }

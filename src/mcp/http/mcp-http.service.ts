@@ -107,6 +107,7 @@ export class McpHttp implements OnModuleDestroy {
     const outlet = new HttpOutlet(response, session, acceptsSse);
     const link: Link = {
       principal,
+      headers,
       era,
       session,
       outlet,

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Principal } from '../../auth/principal.js';
 import type { Cancellation } from './cancellation.js';
 import type { McpSession } from '../session/mcp-session.js';
@@ -9,6 +10,8 @@ import type { Era } from './versions.js';
 /** What a transport knows about a message before it is read. */
 export interface Link {
   readonly principal: Principal;
+  /** Of the HTTP request or the WebSocket upgrade; empty where there was none. */
+  readonly headers: IncomingHttpHeaders;
   /** Set where the transport knows; otherwise the message says. */
   readonly era?: Era;
   /** The session of the sessions' era; a socket has one from the start, HTTP after `initialize`. */
@@ -27,6 +30,7 @@ export interface Exchange {
   readonly params: Params;
   readonly meta: Params;
   readonly principal: Principal;
+  readonly headers: IncomingHttpHeaders;
   readonly session: McpSession | undefined;
   readonly capabilities: Params;
   readonly outlet: Outlet;

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type {
   CreateMessageResultSchema,
   ElicitResultSchema,
@@ -26,6 +27,8 @@ export interface ToolContext extends LoadContext {
   /** Undefined where the protocol has no sessions (2026-07-28). */
   readonly sessionId: string | undefined;
   readonly session: ToolSession | undefined;
+  /** Headers of the HTTP request or WebSocket upgrade that the call came with; empty where there was none. */
+  readonly requestHeaders: IncomingHttpHeaders;
   readonly log: ToolLog;
   /**
    * Sends partial content to the caller at once. Await it in a loop: it resolves when the content is recorded and

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Connection } from '../../streaming/socket/connection.js';
 import type { McpDispatcher } from '../dispatch/dispatcher.service.js';
 import type { Link } from '../protocol/exchange.js';
@@ -21,11 +22,12 @@ export class McpSocket {
   private readonly channel: SessionChannel;
   private session: McpSession | undefined;
 
-  /** @param resume id of an earlier session, from the query */
+  /** @param headers of the upgrade request; @param resume id of an earlier session, from the query */
   constructor(
     private readonly connection: Connection,
     private readonly dispatcher: McpDispatcher,
     private readonly sessions: McpSessions,
+    private readonly headers: IncomingHttpHeaders,
     resume: string | null,
   ) {
     this.outlet = new SocketOutlet(connection);
@@ -43,6 +45,7 @@ export class McpSocket {
     if (connection.principal.scopes.has('mcp')) {
       const link: Link = {
         principal: connection.principal,
+        headers: this.headers,
         session: this.session,
         outlet,
         inFlight,

@@ -54,7 +54,7 @@ export class McpGateway
   handleConnection(socket: WebSocket, request: UpgradeRequest): void {
     const connection = new Connection(socket, request);
     const resume = request.query.get('session_id');
-    const mcp = new McpSocket(connection, this.dispatcher, this.sessions, resume);
+    const mcp = new McpSocket(connection, this.dispatcher, this.sessions, request.headers, resume);
     this.connections.add(connection);
     this.sockets.set(socket, { connection, mcp });
     socket.on('message', (frame: Buffer, isBinary: boolean) => mcp.receive(frame, isBinary));
