@@ -1,11 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
 import { AuditLog } from './auth/audit-log.js';
 import { HttpGate } from './auth/http-gate.js';
 import { McpHttp } from './mcp/http/mcp-http.service.js';
+import { OpenApiTools } from './mcp/openapi/openapi-tools.service.js';
 import { EventDto } from './operations/dto/event-data.dto.js';
 import { toOpstreamError } from './platform/errors/opstream-error.js';
 import { ProblemDetailsFilter, toProblem } from './platform/http/problem-details.filter.js';
@@ -26,6 +27,7 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   app.useWebSocketAdapter(adapter);
   const http = app.getHttpAdapter();
   app.get(McpHttp).mount(app.getHttpServer() as Server);
+  app.get(OpenApiTools).describeOwnApi(() => describe(app));
   const entrance = new Entrance(app.get(HttpGate), app.get(AuditLog));
   if (http.getType() === 'fastify') configureFastify(http.getInstance() as FastifyInstance, entrance);
   else configureExpress(app, entrance);
@@ -38,23 +40,23 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   // Exits with 0 once everything is flushed; otherwise the signal would end the process again, with 143.
   app.enableShutdownHooks([], { useProcessExit: true });
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
-  const document = new DocumentBuilder()
+  SwaggerModule.setup('docs', app, () => describe(app), {
+    jsonDocumentUrl: 'api-json',
+    yamlDocumentUrl: 'api-yaml',
+  });
+  return adapter;
+}
+
+/** The OpenAPI document of everything the application serves over HTTP. */
+function describe(app: INestApplication): OpenAPIObject {
+  const description = new DocumentBuilder()
     .setTitle('Opstream')
     .setDescription('Durable, live streams of long-running operations.')
     .setVersion(VERSION)
     .addBearerAuth()
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' })
     .build();
-  SwaggerModule.setup(
-    'docs',
-    app,
-    () => SwaggerModule.createDocument(app, document, { extraModels: [EventDto] }),
-    {
-      jsonDocumentUrl: 'api-json',
-      yamlDocumentUrl: 'api-yaml',
-    },
-  );
-  return adapter;
+  return SwaggerModule.createDocument(app, description, { extraModels: [EventDto] });
 }
 
 /** Lets a request in, or answers it with a problem document. */

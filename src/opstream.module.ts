@@ -3,6 +3,7 @@ import { AuthModule } from './auth/auth.module.js';
 import { Configuration } from './config/configuration.js';
 import { ConfigurationModule } from './config/configuration.module.js';
 import { ForgeModule } from './forge/forge.module.js';
+import { ItemsModule } from './mcp/demo/items.module.js';
 import { McpModule } from './mcp/mcp.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { HealthModule } from './platform/health/health.module.js';
@@ -37,6 +38,7 @@ export class OpstreamModule {
         StreamingModule,
         McpModule,
         ForgeModule.whenConfigured(configuration),
+        ItemsModule.whenConfigured(configuration),
       ],
       exports: [OperationsModule, StreamingModule, McpModule],
     };

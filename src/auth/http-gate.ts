@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { Configuration } from '../config/configuration.js';
+import { actingPrincipal } from './acting-principal.js';
 import { Authenticator } from './authenticator.js';
 import { clientAddress } from './client-address.js';
 import { OriginPolicy } from './origin-policy.js';
@@ -67,12 +68,15 @@ export class HttpGate {
   }
 
   /**
-   * Finds out who asks, puts it on the request, and counts the request.
+   * Finds out who asks, puts it on the request, and counts the request. One that this process makes on somebody's
+   * behalf was let in and counted where it came from.
    * @throws OpstreamError `unauthorized`, `too_many_requests`
    */
   async admit(request: IncomingRequest, tokenRequired = false): Promise<Principal> {
-    const principal = await this.authenticator.authenticate(request, tokenRequired);
+    const acting = actingPrincipal.getStore();
+    const principal = acting ?? (await this.authenticator.authenticate(request, tokenRequired));
     request.principal = principal;
+    if (acting) return acting;
     this.limits.takeRequest(principal, clientAddress(request, this.trustProxy));
     return principal;
   }

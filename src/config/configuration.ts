@@ -1,4 +1,5 @@
-import { environmentSchema, type Environment, type McpPeerConfiguration } from './environment.js';
+import { environmentSchema, plainPeer, type Environment, type McpPeerConfiguration } from './environment.js';
+import type { OpenApiSource } from './openapi-sources.js';
 
 /** A setting that the service cannot start with; the message lists every one of them. */
 export class InvalidConfigurationError extends Error {
@@ -52,11 +53,12 @@ export class Configuration {
     readonly pingTimeoutMs: number;
     readonly connectTimeoutMs: number;
     readonly closeTimeoutMs: number;
+    readonly requestTimeoutMs: number;
     readonly peers: readonly McpPeerConfiguration[];
     readonly peerRetryMaxMs: number;
     readonly authRequired: boolean;
     readonly streamContent: boolean;
-    readonly openapi: readonly string[];
+    readonly openapi: readonly OpenApiSource[];
   };
   readonly forge: {
     /** Undefined: the module is off. */
@@ -109,11 +111,10 @@ export class Configuration {
       pingTimeoutMs: env.MCP_PING_TIMEOUT_MS,
       connectTimeoutMs: env.MCP_CONNECT_TIMEOUT_MS,
       closeTimeoutMs: env.MCP_CLOSE_TIMEOUT_MS,
+      requestTimeoutMs: env.MCP_REQUEST_TIMEOUT_MS,
       peers: [
         ...env.MCP_PEERS,
-        ...(env.EXTERNAL_WS_URL === undefined
-          ? []
-          : [{ name: 'external', url: env.EXTERNAL_WS_URL, role: 'both' as const }]),
+        ...(env.EXTERNAL_WS_URL === undefined ? [] : [plainPeer('external', env.EXTERNAL_WS_URL)]),
       ],
       peerRetryMaxMs: env.MCP_PEER_RETRY_MAX_MS,
       authRequired: env.MCP_AUTH_REQUIRED,

@@ -9,6 +9,7 @@ import { ChangeFeed } from './dispatch/change-feed.service.js';
 import { McpDispatcher } from './dispatch/dispatcher.service.js';
 import { Methods } from './dispatch/methods.service.js';
 import { McpHttp } from './http/mcp-http.service.js';
+import { OpenApiTools } from './openapi/openapi-tools.service.js';
 import { OperationResources } from './operations/operation-resources.service.js';
 import { OperationTools } from './operations/operation-tools.service.js';
 import { PromptMethods } from './prompts/prompt-methods.service.js';
@@ -44,9 +45,11 @@ import { McpGateway } from './websocket/mcp.gateway.js';
     OperationTools,
     OperationResources,
     DemoTools,
+    OpenApiTools,
   ],
   exports: [
     McpHttp,
+    OpenApiTools,
     ToolRegistry,
     ResourceRegistry,
     PromptRegistry,

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+
+/** One entry of `MCP_OPENAPI`: where a document is, and which of its operations become tools. */
+const source = z
+  .strictObject({
+    /** URL or file of the document; `self` is this service's own REST API. */
+    document: z.string().min(1),
+    /** Where the API is, when the document's `servers` do not say so. */
+    base_url: z.url({ protocol: /^https?$/ }).optional(),
+    /** Put before the names of its tools. */
+    prefix: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{0,40}$/)
+      .default(''),
+    include_operations: z.array(z.string()).default([]),
+    exclude_operations: z.array(z.string()).default([]),
+    include_tags: z.array(z.string()).default([]),
+    exclude_tags: z.array(z.string()).default([]),
+    describe_all_responses: z.boolean().default(false),
+    describe_full_response_schema: z.boolean().default(false),
+    /** Sent with every call, e.g. an API key. */
+    headers: z.record(z.string(), z.string()).default({}),
+    /** Names of the caller's own headers that are sent on. */
+    forward_headers: z.array(z.string()).optional(),
+    timeout_ms: z.number().int().min(1).max(600_000).default(10_000),
+  })
+  .refine(({ include_operations: a, exclude_operations: b }) => a.length === 0 || b.length === 0, {
+    message: 'has both include_operations and exclude_operations',
+  })
+  .refine(({ include_tags: a, exclude_tags: b }) => a.length === 0 || b.length === 0, {
+    message: 'has both include_tags and exclude_tags',
+  })
+  .transform((entry) => ({
+    document: entry.document,
+    baseUrl: entry.base_url,
+    prefix: entry.prefix,
+    filter: {
+      includeOperations: entry.include_operations,
+      excludeOperations: entry.exclude_operations,
+      includeTags: entry.include_tags,
+      excludeTags: entry.exclude_tags,
+    },
+    describeAllResponses: entry.describe_all_responses,
+    describeFullResponseSchema: entry.describe_full_response_schema,
+    headers: entry.headers,
+    /** Lower case. */
+    forwardHeaders: entry.forward_headers?.map((name) => name.toLowerCase()),
+    /** Milliseconds. */
+    timeoutMs: entry.timeout_ms,
+  }));
+
+export type OpenApiSource = z.output<typeof source>;
+
+/** Either URLs and files, separated by commas, or a JSON array of entries with their options. */
+export const openApiSources = z
+  .string()
+  .optional()
+  .transform((value, context): unknown => {
+    const text = value?.trim() ?? '';
+    if (!text.startsWith('[')) {
+      const documents = text.split(',').map((item) => item.trim());
+      return documents.filter((item) => item !== '').map((document) => ({ document }));
+    }
+    try {
+      return (JSON.parse(text) as unknown[]).map((entry) =>
+        typeof entry === 'string' ? { document: entry } : entry,
+      );
+    } catch {
+      context.addIssue({ code: 'custom', message: 'must be a list of URLs and files, or a JSON array' });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.array(source));
+
+/** The entry for this service's own API where `MCP_OPENAPI` has none: everything that is tagged `mcp`. */
+export const ownApi: OpenApiSource = source.parse({ document: 'self', include_tags: ['mcp'] });

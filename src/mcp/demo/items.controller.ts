@@ -1,0 +1,27 @@
+import { Controller, Get, Param, ParseIntPipe, UseGuards } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { AuthGuard } from '../../auth/auth.guard.js';
+
+interface Item {
+  readonly item_id: number;
+  readonly name: string;
+}
+
+/** A plain HTTP endpoint that becomes the MCP tool `get_item`, because it is tagged `mcp` (S3-22). */
+@ApiTags('demo', 'mcp')
+@Controller('items')
+@UseGuards(AuthGuard)
+export class ItemsController {
+  @Get(':item_id')
+  @ApiOperation({ operationId: 'get_item', summary: 'Get one item by its id' })
+  @ApiParam({ name: 'item_id', schema: { type: 'integer' } })
+  @ApiOkResponse({
+    schema: {
+      type: 'object',
+      properties: { item_id: { type: 'integer' }, name: { type: 'string', example: 'Item 1' } },
+    },
+  })
+  getItem(@Param('item_id', ParseIntPipe) itemId: number): Item {
+    return { item_id: itemId, name: `Item ${itemId}` };
+  }
+}

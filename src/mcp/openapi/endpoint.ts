@@ -1,0 +1,148 @@
+import { isObject, type Params } from '../protocol/json-rpc.js';
+import type { JsonSchema } from '../tools/json-schema.js';
+import { SchemaInliner } from './json-schema.js';
+import { OpenApiProblem, type OpenApiDocument, type OpenApiOperation } from './openapi-document.js';
+
+/** How an array or object is written into a path or query (OpenAPI "Style Values"). */
+export interface ParameterPlace {
+  readonly name: string;
+  readonly style: string;
+  readonly explode: boolean;
+}
+
+export type BodyEncoding = 'json' | 'form' | 'text';
+
+/** An endpoint of an HTTP API as something with named arguments: the pure part of making a tool of it. */
+export interface Endpoint {
+  readonly method: string;
+  /** With `{name}` for the path parameters. */
+  readonly path: string;
+  readonly inputSchema: JsonSchema;
+  readonly pathParameters: readonly ParameterPlace[];
+  readonly queryParameters: readonly ParameterPlace[];
+  readonly body:
+    | {
+        readonly encoding: BodyEncoding;
+        readonly contentType: string;
+        readonly required: boolean;
+        /** Arguments that are the members of the body; undefined: the argument `body` is the body. */
+        readonly members: readonly string[] | undefined;
+      }
+    | undefined;
+}
+
+/** The argument that carries a body which is no object. */
+const BODY = 'body';
+
+/**
+ * Flattens path, query and body into one set of arguments. A name that stands in several places is one argument and
+ * goes to all of them, e.g. an id in the path that the body repeats.
+ * @throws OpenApiProblem when the operation cannot be offered
+ */
+export function toEndpoint(document: OpenApiDocument, operation: OpenApiOperation): Endpoint {
+  const inliner = new SchemaInliner(document, 'request');
+  const properties: Record<string, JsonSchema> = {};
+  const required = new Set<string>();
+  const places: Record<'path' | 'query', ParameterPlace[]> = { path: [], query: [] };
+
+  for (const parameter of operation.parameters) {
+    const { name, in: place } = parameter;
+    // Headers and cookies are the transport's matter: the caller's go through the allow-list.
+    if (typeof name !== 'string' || (place !== 'path' && place !== 'query')) continue;
+    properties[name] = parameterSchema(inliner, parameter);
+    if (place === 'path' || parameter.required === true) required.add(name);
+    places[place].push(placeOf(name, place, parameter));
+  }
+  for (const [, name] of operation.path.matchAll(/\{([^{}]+)\}/g)) {
+    if (places.path.some((place) => place.name === name)) continue;
+    throw new OpenApiProblem(`its path has {${name}}, which is no parameter`);
+  }
+  const body = bodyOf(inliner, operation.requestBody, properties, required);
+  return {
+    method: operation.method,
+    path: operation.path,
+    inputSchema: {
+      type: 'object',
+      properties,
+      ...(required.size > 0 && { required: [...required] }),
+      ...(inliner.defs && { $defs: inliner.defs }),
+    },
+    pathParameters: places.path,
+    queryParameters: places.query,
+    body,
+  };
+}
+
+function parameterSchema(inliner: SchemaInliner, parameter: Params): JsonSchema {
+  const content = isObject(parameter.content) ? Object.values(parameter.content)[0] : undefined;
+  const schema = inliner.inline(parameter.schema ?? (isObject(content) ? content.schema : undefined));
+  const described = schema.description === undefined && typeof parameter.description === 'string';
+  return {
+    ...schema,
+    ...(described && { description: parameter.description }),
+    ...(parameter.example !== undefined && { examples: [parameter.example] }),
+  };
+}
+
+function placeOf(name: string, place: 'path' | 'query', parameter: Params): ParameterPlace {
+  const style = typeof parameter.style === 'string' ? parameter.style : place === 'path' ? 'simple' : 'form';
+  const explode = typeof parameter.explode === 'boolean' ? parameter.explode : style === 'form';
+  return { name, style: parameter.content === undefined ? style : 'json', explode };
+}
+
+function bodyOf(
+  inliner: SchemaInliner,
+  requestBody: Params | undefined,
+  properties: Record<string, JsonSchema>,
+  required: Set<string>,
+): Endpoint['body'] {
+  if (!requestBody || !isObject(requestBody.content)) return undefined;
+  const [contentType, encoding, media] = preferred(requestBody.content);
+  const schema = mergeAllOf(inliner.inline(media.schema));
+  const isRequired = requestBody.required === true;
+  if (!isObject(schema.properties)) {
+    properties[BODY] = { ...schema, ...(encoding === 'text' && { type: 'string' }) };
+    if (isRequired) required.add(BODY);
+    return { encoding, contentType, required: isRequired, members: undefined };
+  }
+  const members = Object.keys(schema.properties);
+  for (const name of members) properties[name] ??= schema.properties[name] as JsonSchema;
+  if (isRequired && Array.isArray(schema.required)) {
+    for (const name of schema.required) required.add(String(name));
+  }
+  return { encoding, contentType, required: isRequired, members };
+}
+
+/** Objects put together with `allOf` are one object to whoever fills it in. */
+function mergeAllOf(schema: JsonSchema): JsonSchema {
+  const { allOf, ...own } = schema;
+  if (!Array.isArray(allOf)) return schema;
+  const parts = [...allOf.filter(isObject).map(mergeAllOf), own];
+  const whole = parts.every((part) => isObject(part.properties) || Object.keys(part).every(isAnnotation));
+  if (!whole || parts.length <= allOf.length) return schema;
+  return {
+    ...own,
+    type: 'object',
+    properties: Object.assign({}, ...parts.map(({ properties }) => properties)) as Params,
+    required: parts.flatMap(({ required }) => (Array.isArray(required) ? (required as string[]) : [])),
+  };
+}
+
+function isAnnotation(keyword: string): boolean {
+  return ['type', 'title', 'description', 'required', 'examples'].includes(keyword);
+}
+
+/** The media type that is sent: JSON where it is offered. @throws OpenApiProblem for uploads and the like */
+function preferred(content: Params): [string, BodyEncoding, Params] {
+  const offered = Object.entries(content).filter((entry): entry is [string, Params] => isObject(entry[1]));
+  const kinds: [RegExp, BodyEncoding][] = [
+    [/^application\/(json|[^;]+\+json)\b|^\*\/\*/, 'json'],
+    [/^application\/x-www-form-urlencoded\b/, 'form'],
+    [/^text\//, 'text'],
+  ];
+  for (const [pattern, encoding] of kinds) {
+    const found = offered.find(([type]) => pattern.test(type));
+    if (found) return [found[0] === '*/*' ? 'application/json' : found[0], encoding, found[1]];
+  }
+  throw new OpenApiProblem(`its body is ${Object.keys(content).join(', ')}, which a tool cannot send`);
+}

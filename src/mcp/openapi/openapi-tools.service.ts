@@ -1,0 +1,124 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { Configuration } from '../../config/configuration.js';
+import { ownApi, type OpenApiSource } from '../../config/openapi-sources.js';
+import type { ToolDefinition } from '../tools/tool-definition.js';
+import { ToolRegistry } from '../tools/tool-registry.js';
+import type { EndpointCaller } from './endpoint-caller.js';
+import { isOffered } from './endpoint-filter.js';
+import { defineEndpointTool } from './endpoint-tool.js';
+import { fetchCaller } from './fetch-caller.js';
+import { baseUrlOf, loadDocument, shownLocation } from './load-document.js';
+import { OpenApiDocument, OpenApiProblem } from './openapi-document.js';
+import { ownApiCaller } from './own-api-caller.js';
+
+/** A document that cannot be had is tried again after this time, each further time after twice as long. */
+const RETRY_FIRST_MS = 1000;
+const RETRY_MAX_MS = 300_000;
+
+/**
+ * Offers the endpoints of OpenAPI documents as tools (S3-22): this application's own, and those of `MCP_OPENAPI`. A
+ * document that is bad or out of reach costs a line in the log, never the service.
+ */
+@Injectable()
+export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('McpOpenApi');
+  private readonly retries = new Set<NodeJS.Timeout>();
+  private describeOwn: (() => object) | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly configuration: Configuration,
+    private readonly registry: ToolRegistry,
+    private readonly adapters: HttpAdapterHost,
+  ) {}
+
+  /** Gives the description of this application's own endpoints, which is read once all routes are known. */
+  describeOwnApi(describe: () => object): void {
+    this.describeOwn = describe;
+  }
+
+  /** After every decorated method has registered its tool, so that a hand-written tool wins its name. */
+  onApplicationBootstrap(): void {
+    const sources = this.configuration.mcp.openapi;
+    this.offerOwn(sources.find(({ document }) => document === 'self') ?? ownApi);
+    for (const source of sources) if (source.document !== 'self') void this.load(source, RETRY_FIRST_MS);
+  }
+
+  onModuleDestroy(): void {
+    this.stopped = true;
+    for (const timer of this.retries) clearTimeout(timer);
+  }
+
+  /**
+   * Offers what a source selects of a document.
+   * @returns the names of the new tools
+   * @throws OpenApiProblem when the document is none
+   */
+  offer(document: OpenApiDocument, source: OpenApiSource, caller: EndpointCaller): readonly string[] {
+    const tools = new Map<string, ToolDefinition>();
+    for (const operation of document.operations()) {
+      if (!isOffered(operation, source.filter)) continue;
+      try {
+        const tool = defineEndpointTool(document, operation, source, caller);
+        if (this.registry.get(tool.name) || tools.has(tool.name)) {
+          throw new OpenApiProblem('there already is a tool of this name');
+        }
+        tools.set(tool.name, tool);
+      } catch (thrown) {
+        if (!(thrown instanceof OpenApiProblem)) throw thrown;
+        const which = `${operation.operationId} of ${shownLocation(source.document)}`;
+        this.logger.warn(`${which} is not offered as a tool: ${thrown.message}`);
+      }
+    }
+    this.registry.add(...tools.values());
+    return [...tools.keys()];
+  }
+
+  private offerOwn(source: OpenApiSource): void {
+    if (!this.describeOwn) return;
+    const { allowedHosts } = this.configuration.http;
+    const caller = ownApiCaller(this.adapters.httpAdapter, allowedHosts[0] ?? 'localhost');
+    try {
+      const document = new OpenApiDocument({ ...this.describeOwn() });
+      const names = this.offer(
+        document,
+        { ...source, forwardHeaders: source.forwardHeaders ?? ['authorization'] },
+        caller,
+      );
+      if (names.length > 0) this.logger.log(`Own endpoints offered as tools: ${names.join(', ')}`);
+    } catch (thrown) {
+      this.logger.warn({ error: thrown }, 'The own endpoints could not be offered as tools');
+    }
+  }
+
+  private async load(source: OpenApiSource, retryMs: number): Promise<void> {
+    const shown = shownLocation(source.document);
+    try {
+      const document = await loadDocument(source.document);
+      const base = source.baseUrl ?? baseUrlOf(document, source.document);
+      if (this.stopped) return;
+      const names = this.offer(document, source, fetchCaller(base));
+      this.logger.log(`${names.length} endpoints of ${shown} offered as tools`);
+    } catch (thrown) {
+      const reason = (thrown as Error).message;
+      if (thrown instanceof OpenApiProblem) {
+        this.logger.error(`MCP_OPENAPI: ${shown} is not used: ${reason}`);
+        return;
+      }
+      if (this.stopped) return;
+      this.logger.warn(
+        `MCP_OPENAPI: ${shown} cannot be read: ${reason}. It is tried again in ${retryMs / 1000} s`,
+      );
+      this.retryLater(source, retryMs);
+    }
+  }
+
+  private retryLater(source: OpenApiSource, retryMs: number): void {
+    const timer = setTimeout(() => {
+      this.retries.delete(timer);
+      void this.load(source, Math.min(RETRY_MAX_MS, retryMs * 2));
+    }, retryMs).unref();
+    this.retries.add(timer);
+  }
+}

@@ -1,0 +1,52 @@
+import type { Server } from 'node:http';
+import { Server as TlsServer } from 'node:tls';
+import type { AbstractHttpAdapter } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import { actingPrincipal } from '../../auth/acting-principal.js';
+import { UserError } from '../tools/user-error.js';
+import { MAX_RESPONSE_BYTES, type EndpointCaller } from './endpoint-caller.js';
+import { fetchCaller } from './fetch-caller.js';
+
+/**
+ * Calls this application's own endpoints: inside the process where the adapter can (Fastify), with all guards and
+ * pipes; otherwise over the loopback interface, where the caller's forwarded headers say who asks.
+ * @param host value of the Host header, which the application's own checks accept
+ */
+export function ownApiCaller(adapter: AbstractHttpAdapter, host: string): EndpointCaller {
+  if (adapter.getType() === 'fastify') return injectCaller(adapter.getInstance<FastifyInstance>(), host);
+  return (request, call) => fetchCaller(loopbackAddress(adapter.getHttpServer() as Server))(request, call);
+}
+
+function injectCaller(fastify: FastifyInstance, host: string): EndpointCaller {
+  return async ({ method, target, headers, body }, call) => {
+    const response = await actingPrincipal.run(call.principal, () =>
+      fastify.inject({
+        method: method as 'GET',
+        url: target,
+        headers: { host, ...headers, ...call.headers },
+        signal: call.signal,
+        ...(body !== undefined && { payload: body }),
+      }),
+    );
+    if (response.rawPayload.length > MAX_RESPONSE_BYTES) {
+      throw new UserError(`The answer has more than ${MAX_RESPONSE_BYTES} bytes`);
+    }
+    const contentType = response.headers['content-type'];
+    return {
+      status: response.statusCode,
+      contentType: typeof contentType === 'string' ? contentType : '',
+      body: response.rawPayload,
+    };
+  };
+}
+
+/** @throws UserError when the application does not listen on a port */
+function loopbackAddress(server: Server): string {
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) {
+    throw new UserError('The application does not listen on a port');
+  }
+  const isAny = address.address === '::' || address.address === '0.0.0.0';
+  const host = isAny ? '127.0.0.1' : address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `${server instanceof TlsServer ? 'https' : 'http'}://${host}:${address.port}`;
+}

@@ -1,0 +1,216 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT } from '../harness/service-process.js';
+import { eventually } from '../harness/eventually.js';
+import { McpClient, type Json } from '../harness/mcp-client.js';
+import { RunningService } from '../harness/running-service.js';
+
+const SHOP = join(ROOT, 'test/fixtures/openapi/shop.yaml');
+
+interface Seen {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+/** The API that the fixture describes; it answers with what it was asked. */
+class Shop {
+  readonly seen: Seen[] = [];
+  readonly server: Server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      const { method, url, headers } = request;
+      this.seen.push({ method, url, headers, body });
+      if (url === '/slow') return;
+      if (url === '/picture') {
+        response.writeHead(200, { 'content-type': 'image/png' }).end(Buffer.from([1, 2, 3]));
+        return;
+      }
+      const status = url?.startsWith('/orders/404') ? 404 : 200;
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(status === 404 ? { detail: 'no such order' } : { method, url, body }));
+    });
+  });
+
+  async start(): Promise<string> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  get last(): Seen {
+    return this.seen.at(-1)!;
+  }
+}
+
+const shop = new Shop();
+let service: RunningService;
+let client: McpClient;
+let tools: ReadonlyMap<string, Json>;
+
+beforeAll(async () => {
+  const base_url = await shop.start();
+  const documents = [
+    {
+      document: SHOP,
+      base_url,
+      timeout_ms: 300,
+      headers: { 'X-Api-Key': 'k' },
+      forward_headers: ['X-Tenant'],
+    },
+    {
+      document: SHOP,
+      base_url,
+      prefix: 'full_',
+      include_operations: ['get_order'],
+      describe_all_responses: true,
+    },
+    { document: SHOP, base_url, prefix: 'some_', include_operations: ['slow'], include_tags: ['read'] },
+    { document: SHOP, base_url, prefix: 'most_', exclude_tags: ['misc'], exclude_operations: ['get_order'] },
+    join(ROOT, 'package.json'),
+    join(ROOT, 'no-such-file.json'),
+  ];
+  service = await RunningService.start({
+    STORE: 'memory',
+    DEMO: 'true',
+    MCP_OPENAPI: JSON.stringify(documents),
+  });
+  client = await McpClient.connect(`${service.ws}/ws`, { headers: { 'X-Tenant': 't1' } });
+  await client.initialize();
+  await eventually('all documents are offered', async () => {
+    tools = new Map((await client.result('tools/list')).tools.map((tool) => [tool.name, tool]));
+    return ['get_order', 'full_get_order', 'some_slow', 'most_replace_order'].every((name) =>
+      tools.has(name),
+    );
+  });
+});
+
+afterAll(async () => {
+  client.terminate();
+  shop.server.closeAllConnections();
+  shop.server.close();
+  await service.stop();
+});
+
+describe("the application's own endpoints as tools", () => {
+  it('S3-22: GET /items/{item_id} is the tool get_item', async () => {
+    expect(tools.get('get_item')?.inputSchema).toEqual({
+      type: 'object',
+      properties: { item_id: { type: 'integer' } },
+      required: ['item_id'],
+    });
+    const result = await client.call('get_item', { item_id: 5 });
+    expect(result.structuredContent).toEqual({ item_id: 5, name: 'Item 5' });
+    expect(JSON.parse(result.content[0]?.text ?? '')).toEqual({ item_id: 5, name: 'Item 5' });
+  });
+
+  it('S3-22: arguments of the wrong type are refused before the endpoint is called', async () => {
+    const result = await client.call('get_item', { item_id: 'five' });
+    expect(result).toMatchObject({ isError: true });
+    expect(result.content[0]?.text).toMatch(/item_id/);
+  });
+
+  it('everything tagged mcp is offered, and nothing else', () => {
+    expect([...tools.keys()]).toEqual(
+      expect.arrayContaining(['open_operation', 'read_operation', 'read_events']),
+    );
+    expect(tools.has('health')).toBe(false);
+    expect(tools.get('read_operation')?.annotations).toMatchObject({ readOnlyHint: true });
+  });
+
+  it('works on the data of the caller, through the same guards and pipes as REST', async () => {
+    const opened = await client.call('open_operation', { operation_type: 'from_mcp', metadata: { a: 1 } });
+    const id = String(opened.structuredContent.operation_id);
+    expect((await service.rest.request('GET', `/api/operations/${id}`)).body).toMatchObject({
+      operation_type: 'from_mcp',
+    });
+    const read = await client.call('read_operation', { id });
+    expect(read.structuredContent).toMatchObject({ operation_id: id, metadata: { a: 1 } });
+  });
+
+  it('an answer of 4xx is a tool error with its status and reason', async () => {
+    const result = await client.call('read_operation', { id: 'no-such-operation' });
+    expect(result.isError).toBe(true);
+    expect(result.content[0]?.text).toMatch(
+      /Error calling read_operation\. Status code: 404\..*operation_not_found/s,
+    );
+  });
+
+  it('a path argument cannot climb to another endpoint', async () => {
+    for (const id of ['..', '.', '']) {
+      expect((await client.call('read_operation', { id })).content[0]?.text).toMatch(/id must not be/);
+    }
+    const slash = await client.call('read_operation', { id: '../stats' });
+    expect(slash.isError).toBe(true);
+  });
+});
+
+function named(prefix: string): string[] {
+  return [...tools.keys()].filter((name) => name.startsWith(prefix));
+}
+
+describe('documents of other APIs as tools', () => {
+  it('path, query and body are one set of arguments, a name in two places is one', async () => {
+    const schema = tools.get('replace_order')?.inputSchema;
+    expect(schema).toMatchObject({
+      properties: {
+        order_id: { type: 'integer' },
+        customer: { type: 'object', properties: { age: { type: 'integer', exclusiveMinimum: 0 } } },
+        note: { type: ['string', 'null'], examples: ['Leave it at the door'] },
+      },
+      required: ['order_id', 'customer'],
+    });
+    await client.call('replace_order', { order_id: 7, customer: { name: 'A' }, note: null });
+    expect(shop.last).toMatchObject({ method: 'PUT', url: '/orders/7' });
+    expect(JSON.parse(shop.last.body)).toEqual({ order_id: 7, customer: { name: 'A' }, note: null });
+  });
+
+  it('arrays in the query are repeated, and only listed headers of the caller go on', async () => {
+    await client.call('get_order', { order_id: 7, fields: ['a b', 'c'] });
+    expect(shop.last.url).toBe('/orders/7?fields=a%20b&fields=c');
+    expect(shop.last.headers).toMatchObject({ 'x-api-key': 'k', 'x-tenant': 't1' });
+    await client.call('full_get_order', { order_id: 7 });
+    expect(shop.last.headers['x-tenant']).toBeUndefined();
+  });
+
+  it('a schema that contains itself stays finite', async () => {
+    expect(tools.get('plant.tree')?.inputSchema).toMatchObject({
+      properties: { body: { $ref: '#/$defs/Node' } },
+      $defs: { Node: { properties: { children: { items: { $ref: '#/$defs/Node' } } } } },
+    });
+    const tree = { label: 'a', children: [{ label: 'b', children: [] }] };
+    await client.call('plant.tree', { body: tree });
+    expect(JSON.parse(shop.last.body)).toEqual(tree);
+  });
+
+  it('describes the answers of success, and of failures on demand', () => {
+    expect(tools.get('get_order')?.description).toMatch(
+      /Read an order[\s\S]*\*\*200\*\*: The order\nExample: \{"id"/,
+    );
+    expect(tools.get('get_order')?.description).not.toContain('404');
+    expect(tools.get('full_get_order')?.description).toContain('**404**: No such order');
+  });
+
+  it('includes and excludes by operation id and by tag', () => {
+    expect(named('some_')).toEqual(['some_get_order', 'some_slow']);
+    expect(named('most_')).toEqual(['most_plant.tree', 'most_replace_order']);
+  });
+
+  it('a failure, a silence and a picture are told as what they are', async () => {
+    expect(await client.call('get_order', { order_id: 404 })).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringMatching(/Status code: 404\. Response: .*no such order/) as string }],
+    });
+    expect((await client.call('slow')).content[0]?.text).toBe('Error calling slow: no answer within 300 ms');
+    expect((await client.call('picture')).content[0]).toMatchObject({ type: 'image', data: 'AQID' });
+  });
+
+  it('what cannot be offered is left out, and the service serves', () => {
+    for (const name of ['upload', 'broken_reference']) expect(tools.has(name)).toBe(false);
+  });
+});
