@@ -86,10 +86,11 @@ export interface Retention {
 /** Operations of recorded MCP tool calls carry this type prefix and have a limit of their own. */
 export const TOOL_OPERATION_PREFIX = 'mcp.tool/';
 
-export interface RemovedOperation {
+export interface OperationKey {
   readonly tenant: string;
   readonly operationId: string;
 }
+export type RemovedOperation = OperationKey;
 
 /**
  * Port: the durable log of operations and the snapshots folded from it. Transitions are decided inside the store
@@ -121,6 +122,9 @@ export abstract class OperationStore {
   abstract readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage>;
 
   abstract counts(tenant: string): Promise<OperationCounts>;
+
+  /** Recorded tool calls of all tenants that have not ended: after a restart nobody runs them any more. */
+  abstract unfinishedToolCalls(): Promise<readonly OperationKey[]>;
 
   /** Removes an ended operation. @throws OpstreamError `operation_running`; false when it is unknown */
   abstract remove(tenant: string, operationId: string): Promise<boolean>;

@@ -19,6 +19,7 @@ import {
   type ListQuery,
   type LogPage,
   type OperationCounts,
+  type OperationKey,
   type OperationPage,
   type PageBounds,
   type Receipt,
@@ -184,6 +185,11 @@ export class OperationsService implements OnModuleInit, OnApplicationShutdown {
 
   counts(tenant: string): Promise<OperationCounts> {
     return this.store.counts(tenant);
+  }
+
+  /** Recorded tool calls of all tenants that have not ended. */
+  unfinishedToolCalls(): Promise<readonly OperationKey[]> {
+    return this.store.unfinishedToolCalls();
   }
 
   /** Forgets an ended operation. @throws OpstreamError `operation_not_found`, `operation_running` */

@@ -7,6 +7,7 @@ import {
   type ListQuery,
   type LogPage,
   type OperationCounts,
+  type OperationKey,
   type OperationPage,
   type PageBounds,
   type Receipt,
@@ -94,6 +95,15 @@ export class MemoryOperationStore extends OperationStore {
     const entries = [...(this.find(tenant)?.operations.values() ?? [])];
     const active = entries.filter(({ operation }) => isActive(operation)).length;
     return { active, total: entries.length };
+  }
+
+  async unfinishedToolCalls(): Promise<readonly OperationKey[]> {
+    return [...this.tenants.values()]
+      .flatMap(({ operations }) => [...operations.values()])
+      .filter(
+        ({ operation }) => isActive(operation) && operation.operationType.startsWith(TOOL_OPERATION_PREFIX),
+      )
+      .map(({ operation: { tenant, operationId } }) => ({ tenant, operationId }));
   }
 
   async remove(tenant: string, operationId: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import {
   type ListQuery,
   type LogPage,
   type OperationCounts,
+  type OperationKey,
   type OperationPage,
   type PageBounds,
   type RemovedOperation,
@@ -95,6 +96,10 @@ export class SqliteOperationStore extends OperationStore {
 
   counts(tenant: string): Promise<OperationCounts> {
     return this.read(() => this.sql.counts.get(this.writer.tenant(tenant)?.tenantNo ?? 0)!);
+  }
+
+  unfinishedToolCalls(): Promise<readonly OperationKey[]> {
+    return this.read(() => this.sql.unfinished.all());
   }
 
   remove(tenant: string, operationId: string): Promise<boolean> {

@@ -88,6 +88,7 @@ export interface Statements {
   readonly countPool: Statement<[number, number], { total: number }>;
   readonly oldestEnded: Statement<[number, number], RemovalRow>;
   readonly expired: Statement<[number, number], RemovalRow & { name: string }>;
+  readonly unfinished: Statement<[], { tenant: string; operationId: string }>;
   readonly addEvent: Statement<[number, number, number, string, number, string, string | null]>;
   readonly receipt: Statement<[number, string], { seq: number; timestamp: number }>;
   readonly eventsOfOperation: Statement<[string, number, number, number], EventRow>;
@@ -153,6 +154,10 @@ export function prepareStatements(db: BetterSqlite3.Database): Statements {
     expired: db.prepare(
       `SELECT op, operation_id, pool, name FROM operations JOIN tenants USING (tenant_no)
        WHERE ended_at <= ? LIMIT ?`,
+    ),
+    unfinished: db.prepare(
+      `SELECT name AS tenant, operation_id AS operationId FROM tenants CROSS JOIN operations USING (tenant_no)
+       WHERE pool = 1 AND ended_at IS NULL ORDER BY op`,
     ),
 
     addEvent: db.prepare(

@@ -49,6 +49,20 @@ export function describeReading(fixture: () => StoreFixture): void {
       expect(await store.port.get(TENANT, 'a')).toHaveProperty('result', 'a');
     });
 
+    it('knows the recorded tool calls that have not ended, of all tenants', async () => {
+      await store.done(
+        opening('a', 'mcp.tool/x'),
+        opening('b', 'mcp.tool/x', {}, 'other'),
+        opening('c', 'mcp.tool/x'),
+        opening('d', 'build'),
+        finish('c'),
+      );
+      expect(await store.port.unfinishedToolCalls()).toEqual([
+        { tenant: TENANT, operationId: 'a' },
+        { tenant: 'other', operationId: 'b' },
+      ]);
+    });
+
     it('pages through a listing by cursor while operations are added and removed', async () => {
       await store.done(...Array.from({ length: 7 }, (_, n) => opening(`op-${n}`)));
       await store.done(finish('op-2'));
