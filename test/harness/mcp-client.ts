@@ -40,7 +40,7 @@ export class McpClient {
   readonly frames: string[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
   private readonly answers: RpcAnswer[] = [];
-  private arrived: () => void = () => {};
+  private waiters: (() => void)[] = [];
   private ids = 0;
 
   private constructor(readonly socket: WebSocket) {
@@ -50,7 +50,7 @@ export class McpClient {
       const message = JSON.parse(text) as RpcAnswer | Notification;
       if ('method' in message) this.notifications.push({ ...message, at: performance.now() });
       else this.answers.push(message);
-      this.arrived();
+      for (const wake of this.waiters.splice(0)) wake();
     });
     this.closed = new Promise((resolve) =>
       socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() })),
@@ -132,10 +132,10 @@ export class McpClient {
         throw new Error(`No ${what} within ${PATIENCE_MS} ms; received ${this.frames.slice(-5).join(' ')}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
-        this.arrived = () => {
+        this.waiters.push(() => {
           clearTimeout(timer);
           resolve();
-        };
+        });
       });
     }
   }

@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import {
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
 import type { Scope } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
 import { EventBus } from '../../operations/event-bus.js';
@@ -13,7 +18,7 @@ import type { ToolDefinition } from '../tools/tool-definition.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 import { toLegacyTask, toModernTask } from '../tasks/task-view.js';
 import { CallerNotifications } from './caller-notifications.js';
-import { OperationRecord, recordedArguments, unrecorded } from './call-record.js';
+import { INTERRUPTED, OperationRecord, recordedArguments, unrecorded } from './call-record.js';
 import { InputDesk, inputRequiredResult } from './input-desk.js';
 import { RequestStates } from './request-states.service.js';
 import { ToolCall } from './tool-call.js';
@@ -27,7 +32,7 @@ type Manner = 'result' | 'task' | 'either';
 
 /** Runs tool calls and knows those that run on this node. */
 @Injectable()
-export class ToolRunner implements OnModuleInit, OnModuleDestroy {
+export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   private readonly running = new Map<string, ToolCall>();
 
   constructor(
@@ -37,6 +42,15 @@ export class ToolRunner implements OnModuleInit, OnModuleDestroy {
     private readonly states: RequestStates,
     private readonly configuration: Configuration,
   ) {}
+
+  /** Calls that a crash interrupted have nobody left to end them; whoever waits for them is told now. */
+  async onApplicationBootstrap(): Promise<void> {
+    const message = 'The service was restarted while the tool ran';
+    for (const { tenant, operationId } of await this.operations.unfinishedToolCalls()) {
+      if (this.find(tenant, operationId)) continue;
+      await this.operations.error(tenant, operationId, message, INTERRUPTED);
+    }
+  }
 
   /** Whoever cancels the operation of a call, over whichever face, stops the call. */
   onModuleInit(): void {
@@ -78,7 +92,7 @@ export class ToolRunner implements OnModuleInit, OnModuleDestroy {
       call.start(checked.value);
       return answer(await call.finished);
     }
-    const early = await this.startAsTask(call, manner, checked.value);
+    const early = await this.startAsTask(call, manner, checked.value, exchange);
     return early ? answer(await call.finished) : this.answerWithTask(call, exchange);
   }
 
@@ -123,7 +137,17 @@ export class ToolRunner implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Starts a call that may become a task. @returns how it ended before it did */
-  private async startAsTask(call: ToolCall, manner: Manner, args: Params): Promise<ToolOutcome | undefined> {
+  private async startAsTask(
+    call: ToolCall,
+    manner: Manner,
+    args: Params,
+    exchange: Exchange,
+  ): Promise<ToolOutcome | undefined> {
+    if (exchange.era === 'legacy') {
+      call.inputs.becomeTask();
+      call.start(args);
+      return undefined;
+    }
     let stopWaiting!: () => void;
     const becomesTask = new Promise<undefined>((resolve) => (stopWaiting = () => resolve(undefined)));
     call.inputs.onWaiting = async () => {

@@ -1,0 +1,133 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable, Module } from '@nestjs/common';
+import { z } from 'zod';
+import { McpModule } from '../../src/mcp/mcp.module.js';
+import type { ToolContext } from '../../src/mcp/tools/tool-context.js';
+import { Tool } from '../../src/mcp/tools/tool.decorator.js';
+import { UserError } from '../../src/mcp/tools/user-error.js';
+
+const text = (content: string) => ({ type: 'text', text: content }) as const;
+
+/** Tools that show their context, wait for the test, and misbehave. */
+@Injectable()
+export class ProbeTools {
+  /** What the last call of a tool saw. */
+  context: ToolContext | undefined;
+  /** Lets `gate` go on. */
+  open: () => void = () => {};
+  aborted: unknown;
+
+  @Tool({ name: 'echo', description: 'Returns its text', parameters: z.object({ text: z.string() }) })
+  echo(args: { text: string }, context: ToolContext): string {
+    this.context = context;
+    return args.text;
+  }
+
+  @Tool({
+    name: 'unrecorded',
+    description: 'Leaves no trace',
+    parameters: z.object({ text: z.string() }),
+    record: false,
+  })
+  async unrecorded(args: { text: string }, { streamContent }: ToolContext): Promise<string> {
+    await streamContent(text('partial'));
+    return args.text;
+  }
+
+  @Tool({
+    name: 'sum',
+    description: 'Adds',
+    parameters: z.object({ a: z.number(), b: z.number() }),
+    output: z.object({ sum: z.number() }),
+  })
+  sum({ a, b }: { a: number; b: number }): object {
+    return { sum: a === 13 ? 'unlucky' : a + b };
+  }
+
+  /** Streams, then waits until the test opens the gate or the call is cancelled. */
+  @Tool({ name: 'gate', description: 'Streams a word, then waits', annotations: { streamingHint: true } })
+  async gate(_args: object, { streamContent, reportProgress, log, signal }: ToolContext): Promise<string> {
+    log.info('waiting', { at: 'gate' });
+    await reportProgress({ progress: 1, total: 4, message: 'at the gate' });
+    await streamContent(text('first'));
+    await new Promise<void>((resolve, reject) => {
+      this.open = resolve;
+      signal.addEventListener('abort', () => {
+        this.aborted = signal.reason;
+        reject(signal.reason as Error);
+      });
+    });
+    await streamContent([text('second'), text(' and third')]);
+    return 'passed';
+  }
+
+  @Tool({ name: 'streams_only', description: 'Streams and returns nothing' })
+  async streamsOnly(_args: object, { streamContent }: ToolContext): Promise<void> {
+    for (const word of ['a', 'b', 'c']) await streamContent(text(word));
+  }
+
+  @Tool({ name: 'logs', description: 'Logs at every level' })
+  logs(_args: object, { log }: ToolContext): string {
+    log.debug('Debug message', { data: 'value' });
+    log.info('Info message');
+    log.warn('Warn message');
+    log.error('Error message', new Error('inside'));
+    return 'logged';
+  }
+
+  @Tool({ name: 'user_error', description: 'Fails for the user' })
+  userError(): never {
+    throw new UserError('Failed to fetch data: no network');
+  }
+
+  @Tool({ name: 'crash', description: 'Throws something private' })
+  crash(): never {
+    throw new Error('secret detail');
+  }
+
+  @Tool({ name: 'hang', description: 'Never ends', timeoutMs: 100 })
+  hang(): Promise<string> {
+    return new Promise(() => {});
+  }
+
+  @Tool({
+    name: 'garbage',
+    description: 'Returns what is no content',
+    parameters: z.object({ kind: z.string() }),
+  })
+  garbage({ kind }: { kind: string }): object {
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    if (kind === 'circular') return circular;
+    if (kind === 'function') return () => 1;
+    if (kind === 'bigint') return { n: 10n };
+    return { content: [{ type: 'no such type' }] };
+  }
+
+  @Tool({ name: 'late', description: 'Goes on after its end' })
+  late(_args: object, context: ToolContext): string {
+    void delay(20).then(async () => {
+      await context.streamContent(text('too late'));
+      context.log.info('too late');
+      await context.reportProgress({ progress: 1 });
+    });
+    return 'over';
+  }
+
+  @Tool({
+    name: 'flood',
+    description: 'Many notifications',
+    parameters: z.object({ count: z.number(), size: z.number().default(0) }),
+  })
+  async flood(
+    { count, size }: { count: number; size: number },
+    { reportProgress }: ToolContext,
+  ): Promise<string> {
+    const message = 'x'.repeat(size);
+    for (let n = 1; n <= count; n++) await reportProgress({ progress: n, total: count, message });
+    return 'flooded';
+  }
+}
+
+@Module({ imports: [McpModule], providers: [ProbeTools], exports: [ProbeTools] })
+export class ProbeToolsModule {}
