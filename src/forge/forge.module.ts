@@ -9,12 +9,38 @@ import { ForgeHealth } from './forge-health.service.js';
 import { ForgeMirrors } from './mirror/forge-mirrors.service.js';
 import { ForgeResourceUpdates } from './mirror/forge-resource-updates.service.js';
 import { ForgeStreams } from './streams/forge-streams.service.js';
+import { LogReader } from './streams/log-reader.service.js';
+import { AttemptTools } from './tools/attempt-tools.service.js';
+import { BranchTools } from './tools/branch-tools.service.js';
+import { ForgeResources } from './tools/forge-resources.service.js';
+import { PollingWatchTools } from './tools/polling-watch-tools.service.js';
+import { ProcessTools } from './tools/process-tools.service.js';
+import { ProjectTools } from './tools/project-tools.service.js';
+import { SystemTools } from './tools/system-tools.service.js';
+import { TaskTools } from './tools/task-tools.service.js';
+import { WatchTools } from './tools/watch-tools.service.js';
 
 /** Everything about Forge; part of the application only when `FORGE_URL` is set. */
 @Module({
   imports: [OperationsModule, McpModule],
   controllers: [ForgeController],
-  providers: [ForgeClient, ForgeStreams, ForgeResourceUpdates, ForgeMirrors, ForgeHealth],
+  providers: [
+    ForgeClient,
+    ForgeStreams,
+    LogReader,
+    ForgeResourceUpdates,
+    ForgeMirrors,
+    ForgeHealth,
+    WatchTools,
+    PollingWatchTools,
+    SystemTools,
+    ProjectTools,
+    TaskTools,
+    AttemptTools,
+    BranchTools,
+    ProcessTools,
+    ForgeResources,
+  ],
 })
 export class ForgeModule {
   /** @param configuration undefined when the environment decides */

@@ -54,12 +54,7 @@ export class AttemptLogs {
     }
   }
 
-  /** Opens again what was not complete. */
-  resume(): void {
-    for (const [id, { state }] of this.logs) if (state === 'streaming') this.open(id);
-  }
-
-  pause(): void {
+  close(): void {
     for (const followed of this.logs.values()) {
       followed.stream?.close();
       followed.stream = undefined;

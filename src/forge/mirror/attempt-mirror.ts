@@ -52,7 +52,7 @@ export const FORGE_UNAVAILABLE = 'ForgeUnavailable';
 
 /**
  * Copies one run of an attempt into an operation: diffs, log lines and process states become its events, the agent's
- * end its end. It can be paused, and taken up by another process, because everything it knows is in the log.
+ * end its end. Another process can take it up, because everything it knows is in the log.
  */
 export class AttemptMirror {
   private readonly logger = new Logger('ForgeMirror');
@@ -103,26 +103,29 @@ export class AttemptMirror {
     }
   }
 
-  /** Opens the upstream streams, for the first time or again. */
+  /** Opens the upstream streams. */
   start(): void {
     if (this.active || this.over) return;
     this.active = true;
-    if (!this.diffEnd) this.openDiff();
+    this.openDiff();
     this.source.start();
-    this.logs.resume();
   }
 
-  /** Closes the upstream streams; the operation stays open. */
+  /** Closes the upstream streams; the operation stays open for whoever takes it up. */
   pause(): void {
     this.active = false;
     clearTimeout(this.settleTimer);
     this.diffStream?.close();
     this.diffStream = undefined;
     this.source.stop();
-    this.logs.pause();
+    this.logs.close();
   }
 
-  /** The operation has ended by someone else's doing. */
+  get isOver(): boolean {
+    return this.over;
+  }
+
+  /** The operation has ended, or is ended, by someone else's doing. */
   stop(): void {
     if (this.over) return;
     this.over = true;

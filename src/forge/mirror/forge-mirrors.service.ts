@@ -10,7 +10,7 @@ import type { ExecutionProcess, TaskAttempt } from '../api/forge-records.js';
 import { ForgeStreams } from '../streams/forge-streams.service.js';
 import { AGENT_FAILED, AGENT_STOPPED, AttemptMirror, type MirrorTarget } from './attempt-mirror.js';
 import { ForgeResourceUpdates } from './forge-resource-updates.service.js';
-import { runNumber } from './run-outcome.js';
+import { outcomeOf, runNumber } from './run-outcome.js';
 
 export const ATTEMPT_OPERATION = 'forge.attempt';
 
@@ -20,7 +20,7 @@ export interface AttemptWatch {
   readonly operation: Operation;
   /** True when this watch opened it. */
   readonly created: boolean;
-  /** Leaves. The last to leave closes the streams from Forge; who never leaves keeps them until the run is over. */
+  /** Leaves. The last to leave closes the streams and the operation; who never leaves keeps both to the run's end. */
   release(): void;
 }
 
@@ -30,12 +30,9 @@ interface Mirrored {
   /** Undefined for a run that was recorded to its end. */
   readonly mirror: AttemptMirror | undefined;
   holders: number;
-  linger: NodeJS.Timeout | undefined;
 }
 
 const ATTEMPT_ID = /^[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}$/;
-/** An operation that nobody watches any more is kept open this long for the next watcher. */
-const LINGER_MS = 5 * 60_000;
 
 /**
  * One mirroring operation per run of an attempt and tenant, shared by everyone who watches it: tools, REST and the
@@ -64,7 +61,6 @@ export class ForgeMirrors implements OnModuleDestroy {
     this.bus.unsubscribe();
     for (const mirrored of await Promise.allSettled(this.mirrored.values())) {
       if (mirrored.status === 'rejected') continue;
-      clearTimeout(mirrored.value.linger);
       mirrored.value.mirror?.pause();
     }
   }
@@ -82,8 +78,6 @@ export class ForgeMirrors implements OnModuleDestroy {
     const present = this.mirrored.get(key);
     const mirrored = await (present ?? this.begin(key, tenant, attemptId));
     mirrored.holders++;
-    clearTimeout(mirrored.linger);
-    mirrored.mirror?.start();
     let held = true;
     return {
       operation: mirrored.operation,
@@ -123,10 +117,11 @@ export class ForgeMirrors implements OnModuleDestroy {
     const attempt = await this.client.getTaskAttempt(attemptId);
     const processes = await this.client.listExecutionProcesses(attemptId, false);
     const run = runNumber(processes);
-    const { operation, created } = await this.operationOf(tenant, attempt, run);
+    const isOver = outcomeOf(processes, attempt.status) !== undefined;
+    const { operation, created } = await this.operationOf(tenant, attempt, run, isOver);
     if (operation.endedAt !== null) {
       this.mirrored.delete(key);
-      return { operation, created, mirror: undefined, holders: 0, linger: undefined };
+      return { operation, created, mirror: undefined, holders: 0 };
     }
     const ignored = run === 1 ? new Set<string>() : processesBefore(processes);
     const target = { tenant, attemptId, operationId: operation.operationId, ignored };
@@ -134,7 +129,7 @@ export class ForgeMirrors implements OnModuleDestroy {
     if (!created) await mirror.readBack();
     mirror.start();
     await mirror.seeProcesses(processes, attempt.status);
-    return { operation, created, mirror, holders: 0, linger: undefined };
+    return { operation, created, mirror, holders: 0 };
   }
 
   private newMirror(key: string, target: MirrorTarget): AttemptMirror {
@@ -153,18 +148,21 @@ export class ForgeMirrors implements OnModuleDestroy {
   }
 
   /**
-   * The run's operation: one that is open or that recorded the run to its end; otherwise (it was cancelled, or Forge
-   * was lost) a further one.
+   * The run's operation: one that is open, or that recorded a run that is over to its end; otherwise (it was
+   * cancelled, or Forge was lost) a further one.
    */
   private async operationOf(
     tenant: string,
     attempt: TaskAttempt,
     run: number,
+    isOver: boolean,
   ): Promise<{ operation: Operation; created: boolean }> {
     for (let again = 1; ; again++) {
       const operationId = `forge-${attempt.id}-${run}${again === 1 ? '' : `.${again}`}`;
       const found = await this.operations.find(tenant, operationId);
-      if (found && (found.endedAt === null || isComplete(found))) return { operation: found, created: false };
+      if (found && (found.endedAt === null || (isOver && isComplete(found)))) {
+        return { operation: found, created: false };
+      }
       if (found) continue;
       const { task_id, branch, target_branch } = attempt;
       return this.operations.create(tenant, {
@@ -178,17 +176,11 @@ export class ForgeMirrors implements OnModuleDestroy {
   private release(mirrored: Mirrored): void {
     mirrored.holders--;
     const { mirror } = mirrored;
-    if (!mirror || mirrored.holders > 0) return;
-    mirror.pause();
-    mirrored.linger = setTimeout(() => this.abandon(mirror), LINGER_MS);
-    mirrored.linger.unref();
-  }
-
-  private abandon({ target }: AttemptMirror): void {
-    const reason = 'Nobody watches the attempt any more';
-    // The mirror itself hears of it from the bus, like of any other cancellation.
+    if (!mirror || mirror.isOver || mirrored.holders > 0) return;
+    mirror.stop();
+    const { target } = mirror;
     this.operations
-      .cancel(target.tenant, target.operationId, reason)
+      .cancel(target.tenant, target.operationId, 'Nobody watches the attempt any more')
       .catch((error: unknown) => this.logger.warn({ event: 'forge_cancel_failed', ...target, error }));
   }
 

@@ -39,6 +39,17 @@ export class ForgeStreams implements OnApplicationShutdown {
     });
   }
 
+  /**
+   * Opens a stream over a socket of its own, to read what is there now: an open one has replayed its past already. It
+   * is tried once.
+   */
+  openApart(kind: StreamKind, id: string, handlers: StreamHandlers): ForgeStream {
+    return new ForgeStream(this.newPool(), this.urls(kind, id), handlers, {
+      maxReconnectAttempts: 0,
+      retryRefusedMs: 0,
+    });
+  }
+
   onApplicationShutdown(): void {
     for (const pool of this.pools.values()) pool.close();
   }

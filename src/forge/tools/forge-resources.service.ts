@@ -1,0 +1,93 @@
+import { Injectable } from '@nestjs/common';
+import { ResourceTemplate, type ResourceContents } from '../../mcp/resources/resource.decorator.js';
+import { ForgeClient } from '../api/forge-client.service.js';
+import type { ExecutionProcess } from '../api/forge-records.js';
+import { outcomeOf } from '../mirror/run-outcome.js';
+import { LogReader } from '../streams/log-reader.service.js';
+
+type Variables = Record<string, string>;
+
+const ATTEMPT = { name: 'attemptId', description: 'Task attempt UUID', required: true };
+const PROCESS = { name: 'processId', description: 'Execution process UUID', required: true };
+const PROJECT = { name: 'projectId', description: 'Project UUID', required: true };
+
+/** What Forge knows now, loaded on demand (S0-81); subscribers hear of changes while a run is watched. */
+@Injectable()
+export class ForgeResources {
+  constructor(
+    private readonly forge: ForgeClient,
+    private readonly logs: LogReader,
+  ) {}
+
+  @ResourceTemplate({
+    uriTemplate: 'forge://logs/attempt/{attemptId}',
+    name: 'Task Attempt Logs',
+    description: 'Logs of all processes of an attempt',
+    mimeType: 'text/plain',
+    arguments: [ATTEMPT],
+  })
+  async attemptLogs({ attemptId = '' }: Variables): Promise<ResourceContents> {
+    const processes = await this.forge.listExecutionProcesses(attemptId, false);
+    const logs = await Promise.all(processes.map((process) => this.logOf(process)));
+    const sections = processes.map(
+      ({ id, status }, index) => `=== Process ${id} (${status}) ===\n${logs[index] ?? ''}\n\n`,
+    );
+    return { text: `Task Attempt Logs (${processes.length} process(es)):\n\n${sections.join('')}` };
+  }
+
+  @ResourceTemplate({
+    uriTemplate: 'forge://logs/process/{processId}',
+    name: 'Process Logs',
+    description: 'Log of one process',
+    mimeType: 'text/plain',
+    arguments: [PROCESS],
+  })
+  async processLogs({ processId = '' }: Variables): Promise<ResourceContents> {
+    return { text: await this.logOf(await this.forge.getExecutionProcess(processId)) };
+  }
+
+  @ResourceTemplate({
+    uriTemplate: 'forge://status/attempt/{attemptId}',
+    name: 'Task Attempt Status',
+    description: 'An attempt, its processes, and how its latest run ended',
+    mimeType: 'application/json',
+    arguments: [ATTEMPT],
+  })
+  async attemptStatus({ attemptId = '' }: Variables): Promise<ResourceContents> {
+    const attempt = await this.forge.getTaskAttempt(attemptId);
+    const processes = await this.forge.listExecutionProcesses(attemptId, false);
+    const outcome = outcomeOf(processes, attempt.status) ?? null;
+    return json({ attempt, processes, outcome });
+  }
+
+  @ResourceTemplate({
+    uriTemplate: 'forge://status/branch/{attemptId}',
+    name: 'Branch Status',
+    description: "Commits ahead and behind, conflicts and merges of an attempt's branch",
+    mimeType: 'application/json',
+    arguments: [ATTEMPT],
+  })
+  async branchStatus({ attemptId = '' }: Variables): Promise<ResourceContents> {
+    return json(await this.forge.getBranchStatus(attemptId));
+  }
+
+  @ResourceTemplate({
+    uriTemplate: 'forge://status/project/{projectId}',
+    name: 'Project Status',
+    description: 'A project and its tasks',
+    mimeType: 'application/json',
+    arguments: [PROJECT],
+  })
+  async projectStatus({ projectId = '' }: Variables): Promise<ResourceContents> {
+    const project = await this.forge.getProject(projectId);
+    return json({ project, tasks: await this.forge.listTasks(projectId) });
+  }
+
+  private async logOf({ id, logs, output }: ExecutionProcess): Promise<string> {
+    return (logs ?? '') || (output ?? '') || (await this.logs.read(id)) || 'No logs\n';
+  }
+}
+
+function json(value: unknown): ResourceContents {
+  return { text: JSON.stringify(value, null, 2) };
+}

@@ -1,0 +1,90 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { z } from 'zod';
+import type { ToolContext } from '../../mcp/tools/tool-context.js';
+import { Tool } from '../../mcp/tools/tool.decorator.js';
+import { ForgeClient } from '../api/forge-client.service.js';
+import type { ExecutionProcess } from '../api/forge-records.js';
+import { outcomeOf } from '../mirror/run-outcome.js';
+import { LogReader } from '../streams/log-reader.service.js';
+
+const PollingWatch = z.object({
+  attempt_id: z.string().describe('Task attempt UUID to watch'),
+  poll_interval_ms: z.number().min(10).max(600_000).optional().default(1000),
+  max_duration_seconds: z.number().positive().max(86_400).optional().default(300),
+});
+
+const FINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'killed']);
+
+/** Watches an attempt by asking again and again (document 000, §5.2). */
+@Injectable()
+export class PollingWatchTools implements OnModuleDestroy {
+  private readonly shutdown = new AbortController();
+
+  constructor(
+    private readonly forge: ForgeClient,
+    private readonly logs: LogReader,
+  ) {}
+
+  onModuleDestroy(): void {
+    this.shutdown.abort();
+  }
+
+  @Tool({
+    name: 'forge_watch_task_polling',
+    description: 'Watch task execution via polling (simpler, less real-time)',
+    parameters: PollingWatch,
+    annotations: { streamingHint: true, readOnlyHint: true },
+  })
+  async watch(args: z.output<typeof PollingWatch>, context: ToolContext): Promise<string> {
+    const { attempt_id, poll_interval_ms, max_duration_seconds } = args;
+    context.log.info(`Watching task (polling every ${poll_interval_ms}ms)...`);
+    const started = Date.now();
+    const durationMs = max_duration_seconds * 1000;
+    const stop = AbortSignal.any([context.signal, this.shutdown.signal]);
+    /** Characters of each process's log that were shown: one index for all would mix them up. */
+    const shown = new Map<string, number>();
+    let updates = 0;
+    while (Date.now() - started < durationMs && !stop.aborted) {
+      const status = await this.poll(attempt_id, shown, context);
+      updates++;
+      const elapsed = Date.now() - started;
+      const progress = Math.min(99, Math.floor((elapsed / durationMs) * 100));
+      await context.reportProgress({ progress, total: 100 });
+      if (FINAL.has(status)) break;
+      await delay(poll_interval_ms, undefined, { signal: stop }).catch(() => {});
+    }
+    if (stop.aborted) return `Watch interrupted. Received ${updates} updates.`;
+    await context.reportProgress({ progress: 100, total: 100 });
+    return `Watch completed. Received ${updates} updates.`;
+  }
+
+  /** Looks once, shows what is new, and says how the attempt is doing. */
+  private async poll(
+    attemptId: string,
+    shown: Map<string, number>,
+    { streamContent }: ToolContext,
+  ): Promise<string> {
+    const attempt = await this.forge.getTaskAttempt(attemptId);
+    // A real Forge's attempts have no status: their processes tell it, and have to be asked first.
+    const early =
+      attempt.status === undefined ? await this.forge.listExecutionProcesses(attemptId) : undefined;
+    const status = attempt.status ?? statusOf(early ?? []);
+    await streamContent({ type: 'text', text: `[${new Date().toISOString()}] Status: ${status}\n` });
+    for (const process of early ?? (await this.forge.listExecutionProcesses(attemptId, false))) {
+      const log = await this.logOf(process);
+      const text = log.substring(shown.get(process.id) ?? 0);
+      shown.set(process.id, log.length);
+      if (text !== '') await streamContent({ type: 'text', text });
+    }
+    return status;
+  }
+
+  private logOf({ id, logs, output }: ExecutionProcess): Promise<string> | string {
+    return logs ?? output ?? this.logs.read(id);
+  }
+}
+
+function statusOf(processes: readonly ExecutionProcess[]): string {
+  return outcomeOf(processes)?.status ?? (processes.length === 0 ? 'pending' : 'running');
+}

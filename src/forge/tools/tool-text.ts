@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { EXECUTORS } from '../api/forge-records.js';
+
+/** What a tool answers: a line that says what it is, and Forge's own record as JSON (the form of S0-57). */
+export function recordText(label: string, record: unknown): string {
+  return `${label}:\n${JSON.stringify(record, null, 2)}`;
+}
+
+export const projectId = z.string().describe('Project UUID');
+export const taskId = z.string().describe('Task UUID');
+export const attemptId = z.string().describe('Task attempt UUID');
+export const processId = z.string().describe('Execution process UUID');
+export const executor = z.enum(EXECUTORS).describe('Coding agent');
+
+export const Nothing = z.object({});
+export const ByProject = z.object({ project_id: projectId });
+export const ByAttempt = z.object({ attempt_id: attemptId });
+export const ByProcess = z.object({ process_id: processId });
+
+export const READ_ONLY = { readOnlyHint: true, openWorldHint: true } as const;
+export const WRITES = { readOnlyHint: false, openWorldHint: true } as const;
+export const DESTROYS = { readOnlyHint: false, destructiveHint: true, openWorldHint: true } as const;
