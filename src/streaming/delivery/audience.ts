@@ -1,7 +1,6 @@
 import { isFinal, type RecordedEvent } from '../../operations/operation-event.js';
 import type { DeliveryMeter } from './delivery-meter.js';
-import { HIGH_WATER_BYTES } from './sink.js';
-import type { Subscription } from './subscription.js';
+import { HIGH_WATER_BYTES, type Sink } from './sink.js';
 import { cursorOf, type Topic } from './topic.js';
 import type { WireFormat } from './wire-format.js';
 
@@ -11,6 +10,18 @@ const SLICE = 256;
 const MAX_FLUSH_BYTES = 16 * 1024;
 /** Events waiting for a sweep. Beyond it nobody is live any more and all read on from the log. */
 const MAX_PENDING = 20_000;
+
+/** A subscriber as its audience sees it. */
+export interface Member {
+  state: 'catching-up' | 'live' | 'closed';
+  /** Newest seq or position it has received, while it is not live. */
+  cursor: number;
+  readonly sink: Sink;
+  /** Leaves live delivery, having received everything up to `cursor`. */
+  lag(cursor: number): void;
+  /** The operation's final event was written. */
+  ended(): void;
+}
 
 /** One shared buffer on its way to the subscribers that were live when it began. */
 interface Sweep {
@@ -29,11 +40,11 @@ interface Sweep {
  */
 export class Audience {
   /** Subscribers that have everything up to `swept`; the ones that left stay as holes for a while. */
-  private live: Subscription[] = [];
+  private live: Member[] = [];
   /** At least as many as there are holes of subscribers that left for good. */
   private left = 0;
   /** Subscribers that have read the log further than the bus has told, waiting for `swept` to reach them. */
-  private readonly joining = new Set<Subscription>();
+  private readonly joining = new Set<Member>();
   private pending: RecordedEvent[] = [];
   private sweeping = false;
   /** So many events waited that the rest was left to the log. */
@@ -60,9 +71,9 @@ export class Audience {
     this.members += 1;
   }
 
-  leave(subscription: Subscription): void {
+  leave(member: Member): void {
     this.members -= 1;
-    this.joining.delete(subscription);
+    this.joining.delete(member);
     this.left += 1;
     // Thousands may leave at once: closing the holes costs a look at all, so half of them must be worth it.
     if (this.left * 2 >= this.live.length) this.compact();
@@ -81,21 +92,21 @@ export class Audience {
   }
 
   /** Makes a subscriber live from now on, without history. */
-  joinNow(subscription: Subscription): void {
-    subscription.cursor = this.tail;
-    if (this.sweeping || this.pending.length > 0) this.joining.add(subscription);
-    else this.admit(subscription);
+  joinNow(member: Member): void {
+    member.cursor = this.tail;
+    if (this.sweeping || this.pending.length > 0) this.joining.add(member);
+    else this.admit(member);
   }
 
   /**
    * Makes a subscriber live that has read the log up to its cursor.
    * @returns false when the bus is already further: it must read on first
    */
-  join(subscription: Subscription): boolean {
-    if (this.idle && subscription.cursor >= this.tail) this.tail = this.swept = subscription.cursor;
-    if (subscription.cursor < this.swept) return false;
-    if (!this.sweeping && subscription.cursor === this.swept) this.admit(subscription);
-    else this.joining.add(subscription);
+  join(member: Member): boolean {
+    if (this.idle && member.cursor >= this.tail) this.tail = this.swept = member.cursor;
+    if (member.cursor < this.swept) return false;
+    if (!this.sweeping && member.cursor === this.swept) this.admit(member);
+    else this.joining.add(member);
     return true;
   }
 
@@ -118,7 +129,7 @@ export class Audience {
     this.tail = this.swept = 0;
     const waiting = [...this.joining];
     this.joining.clear();
-    for (const subscription of waiting) subscription.lag(subscription.cursor);
+    for (const member of waiting) member.lag(member.cursor);
   }
 
   private sweepNext(): void {
@@ -137,12 +148,12 @@ export class Audience {
     const stop = Math.min(from + SLICE, sweep.end);
     let written = 0;
     for (let index = from; index < stop; index++) {
-      const subscription = this.live[index]!;
-      if (subscription.state !== 'live') continue;
-      if (subscription.sink.bufferedBytes > HIGH_WATER_BYTES) {
-        subscription.lag(sweep.before);
+      const member = this.live[index]!;
+      if (member.state !== 'live') continue;
+      if (member.sink.bufferedBytes > HIGH_WATER_BYTES) {
+        member.lag(sweep.before);
       } else {
-        subscription.sink.write(sweep.bytes);
+        member.sink.write(sweep.bytes);
         written += 1;
       }
     }
@@ -157,7 +168,7 @@ export class Audience {
     const last = batch.at(-1)!;
     if (epoch === this.epoch) this.swept = Math.max(this.swept, cursorOf(this.topic, last));
     if (this.topic.operationId !== null && isFinal(last.type)) {
-      for (const subscription of this.live) subscription.ended();
+      for (const member of this.live) member.ended();
     }
     this.admitJoining();
     if (this.overflowed) this.leaveToLog();
@@ -185,24 +196,24 @@ export class Audience {
   }
 
   private admitJoining(): void {
-    for (const subscription of this.joining) {
-      if (subscription.cursor > this.swept) continue;
-      this.joining.delete(subscription);
-      if (subscription.cursor === this.swept) this.admit(subscription);
-      else subscription.lag(subscription.cursor);
+    for (const member of this.joining) {
+      if (member.cursor > this.swept) continue;
+      this.joining.delete(member);
+      if (member.cursor === this.swept) this.admit(member);
+      else member.lag(member.cursor);
     }
   }
 
-  private admit(subscription: Subscription): void {
-    subscription.state = 'live';
-    this.live.push(subscription);
+  private admit(member: Member): void {
+    member.state = 'live';
+    this.live.push(member);
   }
 
   /** Nobody is live any more: all read what was not swept from the log. */
   private leaveToLog(): void {
     this.overflowed = false;
     this.pending = [];
-    for (const subscription of this.live) if (subscription.state === 'live') subscription.lag(this.swept);
+    for (const member of this.live) if (member.state === 'live') member.lag(this.swept);
     this.compact();
   }
 

@@ -1,7 +1,7 @@
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { isFinal } from '../../operations/operation-event.js';
 import type { LogPage, PageBounds } from '../../operations/operation-store.js';
-import type { Audience } from './audience.js';
+import type { Audience, Member } from './audience.js';
 import type { DeliveryMeter } from './delivery-meter.js';
 import type { Sink } from './sink.js';
 import { cursorOf } from './topic.js';
@@ -27,8 +27,8 @@ export type ReadLog = (after: number, bounds: PageBounds) => Promise<LogPage | n
  * One subscriber's way through a log. `catching-up`: reads from the log, as fast as its sink drains. `live`: its
  * audience writes to its sink. A sink that stops draining goes back to catching up, holding nothing but a cursor.
  */
-export class Subscription {
-  state: 'catching-up' | 'live' | 'closed' = 'catching-up';
+export class Subscription implements Member {
+  state: Member['state'] = 'catching-up';
   /** Newest seq or position written; while live the audience's own cursor counts. */
   cursor = 0;
   private batchBytes = FIRST_BATCH_BYTES;

@@ -5,6 +5,7 @@ import { ValidityWatch } from '../../auth/validity-watch.js';
 import type { Sink } from '../delivery/sink.js';
 import type { UpgradeRequest } from '../upgrade/upgrade-request.js';
 import type { SocketMeter } from './socket-meter.js';
+import { writeDirectly } from './direct-write.js';
 import { splitFrames } from './text-frame.js';
 
 /** Answers waiting for a client that does not read them; above it the client's next frames are not read either. */
@@ -90,7 +91,9 @@ export class Connection implements Sink {
   write(bytes: Buffer): void {
     if (!this.open) return;
     if (this.raw !== undefined) {
-      this.raw.write(bytes);
+      // Corked means answers of this turn wait: they were first.
+      if (this.corked) this.raw.write(bytes);
+      else writeDirectly(this.raw, bytes);
       return;
     }
     for (const payload of splitFrames(bytes)) this.ws.send(payload, { binary: false, compress: false });
