@@ -290,6 +290,17 @@ describe('delivery', () => {
     expect(ahead.sink.lines.map(({ seq }) => seq)).toEqual([1, 2, 3]);
   });
 
+  it('lets a follower in while an event is recorded in every turn of the event loop', async () => {
+    const world = await createWorld(100_000);
+    for (let i = 0; i < 20; i++) await world.operations.log(TENANT, 'a', 'info', 'before');
+    const follower = new Follower(world, 'a', 0);
+    for (let turnsTaken = 0; !follower.live; turnsTaken++) {
+      expect(turnsTaken).toBeLessThan(50);
+      await world.operations.log(TENANT, 'a', 'info', 'meanwhile');
+    }
+    follower.stop();
+  });
+
   it('holds no more in a stalled sink than the high-water mark and one flush, and loses nothing (S4-24)', async () => {
     const world = await createWorld(100_000);
     const stalled = Array.from({ length: 5 }, () => new Follower(world, 'a', 0));

@@ -102,15 +102,18 @@ export class Subscription implements Member {
     const page = await this.read(this.cursor, { limit: MAX_BATCH_EVENTS, maxBytes: this.batchBytes });
     if (this.state !== 'catching-up') return true;
     if (!this.hasPlaceIn(page)) return false;
-    if (page !== null && page.events.length > 0) {
-      this.write(page.events);
-      await this.drained();
-      return false;
+    const events = page?.events ?? [];
+    if (events.length > 0) this.write(events);
+    const complete = page === null || events.length === 0 || this.cursor >= page.head;
+    if (page !== null && complete) this.cursor = Math.max(this.cursor, page.head);
+    // Joins in the turn it read the end: where events keep coming, the next look would find another one.
+    const taken = events.length === 0 || this.sink.bufferedBytes === 0;
+    if (complete && taken && this.audience.join(this)) {
+      this.caughtUp();
+      return true;
     }
-    if (page !== null) this.cursor = Math.max(this.cursor, page.head);
-    if (!this.audience.join(this)) return false;
-    this.caughtUp();
-    return true;
+    if (events.length > 0) await this.drained();
+    return false;
   }
 
   /**
