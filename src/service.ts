@@ -6,6 +6,7 @@ import { Configuration, InvalidConfigurationError } from './config/configuration
 import { configureService, FASTIFY_OPTIONS } from './configure-app.js';
 import { createPino, PinoLogger } from './platform/logging/pino-logger.js';
 import { UnusableDatabaseError } from './platform/sqlite/sqlite-database.js';
+import { LISTEN_BACKLOG } from './streaming/upgrade/opstream-ws.adapter.js';
 
 /** Starts the service and keeps the process alive; a start that cannot succeed says why and exits with code 1. */
 export async function startService(): Promise<void> {
@@ -44,7 +45,7 @@ async function listen(app: NestFastifyApplication): Promise<void> {
   const adapter = configureService(app);
   const log = new Logger('Hub');
   if (streaming.enabled) log.log(`Starting WebSocket server on ${http.host}:${http.port}`);
-  await app.listen(http.port, http.host);
+  await app.listen({ port: http.port, host: http.host, backlog: LISTEN_BACKLOG });
   for (const port of http.extraPorts) await adapter.listenAlso(port, http.host);
   const { port } = app.getHttpServer().address() as { port: number };
   if (streaming.enabled) {

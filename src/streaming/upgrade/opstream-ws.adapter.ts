@@ -11,6 +11,12 @@ import { SocketMeter } from '../socket/socket-meter.js';
 import { SocketServer } from './socket-server.js';
 import { UpgradeRouter } from './upgrade-router.js';
 
+/**
+ * Connections the kernel keeps until they are accepted (it may allow fewer). With Node's 511, thousands of clients that
+ * return at once find the queue full, and TCP lets them wait for 1, 3, 7, 15 … seconds before they knock again.
+ */
+export const LISTEN_BACKLOG = 4096;
+
 /** How long a client may take to answer the close frame before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 2000;
 
@@ -53,7 +59,7 @@ export class OpstreamWsAdapter extends AbstractWsAdapter {
     extra.on('upgrade', this.router.handle);
     await new Promise<void>((resolve, reject) => {
       extra.once('error', reject);
-      extra.listen(port, host, resolve);
+      extra.listen({ port, host, backlog: LISTEN_BACKLOG }, resolve);
     });
     this.extras.push(extra);
     return extra;
