@@ -4,11 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { configureService, FASTIFY_OPTIONS } from '../../dist/configure-app.js';
+import { ConsoleLogger } from '@nestjs/common';
 import { OperationsService } from '../../dist/operations/operations.service.js';
 import { OpstreamModule } from '../../dist/opstream.module.js';
+import { openService } from '../../dist/service.js';
 import { Subscriptions } from '../../dist/streaming/delivery/subscriptions.js';
 import { nowNs, serveCommands } from './commands.mjs';
 import { messageOf } from './event-shape.mjs';
@@ -19,20 +18,15 @@ const OPERATION = 'bench';
 const dataDir = mkdtempSync(join(tmpdir(), 'opstream-bench-'));
 process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }));
 
-const app = await NestFactory.create(
+const app = await openService(
   OpstreamModule.forRoot({
     DATA_DIR: dataDir,
     PORT: '0',
     JWT_SECRET: process.env.BENCH_SECRET,
     ALLOW_ANONYMOUS: 'false',
-    LOG_LEVEL: 'warn',
   }),
-  new FastifyAdapter(FASTIFY_OPTIONS),
-  { logger: ['error', 'warn'], abortOnError: false },
+  new ConsoleLogger({ logLevels: ['warn', 'error', 'fatal'] }),
 );
-configureService(app);
-await app.listen(0, '127.0.0.1');
-
 const operations = app.get(OperationsService);
 const subscriptions = app.get(Subscriptions);
 await operations.create(TENANT, { operationType: 'bench', operationId: OPERATION });
