@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { open, record, type NumberedEvent, type Operation } from '../operation.js';
 import type { OpenCommand, Receipt, RecordCommand } from '../operation-store.js';
@@ -21,7 +22,7 @@ export function decideOpen(command: OpenCommand, stored: Operation | undefined):
   }
   const same =
     stored.operationType === operation.operationType &&
-    JSON.stringify(stored.metadata) === JSON.stringify(operation.metadata);
+    isDeepStrictEqual(stored.metadata, operation.metadata);
   if (!same) {
     throw new OpstreamError(
       'operation_exists',
