@@ -8,10 +8,17 @@ import { createPino, PinoLogger } from './platform/logging/pino-logger.js';
 import { UnusableDatabaseError } from './platform/sqlite/sqlite-database.js';
 import { LISTEN_BACKLOG } from './streaming/upgrade/opstream-ws.adapter.js';
 
+/** Nest logs what fails a start with its stack; `explain` says it once, in words. */
+class ServiceLogger extends PinoLogger {
+  override error(message: unknown, ...rest: unknown[]): void {
+    if (rest.at(-1) !== 'ExceptionHandler') super.error(message, ...rest);
+  }
+}
+
 /** Starts the service and keeps the process alive; a start that cannot succeed says why and exits with code 1. */
 export async function startService(): Promise<void> {
   try {
-    await openService(AppModule, new PinoLogger(createPino(process.env.LOG_LEVEL ?? 'info')));
+    await openService(AppModule, new ServiceLogger(createPino(process.env.LOG_LEVEL ?? 'info')));
   } catch (thrown) {
     process.stderr.write(`${explain(thrown)}\n`);
     process.exit(1);

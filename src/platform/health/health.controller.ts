@@ -1,4 +1,6 @@
+import type { Server } from 'node:net';
 import { Controller, Get, Res } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Public } from '../../auth/auth.guard.js';
 import { Configuration } from '../../config/configuration.js';
@@ -15,6 +17,7 @@ export class HealthController {
   constructor(
     private readonly configuration: Configuration,
     private readonly indicators: HealthIndicators,
+    private readonly host: HttpAdapterHost,
   ) {}
 
   /** The bridge's shape (X-27), which its browser client reads `config.websocket_port` from (X-31). */
@@ -22,7 +25,7 @@ export class HealthController {
   @ApiOperation({ operationId: 'health', summary: 'Healthy while the process serves' })
   @ApiOkResponse()
   health() {
-    const { http, streaming } = this.configuration;
+    const { streaming } = this.configuration;
     return {
       status: 'healthy',
       websocket_support: streaming.enabled,
@@ -31,7 +34,7 @@ export class HealthController {
         mcp_agents: '/mcp/{session_id}',
         broadcast: '/broadcast/{session_id}',
       },
-      config: { websocket_port: http.port },
+      config: { websocket_port: this.port() },
       mcpsock_available: streaming.enabled,
       version: VERSION,
       timestamp: new Date().toISOString(),
@@ -70,6 +73,12 @@ export class HealthController {
       uptime: Math.round((Date.now() - this.startedAt) / 1000),
       parts,
     };
+  }
+
+  /** The port that is served, which a host application or PORT=0 chooses; before that the configured one. */
+  private port(): number {
+    const address = (this.host.httpAdapter.getHttpServer() as Server).address();
+    return typeof address === 'object' && address !== null ? address.port : this.configuration.http.port;
   }
 }
 

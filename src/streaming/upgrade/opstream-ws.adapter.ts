@@ -78,13 +78,9 @@ export class OpstreamWsAdapter extends AbstractWsAdapter {
     await Promise.all([...server.clients].map(goingAway));
   }
 
-  override dispose(): Promise<void> {
+  override async dispose(): Promise<void> {
     this.attached?.off('upgrade', this.router.handle);
-    for (const extra of this.extras.splice(0)) {
-      extra.close();
-      extra.closeIdleConnections();
-    }
-    return Promise.resolve();
+    await Promise.all(this.extras.splice(0).map(closed));
   }
 
   private attach(): void {
@@ -92,6 +88,13 @@ export class OpstreamWsAdapter extends AbstractWsAdapter {
     this.attached = this.httpServer as Server;
     this.attached.on('upgrade', this.router.handle);
   }
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
 }
 
 function goingAway(client: WebSocket): Promise<void> {
