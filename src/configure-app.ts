@@ -1,15 +1,16 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import type { FastifyInstance } from 'fastify';
+import { DocumentBuilder, getSchemaPath, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AuditLog } from './auth/audit-log.js';
 import { HttpGate } from './auth/http-gate.js';
 import { McpHttp } from './mcp/http/mcp-http.service.js';
 import { OpenApiTools } from './mcp/openapi/openapi-tools.service.js';
 import { EventDto } from './operations/dto/event-data.dto.js';
-import { toOpstreamError } from './platform/errors/opstream-error.js';
+import { OpstreamError, toOpstreamError } from './platform/errors/opstream-error.js';
 import { ProblemDetailsFilter, toProblem } from './platform/http/problem-details.filter.js';
+import { ProblemDto } from './platform/http/problem.dto.js';
 import { VERSION } from './platform/version.js';
 import { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
 
@@ -55,8 +56,13 @@ function describe(app: INestApplication): OpenAPIObject {
     .setVersion(VERSION)
     .addBearerAuth()
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' })
+    .addGlobalResponse({
+      status: 'default',
+      description: 'The request failed (RFC 9457)',
+      content: { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemDto) } } },
+    })
     .build();
-  return SwaggerModule.createDocument(app, description, { extraModels: [EventDto] });
+  return SwaggerModule.createDocument(app, description, { extraModels: [EventDto, ProblemDto] });
 }
 
 /** Lets a request in, or answers it with a problem document. */
@@ -113,4 +119,12 @@ export const FASTIFY_OPTIONS = {
   // Ids are at most 128 characters; percent-encoding triples them.
   routerOptions: { maxParamLength: 400 },
   forceCloseConnections: 'idle',
+  // What fails before a route is found (a path that cannot be decoded) never reaches Nest's filters.
+  frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply): void => {
+    const problem = toProblem(new OpstreamError('invalid_request', error.message));
+    void reply
+      .code(problem.status)
+      .type('application/problem+json; charset=utf-8')
+      .send(JSON.stringify(problem));
+  },
 } as const;

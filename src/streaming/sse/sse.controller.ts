@@ -12,7 +12,15 @@ import {
   UseFilters,
   UseGuards,
 } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
+import {
+  ApiHeader,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiProduces,
+  ApiQuery,
+  ApiTags,
+} from '@nestjs/swagger';
 import { AuthGuard, type AuthenticatedRequest, Needs } from '../../auth/auth.guard.js';
 import { anonymousPrincipal, type Principal } from '../../auth/principal.js';
 import { ValidityWatch } from '../../auth/validity-watch.js';
@@ -58,9 +66,8 @@ export class SseController implements BeforeApplicationShutdown {
     summary: 'Follow one operation: its whole log, then live; ends with the final event',
   })
   @ApiProduces('text/event-stream')
-  @ApiOkResponse({
-    description: 'Event stream. 204 when the operation has ended and everything was read before.',
-  })
+  @ApiOkResponse({ description: 'Event stream; the ids are seqs.' })
+  @ApiNoContentResponse({ description: 'The operation has ended, and everything was read before.' })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'seq of the newest event received' })
   @ApiQuery({
     name: 'after_seq',
