@@ -80,7 +80,10 @@ class Entrance {
       const error = toOpstreamError(thrown);
       this.audit.requestRefused(request, error);
       const problem = toProblem(error);
-      response.writeHead(problem.status, { 'Content-Type': 'application/problem+json', Connection: 'close' });
+      response.writeHead(problem.status, {
+        'Content-Type': 'application/problem+json; charset=utf-8',
+        Connection: 'close',
+      });
       response.end(JSON.stringify(problem));
       return false;
     }
