@@ -1,0 +1,355 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../harness/eventually.js';
+import { FakeAttempt } from '../harness/fake-attempt.js';
+import { envelope, FakeForge } from '../harness/fake-forge.js';
+import { McpClient, type McpResult } from '../harness/mcp-client.js';
+import { RunningService } from '../harness/running-service.js';
+
+const ATTEMPT = '11111111-2222-3333-4444-555555555555';
+const SEED_DIFF = new RegExp(`^/api/tasks/${ATTEMPT}/diff/ws`);
+const PROCESS = { id: '99999999-2222-3333-4444-555555555555', status: 'running', logs: 'line 1\nline 2\n' };
+
+let forge: FakeForge;
+let service: RunningService;
+let clients: McpClient[];
+
+beforeEach(async () => {
+  clients = [];
+  forge = await new FakeForge().start();
+  service = await RunningService.start({
+    FORGE_URL: forge.url,
+    FORGE_RECONNECT_DELAY_MS: '20',
+    STORE: 'memory',
+  });
+});
+afterEach(async () => {
+  for (const client of clients) client.terminate();
+  await service.stop();
+  await forge.stop();
+});
+
+async function connect(): Promise<McpClient> {
+  const client = await McpClient.connect(`${service.ws}/ws`);
+  clients.push(client);
+  await client.initialize('2025-06-18');
+  return client;
+}
+
+/** Routes of the document's server, whose attempts have a status and whose processes have logs. */
+function seedRoutes(): void {
+  forge.route('GET', /^\/api\/task-attempts\//, envelope({ id: ATTEMPT, status: 'running' }));
+  forge.route('GET', /^\/api\/execution-processes$/, envelope([PROCESS]));
+}
+
+const call = (client: McpClient, name: string, args: Record<string, unknown>) =>
+  client.call(name, args, { _meta: { progressToken: 'p1' } });
+const textOf = ({ content }: McpResult) => content.map(({ text }) => text).join('');
+const streamed = (client: McpClient) =>
+  client
+    .of('notifications/tool/streamContent')
+    .map(({ params }) => params.content!.map(({ text }) => text).join(''));
+const progress = (client: McpClient) =>
+  client.of('notifications/progress').flatMap(({ params }) => ('message' in params ? [] : [params]));
+
+describe('What is listed', () => {
+  it('S0-V01 … V03, S0-54, S0-55, S0-60…62, S0-70…72: the documented tools, word for word', async () => {
+    const { tools } = await (await connect()).result('tools/list');
+    expect(tools).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          name: 'forge_watch_task',
+          description: 'Watch task execution in real-time via WebSocket streaming',
+          annotations: { streamingHint: true, readOnlyHint: true },
+          inputSchema: expect.objectContaining({
+            properties: {
+              attempt_id: { type: 'string', description: 'Task attempt UUID to watch' },
+              duration_seconds: expect.objectContaining({
+                type: 'number',
+                default: 300,
+                description: 'How long to watch (default: 5 minutes)',
+              }),
+            },
+            required: ['attempt_id'],
+          }),
+        }),
+        expect.objectContaining({
+          name: 'forge_watch_task_polling',
+          description: 'Watch task execution via polling (simpler, less real-time)',
+          annotations: { streamingHint: true, readOnlyHint: true },
+          inputSchema: expect.objectContaining({
+            properties: expect.objectContaining({
+              poll_interval_ms: expect.objectContaining({ default: 1000 }),
+              max_duration_seconds: expect.objectContaining({ default: 300 }),
+            }),
+            required: ['attempt_id'],
+          }),
+        }),
+        expect.objectContaining({
+          name: 'forge_create_task_attempt',
+          description: 'Create and start task execution',
+          inputSchema: expect.objectContaining({ required: ['task_id', 'executor', 'base_branch'] }),
+        }),
+      ]),
+    );
+  });
+
+  it('S0-89: the 32 tools of the original and the two watch tools', async () => {
+    const { tools } = await (await connect()).result('tools/list');
+    const names = tools.map(({ name }) => name).filter((name) => name.startsWith('forge_'));
+    expect(names).toHaveLength(34);
+  });
+
+  it('without FORGE_URL there are none', async () => {
+    await service.stop();
+    service = await RunningService.start({ STORE: 'memory' });
+    const client = await connect();
+    const { tools } = await client.result('tools/list');
+    expect(tools.filter(({ name }) => name.startsWith('forge_'))).toEqual([]);
+    const { resourceTemplates } = await client.result('resources/templates/list');
+    expect(JSON.stringify(resourceTemplates)).not.toContain('forge://');
+  });
+});
+
+describe('forge_watch_task', () => {
+  it("S0-V10, S0-63…68: streams the document's diffs and ends with the summary and no open socket", async () => {
+    seedRoutes();
+    forge.stream(SEED_DIFF);
+    const client = await connect();
+    const watched = call(client, 'forge_watch_task', { attempt_id: ATTEMPT, duration_seconds: 1.5 });
+    await eventually('the diff is open', () => forge.open(SEED_DIFF).length === 1);
+    forge.send(SEED_DIFF, { file: 'src/a.ts', changes: [{ add: 'x' }] });
+    forge.send(SEED_DIFF, { file: 'src/b.ts', changes: ['y'.repeat(300)] });
+    expect(textOf(await watched)).toBe('Watch completed. Received 2 updates over 1.5s');
+    expect(streamed(client)).toEqual([
+      '[Diff #1] src/a.ts: [{"add":"x"}]...\n',
+      `[Diff #2] src/b.ts: ["${'y'.repeat(98)}...\n`,
+    ]);
+    expect(progress(client)[0]).toMatchObject({ progressToken: 'p1', progress: 0, total: 100 });
+    await eventually('sockets are released', () => forge.openSockets === 0);
+  });
+
+  it('S0-V14, X-62, X-63: follows a real Forge and ends with the agent', async () => {
+    const attempt = new FakeAttempt(forge);
+    const agent = attempt.startProcess();
+    const client = await connect();
+    const watched = call(client, 'forge_watch_task', { attempt_id: attempt.id });
+    await eventually('the diff is open', () => forge.open(attempt.diffPath).length === 1);
+    attempt.diff('src/a~b.ts', 'x\n');
+    await client.notification('notifications/tool/streamContent');
+    attempt.endProcess(agent, 'failed', 3);
+    expect(textOf(await watched)).toMatch(
+      /^Watch completed\. Received 1 updates over \ds\. The coding agent failed with exit code 3$/,
+    );
+    expect(streamed(client)).toEqual([
+      '[Diff #1] src/a~b.ts: [{"change":"added","oldPath":null,"newPath":"src/a~b.ts","oldContent":null,"newContent":"x\\n"}]...\n',
+    ]);
+  });
+
+  it('S0-26…28, S0-34, S0-38, X-61: watchers share one socket, it is replaced once, and goes with the last', async () => {
+    seedRoutes();
+    forge.stream(SEED_DIFF);
+    const watchers = await Promise.all([connect(), connect(), connect()]);
+    const durations = [1.2, 2.4, 2.4];
+    const results = watchers.map((client, index) =>
+      call(client, 'forge_watch_task', { attempt_id: ATTEMPT, duration_seconds: durations[index] }),
+    );
+    await eventually('one socket', () => forge.open(SEED_DIFF).length === 1);
+    forge.send(SEED_DIFF, { file: 'a', changes: [] });
+    forge.drop(SEED_DIFF);
+    await eventually('one socket again', () => forge.open(SEED_DIFF).length === 1);
+    forge.send(SEED_DIFF, 'not JSON', { file: 'b', changes: [] });
+    await results[0];
+    expect(forge.open(SEED_DIFF)).toHaveLength(1);
+    for (const result of await Promise.all(results)) expect(textOf(result)).toContain('Received 2 updates');
+    expect(streamed(watchers[2])).toEqual(['[Diff #1] a: []...\n', '[Diff #2] b: []...\n']);
+    await eventually('no socket', () => forge.openSockets === 0);
+    expect(forge.sockets).toHaveLength(2);
+  });
+
+  it('S0-33, S0-36, S0-67: stream errors are logged to the caller; a Forge that is gone ends the watch', async () => {
+    seedRoutes();
+    forge.stream(SEED_DIFF);
+    const client = await connect();
+    const watched = call(client, 'forge_watch_task', { attempt_id: ATTEMPT, duration_seconds: 60 });
+    await eventually('the diff is open', () => forge.open(SEED_DIFF).length === 1);
+    await forge.stop();
+    expect(textOf(await watched)).toMatch(
+      /^Watch completed\. Received 0 updates over \ds\. Forge cannot be reached/,
+    );
+    const logged = client.of('notifications/message').map(({ params }) => JSON.stringify(params));
+    expect(logged.join()).toMatch(/Stream error: .*ECONNREFUSED/);
+  });
+
+  it('S0-69: a watch that is cancelled or interrupted by the end of the service lets go of its sockets', async () => {
+    seedRoutes();
+    forge.stream(SEED_DIFF);
+    const client = await connect();
+    client.send({
+      jsonrpc: '2.0',
+      id: 'w',
+      method: 'tools/call',
+      params: { name: 'forge_watch_task', arguments: { attempt_id: ATTEMPT } },
+    });
+    await eventually('the diff is open', () => forge.open(SEED_DIFF).length === 1);
+    client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'w' } });
+    await eventually('sockets are released', () => forge.openSockets === 0);
+  });
+
+  it('an unknown attempt, a Forge that is down and bad arguments are tool errors that say why', async () => {
+    const client = await connect();
+    const unknown = await client.call('forge_watch_task', { attempt_id: 'nothing' });
+    expect(unknown).toMatchObject({ isError: true, content: [{ text: '[404] Not Found: ' }] });
+    await forge.stop();
+    const down = await client.call('forge_watch_task', { attempt_id: ATTEMPT });
+    expect(down).toMatchObject({ isError: true });
+    expect(textOf(down)).toBe('Forge cannot be reached: ECONNREFUSED');
+    for (const args of [{}, { attempt_id: 5 }, { attempt_id: ATTEMPT, duration_seconds: -1 }]) {
+      const { result, error } = await client.request('tools/call', {
+        name: 'forge_watch_task',
+        arguments: args,
+      });
+      expect(error ?? result.isError).toBeTruthy();
+    }
+  });
+});
+
+describe('forge_watch_task_polling', () => {
+  it('S0-V17, S0-73…78: status lines, only new logs per process, and the end at 100/100', async () => {
+    const statuses = ['running', 'running', 'completed'];
+    const logs = [
+      ['one\n', 'a\n'],
+      ['one\ntwo\n', 'a\nb\n'],
+    ];
+    let polls = 0;
+    forge.route('GET', /^\/api\/task-attempts\//, () => envelope({ id: ATTEMPT, status: statuses[polls++] }));
+    forge.route('GET', /^\/api\/execution-processes$/, () =>
+      envelope(
+        logs[Math.min(polls, 2) - 1]!.map((text, index) => ({
+          id: `p${index}`,
+          status: 'running',
+          logs: text,
+        })),
+      ),
+    );
+    const client = await connect();
+    const result = await call(client, 'forge_watch_task_polling', {
+      attempt_id: ATTEMPT,
+      poll_interval_ms: 20,
+    });
+    expect(textOf(result)).toBe('Watch completed. Received 3 updates.');
+    expect(streamed(client).map((text) => text.replace(/^\[\d{4}-[^\]]*Z\] /, ''))).toEqual([
+      'Status: running\n',
+      'one\n',
+      'a\n',
+      'Status: running\n',
+      'two\n',
+      'b\n',
+      'Status: completed\n',
+    ]);
+    expect(progress(client).at(-1)).toMatchObject({ progress: 100, total: 100 });
+    expect(polls).toBe(3);
+  });
+
+  it('reads status and logs of a real Forge from its processes and streams', async () => {
+    const attempt = new FakeAttempt(forge);
+    const agent = attempt.startProcess();
+    attempt.log(agent, 'from the stream\n');
+    const client = await connect();
+    const watched = call(client, 'forge_watch_task_polling', {
+      attempt_id: attempt.id,
+      poll_interval_ms: 20,
+    });
+    await client.notification('notifications/tool/streamContent', (params) =>
+      JSON.stringify(params).includes('from the stream'),
+    );
+    attempt.log(agent, 'and more\n');
+    attempt.endProcess(agent, 'completed');
+    expect(textOf(await watched)).toMatch(/^Watch completed\./);
+    const logs = streamed(client).filter((text) => !text.includes('Status'));
+    expect(logs.join('')).toBe('from the stream\nand more\n');
+    expect(streamed(client).join('')).toContain('Status: completed');
+  });
+});
+
+describe('forge_create_task_attempt and the others', () => {
+  it('S0-V15, S0-56, S0-57: progress 1/2, 2/2, the log lines and the attempt as JSON', async () => {
+    forge.route('POST', /^\/api\/task-attempts$/, envelope({ id: ATTEMPT, status: 'running' }));
+    const client = await connect();
+    const args = { task_id: 't1', executor: 'CLAUDE_CODE', base_branch: 'main' };
+    const result = await call(client, 'forge_create_task_attempt', args);
+    expect(textOf(result)).toBe(
+      `Task attempt created:\n${JSON.stringify({ id: ATTEMPT, status: 'running' }, null, 2)}`,
+    );
+    expect(progress(client)).toMatchObject([
+      { progress: 1, total: 2 },
+      { progress: 2, total: 2 },
+    ]);
+    const logged = client.of('notifications/message').map(({ params }) => JSON.stringify(params));
+    expect(logged[0]).toContain('Starting task attempt...');
+    expect(logged[1]).toContain(`Task attempt started: ${ATTEMPT}`);
+  });
+
+  it('S0-V16: an executor that is none is refused before Forge is asked', async () => {
+    const client = await connect();
+    const { result, error } = await client.request('tools/call', {
+      name: 'forge_create_task_attempt',
+      arguments: { task_id: 't1', executor: 'NOPE', base_branch: 'main' },
+    });
+    expect(error ?? result.isError).toBeTruthy();
+    expect(forge.requests.filter(({ method }) => method === 'POST')).toEqual([]);
+  });
+});
+
+describe('Resources', () => {
+  it('S0-V18, S0-58, S0-59: the logs of an attempt, as the document words them', async () => {
+    seedRoutes();
+    const client = await connect();
+    const { resourceTemplates } = await client.result('resources/templates/list');
+    expect(resourceTemplates).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          uriTemplate: 'forge://logs/attempt/{attemptId}',
+          name: 'Task Attempt Logs',
+          mimeType: 'text/plain',
+        }),
+      ]),
+    );
+    const { contents } = await client.result('resources/read', { uri: `forge://logs/attempt/${ATTEMPT}` });
+    expect(contents[0]!.text).toBe(
+      `Task Attempt Logs (1 process(es)):\n\n=== Process ${PROCESS.id} (running) ===\nline 1\nline 2\n\n\n`,
+    );
+  });
+
+  it('S0-59, S0-81: the logs of a real Forge, live and ended, and "No logs" where there are none', async () => {
+    const attempt = new FakeAttempt(forge);
+    const setup = attempt.startProcess('setupscript');
+    attempt.endProcess(setup, 'completed');
+    const agent = attempt.startProcess();
+    attempt.log(agent, 'half a line');
+    const client = await connect();
+    const { contents } = await client.result('resources/read', { uri: `forge://logs/attempt/${attempt.id}` });
+    expect(contents[0]!.text).toBe(
+      'Task Attempt Logs (2 process(es)):\n\n' +
+        `=== Process ${setup} (completed) ===\nNo logs\n\n\n` +
+        `=== Process ${agent} (running) ===\nhalf a line\n\n`,
+    );
+    const status = await client.result('resources/read', { uri: `forge://status/attempt/${attempt.id}` });
+    expect(JSON.parse(status.contents[0]!.text)).toMatchObject({
+      attempt: { id: attempt.id },
+      outcome: null,
+    });
+    await eventually('reading leaves no socket behind', () => forge.openSockets === 0);
+  });
+
+  it('subscribers hear of a run that is watched', async () => {
+    const attempt = new FakeAttempt(forge);
+    const agent = attempt.startProcess();
+    const client = await connect();
+    const uri = `forge://logs/attempt/${attempt.id}`;
+    await client.result('resources/subscribe', { uri });
+    await service.rest.post(`/api/forge/attempts/${attempt.id}/watch`);
+    await eventually('the log is open', () => forge.open(attempt.logPath(agent)).length === 1);
+    attempt.log(agent, 'news\n');
+    await client.notification('notifications/resources/updated', (params) => params.uri === uri);
+  });
+});
