@@ -1,11 +1,12 @@
+import type { KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { Configuration, InvalidConfigurationError } from '../config/configuration.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { MAX_TOKEN_LENGTH } from './credentials.js';
+import { secretKey, verifySecretSigned } from './secret-signed-token.js';
 
-/** Naming the algorithms closes `"alg": "none"`, and each kind of key its own closes an HMAC over a public key. */
-const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512'];
+/** Naming the algorithms closes an HMAC over a public key. */
 const PUBLIC_KEY_ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(
   ' ',
 );
@@ -13,7 +14,8 @@ const PUBLIC_KEY_ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 E
 /** Verifies JSON Web Tokens (RFC 7519) with the secret or the key set of the configuration. */
 @Injectable()
 export class TokenVerifier {
-  private readonly key: Uint8Array | JWTVerifyGetKey | undefined;
+  private readonly secret: KeyObject | undefined;
+  private readonly keySet: JWTVerifyGetKey | undefined;
 
   /** @throws InvalidConfigurationError when both kinds of key are set */
   constructor(private readonly configuration: Configuration) {
@@ -21,13 +23,13 @@ export class TokenVerifier {
     if (jwtSecret !== undefined && jwksUrl !== undefined) {
       throw new InvalidConfigurationError('Set either JWT_SECRET or JWKS_URL, not both');
     }
-    if (jwtSecret !== undefined) this.key = new TextEncoder().encode(jwtSecret);
-    else if (jwksUrl !== undefined) this.key = createRemoteJWKSet(new URL(jwksUrl));
+    if (jwtSecret !== undefined) this.secret = secretKey(jwtSecret);
+    if (jwksUrl !== undefined) this.keySet = createRemoteJWKSet(new URL(jwksUrl));
   }
 
   /** Whether any token can be valid. */
   get hasKey(): boolean {
-    return this.key !== undefined;
+    return this.secret !== undefined || this.keySet !== undefined;
   }
 
   /** @throws OpstreamError `unauthorized` for any fault of the token, `store_unavailable` when the key set cannot be had */
@@ -35,12 +37,13 @@ export class TokenVerifier {
     const { issuer, audience } = this.configuration.auth;
     const wanted = { ...(issuer !== undefined && { issuer }), ...(audience !== undefined && { audience }) };
     try {
-      if (this.key === undefined || token.length > MAX_TOKEN_LENGTH) throw new errors.JWTInvalid();
-      // jose has one overload per kind of key.
-      const { payload } =
-        this.key instanceof Uint8Array
-          ? await jwtVerify(token, this.key, { algorithms: SECRET_ALGORITHMS, ...wanted })
-          : await jwtVerify(token, this.key, { algorithms: PUBLIC_KEY_ALGORITHMS, ...wanted });
+      if (token.length > MAX_TOKEN_LENGTH) throw new errors.JWTInvalid();
+      if (this.secret) return verifySecretSigned(token, this.secret, wanted);
+      if (!this.keySet) throw new errors.JWTInvalid();
+      const { payload } = await jwtVerify(token, this.keySet, {
+        algorithms: PUBLIC_KEY_ALGORITHMS,
+        ...wanted,
+      });
       return payload;
     } catch (thrown) {
       if (isFaultOfKeySet(thrown)) {
