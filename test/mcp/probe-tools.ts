@@ -15,6 +15,8 @@ export class ProbeTools {
   context: ToolContext | undefined;
   /** Lets `gate` go on. */
   open: () => void = () => {};
+  /** True while a call of `gate` waits. */
+  waiting = false;
   aborted: unknown;
 
   @Tool({ name: 'echo', description: 'Returns its text', parameters: z.object({ text: z.string() }) })
@@ -52,11 +54,13 @@ export class ProbeTools {
     await streamContent(text('first'));
     await new Promise<void>((resolve, reject) => {
       this.open = resolve;
+      this.waiting = true;
       signal.addEventListener('abort', () => {
         this.aborted = signal.reason;
         reject(signal.reason as Error);
       });
     });
+    this.waiting = false;
     await streamContent([text('second'), text(' and third')]);
     return 'passed';
   }
