@@ -1,20 +1,32 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { Subscriptions } from './delivery/subscriptions.js';
-import { HubStatus } from './hub/hub-status.js';
+import { AgentRooms } from './agents/agent-rooms.js';
+import { SocketMeter } from './socket/socket-meter.js';
 
 /** Metrics of the delivery side, read from plain counters when they are scraped. */
 @Injectable()
 export class StreamingMetrics {
-  constructor(registry: Registry, subscriptions: Subscriptions, hub: HubStatus) {
+  constructor(registry: Registry, subscriptions: Subscriptions, sockets: SocketMeter, rooms: AgentRooms) {
     const { meter } = subscriptions;
     const registers = [registry];
-    gauge('websocket_connections', 'Open WebSocket connections', () => hub.connections);
+    gauge('websocket_connections', 'Open WebSocket connections', () => sockets.connections);
     gauge('opstream_subscriptions', 'Subscriptions of all connections', () => subscriptions.count());
     gauge(
       'opstream_lagging_subscriptions',
       'Subscriptions that read from the log because they fell behind',
       () => meter.lagging,
+    );
+    labelled(Counter, 'websocket_messages_total', 'WebSocket messages of every protocol', 'direction', () => [
+      ['incoming', sockets.received],
+      ['outgoing', sockets.sent + meter.messages],
+    ]);
+    labelled(Counter, 'errors_total', 'Failures on sockets', 'type', () => [
+      ['server', sockets.serverErrors],
+      ['network', sockets.networkErrors],
+    ]);
+    labelled(Gauge, 'agents_count', 'Agents by the status they last reported', 'status', () =>
+      knownStatuses(rooms.countByStatus()),
     );
     counter('opstream_deliveries_total', 'Events sent to subscribers', () => meter.events);
     counter('opstream_delivered_bytes_total', 'Bytes of events sent to subscribers', () => meter.bytes);
@@ -31,6 +43,25 @@ export class StreamingMetrics {
       });
     }
 
+    function labelled(
+      Metric: typeof Counter | typeof Gauge,
+      name: string,
+      help: string,
+      label: string,
+      read: () => readonly (readonly [string, number])[],
+    ): void {
+      new Metric({
+        name,
+        help,
+        registers,
+        labelNames: [label],
+        collect() {
+          this.reset();
+          for (const [value, count] of read()) this.inc({ [label]: value }, count);
+        },
+      });
+    }
+
     function counter(name: string, help: string, read: () => number): void {
       new Counter({
         name,
@@ -43,4 +74,16 @@ export class StreamingMetrics {
       });
     }
   }
+}
+
+/** Statuses are the agents' own words: only these become labels, since any others could be secrets, or endless. */
+const STATUS_LABELS = new Set(['idle', 'busy', 'active', 'running', 'paused', 'error', 'offline', 'online']);
+
+function knownStatuses(counts: ReadonlyMap<string, number>): [string, number][] {
+  const known = new Map<string, number>();
+  for (const [status, count] of counts) {
+    const label = STATUS_LABELS.has(status) ? status : 'other';
+    known.set(label, (known.get(label) ?? 0) + count);
+  }
+  return [...known];
 }

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import { OperationsModule } from '../operations/operations.module.js';
+import { AgentRooms } from './agents/agent-rooms.js';
+import { AgentsGateway } from './agents/agents.gateway.js';
 import { Subscriptions } from './delivery/subscriptions.js';
 import { HubGateway } from './hub/hub.gateway.js';
 import { HubServices } from './hub/hub-services.js';
@@ -12,7 +14,16 @@ import { StreamingMetrics } from './streaming.metrics.js';
 @Module({
   imports: [OperationsModule],
   controllers: [SseController, StatusController],
-  providers: [Subscriptions, SocketMeter, HubStatus, HubServices, HubGateway, StreamingMetrics],
-  exports: [Subscriptions, HubStatus, HubGateway],
+  providers: [
+    Subscriptions,
+    SocketMeter,
+    AgentRooms,
+    AgentsGateway,
+    HubStatus,
+    HubServices,
+    HubGateway,
+    StreamingMetrics,
+  ],
+  exports: [Subscriptions, HubStatus, HubGateway, AgentsGateway],
 })
 export class StreamingModule {}

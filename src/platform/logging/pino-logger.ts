@@ -1,34 +1,14 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, type Logger as Pino } from 'pino';
+import { redacted } from './redaction.js';
 
-/** Names whose values never reach a log (S4-71), at the top and two levels below. */
-const SECRET_NAMES = [
-  'password',
-  'token',
-  'apiKey',
-  'secret',
-  'authorization',
-  'accessToken',
-  'refreshToken',
-  'key',
-  'credential',
-  'jwt',
-  'ssn',
-  'creditCard',
-  'cardNumber',
-];
-
-/** One JSON line per entry on standard output. */
+/** One JSON line per entry on standard output; secrets are censored by `PinoLogger`. */
 export function createPino(level: string): Pino {
   return pino({
     level,
     base: undefined,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    redact: {
-      paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
-      censor: '[REDACTED]',
-    },
     serializers: { error: pino.stdSerializers.err },
   });
 }
@@ -71,7 +51,7 @@ export class PinoLogger implements LoggerService {
     const first = texts.length > 1 ? texts[0] : undefined;
     if (message instanceof Error) this.pino[level]({ context, error: message }, message.message);
     else if (typeof message === 'object' && message !== null)
-      this.pino[level]({ context, ...message }, first);
+      this.pino[level]({ context, ...(redacted(message) as object) }, first);
     else this.pino[level]({ context, ...(first !== undefined && { stack: first }) }, String(message));
   }
 }

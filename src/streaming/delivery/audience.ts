@@ -157,7 +157,7 @@ export class Audience {
         written += 1;
       }
     }
-    this.meter.delivered(written * sweep.batch.length, written * sweep.bytes.length);
+    this.meter.delivered(this.format, written * sweep.batch.length, written * sweep.bytes.length);
     if (stop < sweep.end) setImmediate(() => this.sweep(sweep, stop));
     else this.finish(sweep);
   }

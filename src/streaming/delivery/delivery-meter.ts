@@ -1,13 +1,18 @@
+import type { WireFormat } from './wire-format.js';
+
 /** Counts of the delivery side, kept as plain numbers so that the hot path only adds; metrics read them. */
 export class DeliveryMeter {
   events = 0;
   bytes = 0;
+  /** Events that went out as WebSocket messages. */
+  messages = 0;
   /** Subscriptions that are reading from the log because their socket fell behind, now. */
   lagging = 0;
   /** How often a live subscription fell behind. */
   lags = 0;
 
-  delivered(events: number, bytes: number): void {
+  delivered(format: WireFormat, events: number, bytes: number): void {
+    if (format.transport === 'websocket') this.messages += events;
     this.events += events;
     this.bytes += bytes;
   }

@@ -155,7 +155,7 @@ export class Subscription implements Member {
     sink.write(bytes);
     const last = events.at(-1)!;
     this.cursor = cursorOf(audience.topic, last);
-    this.meter.delivered(due.length, bytes.length);
+    this.meter.delivered(audience.format, due.length, bytes.length);
     if (audience.topic.operationId !== null && isFinal(last.type)) this.ended();
   }
 

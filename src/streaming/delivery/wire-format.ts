@@ -15,7 +15,10 @@ export abstract class WireFormat {
   private readonly frames = new WeakMap<RecordedEvent, Buffer>();
 
   /** @param name distinguishes audiences in keys and metrics */
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    readonly transport: 'websocket' | 'sse' = 'websocket',
+  ) {}
 
   frame(event: RecordedEvent): Buffer {
     let frame = this.frames.get(event);

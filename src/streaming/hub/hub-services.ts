@@ -4,6 +4,7 @@ import { Authenticator } from '../../auth/authenticator.js';
 import { RateLimits } from '../../auth/rate-limits.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { Subscriptions } from '../delivery/subscriptions.js';
+import { SocketMeter } from '../socket/socket-meter.js';
 import { HubStatus } from './hub-status.js';
 
 /** What commands work with, and who decides whether they may. */
@@ -18,6 +19,7 @@ export class HubServices {
     readonly authenticator: Authenticator,
     readonly limits: RateLimits,
     readonly audit: AuditLog,
+    readonly meter: SocketMeter,
   ) {}
 
   reportFailure(error: unknown): void {

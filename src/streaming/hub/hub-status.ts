@@ -52,13 +52,6 @@ export class HubStatus {
     else this.clients.set(tenant, left);
   }
 
-  /** Connected clients of all tenants. */
-  get connections(): number {
-    let sum = 0;
-    for (const count of this.clients.values()) sum += count;
-    return sum;
-  }
-
   async stats(tenant: string): Promise<HubStats> {
     const counts = await this.operations.counts(tenant);
     return {

@@ -6,10 +6,13 @@ import type { Sink } from '../delivery/sink.js';
 import type { UpgradeRequest } from '../upgrade/upgrade-request.js';
 import type { SocketMeter } from './socket-meter.js';
 import { writeDirectly } from './direct-write.js';
-import { splitFrames } from './text-frame.js';
+import { deflatedTextFrame, splitFrames } from './text-frame.js';
 
 /** Answers waiting for a client that does not read them; above it the client's next frames are not read either. */
 const MAX_UNREAD_ANSWER_BYTES = 256 * 1024;
+
+/** Answers are compressed while the event loop waits: above this length that would take milliseconds. */
+const MAX_DEFLATED_ANSWER = 64 * 1024;
 
 /** The raw socket under a `ws` connection: a private detail, used when it is there. */
 function rawSocketOf(ws: WebSocket): Socket | undefined {
@@ -39,10 +42,14 @@ export class Connection implements Sink {
   private readonly meter: SocketMeter;
   private readonly validity = new ValidityWatch((reason) => this.close(4401, reason));
 
-  /** @param admitted the upgrade request as the router let it in */
+  /**
+   * @param admitted the upgrade request as the router let it in
+   * @param deflateAbove characters above which answers are compressed where that was negotiated; by default none are
+   */
   constructor(
     readonly ws: WebSocket,
     admitted: Pick<UpgradeRequest, 'principal' | 'address' | 'meter'>,
+    private readonly deflateAbove = Infinity,
   ) {
     this.raw = rawSocketOf(ws);
     this.principal = admitted.principal;
@@ -71,8 +78,9 @@ export class Connection implements Sink {
     if (!this.open) return;
     this.meter.sent += 1;
     this.cork();
+    if (this.deflates(text)) this.raw!.write(deflatedTextFrame(text));
     // compress: false keeps answers in order with shared frames and costs no deflate state.
-    this.ws.send(text, { compress: false });
+    else this.ws.send(text, { compress: false });
     if (this.bufferedBytes <= MAX_UNREAD_ANSWER_BYTES || this.holds.has('unread answers')) return;
     this.hold('unread answers');
     this.onceDrained(() => this.release('unread answers'));
@@ -118,6 +126,10 @@ export class Connection implements Sink {
 
   close(code: number, reason: string): void {
     this.ws.close(code, reason);
+  }
+
+  private deflates({ length }: string): boolean {
+    return length > this.deflateAbove && length <= MAX_DEFLATED_ANSWER && this.takesDeflated;
   }
 
   private cork(): void {

@@ -7,7 +7,7 @@ class SseFormat extends WireFormat {
     name: string,
     private readonly idOf: (event: RecordedEvent) => number,
   ) {
-    super(name);
+    super(name, 'sse');
   }
 
   protected encode(event: RecordedEvent): Buffer {

@@ -20,6 +20,8 @@ export interface Admission {
 
 /** What a protocol sets in `afterInit`, because decorator options are static and these come from configuration. */
 export interface SocketOptions {
+  /** In place of the gateway's own path, where configuration decides. */
+  readonly path?: string;
   /** Paths that lead to the same protocol; `:name` matches one segment. */
   readonly aliases?: readonly string[];
   /** Bytes of one message; above it the connection closes with 1009. */
@@ -54,7 +56,7 @@ export class SocketServer extends EventEmitter {
   }
 
   get paths(): readonly string[] {
-    return [this.path, ...(this.settings.aliases ?? [])];
+    return [this.settings.path ?? this.path, ...(this.settings.aliases ?? [])];
   }
 
   get admission(): Admission {

@@ -1,0 +1,74 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '../../operations/json.js';
+import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
+import type { CommandSession } from '../hub/command-session.js';
+import { refusal, success, unknownTypeText } from './agent-answer.js';
+import type { AgentCommands } from './agent-commands.js';
+
+const MAX_MESSAGES = 1000;
+/** Characters of all answers together; what would come after is refused before it is carried out. */
+const MAX_ANSWER_LENGTH = 1024 * 1024;
+
+/** The messages of one batch: carried out in order, each answered in its place, a bad one failing alone (C24). */
+export class AgentBatch {
+  private answered = 0;
+
+  constructor(
+    private readonly session: CommandSession,
+    private readonly commands: AgentCommands,
+    /** Told of failures of ours. */
+    private readonly onFailure: (thrown: unknown) => void,
+  ) {}
+
+  /**
+   * @returns one answer per message, as JSON
+   * @throws OpstreamError `invalid_request` when it is no batch; then nothing was carried out
+   */
+  async run(messages: JsonValue | undefined): Promise<string[]> {
+    // S4-32 gives the text.
+    if (!Array.isArray(messages)) throw new OpstreamError('invalid_request', 'Invalid batch message format');
+    if (messages.length > MAX_MESSAGES) {
+      throw new OpstreamError('payload_too_large', `A batch has at most ${MAX_MESSAGES} messages`);
+    }
+    const answers: Promise<string>[] = [];
+    for (const item of messages as readonly JsonValue[]) {
+      const input = isJsonObject(item) ? item : {};
+      const answer = this.answer(input);
+      answers.push(answer);
+      // Appends are pipelined; everything else has to have ended before the next one starts.
+      const appends = this.commands.find(input)?.definition.append === true;
+      if (!appends || this.session.crowded) await answer;
+    }
+    return Promise.all(answers);
+  }
+
+  private async answer(input: JsonObject): Promise<string> {
+    let text: string;
+    try {
+      text = success(input.id, await this.perform(input), false);
+    } catch (thrown) {
+      const error = toOpstreamError(thrown);
+      if (error.code === 'internal') this.onFailure(thrown);
+      text = refusal(input.id, error, false);
+    }
+    this.answered += text.length;
+    return text;
+  }
+
+  private async perform(input: JsonObject): Promise<string> {
+    if (input.type === 'batch') {
+      throw new OpstreamError('invalid_request', 'A batch cannot hold another batch');
+    }
+    const command = this.commands.find(input);
+    if (command === undefined) throw new OpstreamError('invalid_request', unknownTypeText(input.type));
+    if (this.answered > MAX_ANSWER_LENGTH) {
+      throw new OpstreamError(
+        'payload_too_large',
+        'The answers of this batch are too large already: not carried out, to be sent again in another one',
+      );
+    }
+    let result = '{}';
+    const reply = { requestId: undefined, send: (text: string): void => void (result = text) };
+    await this.session.perform(command.definition, input, reply);
+    return result;
+  }
+}

@@ -1,0 +1,55 @@
+import type { Logger } from '@nestjs/common';
+import type { JsonObject, JsonValue } from '../../operations/json.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { HUB_COMMANDS, type HubCommand } from '../hub/hub-commands.js';
+import { message } from './agent-answer.js';
+import type { AgentRoom } from './agent-room.js';
+
+const MAX_NAME = 200;
+
+/** What agents may ask for: messages of their own, answered in the words of document 004, and every hub command. */
+export interface AgentCommand {
+  readonly definition: HubCommand;
+  /** Its answer is a message as it is; a hub command's answer goes inside a `response`. */
+  readonly own: boolean;
+}
+
+const ping: HubCommand = {
+  scope: null,
+  run(_session, { id }, reply) {
+    reply.send(message('pong', { id }));
+  },
+};
+
+/** Finds the command of a message: by `type`, or by `command` in a hub command that was taken over as it is. */
+export class AgentCommands {
+  private readonly agentStatus: HubCommand;
+
+  constructor(room: AgentRoom, logger: Logger) {
+    this.agentStatus = {
+      scope: 'operations:write',
+      run({ connection, tenant }, { id, agentId: agentIdGiven, status: statusGiven }, reply) {
+        const agentId = name(agentIdGiven, 'agentId');
+        const status = name(statusGiven, 'status');
+        logger.log({ event: 'agent_status_update', agentId, status, tenant });
+        const sentCount = room.report(connection, agentId, status);
+        const messageType = 'agent_status_update';
+        logger.debug({ event: 'websocket_broadcast', clientCount: room.size, sentCount, messageType });
+        reply.send(message('agent_status_ack', { id, agentId }));
+      },
+    };
+  }
+
+  find({ type, command }: JsonObject): AgentCommand | undefined {
+    if (type === 'ping') return { definition: ping, own: true };
+    if (type === 'agent_status') return { definition: this.agentStatus, own: true };
+    const named = type ?? command;
+    const definition = typeof named === 'string' ? HUB_COMMANDS.get(named) : undefined;
+    return definition && { definition, own: false };
+  }
+}
+
+function name(value: JsonValue | undefined, member: string): string {
+  if (typeof value === 'string' && value !== '' && value.length <= MAX_NAME) return value;
+  throw new OpstreamError('invalid_request', `${member} must be a string of 1 to ${MAX_NAME} characters`);
+}

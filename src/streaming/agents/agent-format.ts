@@ -1,0 +1,36 @@
+import type { RecordedEvent } from '../../operations/operation-event.js';
+import { WireFormat, type HistoryTrimmed } from '../delivery/wire-format.js';
+import type { Connection } from '../socket/connection.js';
+import { deflatedTextFrame, textFrame } from '../socket/text-frame.js';
+
+/** Events of operations in the words of the agents protocol: the hub's event inside a message of its own (C1). */
+class AgentFormat extends WireFormat {
+  constructor(
+    name: string,
+    private readonly toFrame: (text: string) => Buffer,
+  ) {
+    super(name);
+  }
+
+  protected encode(event: RecordedEvent): Buffer {
+    const timestamp = new Date(event.timestamp * 1000).toISOString();
+    return this.toFrame(`{"type":"operation_event","timestamp":"${timestamp}","event":${event.json}}`);
+  }
+
+  notice({ operationId, after, first }: HistoryTrimmed): Buffer {
+    const place =
+      operationId === null
+        ? { after: String(after), first_position: first === null ? null : String(first) }
+        : { operation_id: operationId, after_seq: after, first_seq: first };
+    const timestamp = new Date().toISOString();
+    return textFrame(JSON.stringify({ type: 'history_trimmed', ...place, timestamp }));
+  }
+}
+
+const plain = new AgentFormat('agents', textFrame);
+const deflated = new AgentFormat('agents-deflate', deflatedTextFrame);
+
+/** Compressed once for all connections that negotiated compression, plain for the others. */
+export function agentFormatFor(connection: Connection): WireFormat {
+  return connection.takesDeflated ? deflated : plain;
+}

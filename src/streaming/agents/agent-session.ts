@@ -1,0 +1,133 @@
+import { Logger } from '@nestjs/common';
+import { isJsonObject, type JsonObject } from '../../operations/json.js';
+import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
+import { CommandSession } from '../hub/command-session.js';
+import type { HubServices } from '../hub/hub-services.js';
+import type { Connection } from '../socket/connection.js';
+import { Inbox } from '../socket/inbox.js';
+import type { MessageLog } from '../socket/message-log.js';
+import { batchResponse, failure, refusal, success, unknownType } from './agent-answer.js';
+import { AgentBatch } from './agent-batch.js';
+import { AgentCommands, type AgentCommand } from './agent-commands.js';
+import { agentFormatFor } from './agent-format.js';
+import type { AgentRoom } from './agent-room.js';
+
+/** One connection of the agents protocol: its messages are carried out and answered in order. */
+export class AgentSession {
+  private readonly logger = new Logger('Agents');
+  private readonly session: CommandSession;
+  private readonly commands: AgentCommands;
+  private readonly inbox: Inbox;
+
+  constructor(
+    readonly connection: Connection,
+    private readonly services: HubServices,
+    private readonly log: MessageLog,
+    room: AgentRoom,
+  ) {
+    this.inbox = new Inbox(connection, (frame) => this.handle(frame));
+    this.commands = new AgentCommands(room, this.logger);
+    this.session = new CommandSession(connection, services, {
+      format: agentFormatFor(connection),
+      subscriptionFailed: (thrown, operationId) =>
+        refusal(operationId ?? undefined, toOpstreamError(thrown), true),
+    });
+  }
+
+  receive(frame: Buffer): void {
+    this.inbox.receive(frame);
+  }
+
+  close(): void {
+    this.inbox.close();
+    this.session.stopFollowing();
+  }
+
+  /** @returns a promise only when the next message has to wait for this one */
+  private handle(frame: Buffer): Promise<void> | undefined {
+    let id: JsonObject['id'];
+    try {
+      const input = this.parse(frame);
+      id = input.id;
+      if (input.type === 'batch') return this.batch(input);
+      const command = this.commands.find(input);
+      if (command !== undefined) return this.perform(command, input);
+      this.session.count();
+      this.logger.warn({ event: 'unknown_message_type', type: input.type, user: this.user });
+      this.send(unknownType(input));
+    } catch (thrown) {
+      this.fail(thrown, id);
+    }
+    return undefined;
+  }
+
+  /** X-52: of what is no object, only `null` fails; the rest has no type. @throws OpstreamError */
+  private parse(frame: Buffer): JsonObject {
+    let input: unknown;
+    try {
+      input = JSON.parse(frame.toString());
+    } catch (thrown) {
+      this.session.count();
+      const reason = thrown instanceof Error ? thrown.message.slice(0, 200) : 'Invalid JSON';
+      throw new OpstreamError('invalid_json', reason, {}, { cause: thrown });
+    }
+    this.log.incoming(this.connection, input);
+    if (input === null) throw new OpstreamError('invalid_request', 'A message must be a JSON object');
+    return isJsonObject(input) ? input : {};
+  }
+
+  private perform({ definition, own }: AgentCommand, input: JsonObject): Promise<void> | undefined {
+    const reply = {
+      requestId: undefined,
+      send: (text: string): void => this.send(own ? text : success(input.id, text, true)),
+    };
+    const refuse = (thrown: unknown): void => {
+      if (own) return this.fail(thrown, input.id);
+      const error = toOpstreamError(thrown);
+      if (error.code === 'internal') this.services.reportFailure(thrown);
+      this.send(refusal(input.id, error, true));
+    };
+    try {
+      const performed = this.session.perform(definition, input, reply)?.catch(refuse);
+      return definition.append && !this.session.crowded ? undefined : performed;
+    } catch (thrown) {
+      refuse(thrown);
+      return undefined;
+    }
+  }
+
+  private async batch({ id, messages }: JsonObject): Promise<void> {
+    try {
+      this.session.count();
+      const batch = new AgentBatch(this.session, this.commands, (thrown) =>
+        this.services.reportFailure(thrown),
+      );
+      this.send(batchResponse(id, await batch.run(messages)));
+    } catch (thrown) {
+      this.fail(thrown, id);
+    }
+  }
+
+  private fail(thrown: unknown, id: JsonObject['id']): void {
+    const error = toOpstreamError(thrown);
+    this.services.meter.serverErrors += 1;
+    // The parser's words quote the message, which may hold a secret.
+    const reason = error.code === 'invalid_json' ? 'The message is not JSON' : error.message;
+    this.logger.warn({ event: 'websocket_message_processing_error', user: this.user, error: reason });
+    this.send(failure(error, id));
+  }
+
+  private get user(): string {
+    return this.connection.principal.userId;
+  }
+
+  private send(text: string): void {
+    try {
+      this.connection.send(text);
+      this.log.outgoing(this.connection, text);
+    } catch (error) {
+      this.services.meter.networkErrors += 1;
+      this.logger.error({ event: 'websocket_send_error', user: this.user, error });
+    }
+  }
+}

@@ -1,0 +1,132 @@
+import { type BeforeApplicationShutdown, Logger } from '@nestjs/common';
+import {
+  type OnGatewayConnection,
+  type OnGatewayDisconnect,
+  type OnGatewayInit,
+  WebSocketGateway,
+} from '@nestjs/websockets';
+import type { WebSocket } from 'ws';
+import { Configuration } from '../../config/configuration.js';
+import { HubServices } from '../hub/hub-services.js';
+import { Connection } from '../socket/connection.js';
+import { Heartbeat } from '../socket/heartbeat.js';
+import { MessageLog } from '../socket/message-log.js';
+import { SHARED_DEFLATE } from '../socket/text-frame.js';
+import type { Admission, SocketServer } from '../upgrade/socket-server.js';
+import type { UpgradeRequest } from '../upgrade/upgrade-request.js';
+import { message } from './agent-answer.js';
+import { AgentRooms } from './agent-rooms.js';
+import { AgentSession } from './agent-session.js';
+import { ConnectionLimit } from './connection-limit.js';
+
+/** Bytes of one message (S4-10). */
+const MAX_MESSAGE_BYTES = 1024 * 1024;
+/** S4-11 … 17; answers longer than the threshold are compressed. */
+const DEFLATE = { ...SHARED_DEFLATE, zlibDeflateOptions: { level: 6 }, threshold: 1024 } as const;
+
+/** The agents protocol (document 004) on `WEBSOCKET_PATH`: always with a token, so many connections per user. */
+@WebSocketGateway({ path: '/agents' })
+export class AgentsGateway
+  implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect, BeforeApplicationShutdown
+{
+  private readonly logger = new Logger('Agents');
+  private readonly log: MessageLog;
+  private readonly sessions = new Map<WebSocket, AgentSession>();
+  private readonly connections = new Set<Connection>();
+  private heartbeat: Heartbeat | undefined;
+
+  constructor(
+    private readonly configuration: Configuration,
+    private readonly services: HubServices,
+    private readonly rooms: AgentRooms,
+  ) {
+    this.log = new MessageLog('Agents', configuration);
+  }
+
+  afterInit(server: SocketServer): void {
+    const { agentsPath, heartbeatIntervalMs, enabled } = this.configuration.streaming;
+    this.logger.log(`Initializing WebSocket server on path: ${agentsPath}`);
+    server.configure({
+      path: agentsPath,
+      maxPayload: MAX_MESSAGE_BYTES,
+      perMessageDeflate: DEFLATE,
+      admission: this.admission(),
+    });
+    server.sockets.on('error', (error) => {
+      this.services.meter.serverErrors += 1;
+      this.logger.error({ event: 'websocket_server_error', error });
+    });
+    if (!enabled) return;
+    this.heartbeat = new Heartbeat(this.connections, heartbeatIntervalMs, ({ principal }) =>
+      this.logger.log({ event: 'websocket_heartbeat_timeout', user: principal.userId }),
+    );
+    this.logger.log(`WebSocket heartbeat started with interval: ${heartbeatIntervalMs}ms`);
+    this.logger.log('WebSocket server initialized successfully');
+  }
+
+  handleConnection(socket: WebSocket, request: UpgradeRequest): void {
+    const connection = new Connection(socket, request, DEFLATE.threshold);
+    const { userId } = connection.principal;
+    const session = new AgentSession(connection, this.services, this.log, this.rooms.enter(connection));
+    this.connections.add(connection);
+    this.sessions.set(socket, session);
+    this.logger.log({ event: 'websocket_connection', user: userId, ip: connection.address });
+    socket.on('message', (frame: Buffer) => session.receive(frame));
+    socket.on('error', (error) =>
+      this.logger.warn({ event: 'websocket_error', user: userId, error: error.message }),
+    );
+    socket.on('close', (code, reason) =>
+      this.logger.log({ event: 'websocket_disconnection', user: userId, code, reason: reason.toString() }),
+    );
+    connection.send(message('connection_established', { message: 'Connected to MCP Server' }));
+  }
+
+  handleDisconnect(socket: WebSocket): void {
+    const session = this.sessions.get(socket);
+    if (!session) return;
+    this.sessions.delete(socket);
+    this.connections.delete(session.connection);
+    this.rooms.leave(session.connection);
+    session.close();
+  }
+
+  /** Open connections of all tenants (S4-40). */
+  getConnections(): number {
+    return this.rooms.connections;
+  }
+
+  /**
+   * Sends a message of one's own to the connected agents of a tenant (S4-39).
+   * @param except left out
+   * @returns how many it went to
+   */
+  broadcast(tenant: string, data: object, except?: Connection): number {
+    const room = this.rooms.of(tenant);
+    try {
+      const sentCount = room?.broadcast(JSON.stringify(data), except) ?? 0;
+      this.logger.debug({ event: 'websocket_broadcast', clientCount: room?.size ?? 0, sentCount });
+      return sentCount;
+    } catch (error) {
+      this.services.meter.serverErrors += 1;
+      this.logger.error({ event: 'websocket_broadcast_error', error });
+      return 0;
+    }
+  }
+
+  beforeApplicationShutdown(): void {
+    this.heartbeat?.stop();
+  }
+
+  private admission(): Admission {
+    const places = new ConnectionLimit(this.configuration.streaming.maxConnectionsPerUser);
+    return {
+      tokenRequired: true,
+      unauthorizedBody: (detail) => `Unauthorized: ${detail}`,
+      reserve: (principal) => {
+        const giveBack = places.reserve(principal);
+        this.services.audit.upgradeAccepted(principal, places.count(principal));
+        return giveBack;
+      },
+    };
+  }
+}

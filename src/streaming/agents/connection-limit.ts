@@ -1,0 +1,40 @@
+import type { Principal } from '../../auth/principal.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+
+/** How many connections each user may have at once (S4-46); places are given back (X-51). */
+export class ConnectionLimit {
+  private readonly taken = new Map<string, number>();
+
+  constructor(private readonly limit: number) {}
+
+  /** How many the user has now. */
+  count(principal: Principal): number {
+    return this.taken.get(keyOf(principal)) ?? 0;
+  }
+
+  /**
+   * Takes a place for one connection.
+   * @returns gives it back; to be called once
+   * @throws OpstreamError `too_many_connections`
+   */
+  reserve(principal: Principal): () => void {
+    const key = keyOf(principal);
+    const connections = this.taken.get(key) ?? 0;
+    if (connections >= this.limit) {
+      throw new OpstreamError('too_many_connections', 'Too Many Connections', {
+        connections,
+        limit: this.limit,
+      });
+    }
+    this.taken.set(key, connections + 1);
+    return () => {
+      const left = (this.taken.get(key) ?? 1) - 1;
+      if (left === 0) this.taken.delete(key);
+      else this.taken.set(key, left);
+    };
+  }
+}
+
+function keyOf({ tenant, userId }: Principal): string {
+  return `${tenant}/${userId}`;
+}

@@ -1,0 +1,37 @@
+import { Logger } from '@nestjs/common';
+import type { Configuration } from '../../config/configuration.js';
+import type { Connection } from './connection.js';
+
+/** S4-71: what goes over a socket, at debug level only; the logger censors secrets at any depth. */
+export class MessageLog {
+  private readonly logger: Logger;
+  private readonly on: boolean;
+
+  constructor(context: string, { logLevel }: Configuration) {
+    this.logger = new Logger(context);
+    this.on = logLevel === 'debug' || logLevel === 'trace';
+  }
+
+  incoming(connection: Connection, message: unknown): void {
+    if (this.on) this.write('incoming', connection, message);
+  }
+
+  /** @param text the message as it goes out; parsed only when it is logged */
+  outgoing(connection: Connection, text: string): void {
+    if (this.on) this.write('outgoing', connection, JSON.parse(text) as unknown);
+  }
+
+  private write(
+    direction: 'incoming' | 'outgoing',
+    { principal, clientId }: Connection,
+    message: unknown,
+  ): void {
+    this.logger.debug({
+      event: 'websocket_message',
+      direction,
+      user: principal.userId,
+      client_id: clientId,
+      message,
+    });
+  }
+}
