@@ -1,28 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ensureBuilt, ServerProcess } from '../harness/server-process.js';
-import { HubProducer, messageOf, RestProducer, type Producer, type Target } from './producers.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ServiceProcess } from '../harness/service-process.js';
+import { HubProducer, messageOf, RestProducer, type Producer } from './producers.js';
 import { seededRandom } from './random.js';
 import { HubWatcher, SseWatcher, type SeenEvent, type Watcher } from './watchers.js';
 
 const KILLS = 24;
 const PRODUCERS = 20;
 const TIMEOUT_MS = 600_000;
-
-/** A port that was free a moment ago, to start the service on the same one again and again. */
-async function freePort(): Promise<string> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  await once(probe, 'close');
-  return String(port);
-}
 
 async function history(url: string, operationId: string): Promise<SeenEvent[]> {
   const events: SeenEvent[] = [];
@@ -55,134 +40,106 @@ function checkLog(events: readonly SeenEvent[], { operationId, acknowledged }: P
   expect(types).toHaveLength(acknowledged.size + 3);
 }
 
-describe('kill -9 of the service', () => {
+describe('kill -9 of the service', { timeout: TIMEOUT_MS }, () => {
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
   const random = seededRandom(seed);
-  let dataDir: string;
-  let target: Target;
-  let server: ServerProcess;
+  let service: ServiceProcess;
+  const durability = () => ({ DURABILITY: random() < 0.3 ? 'full' : 'normal' });
 
-  const spawnServer = () =>
-    ServerProcess.spawn({
-      PORT: new URL(target.url).port,
-      DATA_DIR: dataDir,
-      LOG_LEVEL: 'info',
-      DURABILITY: random() < 0.3 ? 'full' : 'normal',
-    });
-  const restart = async () => {
-    server = spawnServer();
-    await server.serving();
-  };
-
-  beforeAll(ensureBuilt);
   beforeEach(async () => {
-    dataDir = mkdtempSync(join(tmpdir(), 'opstream-kill-'));
-    target = { url: `http://127.0.0.1:${await freePort()}` };
+    service = await ServiceProcess.start();
   });
-  afterEach(async () => {
-    await server.stop('SIGKILL');
-    rmSync(dataDir, { recursive: true });
+  afterEach(() => service.stop());
+
+  it(`loses nothing acknowledged and repeats nothing, over ${KILLS} kills under ${PRODUCERS} producers (D-05, S1-11)`, async () => {
+    console.log(`kill test: SEED=${seed}`);
+    const ids = Array.from({ length: PRODUCERS }, (_, n) => `producer-${n}`);
+    const producers = ids.map((id, n) =>
+      n % 2 === 0 ? new RestProducer(id, service, random) : new HubProducer(id, service, random),
+    );
+    const watchers: Watcher[] = [
+      new HubWatcher('hub, each operation', service, ids, false),
+      new HubWatcher('hub, all', service, ids, true),
+      new SseWatcher('SSE, all', service, ids),
+      ...ids.slice(0, 4).map((id) => new SseWatcher(`SSE, ${id}`, service, [id])),
+    ];
+    let stopped = false;
+    const producing = Promise.all(producers.map((producer) => producer.run(() => stopped)));
+    const watching = watchers.map((watcher) => watcher.run());
+    const acknowledged = () => producers.reduce((sum, producer) => sum + producer.acknowledged.size, 0);
+
+    let startsKilled = 0;
+    for (let kill = 0; kill < KILLS; kill++) {
+      const from = acknowledged();
+      const enough = 20 + random() * 1000;
+      await Promise.race([
+        producing,
+        expect.poll(() => acknowledged() - from, { timeout: 60_000 }).toBeGreaterThan(enough),
+      ]);
+      await delay(random() * 30);
+      await service.kill();
+      if (random() < 0.25) {
+        // Killed again while it starts: recovery itself must be repeatable.
+        const starting = service.restart(durability()).catch(() => {});
+        await delay(random() * 1200);
+        await service.kill();
+        await starting;
+        startsKilled += 1;
+      }
+      await service.restart(durability());
+    }
+    const late = new HubWatcher('hub, late, all', service, ids, true);
+    watchers.push(late);
+    watching.push(late.run());
+    stopped = true;
+    await producing;
+    await Promise.all(watching);
+
+    for (const producer of producers) {
+      const events = await history(service.url, producer.operationId);
+      checkLog(events, producer);
+      for (const watcher of watchers) {
+        if (!watcher.operationIds.includes(producer.operationId)) continue;
+        expect(watcher.received.byOperation.get(producer.operationId), watcher.name).toEqual(events);
+      }
+    }
+    for (const watcher of watchers) expect(watcher.received.violations).toEqual([]);
+    expect(watchers[0]!.connections).toBeGreaterThanOrEqual(10);
+    console.log(
+      `kill test: ${KILLS} kills and ${startsKilled} more during a start; ${acknowledged()} events acknowledged`,
+    );
   });
 
-  it(
-    `loses nothing acknowledged and repeats nothing, over ${KILLS} kills under ${PRODUCERS} producers (D-05, S1-11)`,
-    async () => {
-      console.log(`kill test: SEED=${seed}`);
-      await restart();
-      const ids = Array.from({ length: PRODUCERS }, (_, n) => `producer-${n}`);
-      const producers = ids.map((id, n) =>
-        n % 2 === 0 ? new RestProducer(id, target, random) : new HubProducer(id, target, random),
-      );
-      const watchers: Watcher[] = [
-        new HubWatcher('hub, each operation', target, ids, false),
-        new HubWatcher('hub, all', target, ids, true),
-        new SseWatcher('SSE, all', target, ids),
-        ...ids.slice(0, 4).map((id) => new SseWatcher(`SSE, ${id}`, target, [id])),
-      ];
-      let stopped = false;
-      const producing = Promise.all(producers.map((producer) => producer.run(() => stopped)));
-      const watching = watchers.map((watcher) => watcher.run());
-      const acknowledged = () => producers.reduce((sum, producer) => sum + producer.acknowledged.size, 0);
-
-      let startsKilled = 0;
-      for (let kill = 0; kill < KILLS; kill++) {
-        const from = acknowledged();
-        const enough = 20 + random() * 1000;
-        await Promise.race([
-          producing,
-          expect.poll(() => acknowledged() - from, { timeout: 60_000 }).toBeGreaterThan(enough),
-        ]);
-        await delay(random() * 30);
-        await server.stop('SIGKILL');
-        if (random() < 0.25) {
-          // Killed again while it starts: recovery itself must be repeatable.
-          const starting = spawnServer();
-          await delay(random() * 1200);
-          await starting.stop('SIGKILL');
-          startsKilled += 1;
-        }
-        await restart();
-      }
-      const late = new HubWatcher('hub, late, all', target, ids, true);
-      watchers.push(late);
-      watching.push(late.run());
-      stopped = true;
-      await producing;
-      await Promise.all(watching);
-
-      for (const producer of producers) {
-        const events = await history(server.url, producer.operationId);
-        checkLog(events, producer);
-        for (const watcher of watchers) {
-          if (!watcher.operationIds.includes(producer.operationId)) continue;
-          expect(watcher.received.byOperation.get(producer.operationId), watcher.name).toEqual(events);
-        }
-      }
-      for (const watcher of watchers) expect(watcher.received.violations).toEqual([]);
-      expect(watchers[0]!.connections).toBeGreaterThanOrEqual(10);
-      console.log(
-        `kill test: ${KILLS} kills and ${startsKilled} more during a start; ${acknowledged()} events acknowledged`,
-      );
-    },
-    TIMEOUT_MS,
-  );
-
-  it(
-    'stops in order on SIGTERM under load: exit code 0, everything acknowledged is there (S1-13, S4-67)',
-    async () => {
-      await restart();
-      const ids = Array.from({ length: 8 }, (_, n) => `producer-${n}`);
-      const producers = ids.map((id, n) =>
-        n % 2 === 0 ? new RestProducer(id, target, random) : new HubProducer(id, target, random, 100),
-      );
-      const watcher = new HubWatcher('hub, all', target, ids, true);
-      let stopped = false;
-      const producing = Promise.all(producers.map((producer) => producer.run(() => stopped)));
-      const watching = watcher.run();
-      for (let stop = 0; stop < 5; stop++) {
-        const before = producers.map(({ acknowledged }) => acknowledged.size);
-        await expect
-          .poll(() => producers.every(({ acknowledged }, n) => acknowledged.size > before[n]! + 50), {
-            timeout: 60_000,
-          })
-          .toBe(true);
-        await delay(random() * 50);
-        const exit = await server.stop('SIGTERM');
-        expect(exit).toEqual({ code: 0, signal: null });
-        expect(server.output).toContain('Shutting down server...');
-        expect(server.output).toContain('WebSocket server shut down');
-        await restart();
-      }
-      stopped = true;
-      await producing;
-      await watching;
-      expect(watcher.received.violations).toEqual([]);
-      for (const producer of producers) {
-        const events = await history(server.url, producer.operationId);
-        checkLog(events, producer);
-        expect(watcher.received.byOperation.get(producer.operationId)).toEqual(events);
-      }
-    },
-    TIMEOUT_MS,
-  );
+  it('stops in order on SIGTERM under load: exit code 0, everything acknowledged is there (S1-13, S4-67)', async () => {
+    const ids = Array.from({ length: 8 }, (_, n) => `producer-${n}`);
+    const producers = ids.map((id, n) =>
+      n % 2 === 0 ? new RestProducer(id, service, random) : new HubProducer(id, service, random, 100),
+    );
+    const watcher = new HubWatcher('hub, all', service, ids, true);
+    let stopped = false;
+    const producing = Promise.all(producers.map((producer) => producer.run(() => stopped)));
+    const watching = watcher.run();
+    for (let stop = 0; stop < 5; stop++) {
+      const before = producers.map(({ acknowledged }) => acknowledged.size);
+      await expect
+        .poll(() => producers.every(({ acknowledged }, n) => acknowledged.size > before[n]! + 50), {
+          timeout: 60_000,
+        })
+        .toBe(true);
+      await delay(random() * 50);
+      expect(await service.terminate()).toBe(0);
+      expect(service.output).toContain('Shutting down server...');
+      await expect.poll(() => service.output.trimEnd()).toMatch(/WebSocket server shut down"\}$/);
+      await service.restart();
+    }
+    stopped = true;
+    await producing;
+    await watching;
+    expect(watcher.received.violations).toEqual([]);
+    for (const producer of producers) {
+      const events = await history(service.url, producer.operationId);
+      checkLog(events, producer);
+      expect(watcher.received.byOperation.get(producer.operationId)).toEqual(events);
+    }
+  });
 });

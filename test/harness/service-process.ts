@@ -80,6 +80,12 @@ export class ServiceProcess {
     return this.#end('SIGKILL');
   }
 
+  /** Ends it in order and keeps its data. @returns its exit code, null when the signal ended it */
+  async terminate(signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<number | null> {
+    await this.#end(signal);
+    return this.exitCode;
+  }
+
   /** Ends it in order and removes its data. @returns its exit code, null when the signal ended it */
   async stop(signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<number | null> {
     await this.#end(signal);

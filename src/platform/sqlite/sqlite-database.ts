@@ -43,6 +43,7 @@ export function openDatabase(path: string, durability: Durability): Database.Dat
     database = new Database(path, { timeout: 1000 });
     // Exclusive: snapshots are cached in this process, so no other may write; it also spares the shared-memory file.
     database.pragma('locking_mode = EXCLUSIVE');
+    refuseNewer(path, database, migrations.length);
     if (database.pragma('user_version', { simple: true }) === 0)
       database.pragma(`application_id = ${APPLICATION_ID}`);
     database.pragma('journal_mode = WAL');
@@ -82,17 +83,32 @@ function inspect(path: string, knownVersion: number): void {
     // would also write back the log that a killed process left.
     database = new Database(path, { readonly: existsSync(`${path}-wal`), timeout: 1000 });
     database.pragma('query_only = ON');
-    const version = database.pragma('user_version', { simple: true }) as number;
-    if (version > knownVersion) {
-      throw new UnusableDatabaseError(
-        `${path} was written by a newer version of Opstream (schema ${version}).`,
-      );
-    }
+    refuseNewer(path, database, knownVersion);
     const small = statSync(path).size <= FULL_CHECK_BYTES;
     const verdict = small ? database.pragma('quick_check(1)', { simple: true }) : checkSchema(database);
     if (verdict !== 'ok') throw new UnusableDatabaseError(corrupt(path, String(verdict)));
+  } catch (thrown) {
+    // A full disk has no room for the index this look at a killed process's log needs; the owner of the file needs
+    // none, and the service can still be read and, once there is space, written.
+    if (!isOutOfSpace(thrown)) throw thrown;
   } finally {
     database?.close();
+  }
+}
+
+function isOutOfSpace(thrown: unknown): boolean {
+  return (
+    thrown instanceof Database.SqliteError &&
+    (thrown.code === 'SQLITE_FULL' || thrown.code.startsWith('SQLITE_IOERR_SHM'))
+  );
+}
+
+function refuseNewer(path: string, database: Database.Database, knownVersion: number): void {
+  const version = database.pragma('user_version', { simple: true }) as number;
+  if (version > knownVersion) {
+    throw new UnusableDatabaseError(
+      `${path} was written by a newer version of Opstream (schema ${version}).`,
+    );
   }
 }
 
