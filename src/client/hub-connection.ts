@@ -3,11 +3,12 @@ import { CLIENT_ERROR, OpstreamClientError } from './errors.js';
 import { isObject, parseJson } from './json.js';
 import { PendingCommands, type HubAnswer } from './pending-commands.js';
 import { reconnectPolicy, type ReconnectPolicy, type ReconnectPreset } from './reconnect-policy.js';
+import { refusalOf } from './connection-refusal.js';
 import { resolveToken, ServiceAddress, type TokenSource } from './service-address.js';
+import { SilenceWatch } from './silence-watch.js';
 import {
   closeSocket,
   openSocket,
-  refusedStatus,
   SOCKET_CLOSING,
   socketFactory,
   type Socket,
@@ -56,16 +57,14 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
   readonly #policy: ReconnectPolicy;
   readonly #pending: PendingCommands;
   readonly #timeoutMs: number;
-  readonly #idleMs: number;
   #state: State = 'idle';
   #socket: Socket | undefined;
   /** Tells the events of the current try from those of a socket that was given up. */
   #generation = 0;
   #failures = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #watch: ReturnType<typeof setInterval> | undefined;
-  #heard = false;
-  #asked = false;
+  #lastReason = '';
+  readonly #silence: SilenceWatch;
 
   /** @throws TypeError for an address that is no URL */
   constructor(options: HubConnectionOptions = {}) {
@@ -75,7 +74,10 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
     this.#token = options.token;
     this.#policy = reconnectPolicy(options.reconnect ?? 'spread');
     this.#timeoutMs = options.timeoutMs ?? 30_000;
-    this.#idleMs = options.idleMs ?? 30_000;
+    this.#silence = new SilenceWatch(options.idleMs ?? 30_000, {
+      ask: () => this.#socket?.send('{"command":"ping"}'),
+      giveUp: () => this.#lost(this.#generation, 1006, 'The service fell silent'),
+    });
     this.#pending = new PendingCommands(options.maxPending ?? 10_000, this.#timeoutMs);
   }
 
@@ -171,8 +173,7 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
   }
 
   #receive(data: unknown): void {
-    this.#heard = true;
-    this.#asked = false;
+    this.#silence.heard();
     const frame = typeof data === 'string' ? parseJson(data) : undefined;
     if (!isObject(frame)) return;
     if (this.#state === 'opening') {
@@ -186,21 +187,10 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
     clearTimeout(this.#timer);
     this.#failures = 0;
     this.#state = 'open';
-    this.#watch = setInterval(() => this.#checkAlive(), this.#idleMs);
+    this.#silence.start();
     // First what waited, then what the listeners send: commands keep the order in which they were given.
     this.#pending.sendAll((frame) => this.#socket?.send(frame));
     this.emit('connected');
-  }
-
-  #checkAlive(): void {
-    if (this.#heard) {
-      this.#heard = false;
-    } else if (this.#asked) {
-      this.#lost(this.#generation, 1006, 'The service fell silent');
-    } else {
-      this.#asked = true;
-      this.#socket?.send('{"command":"ping"}');
-    }
   }
 
   #lost(generation: number, code: number, reason: string): void {
@@ -208,7 +198,8 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
     const wasOpen = this.isOpen;
     this.#dropSocket(code, reason);
     this.#pending.connectionLost();
-    const fatal = this.#refusal(code, reason);
+    // A token source may give a better token next time.
+    const fatal = refusalOf(code, reason, this.address.displayUrl, typeof this.#token === 'function');
     if (wasOpen) this.emit('disconnected', { code, reason });
     if (fatal) return this.#end(fatal);
     this.#lastReason = reason;
@@ -218,28 +209,6 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
     this.#state = 'waiting';
     this.#timer = setTimeout(() => this.#try(), delay);
     this.emit('reconnecting', { attempt, delay });
-  }
-
-  #lastReason = '';
-
-  /** What makes trying again pointless: the service knows the caller and refuses. */
-  #refusal(code: number, reason: string): OpstreamClientError | undefined {
-    const status = code === 4401 ? 401 : code === 4403 ? 403 : refusedStatus(reason);
-    // A token source may give a better token next time.
-    if (status === 401 && typeof this.#token !== 'function') {
-      return new OpstreamClientError(
-        'unauthorized',
-        `${this.address.displayUrl} wants a valid token`,
-        status,
-      );
-    }
-    if (status === 403)
-      return new OpstreamClientError('forbidden', `${this.address.displayUrl} refuses access`, status);
-    if (status === 400 || status === 404) {
-      const message = `${this.address.displayUrl} is no Opstream service: it refused the connection with ${status}`;
-      return new OpstreamClientError(CLIENT_ERROR.unexpectedAnswer, message, status);
-    }
-    return undefined;
   }
 
   #unreachable(): OpstreamClientError {
@@ -253,11 +222,9 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
   #dropSocket(code: number, reason: string): void {
     this.#generation++;
     clearTimeout(this.#timer);
-    clearInterval(this.#watch);
+    this.#silence.stop();
     const socket = this.#socket;
     this.#socket = undefined;
-    this.#heard = false;
-    this.#asked = false;
     if (!socket || socket.readyState >= SOCKET_CLOSING) return;
     // 1006 cannot be sent: a socket that fell silent is closed without a code.
     if (code === 1000) closeSocket(socket, code, reason);

@@ -1,5 +1,6 @@
 import { Emitter } from './emitter.js';
 import { CLIENT_ERROR, OpstreamClientError } from './errors.js';
+import { EventBuffer } from './event-buffer.js';
 import type { JsonObject, JsonValue } from './json.js';
 import type { ProducerEventData, ProducerEventType } from './operation-events.js';
 import { randomId } from './random-id.js';
@@ -34,14 +35,6 @@ export interface ProducerEvents {
   stopped: [OpstreamClientError];
 }
 
-/** JSON characters of one request at most, well below what the service accepts as a body. */
-const MAX_BATCH_CHARACTERS = 256 * 1024;
-
-interface Buffered {
-  readonly event: EventDraft;
-  readonly size: number;
-}
-
 /**
  * Records one operation over REST without ever getting in the way of the work: events are buffered, sent in batches,
  * and repeated with their `event_id` until the service has acknowledged them, so that each is recorded once. The
@@ -58,13 +51,9 @@ export class OperationProducer extends Emitter<ProducerEvents> {
   readonly #metadata: JsonObject | undefined;
   readonly #flushMs: number;
   readonly #batchSize: number;
-  readonly #maxBuffered: number;
-  readonly #maxCharacters: number;
   readonly #policy: ReconnectPolicy;
   readonly #abort = new AbortController();
-  #buffer: Buffered[] = [];
-  /** Characters in the buffer. */
-  #characters = 0;
+  readonly #buffer: EventBuffer;
   #opened = false;
   #sending: Promise<void> | undefined;
   #failures = 0;
@@ -81,8 +70,8 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     this.#metadata = options.metadata;
     this.#flushMs = options.flushMs ?? 20;
     this.#batchSize = options.batchSize ?? 500;
-    this.#maxBuffered = options.maxBuffered ?? 10_000;
-    this.#maxCharacters = options.maxBufferedCharacters ?? 16_000_000;
+    const { maxBuffered = 10_000, maxBufferedCharacters = 16_000_000 } = options;
+    this.#buffer = new EventBuffer(maxBuffered, maxBufferedCharacters);
     this.#policy = reconnectPolicy(options.retry ?? 'spread');
   }
 
@@ -140,7 +129,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
    */
   record<Type extends ProducerEventType>(type: Type, data: ProducerEventData[Type]): boolean {
     if (this.#stopped) return false;
-    if (this.#buffer.length >= this.#maxBuffered || this.#characters >= this.#maxCharacters) {
+    if (this.#buffer.isFull) {
       this.#dropped++;
       return false;
     }
@@ -175,10 +164,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
   }
 
   #push<Type extends ProducerEventType>(type: Type, data: ProducerEventData[Type]): void {
-    const event = { event_type: type, data, event_id: randomId() } as EventDraft;
-    const size = JSON.stringify(event).length;
-    this.#buffer.push({ event, size });
-    this.#characters += size;
+    this.#buffer.push({ event_type: type, data, event_id: randomId() } as EventDraft);
     void this.#start();
   }
 
@@ -190,10 +176,10 @@ export class OperationProducer extends Emitter<ProducerEvents> {
   }
 
   async #send(): Promise<void> {
-    await this.#pause(this.#flushMs);
+    await pause(this.#flushMs, this.#abort.signal);
     while (!this.#stopped && (this.#buffer.length > 0 || !this.#opened)) {
       try {
-        if (this.#opened) await this.#sendBatch(this.#nextBatch());
+        if (this.#opened) await this.#sendBatch(this.#buffer.batchLength(this.#batchSize));
         else await this.#openOperation();
         if (this.#failures > 0) this.emit('recording');
         this.#failures = 0;
@@ -213,34 +199,19 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     this.emit('recording');
   }
 
-  #nextBatch(): number {
-    let size = 0;
-    let count = 0;
-    for (const { size: characters } of this.#buffer) {
-      if (count > 0 && (count >= this.#batchSize || size + characters > MAX_BATCH_CHARACTERS)) break;
-      size += characters;
-      count++;
-    }
-    return count;
-  }
-
   /** Sends the oldest events; one the service calls invalid is found by halving, and reported instead of sent. */
   async #sendBatch(count: number): Promise<void> {
-    const events = this.#buffer.slice(0, count).map(({ event }) => event);
+    const events = this.#buffer.oldest(count);
     try {
       await this.rest.record(this.operationId, events, { signal: this.#abort.signal });
-      this.#remove(count);
+      this.#buffer.remove(count);
       this.emit('acknowledged', count);
     } catch (error) {
       if (!(error instanceof OpstreamClientError) || !INVALID.has(error.code)) throw error;
       if (count > 1) return this.#sendBatch(Math.ceil(count / 2));
-      this.#remove(1);
+      this.#buffer.remove(1);
       this.emit('rejected', { event: events[0]!, error });
     }
-  }
-
-  #remove(count: number): void {
-    for (const { size } of this.#buffer.splice(0, count)) this.#characters -= size;
   }
 
   async #failed(thrown: unknown): Promise<void> {
@@ -252,31 +223,30 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     const attempt = ++this.#failures;
     const delay = this.#policy.delay(attempt, Math.random());
     this.emit('retrying', { attempt, delay, error });
-    await this.#pause(delay);
+    await pause(delay, this.#abort.signal);
   }
 
   #stop(error: OpstreamClientError): void {
     if (this.#stopped) return;
     this.#stopped = error;
-    this.#buffer = [];
+    this.#buffer.clear();
     this.#abort.abort(error);
     this.emit('stopped', error);
-  }
-
-  /** Resolves early when the producer stops. */
-  #pause(ms: number): Promise<void> {
-    const { signal } = this.#abort;
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal.addEventListener('abort', done, { once: true });
-    });
   }
 }
 
 const INVALID: ReadonlySet<string> = new Set(['invalid_event', 'invalid_request', 'payload_too_large']);
+
+/** Resolves after a time, or early when the signal fires. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
