@@ -1,6 +1,6 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { RecordedEvent } from '../operation-event.js';
-import { isActive, type Operation } from '../operation.js';
+import { isActive } from '../operation.js';
 import {
   TOOL_OPERATION_PREFIX,
   type OpenCommand,
@@ -13,53 +13,20 @@ import {
 } from '../operation-store.js';
 import { decideOpen, decideRecord, type Decision } from './decide.js';
 import { eventsToTrim } from './retention.js';
-import { MAX_TENANTS, outcomeOf, TENANT_SPAN, toOperation } from './sqlite-rows.js';
-import type { LogRow, RemovalRow, Statements } from './sqlite-statements.js';
+import { TENANT_SPAN } from './sqlite-rows.js';
+import type { SqliteSnapshots, StoredOperation, TenantState } from './sqlite-snapshots.js';
+import type { RemovalRow, Statements } from './sqlite-statements.js';
 
-/** An operation and the row it lives in. */
-interface StoredOperation {
-  readonly tenant: TenantState;
-  readonly op: number;
-  readonly pool: 0 | 1;
-  operation: Operation;
-  dirty: boolean;
-}
-
-interface TenantState {
-  readonly name: string;
-  readonly tenantNo: number;
-  head: number;
-  trimmedThrough: number;
-  /** Stored operations per pool. */
-  readonly sizes: [number, number];
-  readonly operations: Map<string, StoredOperation>;
-  dirty: boolean;
-}
-
-/** Snapshots kept in memory per tenant, so that an append needs no read; least recently loaded go first. */
-const CACHED_OPERATIONS = 4096;
-const CACHED_TENANTS = 1024;
 /** Operations removed at a time for their age. */
 const EXPIRY_STEP = 100;
 
-/**
- * The writing half of the SQLite store: carries out commands inside a transaction that its owner began. Snapshots
- * are written once per transaction, however many events changed them. After a rollback `forget` drops every cache.
- */
+/** The writing half of the SQLite store: carries out commands inside a transaction that its owner began. */
 export class SqliteLogWriter {
-  private readonly tenants = new Map<string, TenantState>();
-  private readonly dirty: {
-    tenants: TenantState[];
-    operations: StoredOperation[];
-    removed: RemovedOperation[];
-  } = {
-    tenants: [],
-    operations: [],
-    removed: [],
-  };
+  private readonly removed: RemovedOperation[] = [];
 
   constructor(
     private readonly sql: Statements,
+    private readonly snapshots: SqliteSnapshots,
     private readonly retention: Retention,
   ) {}
 
@@ -75,66 +42,19 @@ export class SqliteLogWriter {
 
   /** Writes what changed; to be called last in the transaction. @returns what was removed in it */
   finish(): readonly RemovedOperation[] {
-    this.writeSnapshots();
-    for (const tenant of this.dirty.tenants) {
-      this.sql.updateTenant.run(tenant.trimmedThrough, tenant.tenantNo);
-      tenant.dirty = false;
-    }
-    this.dirty.tenants.length = 0;
-    return this.dirty.removed.splice(0);
+    this.snapshots.write();
+    return this.removed.splice(0);
   }
 
   /** After a rollback: nothing in memory can be trusted any more. */
   forget(): void {
-    this.tenants.clear();
-    this.dirty.tenants.length = 0;
-    this.dirty.operations.length = 0;
-    this.dirty.removed.length = 0;
-  }
-
-  find(tenantName: string, operationId: string): StoredOperation | undefined {
-    const tenant = this.tenant(tenantName);
-    return tenant && this.load(tenant, operationId);
-  }
-
-  /** Where an operation's log is, without loading its result. */
-  findLog(tenantName: string, operationId: string): LogRow | undefined {
-    const tenant = this.tenant(tenantName);
-    const cached = tenant?.operations.get(operationId);
-    if (!cached) return tenant && this.sql.logOfOperation.get(tenant.tenantNo, operationId);
-    const { firstSeq, eventCount } = cached.operation;
-    return { op: cached.op, first_seq: firstSeq, event_count: eventCount };
-  }
-
-  tenant(name: string): TenantState | undefined {
-    const cached = this.tenants.get(name);
-    if (cached) return cached;
-    const row = this.sql.tenant.get(name);
-    if (!row) return undefined;
-    const base = row.tenant_no * TENANT_SPAN;
-    const newest = this.sql.newestPosition.get(base, base + TENANT_SPAN)!.position;
-    const state: TenantState = {
-      name,
-      tenantNo: row.tenant_no,
-      head: Math.max(row.trimmed_through, newest === null ? 0 : newest - base),
-      trimmedThrough: row.trimmed_through,
-      sizes: [
-        this.sql.countPool.get(row.tenant_no, 0)!.total,
-        this.sql.countPool.get(row.tenant_no, 1)!.total,
-      ],
-      operations: new Map(),
-      dirty: false,
-    };
-    // A tenant that leaves the cache takes its operations along, so their snapshots must be in the table.
-    if (this.tenants.size >= CACHED_TENANTS) this.writeSnapshots();
-    makeRoomIn(this.tenants, CACHED_TENANTS, (oldest) => !oldest.dirty);
-    this.tenants.set(name, state);
-    return state;
+    this.snapshots.forget();
+    this.removed.length = 0;
   }
 
   /** @throws OpstreamError `operation_running`; false when it is unknown */
   remove(tenantName: string, operationId: string): boolean {
-    const stored = this.find(tenantName, operationId);
+    const stored = this.snapshots.find(tenantName, operationId);
     if (!stored) return false;
     if (isActive(stored.operation)) {
       throw new OpstreamError('operation_running', `Operation ${operationId} is still running`);
@@ -146,7 +66,7 @@ export class SqliteLogWriter {
   /** Removes some of what ended before `deadline` (Unix seconds). @returns whether more may be due */
   expire(deadline: number): boolean {
     const rows = this.sql.expired.all(deadline, EXPIRY_STEP);
-    for (const row of rows) this.drop(this.tenant(row.name)!, row);
+    for (const row of rows) this.drop(this.snapshots.tenant(row.name)!, row);
     return rows.length === EXPIRY_STEP;
   }
 
@@ -156,13 +76,13 @@ export class SqliteLogWriter {
     this.sql.removeOperation.run(op);
     this.sql.orphanLog.run(op);
     tenant.sizes[pool === 1 ? 1 : 0] -= 1;
-    this.dirty.removed.push({ tenant: tenant.name, operationId });
+    this.removed.push({ tenant: tenant.name, operationId });
   }
 
   private open(command: OpenCommand): Recorded {
     const { operation: wanted } = command;
-    const tenant = this.tenant(wanted.tenant) ?? this.addTenant(wanted.tenant);
-    const stored = this.load(tenant, wanted.operationId);
+    const tenant = this.snapshots.tenant(wanted.tenant) ?? this.snapshots.addTenant(wanted.tenant);
+    const stored = this.snapshots.load(tenant, wanted.operationId);
     const decision = decideOpen(command, stored?.operation);
     if (stored) return { operation: decision.operation, events: [], receipts: decision.receipts };
     const pool = wanted.operationType.startsWith(TOOL_OPERATION_PREFIX) ? 1 : 0;
@@ -176,22 +96,13 @@ export class SqliteLogWriter {
       JSON.stringify(wanted.metadata),
       command.at,
     );
-    const added: StoredOperation = {
-      tenant,
-      op: Number(lastInsertRowid),
-      pool,
-      operation: decision.operation,
-      dirty: false,
-    };
-    makeRoomIn(tenant.operations, CACHED_OPERATIONS, (oldest) => !oldest.dirty);
-    tenant.operations.set(wanted.operationId, added);
+    const added = this.snapshots.add(tenant, Number(lastInsertRowid), pool, decision.operation);
     tenant.sizes[pool] += 1;
     return this.commit(added, decision);
   }
 
   private record(command: RecordCommand): Recorded {
-    const tenant = this.tenant(command.tenant);
-    const stored = tenant && this.load(tenant, command.operationId);
+    const stored = this.snapshots.find(command.tenant, command.operationId);
     const decision = decideRecord(command, stored?.operation, (eventId) => {
       const row = this.sql.receipt.get(stored!.op, eventId);
       return row && { ...row, repeated: true };
@@ -214,7 +125,7 @@ export class SqliteLogWriter {
     }
     if (events.length > 0) {
       stored.operation = decision.operation;
-      this.markDirty(stored);
+      this.snapshots.changed(stored);
       this.trim(stored);
     }
     return { operation: stored.operation, events, receipts: decision.receipts };
@@ -232,7 +143,7 @@ export class SqliteLogWriter {
   private trimmed(tenant: TenantState, position: number | undefined): void {
     if (position === undefined) return;
     tenant.trimmedThrough = Math.max(tenant.trimmedThrough, position % TENANT_SPAN);
-    this.markTenant(tenant);
+    this.snapshots.tenantChanged(tenant);
   }
 
   /** @throws OpstreamError `too_many_operations` when only running ones are left */
@@ -240,7 +151,7 @@ export class SqliteLogWriter {
     const limit = pool === 1 ? this.retention.maxToolOperations : this.retention.maxOperations;
     while (tenant.sizes[pool] >= limit) {
       // Ends of this transaction are not in the table yet.
-      this.writeSnapshots();
+      this.snapshots.writeOperations();
       const row = this.sql.oldestEnded.get(tenant.tenantNo, pool);
       if (!row) {
         throw new OpstreamError(
@@ -251,98 +162,10 @@ export class SqliteLogWriter {
       this.drop(tenant, row);
     }
   }
-
-  private writeSnapshots(): void {
-    for (const stored of this.dirty.operations) {
-      this.writeSnapshot(stored);
-      stored.dirty = false;
-      // Ended ones are rarely asked for and may carry a large result.
-      if (!isActive(stored.operation)) stored.tenant.operations.delete(stored.operation.operationId);
-    }
-    this.dirty.operations.length = 0;
-  }
-
-  private writeSnapshot(stored: StoredOperation): void {
-    const { operation } = stored;
-    if (isActive(operation)) {
-      this.sql.updateRunning.run(
-        operation.status,
-        operation.progress,
-        operation.message,
-        operation.updatedAt,
-        operation.eventCount,
-        operation.firstSeq,
-        stored.op,
-      );
-      return;
-    }
-    this.sql.updateEnded.run(
-      operation.state,
-      operation.status,
-      operation.progress,
-      operation.message,
-      operation.updatedAt,
-      operation.endedAt,
-      operation.eventCount,
-      operation.firstSeq,
-      outcomeOf(operation),
-      stored.op,
-    );
-  }
-
-  /** @throws OpstreamError `overloaded` when the key of `events` has no room for another tenant */
-  private addTenant(name: string): TenantState {
-    if (this.sql.lastTenant.get()!.tenant_no >= MAX_TENANTS) {
-      throw new OpstreamError('overloaded', `The store holds ${MAX_TENANTS} tenants; it takes no more`);
-    }
-    this.sql.addTenant.run(name);
-    return this.tenant(name)!;
-  }
-
-  private load(tenant: TenantState, operationId: string): StoredOperation | undefined {
-    const cached = tenant.operations.get(operationId);
-    if (cached) return cached;
-    const row = this.sql.operation.get(tenant.tenantNo, operationId);
-    if (!row) return undefined;
-    const stored: StoredOperation = {
-      tenant,
-      op: row.op,
-      pool: row.pool === 1 ? 1 : 0,
-      operation: toOperation(tenant.name, row),
-      dirty: false,
-    };
-    if (row.ended_at === null) {
-      makeRoomIn(tenant.operations, CACHED_OPERATIONS, (oldest) => !oldest.dirty);
-      tenant.operations.set(row.operation_id, stored);
-    }
-    return stored;
-  }
-
-  private markDirty(stored: StoredOperation): void {
-    if (stored.dirty) return;
-    stored.dirty = true;
-    this.dirty.operations.push(stored);
-  }
-
-  private markTenant(tenant: TenantState): void {
-    if (tenant.dirty) return;
-    tenant.dirty = true;
-    this.dirty.tenants.push(tenant);
-  }
 }
 
 /** @throws OpstreamError `storage_full` before a tenant's log would run into the next one's range of the key */
 function checkPositions(tenant: TenantState, wanted: number): void {
   if (tenant.head + wanted < TENANT_SPAN) return;
   throw new OpstreamError('storage_full', 'This tenant has used up its positions');
-}
-
-/** Drops the oldest entry that may go, so that a cache stays within its bound. */
-function makeRoomIn<T>(cache: Map<string, T>, limit: number, mayGo: (value: T) => boolean): void {
-  if (cache.size < limit) return;
-  for (const [key, value] of cache) {
-    if (!mayGo(value)) continue;
-    cache.delete(key);
-    return;
-  }
 }

@@ -17,6 +17,7 @@ import {
 } from '../operation-store.js';
 import { parseCursor } from './retention.js';
 import { SqliteLogWriter } from './sqlite-log-writer.js';
+import { SqliteSnapshots } from './sqlite-snapshots.js';
 import { TENANT_SPAN, toEvent, toOperation } from './sqlite-rows.js';
 import { prepareStatements, type EventRow, type Statements } from './sqlite-statements.js';
 
@@ -26,6 +27,7 @@ const PURGE_STEP = 2000;
 /** The embedded default: one SQLite file in WAL mode, owned by this process. */
 export class SqliteOperationStore extends OperationStore {
   private readonly sql: Statements;
+  private readonly snapshots: SqliteSnapshots;
   private readonly writer: SqliteLogWriter;
   private purging = false;
   private closed = false;
@@ -36,7 +38,8 @@ export class SqliteOperationStore extends OperationStore {
   ) {
     super();
     this.sql = prepareStatements(database);
-    this.writer = new SqliteLogWriter(this.sql, retention);
+    this.snapshots = new SqliteSnapshots(this.sql);
+    this.writer = new SqliteLogWriter(this.sql, this.snapshots, retention);
     this.schedulePurge();
   }
 
@@ -45,13 +48,13 @@ export class SqliteOperationStore extends OperationStore {
   }
 
   get(tenant: string, operationId: string): Promise<Operation | null> {
-    return this.read(() => this.writer.find(tenant, operationId)?.operation ?? null);
+    return this.read(() => this.snapshots.find(tenant, operationId)?.operation ?? null);
   }
 
   list(tenant: string, query: ListQuery): Promise<OperationPage> {
     return this.read(() => {
       const rows = this.sql.listOperations.all({
-        tenantNo: this.writer.tenant(tenant)?.tenantNo ?? 0,
+        tenantNo: this.snapshots.tenant(tenant)?.tenantNo ?? 0,
         before: parseCursor(query.cursor),
         status: query.status ?? null,
         type: query.type ?? null,
@@ -73,7 +76,7 @@ export class SqliteOperationStore extends OperationStore {
     bounds: PageBounds,
   ): Promise<LogPage | null> {
     return this.read(() => {
-      const log = this.writer.findLog(tenant, operationId);
+      const log = this.snapshots.findLog(tenant, operationId);
       if (!log) return null;
       const rows = this.sql.eventsOfOperation.iterate(operationId, log.op, afterSeq, bounds.limit);
       const events = take(rows, bounds).map((row) => toEvent(tenant, row));
@@ -83,7 +86,7 @@ export class SqliteOperationStore extends OperationStore {
 
   readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage> {
     return this.read(() => {
-      const log = this.writer.tenant(tenant);
+      const log = this.snapshots.tenant(tenant);
       if (!log) return { events: [], first: 1, head: 0 };
       const base = log.tenantNo * TENANT_SPAN;
       // Never below the base, where another tenant's log ends.
@@ -95,7 +98,7 @@ export class SqliteOperationStore extends OperationStore {
   }
 
   counts(tenant: string): Promise<OperationCounts> {
-    return this.read(() => this.sql.counts.get(this.writer.tenant(tenant)?.tenantNo ?? 0)!);
+    return this.read(() => this.sql.counts.get(this.snapshots.tenant(tenant)?.tenantNo ?? 0)!);
   }
 
   unfinishedToolCalls(): Promise<readonly OperationKey[]> {
