@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /**
@@ -5,6 +6,8 @@ import { defineConfig } from 'vitest/config';
  * `.ci/run`, one file at a time, because several measure time or kill processes.
  */
 export default defineConfig({
+  // The examples import the package by its name.
+  resolve: { alias: { opstream: fileURLToPath(new URL('src/library.ts', import.meta.url)) } },
   test: {
     include: ['test/**/*.slow-spec.ts'],
     fileParallelism: false,

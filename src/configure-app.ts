@@ -35,11 +35,9 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   return adapter;
 }
 
-/** The service's own settings beyond those: shutdown hooks, its filter for everything, OpenAPI at `/docs`. */
+/** The service's own settings beyond those: its filter for everything, OpenAPI at `/docs`. */
 export function configureService(app: INestApplication): OpstreamWsAdapter {
   const adapter = configureOpstream(app);
-  // Exits with 0 once everything is flushed; otherwise the signal would end the process again, with 143.
-  app.enableShutdownHooks([], { useProcessExit: true });
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
   SwaggerModule.setup('docs', app, () => describe(app), {
     jsonDocumentUrl: 'api-json',

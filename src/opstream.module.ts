@@ -28,6 +28,8 @@ export class OpstreamModule {
     const configuration = options && Configuration.fromEnvironment(options);
     return {
       module: OpstreamModule,
+      // Providers of any module of the application may report on their work.
+      global: true,
       imports: [
         ConfigurationModule.forRoot(configuration),
         AuthModule,

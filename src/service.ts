@@ -18,7 +18,10 @@ class ServiceLogger extends PinoLogger {
 /** Starts the service and keeps the process alive; a start that cannot succeed says why and exits with code 1. */
 export async function startService(): Promise<void> {
   try {
-    await openService(AppModule, new ServiceLogger(createPino(process.env.LOG_LEVEL ?? 'info')));
+    const logger = new ServiceLogger(createPino(process.env.LOG_LEVEL ?? 'info'));
+    const app = await openService(AppModule, logger);
+    // Exits with 0 once everything is flushed; otherwise the signal would end the process again, with 143.
+    app.enableShutdownHooks([], { useProcessExit: true });
   } catch (thrown) {
     process.stderr.write(`${explain(thrown)}\n`);
     process.exit(1);
@@ -27,14 +30,15 @@ export async function startService(): Promise<void> {
 
 /**
  * Creates the application and listens on every port; the end-to-end tests start the service by the same way.
+ * @param logger left out, Nest's own stays as it is
  * @throws InvalidConfigurationError, UnusableDatabaseError, or the system's error when a port cannot be had
  */
 export async function openService(
   root: Type | DynamicModule,
-  logger: LoggerService | false,
+  logger?: LoggerService | false,
 ): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(root, new FastifyAdapter(FASTIFY_OPTIONS), {
-    logger,
+    ...(logger !== undefined && { logger }),
     abortOnError: false,
     return503OnClosing: true,
   });

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { LocalEventBus } from './adapters/local-event-bus.js';
 import { MemoryOperationStore } from './adapters/memory-operation-store.js';
 import { LogFollower } from './log-follower.service.js';
-import { DEFAULT_TENANT as TENANT, OperationsService } from './operations.service.js';
+import { DEFAULT_TENANT as TENANT } from '../auth/principal.js';
+import { OperationsService } from './operations.service.js';
 
 function start() {
   const limits = { maxOperations: 10, maxToolOperations: 10, maxEventsPerOperation: 100_000, maxAge: 0 };

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from './json.js';
-import type { OperationRunner, RunOptions } from './operation-runner.js';
+import type { RunOptions } from './operation-runner.js';
 import type { OperationScope } from './operation-scope.js';
 import { toSnapshot, type OperationSnapshot } from './operation-snapshot.js';
 import type { OperationsService } from './operations.service.js';
@@ -25,23 +25,23 @@ export function createLogCallback(operation: OperationScope) {
 
 /** Runs work that wants a progress callback as an operation. */
 export function runWithProgress<T>(
-  runner: OperationRunner,
+  operations: Pick<OperationsService, 'run'>,
   operationType: string,
   options: RunOptions,
   work: (report: ReturnType<typeof createProgressCallback>) => Promise<T>,
 ): Promise<T> {
-  return runner.run(operationType, options, (operation) => work(createProgressCallback(operation)));
+  return operations.run(operationType, options, (operation) => work(createProgressCallback(operation)));
 }
 
 /** Runs steps one after another as one operation; progress goes from 0.1 to 0.9, the last value is the result. */
 export function streamOrchestration(
-  runner: OperationRunner,
+  operations: Pick<OperationsService, 'run'>,
   request: JsonValue,
   steps: readonly OrchestrationStep[],
   options: RunOptions = {},
 ): Promise<unknown> {
   const metadata = { ...options.metadata, request, steps: steps.map(({ name }) => name) };
-  return runner.run('orchestration', { ...options, metadata }, async (operation) => {
+  return operations.run('orchestration', { ...options, metadata }, async (operation) => {
     let value: unknown = request;
     for (const [index, step] of steps.entries()) {
       operation.signal.throwIfAborted();

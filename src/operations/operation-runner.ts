@@ -1,11 +1,11 @@
-import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Logger } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import { DEFAULT_TENANT } from '../auth/principal.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
-import { EventBus } from './event-bus.js';
+import type { EventBus } from './event-bus.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { OperationScope, withinScope } from './operation-scope.js';
-import { OperationsService } from './operations.service.js';
+import type { OperationsService } from './operations.service.js';
 
 export interface RunOptions {
   readonly tenant?: string;
@@ -15,11 +15,10 @@ export interface RunOptions {
 }
 
 /**
- * Runs work as an operation (the seeds' StreamingMixin, S1-56): opens it, gives the work a scope to report through,
- * and guarantees a result, an error or a cancellation at its end (S1-62).
+ * Runs work as an operation, behind `OperationsService.run` (the seeds' StreamingMixin, S1-56): opens it, gives the
+ * work a scope to report through, and guarantees a result, an error or a cancellation at its end (S1-62).
  */
-@Injectable()
-export class OperationRunner implements OnModuleDestroy {
+export class OperationRunner {
   private readonly logger = new Logger('Operations');
   /** Controllers of the work that runs here, by tenant and operation. */
   private readonly running = new Map<string, AbortController>();
@@ -38,17 +37,14 @@ export class OperationRunner implements OnModuleDestroy {
     });
   }
 
-  onModuleDestroy(): void {
+  /** Tells the work that still runs to end, because the service stops. */
+  stop(): void {
     this.cancellations.unsubscribe();
     for (const controller of this.running.values()) {
       controller.abort(new OpstreamError('shutting_down', 'The service is shutting down'));
     }
   }
 
-  /**
-   * @param work its returned value becomes the result (anything that is JSON); what it throws becomes the error and
-   *   is thrown on
-   */
   async run<T>(
     operationType: string,
     options: RunOptions,
@@ -56,7 +52,7 @@ export class OperationRunner implements OnModuleDestroy {
   ): Promise<T> {
     const tenant = options.tenant ?? DEFAULT_TENANT;
     const controller = new AbortController();
-    const operationId = await this.open(tenant, operationType, options);
+    const operationId = await this.open(tenant, operationType, options, controller);
     const scope = new OperationScope(
       operationId,
       controller.signal,
@@ -78,16 +74,18 @@ export class OperationRunner implements OnModuleDestroy {
     }
   }
 
-  private async open(tenant: string, operationType: string, options: RunOptions): Promise<string | null> {
+  /** @returns null when it cannot be opened; the work runs all the same */
+  private async open(
+    tenant: string,
+    operationType: string,
+    { operationId, metadata }: RunOptions,
+    controller: AbortController,
+  ): Promise<string | null> {
     try {
-      if (options.operationId !== undefined && (await this.operations.find(tenant, options.operationId))) {
-        return options.operationId;
-      }
-      const { operation } = await this.operations.create(tenant, {
-        operationType,
-        metadata: options.metadata,
-        operationId: options.operationId,
-      });
+      const adopted = operationId === undefined ? null : await this.operations.find(tenant, operationId);
+      const operation =
+        adopted ?? (await this.operations.create(tenant, { operationType, metadata, operationId })).operation;
+      if (operation.state === 'cancelled') controller.abort(cancelled());
       return operation.operationId;
     } catch (error) {
       this.emitFailed(null, error);

@@ -8,7 +8,6 @@ import { SqliteOperationStore } from './adapters/sqlite-operation-store.js';
 import { EventBus } from './event-bus.js';
 import { EventsController } from './events.controller.js';
 import { LogFollower } from './log-follower.service.js';
-import { OperationRunner } from './operation-runner.js';
 import { OperationStore } from './operation-store.js';
 import { OperationsController } from './operations.controller.js';
 import { OperationsService } from './operations.service.js';
@@ -25,9 +24,8 @@ function createStore({ store }: Configuration): OperationStore {
     { provide: OperationStore, useFactory: createStore, inject: [Configuration] },
     { provide: EventBus, useClass: LocalEventBus },
     OperationsService,
-    OperationRunner,
     LogFollower,
   ],
-  exports: [OperationStore, EventBus, OperationsService, OperationRunner, LogFollower],
+  exports: [OperationStore, EventBus, OperationsService, LogFollower],
 })
 export class OperationsModule {}

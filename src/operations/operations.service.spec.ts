@@ -6,7 +6,8 @@ import { openDatabase } from '../platform/sqlite/sqlite-database.js';
 import { LocalEventBus } from './adapters/local-event-bus.js';
 import { SqliteOperationStore } from './adapters/sqlite-operation-store.js';
 import { parseDraft } from './operation-draft.js';
-import { DEFAULT_TENANT as TENANT, OperationsService } from './operations.service.js';
+import { DEFAULT_TENANT as TENANT } from '../auth/principal.js';
+import { OperationsService } from './operations.service.js';
 
 const PAGE = { limit: 1000, maxBytes: 1e9 };
 

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import {
+  Injectable,
+  Logger,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { OpstreamError, toOpstreamError } from '../platform/errors/opstream-error.js';
 import { AppendQueue } from './append-queue.js';
 import { EventBus } from './event-bus.js';
@@ -14,6 +20,8 @@ import {
   type ProducerEventType,
 } from './operation-draft.js';
 import type { RecordedEvent } from './operation-event.js';
+import { OperationRunner, type RunOptions } from './operation-runner.js';
+import type { OperationScope } from './operation-scope.js';
 import {
   OperationStore,
   type ListQuery,
@@ -27,8 +35,6 @@ import {
 } from './operation-store.js';
 import type { Operation } from './operation.js';
 
-/** The tenant of everything that is not told otherwise. */
-export const DEFAULT_TENANT = 'default';
 /** How often ended operations are checked against `OPERATION_MAX_AGE`. */
 const EXPIRY_INTERVAL_MS = 30_000;
 
@@ -54,9 +60,10 @@ export interface AppendReceipt extends Receipt {
  * was published; a rejection is an `OpstreamError` and means nothing was recorded.
  */
 @Injectable()
-export class OperationsService implements OnModuleInit, OnApplicationShutdown {
+export class OperationsService implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
   private readonly logger = new Logger(OperationsService.name);
   private readonly queue: AppendQueue;
+  private readonly runner: OperationRunner;
   private expiry: NodeJS.Timeout | undefined;
 
   constructor(
@@ -64,6 +71,7 @@ export class OperationsService implements OnModuleInit, OnApplicationShutdown {
     private readonly bus: EventBus,
   ) {
     this.queue = new AppendQueue(store, (outcomes) => this.publish(outcomes));
+    this.runner = new OperationRunner(this, bus);
     store.onRemoved = (removed) => bus.publishRemoved(removed);
   }
 
@@ -71,6 +79,10 @@ export class OperationsService implements OnModuleInit, OnApplicationShutdown {
     this.expiry = setInterval(() => {
       this.expire().catch((error: unknown) => this.logger.warn({ error }, 'Removing old operations failed'));
     }, EXPIRY_INTERVAL_MS).unref();
+  }
+
+  onModuleDestroy(): void {
+    this.runner.stop();
   }
 
   /** Everything accepted is answered before the store closes. */
@@ -154,6 +166,21 @@ export class OperationsService implements OnModuleInit, OnApplicationShutdown {
       return Promise.reject(toOpstreamError(refused));
     }
     return this.append(tenant, operationId, draft);
+  }
+
+  /**
+   * Runs work as an operation: opens it, and ends it with what the work returns, throws, or was cancelled with.
+   * Failing to record never breaks the work (S1-61).
+   * @param work reports through its scope, or through `currentOperation()`; its `signal` fires on cancellation. What
+   *   it returns becomes the result, as JSON; what it throws becomes the error
+   * @returns what the work returns; rejects with what it throws
+   */
+  run<T>(
+    operationType: string,
+    options: RunOptions,
+    work: (operation: OperationScope) => Promise<T> | T,
+  ): Promise<T> {
+    return this.runner.run(operationType, options, work);
   }
 
   find(tenant: string, operationId: string): Promise<Operation | null> {

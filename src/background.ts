@@ -1,0 +1,76 @@
+import type { LoggerService } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { OperationsService } from './operations/operations.service.js';
+import { OpstreamModule, type OpstreamOptions } from './opstream.module.js';
+import { openService } from './service.js';
+import { HubStatus } from './streaming/hub/hub-status.js';
+
+/** Document 001's control from code (S1-16, S1-22 … S1-25): the whole service inside a program that is no Nest app. */
+
+/** The socket side is part of the package; whether it is served now, `isWebSocketRunning` tells. */
+export const WEBSOCKETS_AVAILABLE = true;
+
+export interface BackgroundOptions {
+  /** Default 127.0.0.1; other addresses want a key, as everywhere. */
+  readonly host?: string;
+  /** Default 8765; 0 takes a free one. */
+  readonly port?: number;
+  /** Further settings by the names of the environment variables; the environment itself is not read. */
+  readonly settings?: OpstreamOptions;
+  /** Default: Nest's logger as the program has set it. */
+  readonly logger?: LoggerService | false;
+}
+
+export interface BackgroundService {
+  readonly port: number;
+  /** Address of REST; the hub is at the same with `ws:`. */
+  readonly url: string;
+  /** Opens operations and records their events. */
+  readonly operations: OperationsService;
+}
+
+let service: Promise<NestFastifyApplication> | undefined;
+/** The one that has started last, also after its end. */
+let started: NestFastifyApplication | undefined;
+
+/**
+ * Starts the service in this process, which goes on with its own work. While it runs, another start gives the same.
+ * @throws InvalidConfigurationError, UnusableDatabaseError, or the system's error when the port is in use
+ */
+export async function startWebSocketBackground(options: BackgroundOptions = {}): Promise<BackgroundService> {
+  const { host = '127.0.0.1', port = 8765, settings, logger } = options;
+  const starting = (service ??= open({ ...settings, HOST: host, PORT: String(port) }, logger));
+  try {
+    started = await starting;
+  } catch (thrown) {
+    if (service === starting) service = undefined;
+    throw thrown;
+  }
+  const app = started;
+  const address = app.getHttpServer().address() as { address: string; port: number };
+  const name = address.address.includes(':') ? `[${address.address}]` : address.address;
+  return {
+    port: address.port,
+    url: `http://${name}:${address.port}`,
+    operations: app.get(OperationsService),
+  };
+}
+
+/** Ends it in order: clients are told, and what was accepted is stored. Without a running one nothing happens. */
+export async function stopWebSocketBackground(): Promise<void> {
+  const stopping = service;
+  service = undefined;
+  const app = await stopping?.catch(() => undefined);
+  await app?.close();
+}
+
+export function isWebSocketRunning(): boolean {
+  return started?.get(HubStatus).running ?? false;
+}
+
+async function open(
+  settings: OpstreamOptions,
+  logger?: LoggerService | false,
+): Promise<NestFastifyApplication> {
+  return await openService(OpstreamModule.forRoot(settings), logger);
+}

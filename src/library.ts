@@ -1,0 +1,48 @@
+/**
+ * The package's server side: Opstream inside another program. `docs/library.md` shows each of these at work; the
+ * client SDK is `opstream/client`.
+ */
+export { OpstreamModule, type OpstreamOptions } from './opstream.module.js';
+export { configureOpstream } from './configure-app.js';
+export {
+  isWebSocketRunning,
+  startWebSocketBackground,
+  stopWebSocketBackground,
+  WEBSOCKETS_AVAILABLE,
+  type BackgroundOptions,
+  type BackgroundService,
+} from './background.js';
+
+export {
+  OperationsService,
+  type AppendReceipt,
+  type CreatedOperation,
+  type CreateOperation,
+} from './operations/operations.service.js';
+export type { Operation, OperationState } from './operations/operation.js';
+export type { EventType, RecordedEvent } from './operations/operation-event.js';
+export type { JsonObject, JsonValue } from './operations/json.js';
+export { toSnapshot, type OperationSnapshot } from './operations/operation-snapshot.js';
+export type { RunOptions } from './operations/operation-runner.js';
+export { currentOperation, type OperationScope } from './operations/operation-scope.js';
+export { StreamOperation } from './operations/stream-operation.decorator.js';
+export { ProgressTracker } from './operations/progress-tracker.js';
+export {
+  createLogCallback,
+  createProgressCallback,
+  getActiveOperations,
+  runWithProgress,
+  streamOrchestration,
+  type OrchestrationStep,
+} from './operations/operation-helpers.js';
+export { HubGateway } from './streaming/hub/hub.gateway.js';
+export { HubStatus, type HubStats, type WebSocketStatus } from './streaming/hub/hub-status.js';
+
+export { Tool } from './mcp/tools/tool.decorator.js';
+export type { ToolContext } from './mcp/tools/tool-context.js';
+export { UserError } from './mcp/tools/user-error.js';
+
+export { DEFAULT_TENANT, type Principal } from './auth/principal.js';
+export { InvalidConfigurationError } from './config/configuration.js';
+export { OpstreamError } from './platform/errors/opstream-error.js';
+export { ERROR_CATALOGUE, type ErrorCode } from './platform/errors/error-catalogue.js';

@@ -1,0 +1,93 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  InvalidConfigurationError,
+  isWebSocketRunning,
+  startWebSocketBackground,
+  stopWebSocketBackground,
+  WEBSOCKETS_AVAILABLE,
+} from '../../src/library.js';
+import { freePort } from '../harness/free-port.js';
+import { HubClient } from '../harness/hub-client.js';
+import { RestClient } from '../harness/rest-client.js';
+
+describe('library: the service in the background of a program', () => {
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'opstream-background-'));
+  });
+  afterEach(async () => {
+    await stopWebSocketBackground();
+    await rm(folder, { recursive: true });
+  });
+
+  const start = (port = 0, settings: Record<string, string> = {}) =>
+    startWebSocketBackground({ port, settings: { DATA_DIR: folder, ...settings }, logger: false });
+
+  it('S1-16, S1-23…25: starts, says that it runs, stops, and can start again', async () => {
+    expect(WEBSOCKETS_AVAILABLE).toBe(true);
+    expect(isWebSocketRunning()).toBe(false);
+    const service = await start();
+    expect(isWebSocketRunning()).toBe(true);
+    const client = await HubClient.connect(`ws://127.0.0.1:${service.port}/`);
+    await client.ask({ command: 'subscribe_all' });
+    await service.operations.run('work', {}, () => 'done');
+    expect((await client.through('completed')).map(({ event_type: type }) => type)).toEqual([
+      'status',
+      'result',
+      'completed',
+    ]);
+    await stopWebSocketBackground();
+    expect(isWebSocketRunning()).toBe(false);
+    expect((await client.closed).code).toBe(1001);
+
+    const again = await start(service.port);
+    expect(again.port).toBe(service.port);
+    const { body } = await new RestClient(again.url).get('/api/stats');
+    expect(body).toMatchObject({ total_operations: 1 });
+  });
+
+  it('S1-23: a second start while it runs gives the same service', async () => {
+    const [one, two] = await Promise.all([start(), start()]);
+    expect(two.port).toBe(one.port);
+  });
+
+  it('S1-24: stopping what does not run does nothing', async () => {
+    await stopWebSocketBackground();
+    expect(isWebSocketRunning()).toBe(false);
+  });
+
+  it('S1-20, S1-22: port and settings are given in code, before the start', async () => {
+    const port = await freePort();
+    const service = await start(port, { MAX_OPERATIONS: '1', HUB_AUTO_MONITOR_MS: '0' });
+    expect(service.url).toBe(`http://127.0.0.1:${port}`);
+    const rest = new RestClient(service.url);
+    await rest.open();
+    const refused = await rest.post('/api/operations', { operation_type: 'x' });
+    expect(refused.body.code).toBe('too_many_operations');
+  });
+
+  it('S1-19, S1-22: with the sockets off, REST is served and nothing runs', async () => {
+    const service = await start(0, { ENABLE_WEBSOCKET: 'false' });
+    expect(isWebSocketRunning()).toBe(false);
+    const { body } = await new RestClient(service.url).get('/api/status');
+    expect(body).toEqual({ available: false, running: false, stats: null });
+  });
+
+  it('S1-64: a port in use, or a setting that is not valid, is thrown, and the next start works', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as { port: number };
+    await expect(start(port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    other.close();
+    await expect(start(0, { MAX_OPERATIONS: 'many' })).rejects.toThrow(InvalidConfigurationError);
+    expect(isWebSocketRunning()).toBe(false);
+    await start();
+    expect(isWebSocketRunning()).toBe(true);
+  });
+});
