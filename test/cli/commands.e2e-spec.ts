@@ -3,7 +3,7 @@ import { RestClient } from '../../src/client/index.js';
 import { CliProcess, runCli } from '../harness/cli-process.js';
 import { CuttableProxy } from '../harness/cuttable-proxy.js';
 import { ServiceProcess } from '../harness/service-process.js';
-import { until } from '../harness/until.js';
+import { eventually } from '../harness/eventually.js';
 
 let service: ServiceProcess;
 let rest: RestClient;
@@ -90,7 +90,7 @@ describe('the opstream command', { timeout: 40_000 }, () => {
   it('S1-31 monitor follows all operations from now on, or from a position', async () => {
     const before = new CliProcess(at('monitor'));
     const json = new CliProcess(at('monitor', '--json'));
-    await until(async () => (await rest.getStats()).subscriptions >= 2, 'the monitors');
+    await eventually('the monitors', async () => (await rest.getStats()).subscriptions >= 2);
     await finishedJob('monitored');
     await before.shows('✓ completed');
     expect(before.stdout).toContain('monitore  ');

@@ -6,7 +6,7 @@ import { RestClient, type OperationEvent } from '../../src/client/index.js';
 import { CliProcess, runCli } from '../harness/cli-process.js';
 import { CuttableProxy } from '../harness/cuttable-proxy.js';
 import { ServiceProcess } from '../harness/service-process.js';
-import { until } from '../harness/until.js';
+import { eventually } from '../harness/eventually.js';
 
 let service: ServiceProcess;
 let rest: RestClient;
@@ -157,7 +157,7 @@ describe('opstream run', { timeout: 40_000 }, () => {
     const grandchild = Number(/child (\d+)/.exec(cli.stdout)![1]);
     cli.signal('SIGTERM');
     expect(await cli.exit).toBe(143);
-    await until(() => !isAlive(grandchild), 'the grandchild to end');
+    await eventually('the grandchild to end', () => !isAlive(grandchild));
     expect(await rest.getOperation(id)).toMatchObject({ status: 'cancelled' });
   });
 
@@ -214,7 +214,7 @@ describe('opstream run', { timeout: 40_000 }, () => {
       const timer = setInterval(() => { console.log('line ' + ++n);
         if (n >= 20 && existsSync(${JSON.stringify(gate)})) { clearInterval(timer); console.log('last of ' + n); } }, 20)`;
     const cli = new CliProcess(run(id, ...node(script)));
-    await until(() => has(id, 'line 3'), 'the first lines', 20_000);
+    await eventually('the first lines', () => has(id, 'line 3'), 20_000);
     await service.kill();
     await cli.shows('Cannot reach', 'stderr');
     await service.restart();
@@ -261,7 +261,7 @@ describe('opstream run', { timeout: 40_000 }, () => {
       ...cliCommand(args),
     ]);
     expect(await shell.exit).toBe(0);
-    await until(async () => (await rest.getOperation(id)).status !== 'running', 'the end', 20_000);
+    await eventually('the end', async () => (await rest.getOperation(id)).status !== 'running', 20_000);
   });
 
   it('tells the program which operation it is', async () => {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RestClient } from '../../src/client/index.js';
 import { ServiceProcess } from '../harness/service-process.js';
 import { Terminal } from '../harness/terminal.js';
-import { until } from '../harness/until.js';
+import { eventually } from '../harness/eventually.js';
 
 let service: ServiceProcess;
 let rest: RestClient;
@@ -70,7 +70,7 @@ describe('the command on a terminal', { timeout: 60_000 }, () => {
     for (const line of terminal.screen.lines) expect(line.length).toBeLessThan(60);
     await rest.cancelOperation('before');
     await terminal.shows('■ cancelled');
-    await until(() => bars(terminal.screen.text).length === 1, 'the bar to go');
+    await eventually('the bar to go', () => bars(terminal.screen.text).length === 1);
     terminal.type('\u0003');
     expect(await terminal.exit).toBe(130);
     expect(bars(terminal.screen.text)).toEqual([]);

@@ -6,7 +6,7 @@ import { HubClient, RestClient, type OperationEvent } from '../../src/client/ind
 import { CliProcess } from '../harness/cli-process.js';
 import { CuttableProxy } from '../harness/cuttable-proxy.js';
 import { ROOT, ServiceProcess } from '../harness/service-process.js';
-import { until } from '../harness/until.js';
+import { eventually } from '../harness/eventually.js';
 
 /** The main promise, with a real job: `npm run build` of a small project, with the repository's own compiler. */
 describe('a real build followed by three clients at once', () => {
@@ -57,7 +57,7 @@ describe('a real build followed by three clients at once', () => {
 
     // From the start: it waits before there is an operation.
     const first = new CliProcess(['watch', id, '--wait', '--json', '--url', service.url]);
-    await until(async () => (await rest.getStats()).subscriptions === 1, 'the first client');
+    await eventually('the first client', async () => (await rest.getStats()).subscriptions === 1);
 
     const job = new CliProcess(
       ['run', '--url', service.url, '--operation-id', id, '--', 'npm', 'run', 'build'],

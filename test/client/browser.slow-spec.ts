@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RestClient, type OperationEvent } from '../../src/client/index.js';
 import { CuttableProxy } from '../harness/cuttable-proxy.js';
 import { ROOT, ServiceProcess } from '../harness/service-process.js';
-import { until } from '../harness/until.js';
+import { eventually } from '../harness/eventually.js';
 
 declare global {
   /** What the page under test collects; only there. */
@@ -96,9 +96,8 @@ describe('the SDK in a browser', () => {
       { url: proxy.url, id },
     );
     for (let round = 0; round < 5; round++) {
-      await until(
-        () => page.evaluate((count) => globalThis.seen.length >= count, round * 20 + 1),
-        'the page',
+      await eventually('the page', () =>
+        page.evaluate((count) => globalThis.seen.length >= count, round * 20 + 1),
       );
       proxy.cutAfter(700 + round * 101);
       for (let step = 1; step <= 20; step++) {
@@ -107,7 +106,7 @@ describe('the SDK in a browser', () => {
       }
     }
     await rest.record(id, [{ event_type: 'result', data: { result: 'done' } }]);
-    await until(() => page.evaluate(() => globalThis.ended !== undefined), 'the loop to end');
+    await eventually('the loop to end', () => page.evaluate(() => globalThis.ended !== undefined));
     expect(await page.evaluate(() => globalThis.ended)).toBe('ended');
     expect(await page.evaluate(() => globalThis.seen)).toEqual((await rest.getEvents(id, 0, 1000)).events);
     expect(await page.evaluate(() => globalThis.losses)).toBeGreaterThan(2);

@@ -2,9 +2,17 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { MCPWebSocketClient, RestClient, WebSocketClient, type LogEntry } from '../../src/client/index.js';
+import {
+  MCPWebSocketClient,
+  MessageBatcher,
+  RestClient,
+  WebSocketClient,
+  type LogEntry,
+  type MessageBatch,
+} from '../../src/client/index.js';
 import { ServiceProcess } from '../harness/service-process.js';
-import { until } from '../harness/until.js';
+import { eventually } from '../harness/eventually.js';
+import { SECRET, sign } from '../harness/tokens.js';
 
 describe('MCPWebSocketClient (document 001)', () => {
   let service: ServiceProcess;
@@ -26,15 +34,15 @@ describe('MCPWebSocketClient (document 001)', () => {
     client.on('completed', () => seen.push('Completed!'));
     await client.connect();
     client.subscribe(id);
-    await until(() => seen.includes('subscribed'), 'the subscription');
+    await eventually('the subscription', () => seen.includes('subscribed'));
     await rest.record(id, [
       { event_type: 'progress', data: { progress: 0.5, message: 'half' } },
       { event_type: 'result', data: { result: 1 } },
     ]);
-    await until(() => seen.includes('Completed!'), 'the end');
+    await eventually('the end', () => seen.includes('Completed!'));
     expect(seen).toEqual(['subscribed', 'Progress: 50%', 'second callback', 'Completed!']);
     client.disconnect();
-    await until(async () => (await rest.getStats()).connected_clients === 0, 'the disconnect');
+    await eventually('the disconnect', async () => (await rest.getStats()).connected_clients === 0);
   });
 
   it('S1-35 a subscription asked for before connecting is sent then', async () => {
@@ -119,7 +127,7 @@ describe('WebSocketClient (document 004)', () => {
     expect(client!.getQueueSize()).toBe(1);
     expect(client!.isConnected()).toBe(false);
     client!.connect();
-    await until(() => received.length === 1, 'the queued message');
+    await eventually('the queued message', () => received.length === 1);
     expect(requests).toEqual(['/agents?token=a.b-c_d']);
     expect(received).toEqual(['{"type":"ping","id":1}']);
     expect(client!.getQueueSize()).toBe(0);
@@ -128,7 +136,7 @@ describe('WebSocketClient (document 004)', () => {
     sockets[0]!.send('{"type":"pong"}');
     sockets[0]!.send('no json');
     sockets[0]!.ping();
-    await until(() => events.length >= 4, 'the events');
+    await eventually('the events', () => events.length >= 4);
     expect(events.slice(0, 2)).toEqual([['connected'], ['message', { type: 'pong' }]]);
     expect(events[2]![0]).toBe('error');
     expect(events[3]).toEqual(['ping']);
@@ -142,12 +150,12 @@ describe('WebSocketClient (document 004)', () => {
   it('S4-53 S4-57 reconnects after a loss and sends what was queued meanwhile', async () => {
     const { events, logged } = create();
     client!.connect();
-    await until(() => sockets.length === 1, 'the connection');
-    await until(() => client!.isConnected(), 'the client to know');
+    await eventually('the connection', () => sockets.length === 1);
+    await eventually('the client to know', () => client!.isConnected());
     sockets[0]!.close(1012, 'restarting');
-    await until(() => !client!.isConnected(), 'the loss');
+    await eventually('the loss', () => !client!.isConnected());
     expect(client!.send({ late: true })).toBe(false);
-    await until(() => received.length === 1, 'the message');
+    await eventually('the message', () => received.length === 1);
     expect(events).toEqual([
       ['connected'],
       ['disconnected', { code: 1012, reason: 'restarting' }],
@@ -156,7 +164,7 @@ describe('WebSocketClient (document 004)', () => {
     ]);
     expect(logged).toContain('websocket_client_scheduling_reconnect');
     sockets[1]!.terminate();
-    await until(() => sockets.length === 3, 'the third connection');
+    await eventually('the third connection', () => sockets.length === 3);
     // The count began anew with the successful connection.
     expect(events.filter(([name]) => name === 'reconnecting')).toEqual([
       ['reconnecting', { attempt: 1, delay: 10 }],
@@ -168,7 +176,7 @@ describe('WebSocketClient (document 004)', () => {
     await shut();
     const { events, logged } = create({ maxAttempts: 3 });
     client!.connect();
-    await until(() => events.some(([name]) => name === 'reconnect_failed'), 'giving up');
+    await eventually('giving up', () => events.some(([name]) => name === 'reconnect_failed'));
     const attempts = events.flatMap(([name, when]) =>
       name === 'reconnecting' ? [(when as { attempt: number }).attempt] : [],
     );
@@ -181,12 +189,12 @@ describe('WebSocketClient (document 004)', () => {
   it('S4-55 close is for good: 1000, its reason, no reconnect', async () => {
     const { events, logged } = create();
     client!.connect();
-    await until(() => client!.isConnected(), 'the connection');
+    await eventually('the connection', () => client!.isConnected());
     const closed = once(sockets[0]!, 'close');
     client!.close();
     const [code, reason] = (await closed) as [number, Buffer];
     expect([code, reason.toString()]).toEqual([1000, 'Client closed connection']);
-    await until(() => events.some(([name]) => name === 'disconnected'), 'the event');
+    await eventually('the event', () => events.some(([name]) => name === 'disconnected'));
     client!.connect();
     expect(client!.isConnected()).toBe(false);
     expect(logged).toContain('websocket_client_closed');
@@ -200,8 +208,8 @@ describe('WebSocketClient (document 004)', () => {
     client!.close();
     const probe = new WebSocketClient(url, 'probe');
     probe.connect();
-    await until(() => probe.isConnected(), 'a later connection');
-    await until(() => sockets.filter((socket) => socket.readyState === 1).length === 1, 'only that one');
+    await eventually('a later connection', () => probe.isConnected());
+    await eventually('only that one', () => sockets.filter((socket) => socket.readyState === 1).length === 1);
     probe.close();
   });
 
@@ -215,7 +223,7 @@ describe('WebSocketClient (document 004)', () => {
   it('S4-58 a message that cannot be written as JSON is an error event', async () => {
     const { events, logged } = create();
     client!.connect();
-    await until(() => client!.isConnected(), 'the connection');
+    await eventually('the connection', () => client!.isConnected());
     const circular: { self?: unknown } = {};
     circular.self = circular;
     expect(client!.send(circular)).toBe(false);
@@ -231,7 +239,71 @@ describe('WebSocketClient (document 004)', () => {
       logger: { debug: logger, info: logger, error: logger },
     });
     client.connect();
-    await until(() => logged.includes('websocket_client_max_reconnect_attempts'), 'the report');
+    await eventually('the report', () => logged.includes('websocket_client_max_reconnect_attempts'));
     expect(logged[0]).toBe('websocket_client_connect_error');
+  });
+});
+
+describe('the classes of document 004 on the agents protocol', () => {
+  let service: ServiceProcess;
+
+  beforeAll(async () => {
+    service = await ServiceProcess.start({ JWT_SECRET: SECRET });
+  });
+
+  afterAll(() => service.stop());
+
+  it('S4-50 S4-59 S4-69 a batcher feeds a client that comes back after the service was killed', async () => {
+    const client = new WebSocketClient(
+      `${service.url.replace('http', 'ws')}/agents`,
+      await sign({ id: 'a' }),
+      {
+        reconnect: { maxAttempts: Infinity, delay: () => 50 },
+      },
+    );
+    const messages: unknown[] = [];
+    client.on('message', (message) => messages.push(message));
+    const batcher = new MessageBatcher({ batchSize: 2 });
+    const answersTo = (batch: MessageBatch<unknown>): unknown =>
+      messages.find((message) => (message as { id?: string }).id === batch.id);
+    const send = async (): Promise<MessageBatch<unknown>> => {
+      const sent = new Promise<MessageBatch<unknown>>((resolve) => batcher.once('batch', resolve));
+      batcher.add({ id: 'm1', type: 'ping' });
+      batcher.add({ id: 'm2', type: 'agent_status', agentId: 'x', status: 'idle' });
+      const batch = await sent;
+      client.send(batch);
+      return batch;
+    };
+    client.connect();
+    const first = await send();
+    await eventually('the answer', () => answersTo(first) !== undefined);
+    expect(messages[0]).toMatchObject({ type: 'connection_established' });
+    expect(answersTo(first)).toMatchObject({
+      type: 'batch_response',
+      responses: [
+        { id: 'm1', status: 'success' },
+        { id: 'm2', status: 'success' },
+      ],
+    });
+    await service.kill();
+    await eventually('the loss', () => !client.isConnected());
+    const second = await send();
+    expect(client.getQueueSize()).toBe(1);
+    await service.restart();
+    await eventually('the answer after the restart', () => answersTo(second) !== undefined, 20_000);
+    batcher.stop();
+    client.close();
+  });
+
+  it('S4-51 a token that is refused ends in reconnect_failed', async () => {
+    const client = new WebSocketClient(`${service.url.replace('http', 'ws')}/agents`, 'forged', {
+      reconnect: { maxAttempts: 2, delay: () => 10 },
+    });
+    const errors: string[] = [];
+    client.on('error', (error) => errors.push(error.message));
+    const failed = new Promise<void>((resolve) => client.once('reconnect_failed', resolve));
+    client.connect();
+    await failed;
+    expect(errors).toEqual(Array.from({ length: 3 }, () => 'Unexpected server response: 401'));
   });
 });

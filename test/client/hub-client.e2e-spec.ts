@@ -8,7 +8,7 @@ import {
 } from '../../src/client/index.js';
 import { CuttableProxy } from '../harness/cuttable-proxy.js';
 import { ServiceProcess } from '../harness/service-process.js';
-import { until } from '../harness/until.js';
+import { eventually } from '../harness/eventually.js';
 
 /** Tries again at once, so that tests do not wait for backoffs. */
 const SOON = { maxAttempts: Infinity, delay: () => 20 };
@@ -89,7 +89,7 @@ describe('HubClient', () => {
     const id = await openWithSteps(3);
     const hub = connect();
     const followed = collect(hub.follow(id));
-    await until(async () => (await hub.getStats()).subscriptions > 0, 'the subscription');
+    await eventually('the subscription', async () => (await hub.getStats()).subscriptions > 0);
     await rest.record(id, [{ event_type: 'error', data: { error: 'no' } }]);
     expect(seqs(await followed.done)).toEqual([5]);
   });
@@ -98,7 +98,7 @@ describe('HubClient', () => {
     const hub = connect();
     const id = `later-${process.pid}`;
     const followed = collect(hub.follow(id, { afterSeq: 0 }));
-    await until(async () => (await hub.getStats()).subscriptions > 0, 'the subscription');
+    await eventually('the subscription', async () => (await hub.getStats()).subscriptions > 0);
     await rest.createOperation('job', { operationId: id });
     await rest.cancelOperation(id, 'enough');
     expect(await followed.done).toEqual(await log(id));
@@ -115,16 +115,16 @@ describe('HubClient', () => {
     const id = await openWithSteps(5);
     const hub = connect();
     const late = collect(hub.follow(id, { afterSeq: 4 }));
-    await until(() => late.events.length === 2, 'the late loop');
+    await eventually('the late loop', () => late.events.length === 2);
     const early = collect(hub.follow(id, { afterSeq: 0 }));
     const live = collect(hub.follow(id));
-    await until(() => early.events.length === 6, 'the early loop');
+    await eventually('the early loop', () => early.events.length === 6);
     await rest.cancelOperation(id);
     expect(seqs(await early.done)).toEqual([1, 2, 3, 4, 5, 6, 7]);
     expect(seqs(await late.done)).toEqual([5, 6, 7]);
     expect(seqs(await live.done)).toEqual([7]);
     // The last loop to leave ends the subscription.
-    await until(async () => (await hub.getStats()).subscriptions === 0, 'unsubscribing');
+    await eventually('unsubscribing', async () => (await hub.getStats()).subscriptions === 0);
   });
 
   it('resumes without gap or duplicate after connections cut at any byte', async () => {
@@ -135,7 +135,7 @@ describe('HubClient', () => {
     hub.on('disconnected', () => losses++);
     const followed = collect(hub.follow(id, { afterSeq: 0 }));
     for (let round = 0; round < 20; round++) {
-      await until(() => hub.isConnected, 'the connection');
+      await eventually('the connection', () => hub.isConnected);
       proxy.cutAfter(50 + round * 97);
       await recordSteps(id, round * 10 + 1, round * 10 + 10, 200);
     }
@@ -149,7 +149,7 @@ describe('HubClient', () => {
     const hub = connect();
     const followed = collect(hub.follow(id, { afterSeq: 0 }));
     const all = collect(hub.followAll());
-    await until(async () => (await hub.getStats()).subscriptions === 2, 'the subscriptions');
+    await eventually('the subscriptions', async () => (await hub.getStats()).subscriptions === 2);
     await recordSteps(id, 1, 5, 10);
     await service.kill();
     await service.restart();
@@ -157,7 +157,7 @@ describe('HubClient', () => {
     await rest.record(id, [{ event_type: 'result', data: { result: null } }]);
     const recorded = await log(id);
     expect(await followed.done).toEqual(recorded);
-    await until(() => all.events.length >= recorded.length - 1, 'the firehose');
+    await eventually('the firehose', () => all.events.length >= recorded.length - 1);
     expect(all.events.filter((event) => event.operation_id === id)).toEqual(recorded.slice(1));
   });
 
@@ -165,16 +165,16 @@ describe('HubClient', () => {
     const proxy = await proxied();
     const hub = connect({ url: proxy.url });
     const all = collect(hub.followAll());
-    await until(() => proxy.carried.includes('"position":"'), 'the answer to subscribe_all');
+    await eventually('the answer to subscribe_all', () => proxy.carried.includes('"position":"'));
     await hub.ping();
     proxy.refuse(true);
     proxy.cut();
     const id = await openWithSteps(3);
     proxy.refuse(false);
-    await until(() => all.events.length >= 4, 'the events that were missed');
+    await eventually('the events that were missed', () => all.events.length >= 4);
     proxy.cut();
     await rest.cancelOperation(id);
-    await until(() => all.events.length >= 5, 'the end');
+    await eventually('the end', () => all.events.length >= 5);
     expect(all.events).toEqual(await log(id));
     hub.close();
     await all.done;
@@ -192,7 +192,7 @@ describe('HubClient', () => {
     }));
     await rest.record(id, batch);
     // The buffer is full by now, and the service was told to stop sending.
-    await until(async () => (await hub.getStats()).subscriptions === 0, 'the pause');
+    await eventually('the pause', async () => (await hub.getStats()).subscriptions === 0);
     await rest.cancelOperation(id);
     const others: FollowedEvent[] = [];
     for await (const event of loop) others.push(event);
@@ -202,9 +202,9 @@ describe('HubClient', () => {
   it('a slow firehose loses nothing either', async () => {
     const hub = connect({ maxBuffered: 5 });
     const loop = hub.followAll();
-    await until(async () => (await hub.getStats()).subscriptions === 1, 'the subscription');
+    await eventually('the subscription', async () => (await hub.getStats()).subscriptions === 1);
     const id = await openWithSteps(30);
-    await until(async () => (await hub.getStats()).subscriptions === 0, 'the pause');
+    await eventually('the pause', async () => (await hub.getStats()).subscriptions === 0);
     const seen: FollowedEvent[] = [];
     while (seen.length < 31) {
       const { value } = await loop.next();
@@ -220,7 +220,7 @@ describe('HubClient', () => {
     await hub.connect();
     const { operation_id: id } = await rest.createOperation('job');
     const followed = collect(hub.follow(id, { afterSeq: 0 }));
-    await until(() => followed.events.length === 1, 'the first event');
+    await eventually('the first event', () => followed.events.length === 1);
     proxy.fallSilent();
     await rest.cancelOperation(id);
     expect(seqs(await followed.done)).toEqual([1, 2]);
@@ -257,7 +257,7 @@ describe('HubClient', () => {
     const hub = connect({ url: proxy.url });
     const id = await openWithSteps(1);
     const followed = collect(hub.follow(id, { afterSeq: 0 }));
-    await until(() => followed.events.length === 2, 'the first events');
+    await eventually('the first events', () => followed.events.length === 2);
     proxy.refuse(true);
     proxy.cut();
     await rest.cancelOperation(id);
@@ -277,13 +277,13 @@ describe('HubClient', () => {
     const hub = connect();
     const stop = new AbortController();
     const followed = collect(hub.follow(id, { afterSeq: 0, signal: stop.signal }));
-    await until(() => followed.events.length === 4, 'the events');
+    await eventually('the events', () => followed.events.length === 4);
     stop.abort();
     await followed.done;
     for await (const event of hub.follow(id, { afterSeq: 0 })) {
       if (event.event_type === 'progress') break;
     }
-    await until(async () => (await hub.getStats()).subscriptions === 0, 'unsubscribing');
+    await eventually('unsubscribing', async () => (await hub.getStats()).subscriptions === 0);
     expect(await collect(hub.follow(id, { afterSeq: 0, signal: AbortSignal.abort() })).done).toEqual([]);
   });
 
@@ -318,7 +318,7 @@ describe('HubClient', () => {
     const hub = connect({ url: proxy.url });
     const id = await hub.createOperation('job');
     for (let round = 0; round < 10; round++) {
-      await until(() => hub.isConnected, 'the connection');
+      await eventually('the connection', () => hub.isConnected);
       proxy.cutAfter(200 + round * 151);
       await Promise.all(
         Array.from({ length: 20 }, (_, index) => hub.record(id, 'log', { message: `${round}.${index}` })),
@@ -388,7 +388,7 @@ describe('HubClient', () => {
     const hub = connect({ url: proxy.url });
     const followed = collect(hub.follow(id, { afterSeq: 0 }));
     const all = collect(hub.followAll());
-    await until(() => followed.events.length === 2, 'the events');
+    await eventually('the events', () => followed.events.length === 2);
     proxy.fallSilent();
     const unanswered = hub.getStats();
     hub.close();

@@ -7,7 +7,7 @@ import {
 } from '../../src/client/index.js';
 import { CuttableProxy } from '../harness/cuttable-proxy.js';
 import { ServiceProcess } from '../harness/service-process.js';
-import { until } from '../harness/until.js';
+import { eventually } from '../harness/eventually.js';
 
 const SOON = { maxAttempts: Infinity, delay: () => 10 };
 
@@ -97,7 +97,7 @@ describe('OperationProducer', () => {
     const taken = Array.from({ length: 15 }, (_, index) => job.log('info', `line ${index}`));
     expect(taken.filter(Boolean)).toHaveLength(10);
     expect(job.droppedCount).toBe(5);
-    await until(() => job.bufferedCount === 10, 'the buffer');
+    await eventually('the buffer', () => job.bufferedCount === 10);
     proxy.refuse(false);
     await job.result('end');
     expect(messages(await log(job.operationId)).at(-1)).toBe(

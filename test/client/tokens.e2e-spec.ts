@@ -1,11 +1,10 @@
-import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HubClient, RestClient, type FollowedEvent } from '../../src/client/index.js';
 import { runCli } from '../harness/cli-process.js';
 import { ServiceProcess } from '../harness/service-process.js';
-import { until } from '../harness/until.js';
+import { eventually } from '../harness/eventually.js';
+import { inSeconds, SECRET, sign } from '../harness/tokens.js';
 
-const SECRET = 'a secret that is long enough for HS256 to be taken seriously';
 const SOON = { maxAttempts: Infinity, delay: () => 20 };
 
 let service: ServiceProcess;
@@ -16,14 +15,8 @@ beforeAll(async () => {
 
 afterAll(() => service.stop());
 
-function token(seconds: number, key = SECRET): Promise<string> {
-  return new SignJWT({})
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject('tester')
-    .setIssuedAt()
-    .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
-    .sign(new TextEncoder().encode(key));
-}
+const token = (seconds: number, secret = SECRET): Promise<string> =>
+  sign({ sub: 'tester', exp: inSeconds(seconds) }, { secret });
 
 describe('tokens', () => {
   it('S4-50 without one, or with a wrong one, the client ends at once and says why', async () => {
@@ -60,7 +53,7 @@ describe('tokens', () => {
     })();
     const told = fixed.follow(id, { afterSeq: 1 }).next();
     await expect(told).rejects.toMatchObject({ code: 'unauthorized' });
-    await until(() => fetched === 2 && hub.isConnected, 'the fresh token');
+    await eventually('the fresh token', () => fetched === 2 && hub.isConnected);
     await rest.record(id, [{ event_type: 'result', data: { result: 1 } }]);
     await loop;
     expect(codes).toEqual([4401]);

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { ROOT } from './service-process.js';
-import { until } from './until.js';
+import { eventually } from './eventually.js';
 
 export const CLI = join(ROOT, 'dist/cli/main.js');
 
@@ -53,7 +53,7 @@ export class CliProcess {
   async shows(text: string | RegExp, where: 'stdout' | 'stderr' = 'stdout'): Promise<void> {
     const found = (): boolean =>
       typeof text === 'string' ? this[where].includes(text) : text.test(this[where]);
-    await until(() => found() || !this.running, `${where} to contain ${text}`, 30_000).catch(
+    await eventually(`${where} to contain ${text}`, () => found() || !this.running, 30_000).catch(
       (error: unknown) => {
         throw new Error(`${String(error)}\nstdout: ${this.stdout}\nstderr: ${this.stderr}`);
       },

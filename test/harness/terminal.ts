@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { CLI } from './cli-process.js';
 import { ROOT } from './service-process.js';
-import { until } from './until.js';
+import { eventually } from './eventually.js';
 
 /** What a terminal shows after everything that was written to it: enough of an emulator for what the command draws. */
 export class Screen {
@@ -88,7 +88,7 @@ export class Terminal {
   async shows(text: string | RegExp): Promise<void> {
     const found = (): boolean =>
       typeof text === 'string' ? this.screen.text.includes(text) : text.test(this.screen.text);
-    await until(found, `the screen to show ${text}`, 20_000).catch((error: unknown) => {
+    await eventually(`the screen to show ${text}`, found, 20_000).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${this.screen.text}`);
     });
   }
