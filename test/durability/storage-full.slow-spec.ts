@@ -19,13 +19,14 @@ interface Shortage {
   cleanUp(): void;
 }
 
+const limitFileSize = ({ pid }: ServiceProcess, bytes: string) =>
+  execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`]);
+
 /** The kernel refuses to let any file of the process grow further, as a quota does. */
 function fileSizeLimit(): Shortage {
-  const limit = (pid: number, bytes: string) =>
-    execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`]);
   return {
-    begin: (service) => limit(service.pid, String(3 * MEGABYTE)),
-    end: (service) => limit(service.pid, 'unlimited'),
+    begin: (service) => limitFileSize(service, String(3 * MEGABYTE)),
+    end: (service) => limitFileSize(service, 'unlimited'),
     cleanUp: () => {},
   };
 }
