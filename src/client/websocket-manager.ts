@@ -33,9 +33,12 @@ export interface WebSocketManagerOptions extends UpstreamOptions {
   readonly reconnect?: Pick<ReconnectPolicy, 'delay'>;
 }
 
-/** Messages whose handlers have not finished: above the first number the socket is paused, at the second it reads on. */
-const PAUSE_ABOVE = 32;
-const RESUME_AT = 8;
+/**
+ * Messages whose handlers have not finished, and their characters: above the first bound of either the socket is
+ * paused, at the second of both it reads on.
+ */
+const PAUSE_ABOVE = { messages: 32, length: 256 * 1024 };
+const RESUME_AT = { messages: 8, length: 64 * 1024 };
 
 /** Everything that belongs to one pooled URL: its listeners, its reconnects, its backpressure. */
 interface Stream {
@@ -43,7 +46,7 @@ interface Stream {
   readonly listeners: Set<Subscription>;
   attempts: number;
   timer: ReturnType<typeof setTimeout> | undefined;
-  unfinished: number;
+  unfinished: { messages: number; length: number };
   paused: boolean;
 }
 
@@ -122,7 +125,7 @@ export class WebSocketManager {
       listeners: new Set<Subscription>(),
       attempts: 0,
       timer: undefined,
-      unfinished: 0,
+      unfinished: { messages: 0, length: 0 },
       paused: false,
     };
     this.streams.set(url, stream);
@@ -148,7 +151,7 @@ export class WebSocketManager {
   }
 
   private connect(stream: Stream): UpstreamSocket {
-    stream.unfinished = 0;
+    stream.unfinished = { messages: 0, length: 0 };
     stream.paused = false;
     const socket = openUpstreamSocket(stream.url, this.options, {
       onOpen: () => this.opened(stream, socket),
@@ -185,7 +188,7 @@ export class WebSocketManager {
       if (listener.closed) continue;
       try {
         const finished = listener.onMessage(message, text);
-        if (finished instanceof Promise) this.waitFor(stream, socket, listener, finished);
+        if (finished instanceof Promise) this.waitFor(stream, socket, listener, text.length, finished);
       } catch (error) {
         listener.onError?.(toError(error));
       }
@@ -196,10 +199,14 @@ export class WebSocketManager {
     stream: Stream,
     socket: UpstreamSocket,
     listener: Subscription,
+    length: number,
     finished: Promise<void>,
   ): void {
-    stream.unfinished++;
-    if (stream.unfinished > PAUSE_ABOVE && !stream.paused) {
+    const { unfinished } = stream;
+    unfinished.messages++;
+    unfinished.length += length;
+    const tooMany = unfinished.messages > PAUSE_ABOVE.messages || unfinished.length > PAUSE_ABOVE.length;
+    if (tooMany && !stream.paused) {
       stream.paused = true;
       socket.pause();
     }
@@ -209,8 +216,10 @@ export class WebSocketManager {
       })
       .finally(() => {
         if (!this.isCurrent(stream, socket)) return;
-        stream.unfinished--;
-        if (stream.paused && stream.unfinished <= RESUME_AT) {
+        unfinished.messages--;
+        unfinished.length -= length;
+        const few = unfinished.messages <= RESUME_AT.messages && unfinished.length <= RESUME_AT.length;
+        if (stream.paused && few) {
           stream.paused = false;
           socket.resume();
         }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../operations/json.js';
-import { isRecord, type ForgeFrame } from './frame.js';
-import { PatchedCollection, type EntryChange } from './patched-collection.js';
+import { isRecord, type ForgeFrame, type PatchOperation } from './frame.js';
 
 /** A file of an attempt has changed. */
 export interface DiffUpdate {
@@ -19,19 +18,21 @@ const MAX_CONTENT = 100_000;
 
 /**
  * Follows the diff of an attempt. Forge replays it on every socket and repeats entries at will, so an update is only
- * what differs from the last one of its file, across sockets too.
+ * what differs from the last one of its file, across sockets too. Contents are not kept: a diff may have 200 MB.
  */
 export class DiffDecoder {
-  private readonly entries = new PatchedCollection('entries');
+  /** Keys of the entries that are there, with the files they are about. */
+  private readonly present = new Map<string, string>();
   private readonly known = new Map<string, string>();
 
-  /** The files that differ now, as Forge sent them. */
-  get state(): ReadonlyMap<string, unknown> {
-    return this.entries.values;
+  /** The files that differ now. */
+  get files(): string[] {
+    return [...this.present.values()];
   }
 
+  /** A new socket sends everything again. */
   reset(): void {
-    this.entries.reset();
+    this.present.clear();
   }
 
   /** Takes a file's update as known: it was recorded before this decoder existed. */
@@ -40,13 +41,21 @@ export class DiffDecoder {
   }
 
   accept(frame: ForgeFrame): DiffUpdate[] {
-    if (frame.kind === 'patch') {
-      return this.entries
-        .apply(frame.operations)
-        .map(toUpdate)
-        .filter((update) => update !== undefined && this.isNews(update)) as DiffUpdate[];
+    if (frame.kind === 'object') return documentUpdate(frame.value);
+    if (frame.kind !== 'patch') return [];
+    return frame.operations.flatMap((operation) => this.apply(operation)).filter((one) => this.isNews(one));
+  }
+
+  private apply({ op, path: [root, key, ...deeper], value }: PatchOperation): DiffUpdate[] {
+    if (root !== 'entries' || key === undefined || deeper.length > 0) return [];
+    if (op === 'remove') {
+      // Directories are removed that were never added.
+      const file = this.present.get(key);
+      return file !== undefined && this.present.delete(key) ? [reverted(file)] : [];
     }
-    return frame.kind === 'object' ? documentUpdate(frame.value) : [];
+    const update = toUpdate(key, value);
+    if (update) this.present.set(key, update.file);
+    return update ? [update] : [];
   }
 
   private isNews({ file, fingerprint }: DiffUpdate): boolean {
@@ -57,20 +66,20 @@ export class DiffDecoder {
   }
 }
 
-function toUpdate({ key, before, after }: EntryChange): DiffUpdate | undefined {
-  const content = contentOf(after);
-  if (content) {
-    const { newPath, oldPath, change } = content;
-    const file = typeof newPath === 'string' ? newPath : typeof oldPath === 'string' ? oldPath : key;
-    return {
-      file,
-      change: typeof change === 'string' ? change : 'modified',
-      changes: [withinLimit(content)],
-      fingerprint: createHash('sha1').update(JSON.stringify(content)).digest('base64url'),
-    };
-  }
-  if (after !== undefined || !contentOf(before)) return undefined;
-  return { file: key, change: 'reverted', changes: [{ change: 'reverted' }], fingerprint: 'reverted' };
+function toUpdate(key: string, value: unknown): DiffUpdate | undefined {
+  const content = contentOf(value);
+  if (!content) return undefined;
+  const { newPath, oldPath, change } = content;
+  return {
+    file: typeof newPath === 'string' ? newPath : typeof oldPath === 'string' ? oldPath : key,
+    change: typeof change === 'string' ? change : 'modified',
+    changes: [withinLimit(content)],
+    fingerprint: createHash('sha1').update(JSON.stringify(content)).digest('base64url'),
+  };
+}
+
+function reverted(file: string): DiffUpdate {
+  return { file, change: 'reverted', changes: [{ change: 'reverted' }], fingerprint: 'reverted' };
 }
 
 function contentOf(entry: unknown): JsonObject | undefined {

@@ -16,6 +16,7 @@ import {
   type MirrorEvent,
 } from './mirror-events.js';
 import { MirrorRecord } from './mirror-record.js';
+import { MirrorWriter } from './mirror-writer.js';
 import { ProcessSource } from './process-source.js';
 import { agentRuns, outcomeOf, type RunOutcome } from './run-outcome.js';
 
@@ -39,10 +40,8 @@ export interface MirrorServices {
 
 /** A run is over once nothing new was seen for this long after its agent ended: the last diffs come a moment later. */
 const SETTLE_MS = 500;
-/** Logs may be waited for this long after the agent ended. */
+/** After the agent's end logs are waited for as long as something comes, and no longer than this when nothing does. */
 const DRAIN_MS = 5000;
-/** Events of one append: a burst of lines must not hold up everyone else's. */
-const MAX_APPEND = 500;
 const HISTORY_PAGE = { limit: 1000, maxBytes: 1024 * 1024 };
 const MAX_FILES_IN_RESULT = 1000;
 
@@ -59,6 +58,7 @@ export class AttemptMirror {
   private readonly diffs = new DiffDecoder();
   private readonly recorded = new MirrorRecord(this.diffs);
   private readonly processes = new Map<string, ExecutionProcess>();
+  private readonly writer: MirrorWriter;
   private readonly logs: AttemptLogs;
   private readonly source: ProcessSource;
   private attemptStatus: string | undefined;
@@ -67,6 +67,8 @@ export class AttemptMirror {
   private diffEnd: 'finished' | 'refused' | undefined;
   /** Milliseconds; when the diff was last seen to move, or to be open. */
   private diffMoved = 0;
+  /** Milliseconds; when something was last recorded. */
+  private lastRecorded = 0;
   private lastStreamError = '';
   private overSince: number | undefined;
   private settleTimer: ReturnType<typeof setTimeout> | undefined;
@@ -77,7 +79,15 @@ export class AttemptMirror {
     readonly target: MirrorTarget,
     private readonly services: MirrorServices,
   ) {
-    const { tenant, attemptId } = target;
+    const { tenant, attemptId, operationId } = target;
+    this.writer = new MirrorWriter(
+      (drafts) => services.operations.appendAll(tenant, operationId, drafts),
+      (events) => {
+        this.lastRecorded = Date.now();
+        for (const { details } of events) services.onRecorded(target, details);
+      },
+      (error) => this.recordingFailed(error),
+    );
     this.logs = new AttemptLogs(tenant, services.streams, this.recorded, {
       record: (events) => this.record(events),
       logEnded: () => this.settle(),
@@ -129,6 +139,7 @@ export class AttemptMirror {
   stop(): void {
     if (this.over) return;
     this.over = true;
+    this.writer.close();
     this.pause();
     this.services.onOver(this.target);
   }
@@ -183,25 +194,10 @@ export class AttemptMirror {
     await this.record([streamErrorEvent('diff', error)]);
   }
 
-  private async record(events: readonly MirrorEvent[]): Promise<void> {
-    const { tenant, operationId } = this.target;
-    for (let start = 0; start < events.length && !this.over; start += MAX_APPEND) {
-      const batch = events.slice(start, start + MAX_APPEND);
-      try {
-        await this.services.operations.appendAll(
-          tenant,
-          operationId,
-          batch.map(({ draft }) => draft),
-        );
-      } catch (error) {
-        this.recordingFailed(error);
-        return;
-      }
-      for (const { details } of batch) {
-        this.recorded.note(details);
-        this.services.onRecorded(this.target, details);
-      }
-    }
+  /** Taken as recorded at once: a replay that begins before the events are stored must not bring them again. */
+  private record(events: readonly MirrorEvent[]): Promise<void> {
+    for (const { details } of events) this.recorded.note(details);
+    return this.writer.write(events);
   }
 
   /** What could not be stored is read from Forge again when the attempt is watched again. */
@@ -238,11 +234,12 @@ export class AttemptMirror {
 
   /** Milliseconds; at most until the deadline for logs and a diff stream that does not open. */
   private waitBeforeEnd(now: number, overSince: number): number {
-    const deadline = overSince + DRAIN_MS - now;
+    const deadline = Math.max(overSince, this.lastRecorded) + DRAIN_MS - now;
     if (deadline <= 0) return 0;
     if (this.logs.pending || (!this.diffEnd && this.diffMoved === 0)) return deadline;
-    const quiet = this.diffEnd ? overSince : Math.max(overSince, this.diffMoved);
-    return quiet + SETTLE_MS - now;
+    // While much is being recorded the sockets may be paused: that they are quiet then means nothing.
+    const moved = this.diffEnd ? this.lastRecorded : Math.max(this.lastRecorded, this.diffMoved);
+    return Math.max(overSince, moved) + SETTLE_MS - now;
   }
 
   private async end(outcome: RunOutcome): Promise<void> {
@@ -255,7 +252,7 @@ export class AttemptMirror {
           exit_code: outcome.exitCode,
           diffs: this.recorded.diffs,
           log_lines: this.recorded.logLines,
-          files: [...this.diffs.state.keys()].slice(0, MAX_FILES_IN_RESULT),
+          files: this.diffs.files.slice(0, MAX_FILES_IN_RESULT),
         }),
       );
     } else {
@@ -274,6 +271,7 @@ export class AttemptMirror {
     this.over = true;
     this.pause();
     try {
+      await this.writer.write([]);
       await end(this.target.tenant, this.target.operationId);
     } catch (error) {
       const ended = error instanceof OpstreamError && error.code === 'operation_ended';

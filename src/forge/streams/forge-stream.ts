@@ -9,7 +9,7 @@ export type StreamEnd =
 export interface StreamHandlers {
   /** The socket is open, for the first time or again: everything is sent anew from here. */
   onOpen(): void;
-  /** A returned promise is waited for; meanwhile the socket may be paused. */
+  /** Called in order. What a returned promise stands for may overlap; when too much of it does, the socket is paused. */
   onFrame(frame: ForgeFrame): void | Promise<void>;
   /** The connection failed or was lost and will be tried again, or a frame could not be handled. */
   onError(error: Error): void;
@@ -43,8 +43,8 @@ export class ForgeStream {
   private refusedSince = 0;
   private retryDelay = FIRST_RETRY_MS;
   private ended = false;
-  /** Frames are handled one after the other, the end after the last of them. */
-  private handled: Promise<void> = Promise.resolve();
+  private finished = false;
+  private handled: Promise<unknown> = Promise.resolve();
 
   /** @param urls at least one */
   constructor(
@@ -84,16 +84,19 @@ export class ForgeStream {
     this.handlers.onOpen();
   }
 
-  private receive(frame: ForgeFrame): Promise<void> {
-    const turn = this.handled.then(() => this.handle(frame));
-    this.handled = turn.catch(() => {});
-    return turn;
+  private receive(frame: ForgeFrame): void | Promise<void> {
+    if (this.ended || this.finished) return undefined;
+    const done = this.handlers.onFrame(frame);
+    this.handled = Promise.allSettled([this.handled, done]);
+    if (frame.kind === 'finished') void this.finish();
+    return done;
   }
 
-  private async handle(frame: ForgeFrame): Promise<void> {
-    if (this.ended) return;
-    await this.handlers.onFrame(frame);
-    if (frame.kind === 'finished') this.end({ reason: 'finished' });
+  /** The end comes after everything before it was handled. */
+  private async finish(): Promise<void> {
+    this.finished = true;
+    await this.handled;
+    this.end({ reason: 'finished' });
   }
 
   private failed(error: Error): void {
