@@ -128,10 +128,20 @@ export const environmentSchema = z
 
     DEMO: flag(false),
   })
+  .refine(({ MCP_PEERS, EXTERNAL_WS_URL }) => distinct(MCP_PEERS, EXTERNAL_WS_URL), {
+    message: 'has two peers of one name ("external" is that of EXTERNAL_WS_URL)',
+    path: ['MCP_PEERS'],
+  })
   .refine(({ WEBSOCKET_PATH }) => !RESERVED_PATHS.some((reserved) => matches(WEBSOCKET_PATH, reserved)), {
     message: 'is the path of another protocol',
     path: ['WEBSOCKET_PATH'],
   });
+
+function distinct(peers: readonly { readonly name: string }[], external: string | undefined): boolean {
+  const names = peers.map(({ name }) => name);
+  if (external !== undefined) names.push('external');
+  return new Set(names).size === names.length;
+}
 
 /** Paths that belong to the other protocols; a `*` stands for everything below. */
 const RESERVED_PATHS = [

@@ -12,14 +12,21 @@ import { McpHttp } from './http/mcp-http.service.js';
 import { OpenApiTools } from './openapi/openapi-tools.service.js';
 import { OperationResources } from './operations/operation-resources.service.js';
 import { OperationTools } from './operations/operation-tools.service.js';
+import { UrlDialer } from './peers/adapters/url-dialer.js';
+import { McpWebSocketTransport } from './peers/mcp-web-socket-transport.service.js';
+import { MessageFilters } from './peers/message-filters.service.js';
+import { PeerDialer } from './peers/peer-channel.js';
+import { Peers } from './peers/peers.service.js';
 import { PromptMethods } from './prompts/prompt-methods.service.js';
 import { PromptRegistry } from './prompts/prompt-registry.js';
+import { Instance } from './protocol/instance.js';
 import { ResourceMethods } from './resources/resource-methods.service.js';
 import { ResourceRegistry } from './resources/resource-registry.js';
 import { ResourceSubscriptions } from './resources/resource-subscriptions.service.js';
 import { McpSessions } from './session/mcp-sessions.service.js';
 import { TasksService } from './tasks/tasks.service.js';
 import { ToolRegistry } from './tools/tool-registry.js';
+import { SocketMounts } from './websocket/socket-mounts.service.js';
 import { McpGateway } from './websocket/mcp.gateway.js';
 
 /** The MCP endpoint and the registries that other modules contribute tools, resources and prompts to. */
@@ -30,6 +37,7 @@ import { McpGateway } from './websocket/mcp.gateway.js';
     ResourceRegistry,
     PromptRegistry,
     DeclarationExplorer,
+    Instance,
     RequestStates,
     ToolRunner,
     TasksService,
@@ -46,10 +54,17 @@ import { McpGateway } from './websocket/mcp.gateway.js';
     OperationResources,
     DemoTools,
     OpenApiTools,
+    SocketMounts,
+    MessageFilters,
+    Peers,
+    McpWebSocketTransport,
+    { provide: PeerDialer, useClass: UrlDialer },
   ],
   exports: [
     McpHttp,
     OpenApiTools,
+    Peers,
+    McpWebSocketTransport,
     ToolRegistry,
     ResourceRegistry,
     PromptRegistry,

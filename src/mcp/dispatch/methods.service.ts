@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ToolRunner } from '../calls/tool-runner.service.js';
 import { PromptMethods } from '../prompts/prompt-methods.service.js';
 import type { Exchange } from '../protocol/exchange.js';
+import { Instance } from '../protocol/instance.js';
 import type { Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { META, MODERN_VERSION, type Era } from '../protocol/versions.js';
@@ -32,6 +33,7 @@ export class Methods {
     prompts: PromptMethods,
     tasks: TasksService,
     changes: ChangeFeed,
+    instance: Instance,
   ) {
     const tools = new PagedList(registry, 'tools', ({ listed, taskSupport }, era) =>
       era === 'legacy' ? { ...listed, execution: { taskSupport } } : listed,
@@ -49,7 +51,7 @@ export class Methods {
     this.table = {
       legacy: new Map<string, Method>([
         ...both,
-        ['initialize', initialize],
+        ['initialize', (exchange) => initialize(exchange, instance)],
         ['ping', () => ({})],
         ['logging/setLevel', setLevel],
         ['resources/subscribe', (exchange) => resources.subscribe(exchange)],
@@ -71,7 +73,7 @@ export class Methods {
   }
 }
 
-function initialize({ params, openSession }: Exchange): Params {
+function initialize({ params, openSession }: Exchange, instance: Instance): Params {
   const session = openSession(params);
   return {
     protocolVersion: session.protocolVersion,
@@ -79,7 +81,7 @@ function initialize({ params, openSession }: Exchange): Params {
     serverInfo: SERVER_INFO,
     instructions: INSTRUCTIONS,
     // HTTP has a header for it; a WebSocket client needs it for `?session_id=` after a lost connection.
-    _meta: { [META.sessionId]: session.id },
+    _meta: { [META.sessionId]: session.id, [META.instance]: instance.id },
   };
 }
 

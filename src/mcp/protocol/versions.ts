@@ -29,6 +29,10 @@ export const META = {
   /** Our own: the session that `initialize` opened. */
   sessionId: 'opstream/sessionId',
   relatedTask: 'io.modelcontextprotocol/related-task',
+  /** Our own: which instance of this service answers `initialize`. */
+  instance: 'opstream/instance',
+  /** Our own: over which instances a tool that is offered onward comes. */
+  via: 'opstream/via',
 } as const;
 
 /** Extension id of the tasks of 2026-07-28. */

@@ -8,7 +8,6 @@ import {
 import type { WebSocket } from 'ws';
 import { echoedSubprotocol } from '../../auth/credentials.js';
 import { Configuration } from '../../config/configuration.js';
-import { EXISTING_CLIENT_PATHS } from '../../streaming/existing-client-paths.js';
 import { Connection } from '../../streaming/socket/connection.js';
 import { Heartbeat } from '../../streaming/socket/heartbeat.js';
 import type { SocketServer } from '../../streaming/upgrade/socket-server.js';
@@ -17,6 +16,7 @@ import { McpDispatcher } from '../dispatch/dispatcher.service.js';
 import { MCP_PATH } from '../http/mcp-http.service.js';
 import { McpSessions } from '../session/mcp-sessions.service.js';
 import { McpSocket } from './mcp-socket.js';
+import { SocketMounts } from './socket-mounts.service.js';
 
 /** Bytes of one message. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
@@ -36,16 +36,18 @@ export class McpGateway
     private readonly configuration: Configuration,
     private readonly dispatcher: McpDispatcher,
     private readonly sessions: McpSessions,
+    private readonly mounts: SocketMounts,
   ) {}
 
   afterInit(server: SocketServer): void {
     const { authRequired, pingIntervalMs } = this.configuration.mcp;
     server.configure({
-      aliases: EXISTING_CLIENT_PATHS.mcp,
+      aliases: this.mounts.paths,
       maxPayload: MAX_MESSAGE_BYTES,
       chooseProtocol: (offered) => echoedSubprotocol(offered, SUBPROTOCOL),
       admission: { tokenRequired: authRequired },
     });
+    this.mounts.serveWith(server);
     this.heartbeat = new Heartbeat(this.connections, pingIntervalMs, ({ principal }) =>
       this.logger.log({ event: 'mcp_ping_timeout', user: principal.userId }),
     );

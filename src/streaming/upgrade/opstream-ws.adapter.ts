@@ -47,7 +47,7 @@ export class OpstreamWsAdapter extends AbstractWsAdapter {
 
   override create(_port: number, { path = '/' }: { path?: string } = {}): SocketServer {
     this.attach();
-    const server = new SocketServer(path);
+    const server = new SocketServer(path, this.router.handle);
     if (this.enabled) this.servers.push(server);
     return server;
   }

@@ -1,4 +1,6 @@
 import { EventEmitter } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { type PerMessageDeflateOptions, WebSocketServer } from 'ws';
 import { echoedSubprotocol } from '../../auth/credentials.js';
 import type { Principal } from '../../auth/principal.js';
@@ -40,7 +42,11 @@ export class SocketServer extends EventEmitter {
   private server: WebSocketServer | undefined;
   private settings: SocketOptions = { maxPayload: 1024 * 1024 };
 
-  constructor(readonly path: string) {
+  /** @param upgrade takes upgrade requests of further servers, for any path of this application */
+  constructor(
+    readonly path: string,
+    readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void,
+  ) {
     super();
   }
 

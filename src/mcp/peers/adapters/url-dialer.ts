@@ -1,0 +1,14 @@
+import { Injectable } from '@nestjs/common';
+import { PeerDialer, type ChannelEvents, type PeerChannel, type PeerTarget } from '../peer-channel.js';
+import { HttpChannel } from './http-channel.js';
+import { WebSocketChannel } from './websocket-channel.js';
+
+/** Dials by the scheme of the address. */
+@Injectable()
+export class UrlDialer extends PeerDialer {
+  override dial(target: PeerTarget, events: ChannelEvents, signal: AbortSignal): Promise<PeerChannel> {
+    return /^https?:/i.test(target.url)
+      ? Promise.resolve(new HttpChannel(target, events))
+      : WebSocketChannel.open(target, events, signal);
+  }
+}

@@ -1,0 +1,117 @@
+import type { IncomingMessage } from 'node:http';
+import { WebSocket } from 'ws';
+import type { ChannelEvents, PeerChannel, PeerTarget } from '../peer-channel.js';
+
+/** Bytes of one message. */
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+/** Shorter messages are not worth compressing. */
+const COMPRESSION_THRESHOLD_BYTES = 1024;
+/** Unsent bytes above which whoever produces more has to wait. */
+const HIGH_WATER_BYTES = 64 * 1024;
+/** Unsent bytes above which the far side counts as gone, so that nothing can make memory grow. */
+const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
+const DRAIN_POLL_MS = 20;
+const NORMAL_CLOSURE = 1000;
+
+/** MCP over a WebSocket that we opened: one message per text frame, and pings that find a dead far side. */
+export class WebSocketChannel implements PeerChannel {
+  private timer: NodeJS.Timeout | undefined;
+  private lastError: Error | undefined;
+
+  private constructor(
+    private readonly ws: WebSocket,
+    private readonly target: PeerTarget,
+    events: ChannelEvents,
+  ) {
+    ws.on('message', (data: Buffer, isBinary: boolean) => {
+      if (isBinary) ws.close(1003, 'MCP messages are text');
+      else events.message(data.toString());
+    });
+    ws.on('pong', () => this.pingLater());
+    ws.on('error', (error) => (this.lastError = error));
+    ws.once('close', (code, reason) => {
+      clearTimeout(this.timer);
+      events.closed(this.lastError?.message ?? closeReason(code, reason.toString()));
+    });
+    this.pingLater();
+  }
+
+  static open(target: PeerTarget, events: ChannelEvents, signal: AbortSignal): Promise<WebSocketChannel> {
+    const { url, headers, subprotocol, compression, timeouts } = target;
+    const ws = new WebSocket(url, subprotocol === undefined ? [] : [subprotocol], {
+      headers: { ...headers },
+      handshakeTimeout: timeouts.connectMs,
+      maxPayload: MAX_MESSAGE_BYTES,
+      perMessageDeflate: compression && { threshold: COMPRESSION_THRESHOLD_BYTES },
+    });
+    const giveUp = (): void => ws.terminate();
+    signal.addEventListener('abort', giveUp, { once: true });
+    return new Promise<WebSocketChannel>((resolve, reject) => {
+      const fail = (error: Error): void => reject(error);
+      ws.on('error', fail);
+      ws.once('unexpected-response', (_request, response: IncomingMessage) => {
+        reject(new Error(refusal(response)));
+        ws.terminate();
+      });
+      // Listening before the first frame can arrive: the far side may speak at once.
+      ws.once('open', () => {
+        ws.off('error', fail);
+        resolve(new WebSocketChannel(ws, target, events));
+      });
+    }).finally(() => signal.removeEventListener('abort', giveUp));
+  }
+
+  send(text: string): void {
+    if (this.ws.readyState !== WebSocket.OPEN) return;
+    this.ws.send(text);
+    if (this.ws.bufferedAmount > MAX_UNSENT_BYTES) this.cut('the far side does not read');
+  }
+
+  drained(): Promise<void> | undefined {
+    if (this.ws.bufferedAmount < HIGH_WATER_BYTES) return undefined;
+    return new Promise((resolve) => this.resolveWhenDrained(resolve));
+  }
+
+  close(): Promise<void> {
+    if (this.ws.readyState === WebSocket.CLOSED) return Promise.resolve();
+    return new Promise((resolve) => {
+      const deadline = setTimeout(() => this.ws.terminate(), this.target.timeouts.closeMs);
+      this.ws.once('close', () => {
+        clearTimeout(deadline);
+        resolve();
+      });
+      this.ws.close(NORMAL_CLOSURE, 'Going away');
+    });
+  }
+
+  private pingLater(): void {
+    const { pingIntervalMs, pingTimeoutMs } = this.target.timeouts;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (this.ws.readyState === WebSocket.OPEN) this.ws.ping();
+      this.timer = setTimeout(() => this.cut(`no pong within ${pingTimeoutMs} ms`), pingTimeoutMs);
+    }, pingIntervalMs);
+  }
+
+  private cut(why: string): void {
+    this.lastError = new Error(why);
+    this.ws.terminate();
+  }
+
+  private resolveWhenDrained(resolve: () => void): void {
+    if (this.ws.readyState !== WebSocket.OPEN || this.ws.bufferedAmount < HIGH_WATER_BYTES) resolve();
+    else setTimeout(() => this.resolveWhenDrained(resolve), DRAIN_POLL_MS).unref();
+  }
+}
+
+/** Why an upgrade was refused; what most likely mends it is said, because retrying alone will not. */
+function refusal({ statusCode = 0, statusMessage = '' }: IncomingMessage): string {
+  const answer = `the far side answered ${statusCode} ${statusMessage}`.trim();
+  return statusCode === 401 || statusCode === 403
+    ? `${answer}: check the token in the URL or headers`
+    : answer;
+}
+
+function closeReason(code: number, reason: string): string {
+  return reason === '' ? `closed with code ${code}` : `closed with code ${code} (${reason.slice(0, 123)})`;
+}

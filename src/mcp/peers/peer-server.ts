@@ -1,0 +1,46 @@
+import type { Principal } from '../../auth/principal.js';
+import type { McpDispatcher } from '../dispatch/dispatcher.service.js';
+import type { Link } from '../protocol/exchange.js';
+import { InFlight } from '../protocol/in-flight.js';
+import type { Params, RpcMessage } from '../protocol/json-rpc.js';
+import type { Outlet } from '../protocol/outlet.js';
+import type { McpSession, SessionChannel } from '../session/mcp-session.js';
+import type { McpSessions } from '../session/mcp-sessions.service.js';
+
+/**
+ * Our server half of one connection that we opened: the far side is the MCP client and calls our tools, as xiaozhi's
+ * endpoint does (X-45). A call goes on when the connection is lost; only its answer is.
+ */
+export class PeerServer {
+  private readonly inFlight = new InFlight();
+  private readonly channel: SessionChannel;
+  private session: McpSession | undefined;
+
+  constructor(
+    private readonly dispatcher: McpDispatcher,
+    private readonly sessions: McpSessions,
+    private readonly principal: Principal,
+    private readonly outlet: Outlet,
+  ) {
+    this.channel = { send: (message) => outlet.send(message), close: () => {} };
+  }
+
+  receive(message: RpcMessage): void {
+    const { principal, outlet, inFlight, session, openSession } = this;
+    const link: Link = { principal, headers: {}, session, outlet, inFlight, openSession };
+    this.dispatcher.dispatch(message, link);
+  }
+
+  closed(): void {
+    this.inFlight.cancelAll('The connection closed');
+    this.session?.detach(this.channel);
+  }
+
+  private readonly openSession = (params: Params): McpSession => {
+    const previous = this.session;
+    this.session = this.sessions.open(this.principal, params);
+    if (previous) this.sessions.end(previous, 'The client began another session');
+    this.session.attach(this.channel);
+    return this.session;
+  };
+}

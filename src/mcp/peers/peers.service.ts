@@ -1,0 +1,136 @@
+import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Configuration } from '../../config/configuration.js';
+import type { McpPeerConfiguration } from '../../config/environment.js';
+import { HealthIndicators, type Health } from '../../platform/health/health-indicators.js';
+import { McpDispatcher } from '../dispatch/dispatcher.service.js';
+import { Instance } from '../protocol/instance.js';
+import type { Params } from '../protocol/json-rpc.js';
+import { McpSessions } from '../session/mcp-sessions.service.js';
+import type { ToolContext } from '../tools/tool-context.js';
+import { ToolRegistry } from '../tools/tool-registry.js';
+import type { ToolResult } from '../tools/tool-result.js';
+import { UserError } from '../tools/user-error.js';
+import { MessageFilters } from './message-filters.service.js';
+import { OnwardTools } from './onward-tools.js';
+import { PeerDialer, type PeerTimeouts } from './peer-channel.js';
+import type { PeerServices } from './peer-connection.js';
+import { Peer } from './peer.js';
+import { RemoteCalls } from './remote-calls.js';
+
+/** An orderly end of the service must not wait longer for its peers. */
+const MAX_SHUTDOWN_CLOSE_MS = 3000;
+
+interface Entry {
+  readonly peer: Peer;
+  readonly tools: OnwardTools;
+}
+
+/** All peers of this service: those of `MCP_PEERS` and `EXTERNAL_WS_URL`, and those added while it runs. */
+@Injectable()
+export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly peers = new Map<string, Entry>();
+  private readonly services: PeerServices;
+
+  constructor(
+    private readonly configuration: Configuration,
+    private readonly registry: ToolRegistry,
+    private readonly health: HealthIndicators,
+    dialer: PeerDialer,
+    dispatcher: McpDispatcher,
+    sessions: McpSessions,
+    filters: MessageFilters,
+    private readonly instance: Instance,
+  ) {
+    this.services = { dialer, dispatcher, sessions, filters, instance };
+  }
+
+  /** Once every tool of our own is registered: the far side may ask for them at once. */
+  onApplicationBootstrap(): void {
+    for (const peer of this.configuration.mcp.peers) this.add(peer);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.stopAll();
+  }
+
+  /**
+   * Dials another MCP endpoint from now on.
+   * @param timeouts those that are not as configured
+   * @throws Error when there already is a peer of this name
+   */
+  add(settings: McpPeerConfiguration, timeouts: Partial<PeerTimeouts> = {}): Peer {
+    const { name, url, role, headers, subprotocol, compression } = settings;
+    if (this.peers.has(name)) throw new Error(`There already is a peer "${name}"`);
+    const calls = new RemoteCalls(name);
+    const filter = { includeTools: settings.include_tools, excludeTools: settings.exclude_tools };
+    const peer: Peer = new Peer(
+      {
+        name,
+        url,
+        role,
+        headers,
+        subprotocol,
+        compression,
+        timeouts: { ...this.timeouts(), ...timeouts },
+        retryMaxMs: this.configuration.mcp.peerRetryMaxMs,
+      },
+      this.services,
+      {
+        toolsListed: (listed, instance) => tools.offer(listed, instance),
+        notified: (method, params) => calls.notified(method, params),
+      },
+    );
+    const call = (tool: string, args: Params, context: ToolContext): Promise<ToolResult> => {
+      if (peer.client) return calls.run(peer.client, tool, args, context);
+      throw new UserError(
+        `Peer ${name} is not connected: ${peer.problem ?? 'the first attempt is under way'}`,
+      );
+    };
+    const tools = new OnwardTools(name, this.instance.id, filter, this.registry, call);
+    this.peers.set(name, { peer, tools });
+    this.health.register('mcp_peers', () => this.check());
+    peer.start();
+    return peer;
+  }
+
+  get(name: string): Peer | undefined {
+    return this.peers.get(name)?.peer;
+  }
+
+  list(): readonly Peer[] {
+    return [...this.peers.values()].map(({ peer }) => peer);
+  }
+
+  /** Ends the connection to a peer for good, and withdraws its tools. */
+  async remove(name: string): Promise<void> {
+    const entry = this.peers.get(name);
+    if (!entry) return;
+    this.peers.delete(name);
+    entry.tools.withdraw();
+    await entry.peer.stop();
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.peers.keys()].map((name) => this.remove(name)));
+  }
+
+  private timeouts(): PeerTimeouts {
+    const { mcp } = this.configuration;
+    return {
+      connectMs: mcp.connectTimeoutMs,
+      pingIntervalMs: mcp.pingIntervalMs,
+      pingTimeoutMs: mcp.pingTimeoutMs,
+      closeMs: Math.min(mcp.closeTimeoutMs, MAX_SHUTDOWN_CLOSE_MS),
+      requestMs: mcp.requestTimeoutMs,
+    };
+  }
+
+  private check(): Health {
+    const away = this.list().filter(({ state }) => state !== 'connected');
+    if (away.length === 0) return { status: 'up' };
+    return {
+      status: 'degraded',
+      detail: away.map(({ name, problem, state }) => `${name}: ${problem ?? state}`).join('; '),
+    };
+  }
+}
