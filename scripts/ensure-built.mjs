@@ -1,7 +1,7 @@
-// Makes `npm start` and `npm test` work in a fresh clone: installs what is missing, then builds what is stale.
-// npm writes node_modules/.package-lock.json last, so an interrupted install is noticed and repeated.
+// Makes `npm start` and `npm test` work in a fresh clone, and after every pull: installs what is missing, then builds
+// what is stale.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const run = (command, args) => {
@@ -16,7 +16,22 @@ const newest = (path) => {
   return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
 };
 
-if (!existsSync('node_modules/.package-lock.json')) {
+/**
+ * True when every package of the lock file is there in its version. npm writes its own record last, so an interrupted
+ * install is noticed and repeated; packages for other platforms are in the lock file only.
+ */
+const isInstalled = () => {
+  const record = 'node_modules/.package-lock.json';
+  if (!existsSync(record)) return false;
+  const packagesOf = (file) => JSON.parse(readFileSync(file, 'utf8')).packages;
+  const installed = packagesOf(record);
+  return Object.entries(packagesOf('package-lock.json')).every(
+    ([path, { version, optional, devOptional, peer }]) =>
+      path === '' || optional || devOptional || peer || installed[path]?.version === version,
+  );
+};
+
+if (!isInstalled()) {
   // --include=dev: the compiler is a development dependency and NODE_ENV=production would leave it out.
   run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']);
 }
