@@ -11,6 +11,7 @@ import { EventDto } from './operations/dto/event-data.dto.js';
 import { OpstreamError, toOpstreamError } from './platform/errors/opstream-error.js';
 import { ProblemDetailsFilter, toProblem } from './platform/http/problem-details.filter.js';
 import { ProblemDto } from './platform/http/problem.dto.js';
+import { SERVER_TIMEOUTS } from './platform/http/server-timeouts.js';
 import { VERSION } from './platform/version.js';
 import { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
 
@@ -120,6 +121,8 @@ export const FASTIFY_OPTIONS = {
   // Ids are at most 128 characters; percent-encoding triples them.
   routerOptions: { maxParamLength: 400 },
   forceCloseConnections: 'idle',
+  requestTimeout: SERVER_TIMEOUTS.requestTimeout,
+  http: SERVER_TIMEOUTS,
   // What fails before a route is found (a path that cannot be decoded) never reaches Nest's filters.
   frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply): void => {
     const problem = toProblem(new OpstreamError('invalid_request', error.message));

@@ -7,7 +7,6 @@ import { ItemsModule } from './mcp/demo/items.module.js';
 import { McpModule } from './mcp/mcp.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { HealthModule } from './platform/health/health.module.js';
-import { LifecycleModule } from './platform/lifecycle/lifecycle.module.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
 import { StreamingModule } from './streaming/streaming.module.js';
 
@@ -35,7 +34,6 @@ export class OpstreamModule {
         AuthModule,
         MetricsModule,
         HealthModule,
-        LifecycleModule,
         OperationsModule,
         StreamingModule,
         McpModule,

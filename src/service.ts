@@ -5,6 +5,7 @@ import { AppModule } from './app.module.js';
 import { Configuration, InvalidConfigurationError } from './config/configuration.js';
 import { configureService, FASTIFY_OPTIONS } from './configure-app.js';
 import { createPino, PinoLogger } from './platform/logging/pino-logger.js';
+import { stopOnSignal } from './platform/lifecycle/stop-on-signal.js';
 import { UnusableDatabaseError } from './platform/sqlite/sqlite-database.js';
 import { LISTEN_BACKLOG } from './streaming/upgrade/opstream-ws.adapter.js';
 
@@ -19,9 +20,7 @@ class ServiceLogger extends PinoLogger {
 export async function startService(): Promise<void> {
   try {
     const logger = new ServiceLogger(createPino(process.env.LOG_LEVEL ?? 'info'));
-    const app = await openService(AppModule, logger);
-    // Exits with 0 once everything is flushed; otherwise the signal would end the process again, with 143.
-    app.enableShutdownHooks([], { useProcessExit: true });
+    stopOnSignal(await openService(AppModule, logger));
   } catch (thrown) {
     process.stderr.write(`${explain(thrown)}\n`);
     process.exit(1);

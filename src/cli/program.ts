@@ -7,6 +7,7 @@ import { monitorCommand } from './commands/monitor.js';
 import { runCommand } from './commands/run.js';
 import { serveCommand } from './commands/serve.js';
 import { statsCommand } from './commands/stats.js';
+import { tokenCommand } from './commands/token.js';
 import { watchCommand } from './commands/watch.js';
 import { EXIT, exitCodeOf, explain } from './exit-codes.js';
 
@@ -19,6 +20,7 @@ const COMMANDS = [
   statsCommand,
   cancelCommand,
   interactiveCommand,
+  tokenCommand,
 ];
 
 /** Runs one command line and leaves the exit code in `process.exitCode`. */

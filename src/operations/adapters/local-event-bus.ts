@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Subject } from 'rxjs';
 import { EventBus } from '../event-bus.js';
 import type { RecordedEvent } from '../operation-event.js';
@@ -6,7 +6,7 @@ import type { RemovedOperation } from '../operation-store.js';
 
 /** Event bus of a single process. */
 @Injectable()
-export class LocalEventBus extends EventBus implements OnModuleDestroy {
+export class LocalEventBus extends EventBus implements OnApplicationShutdown {
   private readonly events = new Subject<readonly RecordedEvent[]>();
   private readonly removed = new Subject<readonly RemovedOperation[]>();
   readonly events$ = this.events.asObservable();
@@ -20,7 +20,8 @@ export class LocalEventBus extends EventBus implements OnModuleDestroy {
     this.removed.next(removed);
   }
 
-  onModuleDestroy(): void {
+  /** Only now: until their sockets are closed, subscribers are told what is recorded. */
+  onApplicationShutdown(): void {
     this.events.complete();
     this.removed.complete();
   }

@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Subscription as BusSubscription } from 'rxjs';
 import { EventBus } from '../../operations/event-bus.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
@@ -20,7 +20,7 @@ export interface SubscribeRequest extends SubscriptionOptions {
 
 /** Who follows what on this node: connects the event bus to the audiences. */
 @Injectable()
-export class Subscriptions implements OnModuleDestroy {
+export class Subscriptions implements OnApplicationShutdown {
   readonly meter = new DeliveryMeter();
   /** Audiences by topic; one per wire format in use. */
   private readonly topics = new Map<string, Audience[]>();
@@ -41,7 +41,7 @@ export class Subscriptions implements OnModuleDestroy {
     ];
   }
 
-  onModuleDestroy(): void {
+  onApplicationShutdown(): void {
     for (const subscription of this.bus) subscription.unsubscribe();
   }
 

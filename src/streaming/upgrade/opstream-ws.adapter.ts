@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import type { INestApplication } from '@nestjs/common';
+import { type INestApplication, Logger } from '@nestjs/common';
 import { AbstractWsAdapter } from '@nestjs/websockets';
 import { WebSocket } from 'ws';
 import { AuditLog } from '../../auth/audit-log.js';
@@ -7,6 +7,7 @@ import { Authenticator } from '../../auth/authenticator.js';
 import { OriginPolicy } from '../../auth/origin-policy.js';
 import { RateLimits } from '../../auth/rate-limits.js';
 import { Configuration } from '../../config/configuration.js';
+import { SERVER_TIMEOUTS } from '../../platform/http/server-timeouts.js';
 import { SocketMeter } from '../socket/socket-meter.js';
 import { SocketServer } from './socket-server.js';
 import { UpgradeRouter } from './upgrade-router.js';
@@ -55,7 +56,9 @@ export class OpstreamWsAdapter extends AbstractWsAdapter {
   /** Serves the same on a further port. The returned server listens when its promise resolves. */
   async listenAlso(port: number, host: string): Promise<Server> {
     const main = this.httpServer as Server;
-    const extra = createServer((request, response) => main.emit('request', request, response));
+    const extra = createServer(SERVER_TIMEOUTS, (request, response) =>
+      main.emit('request', request, response),
+    );
     extra.on('upgrade', this.router.handle);
     await new Promise<void>((resolve, reject) => {
       extra.once('error', reject);
@@ -81,6 +84,7 @@ export class OpstreamWsAdapter extends AbstractWsAdapter {
   override async dispose(): Promise<void> {
     this.attached?.off('upgrade', this.router.handle);
     await Promise.all(this.extras.splice(0).map(closed));
+    new Logger('Agents').log('WebSocket server shut down');
   }
 
   private attach(): void {
