@@ -10,7 +10,12 @@ const only = (feature, allowed) => ({
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     only('config', []),
     only('platform', ['^src/config/', '^src/auth/']),
     only('auth', ['^src/config/', '^src/platform/']),

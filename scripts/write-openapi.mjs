@@ -11,8 +11,5 @@ const app = await openService(OpstreamModule.forRoot({ PORT: '0', STORE: 'memory
 const { port } = app.getHttpServer().address();
 const response = await fetch(`http://127.0.0.1:${port}/api-json`);
 const document = await response.json();
-await writeFile(
-  new URL('../docs/openapi.json', import.meta.url),
-  `${JSON.stringify(document, null, 2)}\n`,
-);
+await writeFile(new URL('../docs/openapi.json', import.meta.url), `${JSON.stringify(document, null, 2)}\n`);
 await app.close();
