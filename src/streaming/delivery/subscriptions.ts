@@ -6,7 +6,8 @@ import { OperationStore } from '../../operations/operation-store.js';
 import { Audience } from './audience.js';
 import { DeliveryMeter } from './delivery-meter.js';
 import type { Sink } from './sink.js';
-import { Subscription, type ReadLog, type SubscriptionOptions } from './subscription.js';
+import { SharedReads } from './shared-reads.js';
+import { Subscription, type SubscriptionOptions } from './subscription.js';
 import { topicKey, type Topic } from './topic.js';
 import type { WireFormat } from './wire-format.js';
 
@@ -25,17 +26,18 @@ export class Subscriptions implements OnApplicationShutdown {
   /** Audiences by topic; one per wire format in use. */
   private readonly topics = new Map<string, Audience[]>();
   private readonly sizes = new Map<string, number>();
+  private readonly reads: SharedReads;
   private readonly bus: BusSubscription[];
 
-  constructor(
-    bus: EventBus,
-    private readonly store: OperationStore,
-  ) {
+  constructor(bus: EventBus, store: OperationStore) {
+    this.reads = new SharedReads(store);
     this.bus = [
       bus.events$.subscribe((events) => this.deliver(events)),
       bus.removed$.subscribe((removed) => {
         for (const { tenant, operationId } of removed) {
-          for (const audience of this.topics.get(topicKey(tenant, operationId)) ?? []) audience.reset();
+          const key = topicKey(tenant, operationId);
+          this.reads.forget(key);
+          for (const audience of this.topics.get(key) ?? []) audience.reset();
         }
       }),
     ];
@@ -43,6 +45,7 @@ export class Subscriptions implements OnApplicationShutdown {
 
   onApplicationShutdown(): void {
     for (const subscription of this.bus) subscription.unsubscribe();
+    this.reads.clear();
   }
 
   /** Without `after` the subscription is live when this returns; with it, it first reads the log. */
@@ -51,7 +54,7 @@ export class Subscriptions implements OnApplicationShutdown {
     const subscription: Subscription = new Subscription(
       audience,
       request.sink,
-      this.reader(request.topic),
+      this.reads.reader(request.topic),
       this.meter,
       {
         ...request,
@@ -74,6 +77,7 @@ export class Subscriptions implements OnApplicationShutdown {
     this.resize(topic.tenant, -1);
     if (subscription.audience.size > 0) return;
     const key = topicKey(topic.tenant, topic.operationId);
+    this.reads.forget(key);
     const left = (this.topics.get(key) ?? []).filter((audience) => audience !== subscription.audience);
     if (left.length > 0) this.topics.set(key, left);
     else this.topics.delete(key);
@@ -100,6 +104,7 @@ export class Subscriptions implements OnApplicationShutdown {
   private offer(key: string, event: RecordedEvent, due: Set<Audience>): void {
     const audiences = this.topics.get(key);
     if (audiences === undefined) return;
+    this.reads.grown(key);
     for (const audience of audiences) {
       audience.offer(event);
       due.add(audience);
@@ -115,11 +120,6 @@ export class Subscriptions implements OnApplicationShutdown {
       this.topics.set(key, [...audiences, audience]);
     }
     return audience;
-  }
-
-  private reader({ tenant, operationId }: Topic): ReadLog {
-    if (operationId === null) return (after, bounds) => this.store.readTenant(tenant, after, bounds);
-    return (after, bounds) => this.store.readOperation(tenant, operationId, after, bounds);
   }
 
   private resize(tenant: string, by: 1 | -1): void {
