@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { node22Program, type ProgramResult } from '../../harness/node22-tools.js';
+import { node22Program, type ProgramResult } from '../../harness/cached-packages.js';
 import { RunningService } from '../../harness/running-service.js';
 import { ConformanceFixtureModule } from './conformance-fixture.module.js';
 

@@ -1,0 +1,74 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const CACHE = fileURLToPath(new URL('../../.ci/cache/', import.meta.url));
+
+/** What only some tests need, installed under `.ci/cache` on first use; programs that need a newer Node bring it. */
+const PACKAGES = {
+  'conformance-stable': { node: '22.23.3', '@modelcontextprotocol/conformance': '0.1.16' },
+  'conformance-alpha': { node: '22.23.3', '@modelcontextprotocol/conformance': '0.2.0-alpha.12' },
+  'sdk-clients': { '@modelcontextprotocol/sdk': '1.32.2', '@modelcontextprotocol/client': '2.4.0' },
+  inspector: { node: '22.23.3', '@modelcontextprotocol/inspector': '2.12.0' },
+} as const;
+
+export interface ProgramResult {
+  readonly code: number;
+  readonly output: string;
+}
+
+type PackageSet = keyof typeof PACKAGES;
+
+/** @returns the directory of a set of packages */
+async function installed(name: PackageSet): Promise<string> {
+  const directory = `${CACHE}${name}/`;
+  const done = `${directory}installed.json`;
+  const wanted = JSON.stringify(PACKAGES[name]);
+  if (!existsSync(done) || (await readFile(done, 'utf8')) !== wanted) {
+    await mkdir(directory, { recursive: true });
+    const manifest = { private: true, dependencies: PACKAGES[name], allowScripts: { node: true } };
+    await writeFile(`${directory}package.json`, JSON.stringify(manifest));
+    await run('npm', ['install', '--no-audit', '--no-fund'], { cwd: directory });
+    await writeFile(done, wanted);
+  }
+  return directory;
+}
+
+/** Imports a module of a set of packages, under the test's own Node. */
+export async function importFrom<Module>(name: PackageSet, specifier: string): Promise<Module> {
+  const resolve = createRequire(`${await installed(name)}package.json`).resolve;
+  return (await import(pathToFileURL(resolve(specifier)).href)) as Module;
+}
+
+/** @returns runs a file of a set of packages under the Node that came with it */
+export async function node22Program(
+  name: PackageSet,
+  file: string,
+): Promise<(args: readonly string[]) => Promise<ProgramResult>> {
+  const directory = await installed(name);
+  return async (args) => {
+    try {
+      const { stdout, stderr } = await run(
+        `${directory}node_modules/node/bin/node`,
+        [`${directory}node_modules/${file}`, ...args],
+        {
+          cwd: directory,
+          maxBuffer: 64 * 1024 * 1024,
+        },
+      );
+      return { code: 0, output: stdout + stderr };
+    } catch (thrown) {
+      const {
+        code,
+        stdout = '',
+        stderr = '',
+      } = thrown as { code?: unknown; stdout?: string; stderr?: string };
+      if (typeof code !== 'number') throw thrown;
+      return { code, output: stdout + stderr };
+    }
+  };
+}
