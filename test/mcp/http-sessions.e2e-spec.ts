@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SignJWT } from 'jose';
 import { McpSessions } from '../../src/mcp/session/mcp-sessions.service.js';
 import { eventually } from '../harness/eventually.js';
-import { McpHttpClient, parseEvents, readEvents, type SseEvent } from '../harness/mcp-http.js';
+import { modern } from '../harness/mcp-client.js';
+import { McpHttpClient, modernHeaders, parseEvents, readEvents, type SseEvent } from '../harness/mcp-http.js';
 import { RunningService } from '../harness/running-service.js';
 import { ConformanceFixtureModule } from './conformance/conformance-fixture.module.js';
 import { ProbeTools, ProbeToolsModule } from './probe-tools.js';
@@ -240,5 +241,25 @@ describe('MCP sessions over HTTP', () => {
       text += decoder.decode(chunk.value, { stream: true });
     expect(text.match(/"progress":\d+/g)!.length).toBeGreaterThanOrEqual(399);
     expect(text).toContain('flooded');
+  });
+
+  it('end with the service: streams are closed, running calls and listeners are answered, and it stops at once', async () => {
+    const ending = await RunningService.start({ STORE: 'memory' }, [ProbeToolsModule]);
+    const user = new McpHttpClient(`${ending.http}/mcp`);
+    await user.initialize();
+    const standalone = await user.get();
+    const call = await user.fetch(user.message('tools/call', { name: 'gate' }));
+    const params = { notifications: { toolsListChanged: true } };
+    const listening = await user.fetch(
+      user.message('subscriptions/listen', modern(params)),
+      modernHeaders('subscriptions/listen', params),
+    );
+    const begun = performance.now();
+    const texts = Promise.all([standalone.text(), call.text(), listening.text()]);
+    await ending.stop();
+    expect(performance.now() - begun).toBeLessThan(5000);
+    const [, called, listened] = await texts;
+    expect(called).toContain('The service was stopped');
+    expect(parseEvents(listened).at(-1)!.data).toContain('"result":{"resultType":"complete","_meta"');
   });
 });

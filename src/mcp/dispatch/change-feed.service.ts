@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { EventBus } from '../../operations/event-bus.js';
 import { OperationsService } from '../../operations/operations.service.js';
@@ -32,7 +32,9 @@ interface Filter {
  * (2026-07-28) of what they asked for.
  */
 @Injectable()
-export class ChangeFeed implements OnModuleInit {
+export class ChangeFeed implements OnModuleInit, OnModuleDestroy {
+  /** Ends one `subscriptions/listen` each. */
+  private readonly listeners = new Set<() => void>();
   private readonly changes: Record<(typeof LISTS)[number], Observable<void>[]>;
 
   constructor(
@@ -63,8 +65,12 @@ export class ChangeFeed implements OnModuleInit {
     }
   }
 
-  /** Serves `subscriptions/listen` until the caller ends it, which needs no answer. */
-  listen(exchange: Exchange): Promise<undefined> {
+  onModuleDestroy(): void {
+    for (const stop of this.listeners) stop();
+  }
+
+  /** Serves `subscriptions/listen` until the caller ends it, which needs no answer, or the service does. */
+  listen(exchange: Exchange): Promise<Params | undefined> {
     const { id, outlet, principal, cancellation } = exchange;
     const filter = readFilter(exchange);
     const meta = { [META.subscriptionId]: id };
@@ -87,11 +93,14 @@ export class ChangeFeed implements OnModuleInit {
     }
     if (filter.taskIds.size > 0) releases.push(this.followTasks(exchange, filter.taskIds, meta));
     return new Promise((resolve) => {
-      const end = (): void => {
+      const end = (result?: Params): void => {
+        this.listeners.delete(stop);
         for (const release of releases) release();
-        resolve(undefined);
+        resolve(result);
       };
-      cancellation.onCancel = end;
+      const stop = (): void => end({ _meta: meta });
+      this.listeners.add(stop);
+      cancellation.onCancel = () => end();
       if (cancellation.cancelled) end();
     });
   }

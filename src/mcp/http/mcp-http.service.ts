@@ -33,8 +33,6 @@ const KEEP_ALIVE_MS = 15_000;
 @Injectable()
 export class McpHttp implements OnModuleDestroy {
   private readonly logger = new Logger('Mcp');
-  private readonly waiting = new Map<{ keepAlive(): void }, number>();
-  private readonly keepAlive = setInterval(() => this.keepWaitingAlive(), KEEP_ALIVE_MS / 3).unref();
   private closing = false;
 
   constructor(
@@ -58,7 +56,6 @@ export class McpHttp implements OnModuleDestroy {
 
   onModuleDestroy(): void {
     this.closing = true;
-    clearInterval(this.keepAlive);
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -118,20 +115,9 @@ export class McpHttp implements OnModuleDestroy {
         return opened;
       },
     };
-    if (message.kind === 'request') this.waitFor(response, outlet, link);
     this.dispatcher.dispatch(message, link);
+    if (message.kind === 'request' && !response.writableEnded) waitFor(response, outlet, link);
     if (message.kind === 'notification' || message.kind === 'response') response.writeHead(202).end();
-  }
-
-  /** Gone readers are noticed: that cancels in 2026-07-28, and waits for a resumption in sessions. */
-  private waitFor(response: ServerResponse, outlet: HttpOutlet, { inFlight }: Link): void {
-    this.waiting.set(outlet, performance.now());
-    response.once('close', () => {
-      this.waiting.delete(outlet);
-      if (response.writableFinished) return;
-      outlet.gone();
-      inFlight?.cancelAll('The caller closed the response stream');
-    });
   }
 
   private checkModern(message: RpcMessage & { kind: 'request' }, { headers }: IncomingMessage): void {
@@ -186,24 +172,13 @@ export class McpHttp implements OnModuleDestroy {
       throw new RpcError(RPC.serverError, 'Accept must name text/event-stream', undefined, 406);
     }
     const session = this.sessionNamed(request.headers, principal, null);
-    const outlet = openStandaloneStream(request, response, session);
-    this.waiting.set(outlet, performance.now());
-    response.once('close', () => this.waiting.delete(outlet));
+    keepAlive(response, openStandaloneStream(request, response, session));
   }
 
   private endSession(request: IncomingMessage, response: ServerResponse, principal: Principal): void {
     if (request.headers['mcp-protocol-version'] === MODERN_VERSION) throw modernIsPostOnly();
     this.sessions.end(this.sessionNamed(request.headers, principal, null), 'The client ended the session');
     response.writeHead(204).end();
-  }
-
-  private keepWaitingAlive(): void {
-    const now = performance.now();
-    for (const [outlet, since] of this.waiting) {
-      if (now - since < KEEP_ALIVE_MS) continue;
-      this.waiting.set(outlet, now);
-      outlet.keepAlive();
-    }
   }
 
   private refuse(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
@@ -225,6 +200,24 @@ export class McpHttp implements OnModuleDestroy {
     });
     response.end(body);
   }
+}
+
+/** Gone readers are noticed: that cancels in 2026-07-28, and waits for a resumption in sessions. */
+function waitFor(response: ServerResponse, outlet: HttpOutlet, { inFlight }: Link): void {
+  keepAlive(response, outlet);
+  response.once('close', () => {
+    if (response.writableFinished) return;
+    outlet.gone();
+    inFlight?.cancelAll('The caller closed the response stream');
+  });
+}
+
+/**
+ * The timeout of the socket itself tells when a response was quiet for long: a list of our own of everything that
+ * waits would drag each of its short-lived entries into the old generation of the heap.
+ */
+function keepAlive(response: ServerResponse, quiet: { keepAlive(): void }): void {
+  response.setTimeout(KEEP_ALIVE_MS, () => quiet.keepAlive());
 }
 
 /** A refusal of a request whose id is known. */
