@@ -179,4 +179,40 @@ describe('hub: opening operations and recording events', () => {
       });
     }
   });
+
+  it('answers pipelined commands in their order, refusals and broken frames among them', async () => {
+    const id = await open();
+    const log = (message: unknown) => ({
+      command: 'emit',
+      operation_id: id,
+      event_type: 'log',
+      data: { message },
+    });
+    const frames = [
+      log('one'),
+      log(5),
+      log('two'),
+      'no JSON',
+      { ...log('x'), operation_id: 'nobody' },
+      { command: 'nonsense' },
+      { command: 'emit', operation_id: id, event_type: 'result', data: { result: 1 } },
+      log('too late'),
+      { command: 'ping' },
+      log('too late'),
+    ];
+    for (const frame of frames) client.send(frame);
+    const answers = await client.take(frames.length);
+    expect(answers.map(({ status, data, error }) => status ?? data.code ?? error)).toEqual([
+      'recorded',
+      'invalid_event',
+      'recorded',
+      'invalid_request',
+      'operation_not_found',
+      'invalid_request',
+      'recorded',
+      'operation_ended',
+      'pong',
+      'operation_ended',
+    ]);
+  });
 });

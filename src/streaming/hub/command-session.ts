@@ -188,7 +188,8 @@ export class CommandSession {
     }
   }
 
-  private appendsSettled(): Promise<void> {
+  /** Resolves when no append of this connection is under way. */
+  appendsSettled(): Promise<void> {
     return this.inFlight === 0 ? Promise.resolve() : new Promise((resolve) => this.settled.push(resolve));
   }
 }

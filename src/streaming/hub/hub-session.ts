@@ -2,11 +2,15 @@ import { isJsonObject, type JsonObject } from '../../operations/json.js';
 import { toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Connection } from '../socket/connection.js';
 import { Inbox } from '../socket/inbox.js';
+import { AnswerOrder } from './answer-order.js';
 import { CommandSession } from './command-session.js';
 import { badFrame, errorAnswer, type RequestId } from './hub-answer.js';
 import { HUB_COMMANDS, type HubCommand, type Reply } from './hub-commands.js';
 import { hubFormatFor } from './hub-format.js';
 import type { HubServices } from './hub-services.js';
+
+/** Answers held back by an earlier one; above it the next frame waits. */
+const MAX_WAITING_ANSWERS = 20_000;
 
 /** A frame that was understood. */
 interface HubRequest extends Reply {
@@ -18,14 +22,14 @@ interface HubRequest extends Reply {
 export class HubSession {
   private readonly commands: CommandSession;
   private readonly inbox: Inbox;
-  private readonly send: (text: string) => void;
+  private readonly answers: AnswerOrder;
   private autoMonitor: NodeJS.Timeout | undefined;
 
   constructor(
     readonly connection: Connection,
     private readonly services: HubServices,
   ) {
-    this.send = (text) => connection.send(text);
+    this.answers = new AnswerOrder((text) => connection.send(text));
     this.inbox = new Inbox(connection, (frame) => this.handle(frame));
     this.commands = new CommandSession(connection, services, {
       format: hubFormatFor(connection),
@@ -66,7 +70,11 @@ export class HubSession {
 
   /** @returns a promise only when the next command has to wait for this one */
   private handle(frame: Buffer): Promise<void> | undefined {
-    const request = this.parse(frame);
+    // Refusals wait for the appends before them; so many of them are held and no more.
+    if (this.answers.waiting > MAX_WAITING_ANSWERS) {
+      return this.commands.appendsSettled().then(() => this.handle(frame));
+    }
+    const request = this.parse(frame, this.answers.next());
     if (request === undefined) return undefined;
     const { definition, input } = request;
     try {
@@ -80,41 +88,41 @@ export class HubSession {
     }
   }
 
-  private refuse({ requestId, input }: HubRequest, thrown: unknown): void {
+  private refuse({ requestId, input, send }: HubRequest, thrown: unknown): void {
     const error = toOpstreamError(thrown);
     if (error.code === 'internal') this.services.reportFailure(thrown);
     const { operation_id: id } = input;
-    this.send(errorAnswer(requestId, error, typeof id === 'string' ? id.slice(0, 200) : undefined));
+    send(errorAnswer(requestId, error, typeof id === 'string' ? id.slice(0, 200) : undefined));
   }
 
   /** What is no command counts against the limit as well. */
-  private refuseFrame(message: string, requestId?: RequestId): undefined {
+  private refuseFrame(send: Reply['send'], message: string, requestId?: RequestId): undefined {
     try {
       this.commands.count();
-      this.send(badFrame(message, requestId));
+      send(badFrame(message, requestId));
     } catch (thrown) {
-      this.send(errorAnswer(requestId, toOpstreamError(thrown)));
+      send(errorAnswer(requestId, toOpstreamError(thrown)));
     }
   }
 
-  private parse(frame: Buffer): HubRequest | undefined {
+  private parse(frame: Buffer, send: Reply['send']): HubRequest | undefined {
     let input: unknown;
     try {
       input = JSON.parse(frame.toString());
     } catch {
-      return this.refuseFrame('Invalid JSON');
+      return this.refuseFrame(send, 'Invalid JSON');
     }
     if (!isJsonObject(input)) {
-      return this.refuseFrame('A command must be a JSON object');
+      return this.refuseFrame(send, 'A command must be a JSON object');
     }
     const requestId = requestIdOf(input);
     const name = input.command ?? 'None';
     const definition = typeof name === 'string' ? HUB_COMMANDS.get(name) : undefined;
     if (definition === undefined) {
       const shown = (typeof name === 'string' ? name : JSON.stringify(name)).slice(0, 100);
-      return this.refuseFrame(`Unknown command: ${shown}`, requestId);
+      return this.refuseFrame(send, `Unknown command: ${shown}`, requestId);
     }
-    return { definition, input, requestId, send: this.send };
+    return { definition, input, requestId, send };
   }
 }
 

@@ -1,0 +1,44 @@
+/** One answer's place in the order; empty until it is known. */
+interface Place {
+  text: string | undefined;
+}
+
+/**
+ * Sends answers in the order of the commands, although a refusal is known at once and a recorded event only when it is
+ * durable: producers that pipeline without request ids count answers.
+ */
+export class AnswerOrder {
+  private places: Place[] = [];
+  private sent = 0;
+
+  constructor(private readonly send: (text: string) => void) {}
+
+  /** Commands whose answers are not sent yet. */
+  get waiting(): number {
+    return this.places.length - this.sent;
+  }
+
+  /** @returns what sends this command's answer, once all before it are sent; to be called exactly once */
+  next(): (text: string) => void {
+    const place: Place = { text: undefined };
+    this.places.push(place);
+    return (text) => {
+      place.text = text;
+      this.flush();
+    };
+  }
+
+  private flush(): void {
+    for (let text = this.places[this.sent]?.text; text !== undefined; text = this.places[this.sent]?.text) {
+      this.send(text);
+      this.sent += 1;
+    }
+    if (this.sent === this.places.length) {
+      this.places = [];
+      this.sent = 0;
+    } else if (this.sent > 1000) {
+      this.places.splice(0, this.sent);
+      this.sent = 0;
+    }
+  }
+}
