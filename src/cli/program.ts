@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { cancelCommand } from './commands/cancel.js';
+import { forgeCommand } from './commands/forge.js';
 import { interactiveCommand } from './commands/interactive.js';
 import { listCommand } from './commands/list.js';
 import { monitorCommand } from './commands/monitor.js';
@@ -21,6 +22,7 @@ const COMMANDS = [
   cancelCommand,
   interactiveCommand,
   tokenCommand,
+  forgeCommand,
 ];
 
 /** Runs one command line and leaves the exit code in `process.exitCode`. */

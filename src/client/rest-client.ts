@@ -120,6 +120,11 @@ export class RestClient {
     await this.#call('DELETE', operationPath(operationId));
   }
 
+  /** Mirrors an attempt of a Forge agent into an operation, which all who watch it share. */
+  watchForgeAttempt(attemptId: string): Promise<OperationSnapshot> {
+    return this.#call('POST', `api/forge/attempts/${encodeURIComponent(attemptId)}/watch`);
+  }
+
   async getStats(): Promise<ServerStats> {
     const answer = await this.#call<ServerStats | { stats: ServerStats }>('GET', 'api/stats');
     return isObject(answer.stats) ? (answer.stats as ServerStats) : (answer as ServerStats);

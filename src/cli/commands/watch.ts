@@ -20,12 +20,12 @@ export function watchCommand(): Command {
     .option('--wait', 'also when there is no such operation yet')
     .option('--json', 'one JSON event per line')
     .action(async (operationId: string, options: WatchOptions) => {
-      process.exitCode = await watch(operationId, options);
+      process.exitCode = await followToEnd(operationId, options);
     });
 }
 
-/** @returns the exit code: how the operation ended */
-async function watch(operationId: string, options: WatchOptions): Promise<number> {
+/** Shows an operation's events until it ends. @returns the exit code: how it ended */
+export async function followToEnd(operationId: string, options: WatchOptions): Promise<number> {
   const hub = hubClient(options);
   const board = new OperationBoard();
   try {

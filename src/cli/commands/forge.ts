@@ -1,0 +1,22 @@
+import { Command } from 'commander';
+import { restClient, withConnection, type ConnectionOptions } from '../connection-options.js';
+import { followToEnd } from './watch.js';
+
+interface ForgeWatchOptions extends ConnectionOptions {
+  readonly json?: boolean;
+}
+
+export function forgeCommand(): Command {
+  return new Command('forge').description('coding agents on Forge').addCommand(watchAttemptCommand());
+}
+
+function watchAttemptCommand(): Command {
+  return withConnection(new Command('watch'))
+    .description("follow an agent's run to its end: diffs, log lines and process states")
+    .argument('<attempt-id>')
+    .option('--json', 'one JSON event per line')
+    .action(async (attemptId: string, options: ForgeWatchOptions) => {
+      const { operation_id } = await restClient(options).watchForgeAttempt(attemptId);
+      process.exitCode = await followToEnd(operation_id, { ...options, afterSeq: 0 });
+    });
+}
