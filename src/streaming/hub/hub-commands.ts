@@ -26,7 +26,7 @@ export interface HubCommand {
 export interface Reply {
   readonly requestId: RequestId;
   /** @param text the answer as JSON */
-  send(text: string): void;
+  readonly send: (text: string) => void;
 }
 
 const subscribe: HubCommand = {
