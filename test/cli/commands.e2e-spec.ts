@@ -124,16 +124,6 @@ describe('the opstream command', { timeout: 40_000 }, () => {
     expect((await runCli(at('list', '--type', 'nothing-like-this'))).stdout).toBe('No operations\n');
   });
 
-  it('list goes on behind the first page', async () => {
-    for (let index = 0; index < 130; index++) await rest.createOperation('paged');
-    const { stdout } = await runCli(at('list', '--type', 'paged', '--limit', '120', '--json'));
-    const ids = stdout
-      .trim()
-      .split('\n')
-      .map((line) => (JSON.parse(line) as { operation_id: string }).operation_id);
-    expect(new Set(ids).size).toBe(120);
-  });
-
   it('S1-33 interactive takes commands from a script, and follows to the end of what it follows', async () => {
     await rest.createOperation('job', { operationId: 'talk' });
     const cli = new CliProcess(at('interactive'));
@@ -175,33 +165,5 @@ describe('the opstream command', { timeout: 40_000 }, () => {
     }
     const elsewhere = await runCli(['stats', '--url', `${service.url}/elsewhere`]);
     expect(elsewhere).toMatchObject({ code: 4, stdout: '' });
-  });
-
-  it('a command line that is not valid ends with 2, help with 0', async () => {
-    const wrong = [
-      ['watch'],
-      ['nonsense'],
-      ['list', '--limit', 'many'],
-      ['stats', '--url', 'not a url'],
-      ['run'],
-    ];
-    const runs = await Promise.all(wrong.map((command) => runCli(command)));
-    expect(runs.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2]);
-    expect((await runCli(['--help'])).code).toBe(0);
-    expect((await runCli(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
-  });
-
-  it('serve starts the service, passes signals on and ends with its exit code', async () => {
-    const cli = new CliProcess(['serve', '--port', '0', '--data-dir', service.dataDir.concat('/served')], {
-      env: { HOST: '127.0.0.1', LOG_LEVEL: 'info' },
-    });
-    await cli.shows('Opstream is ready on');
-    cli.signal('SIGTERM');
-    expect(await cli.exit).toBe(0);
-    const taken = await runCli(['serve', '--port', String(service.port)], {
-      env: { HOST: '127.0.0.1', STORE: 'memory' },
-    });
-    expect(taken.code).toBe(1);
-    expect(taken.stderr).toContain('in use');
   });
 });

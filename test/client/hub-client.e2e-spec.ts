@@ -230,7 +230,7 @@ describe('HubClient', () => {
     const proxy = await proxied();
     const hub = connect({ url: proxy.url, idleMs: 50 });
     await hub.connect();
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await eventually('three answers to its questions', () => proxy.carried.split('"pong"').length > 3);
     expect(proxy.accepted).toBe(1);
     expect(hub.isConnected).toBe(true);
   });

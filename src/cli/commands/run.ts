@@ -22,9 +22,6 @@ interface RunOptions extends ConnectionOptions {
   readonly quiet?: boolean;
 }
 
-/** How long the end of a command may take to reach a service that answers, and one that does not. */
-const FLUSH_MS = { reachable: 30_000, unreachable: 2000 };
-
 export function runCommand(): Command {
   return withConnection(new Command('run'))
     .description('run any program as an operation: its output, progress and end become events')
@@ -161,16 +158,12 @@ async function recordEnd(
   how: CommandEnd,
   say: (text: string) => void,
 ): Promise<void> {
-  const patience = recorder.isReachable ? FLUSH_MS.reachable : FLUSH_MS.unreachable;
-  const timer = setTimeout(() => recorder.close(), patience);
   try {
     await recorder.end(how);
   } catch {
     // `stopped` has told why, unless it was our patience that ended.
     if (recorder.stopped?.code === 'closed')
       say('not recorded to the end: the service did not answer in time');
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -18,6 +18,8 @@ const HIGH_WATER = 5000;
 const LOW_WATER = 1000;
 /** Room for what still comes out of the pipes, in lines however short, after the program was told to wait. */
 const MAX_BUFFERED = 100_000;
+/** How long the end may take to reach a service that answers, and one that does not. */
+const PATIENCE_MS = { answering: 30_000, away: 2000 };
 const MAX_PROGRESS_MESSAGE = 200;
 
 const LEVEL: Record<StreamName, string> = { stdout: 'info', stderr: 'warning' };
@@ -28,7 +30,8 @@ export class CommandRecorder {
   readonly #progress: ProgressReporter;
   readonly #splitters: Record<StreamName, LineSplitter>;
   #startedAt = performance.now();
-  #reachable = true;
+  /** Undefined until the service has answered, or failed to. */
+  #reachable: boolean | undefined;
 
   /**
    * @param backpressure told when the program should wait for the recording, and when it may go on
@@ -74,10 +77,6 @@ export class CommandRecorder {
     return this.#producer.stopped;
   }
 
-  get isReachable(): boolean {
-    return this.#reachable;
-  }
-
   onUnreachable(listener: (error: OpstreamClientError) => void): void {
     this.#producer.once('retrying', ({ error }) => listener(error));
   }
@@ -95,11 +94,34 @@ export class CommandRecorder {
     this.#splitters[stream].write(text);
   }
 
-  /** Records the end; resolves once the service has all of it. @throws OpstreamClientError when it never will */
+  /**
+   * Records the end; resolves once the service has all of it, or has had its time.
+   * @throws OpstreamClientError why it never will
+   */
   async end(how: CommandEnd): Promise<void> {
     this.#splitters.stdout.end();
     this.#splitters.stderr.end();
     this.#progress.flush();
+    let timer: NodeJS.Timeout | undefined;
+    const giveUpAfter = (ms: number): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => this.close(), ms);
+    };
+    giveUpAfter(this.#reachable === false ? PATIENCE_MS.away : PATIENCE_MS.answering);
+    if (this.#reachable !== false) this.#producer.once('retrying', () => giveUpAfter(PATIENCE_MS.away));
+    this.#producer.once('recording', () => giveUpAfter(PATIENCE_MS.answering));
+    try {
+      await this.#recordEnd(how);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  close(): void {
+    this.#producer.close();
+  }
+
+  async #recordEnd(how: CommandEnd): Promise<void> {
     const seconds = Number(((performance.now() - this.#startedAt) / 1000).toFixed(3));
     switch (how.kind) {
       case 'exited':
@@ -118,10 +140,6 @@ export class CommandRecorder {
       case 'not-started':
         return this.#producer.error(how.message, 'NotStarted');
     }
-  }
-
-  close(): void {
-    this.#producer.close();
   }
 
   #line(stream: StreamName, { text, redrawn }: OutputLine): void {
