@@ -26,8 +26,7 @@ const isInstalled = () => {
   const packagesOf = (file) => JSON.parse(readFileSync(file, 'utf8')).packages;
   const installed = packagesOf(record);
   return Object.entries(packagesOf('package-lock.json')).every(
-    ([path, { version, optional, devOptional, peer }]) =>
-      path === '' || optional || devOptional || peer || installed[path]?.version === version,
+    ([path, { version, optional }]) => path === '' || optional || installed[path]?.version === version,
   );
 };
 
