@@ -5,6 +5,7 @@ import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { EventBus } from './event-bus.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { OperationScope, withinScope } from './operation-scope.js';
+import { isActive } from './operation.js';
 import type { OperationsService } from './operations.service.js';
 
 export interface RunOptions {
@@ -86,6 +87,9 @@ export class OperationRunner {
       const operation =
         adopted ?? (await this.operations.create(tenant, { operationType, metadata, operationId })).operation;
       if (operation.state === 'cancelled') controller.abort(cancelled());
+      else if (!isActive(operation)) {
+        throw new OpstreamError('operation_ended', `Operation ${operation.operationId} has ended before`);
+      }
       return operation.operationId;
     } catch (error) {
       this.emitFailed(null, error);
@@ -105,7 +109,8 @@ export class OperationRunner {
   }
 
   private emitFailed(operationId: string | null, error: unknown): void {
-    if (error instanceof OpstreamError && error.code === 'operation_ended') return;
+    // Work goes on reporting after somebody else ended its operation; that is nothing to warn of.
+    if (operationId !== null && error instanceof OpstreamError && error.code === 'operation_ended') return;
     this.logger.warn(
       { event: 'emit_failed', operation_id: operationId, error },
       'Failed to emit; the work goes on',

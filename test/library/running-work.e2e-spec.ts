@@ -170,6 +170,9 @@ describe('library: work as operations', () => {
     await service.rest.post(`/api/operations/${cancelled}/cancel`);
     const aborted = await operations.run('late', { operationId: cancelled }, ({ signal }) => signal.aborted);
     expect(aborted).toBe(true);
+    // One that has ended otherwise stays as it was; the work runs unseen.
+    const again = await operations.run('again', { operationId: id }, (operation) => operation.operationId);
+    expect(again).toBeNull();
   });
 
   it('S1-61: failing to emit never breaks the work', async () => {
