@@ -10,6 +10,7 @@ import { EventsController } from './events.controller.js';
 import { LogFollower } from './log-follower.service.js';
 import { OperationStore } from './operation-store.js';
 import { OperationsController } from './operations.controller.js';
+import { OperationsMetrics } from './operations.metrics.js';
 import { OperationsService } from './operations.service.js';
 
 /** Chooses the engine: the only place that knows the adapters. */
@@ -25,6 +26,7 @@ function createStore({ store }: Configuration): OperationStore {
     { provide: EventBus, useClass: LocalEventBus },
     OperationsService,
     LogFollower,
+    OperationsMetrics,
   ],
   exports: [OperationStore, EventBus, OperationsService, LogFollower],
 })

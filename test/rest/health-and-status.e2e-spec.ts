@@ -77,6 +77,28 @@ describe('REST: health and status', () => {
     expect(answer.text).toMatch(/^opstream_deliveries_total \d+$/m);
   });
 
+  it('S1-70: /metrics counts events, and operations by their end', async () => {
+    const value = async (name: string) => {
+      const { text } = await service.rest.get('/metrics');
+      const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
+      return line === undefined ? 0 : Number(line.slice(name.length));
+    };
+    const names = [
+      'opstream_events_total{type="log"}',
+      'opstream_operations_opened_total',
+      'opstream_operations_ended_total{outcome="completed"}',
+      'opstream_operations_ended_total{outcome="cancelled"}',
+      'opstream_operation_duration_seconds_count',
+    ];
+    const before = await Promise.all(names.map(value));
+    const [done, stopped] = [await service.rest.open(), await service.rest.open()];
+    for (const message of ['a', 'b', 'c']) await service.rest.emit(done, 'log', { message });
+    await service.rest.emit(done, 'result', { result: 1 });
+    await service.rest.post(`/api/operations/${stopped}/cancel`);
+    const after = await Promise.all(names.map(value));
+    expect(after.map((count, index) => count - before[index]!)).toEqual([3, 2, 1, 1, 1]);
+  });
+
   it('S1-16, S1-19: ENABLE_WEBSOCKET=false serves REST alone, and says so', async () => {
     const off = await RunningService.start({ ENABLE_WEBSOCKET: 'false' });
     try {
