@@ -12,6 +12,7 @@ import { ForgeStreams } from './streams/forge-streams.service.js';
 import { LogReader } from './streams/log-reader.service.js';
 import { AttemptTools } from './tools/attempt-tools.service.js';
 import { BranchTools } from './tools/branch-tools.service.js';
+import { ForgeResourceWatch } from './tools/forge-resource-watch.service.js';
 import { ForgeResources } from './tools/forge-resources.service.js';
 import { PollingWatchTools } from './tools/polling-watch-tools.service.js';
 import { ProcessTools } from './tools/process-tools.service.js';
@@ -40,6 +41,7 @@ import { WatchTools } from './tools/watch-tools.service.js';
     BranchTools,
     ProcessTools,
     ForgeResources,
+    ForgeResourceWatch,
   ],
 })
 export class ForgeModule {

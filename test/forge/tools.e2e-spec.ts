@@ -341,15 +341,34 @@ describe('Resources', () => {
     await eventually('reading leaves no socket behind', () => forge.openSockets === 0);
   });
 
-  it('subscribers hear of a run that is watched', async () => {
+  it('subscribing to an attempt watches its run, and unsubscribing ends that', async () => {
     const attempt = new FakeAttempt(forge);
     const agent = attempt.startProcess();
     const client = await connect();
     const uri = `forge://logs/attempt/${attempt.id}`;
     await client.result('resources/subscribe', { uri });
-    await service.rest.post(`/api/forge/attempts/${attempt.id}/watch`);
     await eventually('the log is open', () => forge.open(attempt.logPath(agent)).length === 1);
+    const before = client.of('notifications/resources/updated').length;
     attempt.log(agent, 'news\n');
+    await eventually(
+      'the subscriber was told',
+      () => client.of('notifications/resources/updated').length > before,
+    );
+    await client.result('resources/unsubscribe', { uri });
+    await eventually('the streams are closed', () => forge.openSockets === 0);
+  });
+
+  it('S0-47, S0-50: subscribers of a project hear of its tasks', async () => {
+    const stream = /^\/api\/tasks\/stream\/ws\?project_id=p1/;
+    const snapshot = { JsonPatch: [{ op: 'replace', path: '/tasks', value: {} }] };
+    forge.stream(stream, undefined, (socket) => socket.send(JSON.stringify(snapshot)));
+    const client = await connect();
+    const uri = 'forge://status/project/p1';
+    await client.result('resources/subscribe', { uri });
+    await eventually('the tasks are followed', () => forge.openSockets === 1);
+    forge.send(/tasks\/stream/, { JsonPatch: [{ op: 'add', path: '/tasks/t', value: { id: 't' } }] });
     await client.notification('notifications/resources/updated', (params) => params.uri === uri);
+    await client.result('resources/unsubscribe', { uri });
+    await eventually('the stream is closed', () => forge.openSockets === 0);
   });
 });

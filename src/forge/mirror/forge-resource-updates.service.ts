@@ -1,62 +1,41 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { ResourceRegistry } from '../../mcp/resources/resource-registry.js';
+import { ResourceSubscriptions } from '../../mcp/resources/resource-subscriptions.service.js';
 import type { MirrorDetails } from './mirror-events.js';
 
-/** Subscribers of one resource hear of changes at most this often. */
-const INTERVAL_MS = 250;
-
-export const forgeUri = {
-  attemptLogs: (attemptId: string) => `forge://logs/attempt/${attemptId}`,
-  processLogs: (processId: string) => `forge://logs/process/${processId}`,
-  attemptStatus: (attemptId: string) => `forge://status/attempt/${attemptId}`,
-  branchStatus: (attemptId: string) => `forge://status/branch/${attemptId}`,
-};
-
-/** Tells the subscribers of Forge's resources what a watched run changes, many changes at a time. */
+/** Tells the subscribers of Forge's resources what a watched run changes. */
 @Injectable()
-export class ForgeResourceUpdates implements OnModuleDestroy {
-  /** URIs that changed, by tenant, since subscribers were last told. */
-  private readonly changed = new Map<string, Set<string>>();
-  private timer: NodeJS.Timeout | undefined;
-
-  constructor(private readonly resources: ResourceRegistry) {}
-
-  onModuleDestroy(): void {
-    clearTimeout(this.timer);
-  }
+export class ForgeResourceUpdates {
+  constructor(
+    private readonly resources: ResourceRegistry,
+    private readonly subscriptions: ResourceSubscriptions,
+  ) {}
 
   recorded(tenant: string, attemptId: string, details: MirrorDetails): void {
+    if (this.subscriptions.size === 0) return;
     switch (details.kind) {
       case 'log':
-        this.add(tenant, forgeUri.attemptLogs(attemptId), forgeUri.processLogs(details.process_id));
+        this.changed(tenant, `forge://logs/attempt/${attemptId}`);
+        this.changed(tenant, `forge://logs/process/${details.process_id}`);
         break;
       case 'process':
-        this.add(tenant, forgeUri.attemptStatus(attemptId), forgeUri.attemptLogs(attemptId));
+        this.changed(tenant, `forge://logs/attempt/${attemptId}`);
+        this.changed(tenant, `forge://status/attempt/${attemptId}`);
         break;
       case 'diff':
-        this.add(tenant, forgeUri.branchStatus(attemptId));
+        this.changed(tenant, `forge://status/branch/${attemptId}`);
         break;
       case 'stream_error':
         break;
     }
   }
 
+  /** A run is over. */
   ended(tenant: string, attemptId: string): void {
-    this.add(tenant, forgeUri.attemptStatus(attemptId));
+    this.changed(tenant, `forge://status/attempt/${attemptId}`);
   }
 
-  private add(tenant: string, ...uris: readonly string[]): void {
-    const changed = this.changed.get(tenant) ?? new Set<string>();
-    this.changed.set(tenant, changed);
-    for (const uri of uris) changed.add(uri);
-    this.timer ??= setTimeout(() => this.tell(), INTERVAL_MS).unref();
-  }
-
-  private tell(): void {
-    this.timer = undefined;
-    for (const [tenant, uris] of this.changed) {
-      for (const uri of uris) this.resources.notifyUpdated(uri, tenant);
-    }
-    this.changed.clear();
+  private changed(tenant: string, uri: string): void {
+    if (this.subscriptions.isWatched(uri)) this.resources.notifyUpdated(uri, tenant);
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Subject, type Observable } from 'rxjs';
 import { ResourceRegistry, type ResourceUpdate } from './resource-registry.js';
 
 /** A resource that changes all the time is announced at most this often. */
@@ -17,10 +18,20 @@ interface Watched {
   readonly due: Set<string | undefined>;
 }
 
+/** A tenant has its first watcher of a URI, or lost its last. */
+export interface Interest {
+  readonly uri: string;
+  readonly tenant: string;
+  readonly watched: boolean;
+}
+
 /** Who wants to know of changes to which resource, in either era; each watcher hears of its own tenant only. */
 @Injectable()
 export class ResourceSubscriptions implements OnModuleDestroy {
   private readonly byUri = new Map<string, Watched>();
+  private readonly interest = new Subject<Interest>();
+  /** For resources that have to be followed somewhere else while somebody watches them. */
+  readonly interest$: Observable<Interest> = this.interest.asObservable();
 
   constructor(registry: ResourceRegistry) {
     registry.updates$.subscribe((update) => this.announce(update));
@@ -45,9 +56,12 @@ export class ResourceSubscriptions implements OnModuleDestroy {
     const watched = this.byUri.get(uri) ?? { watchers: new Set(), timer: undefined, due: new Set() };
     this.byUri.set(uri, watched);
     const watcher = { tenant, tell };
+    const isFirst = !hasWatcher(watched, tenant);
     watched.watchers.add(watcher);
+    if (isFirst) this.interest.next({ uri, tenant, watched: true });
     return () => {
-      watched.watchers.delete(watcher);
+      if (!watched.watchers.delete(watcher)) return;
+      if (!hasWatcher(watched, tenant)) this.interest.next({ uri, tenant, watched: false });
       if (watched.watchers.size > 0 || this.byUri.get(uri) !== watched) return;
       clearTimeout(watched.timer);
       this.byUri.delete(uri);
@@ -81,4 +95,9 @@ export class ResourceSubscriptions implements OnModuleDestroy {
       if (tenants.has(undefined) || tenants.has(tenant)) tell(uri);
     }
   }
+}
+
+function hasWatcher({ watchers }: Watched, tenant: string): boolean {
+  for (const watcher of watchers) if (watcher.tenant === tenant) return true;
+  return false;
 }

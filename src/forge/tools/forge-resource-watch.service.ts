@@ -1,0 +1,75 @@
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { ResourceRegistry } from '../../mcp/resources/resource-registry.js';
+import { ResourceSubscriptions, type Interest } from '../../mcp/resources/resource-subscriptions.service.js';
+import type { Subscription } from 'rxjs';
+import { ForgeMirrors } from '../mirror/forge-mirrors.service.js';
+import { ForgeStreams } from '../streams/forge-streams.service.js';
+
+const OF_ATTEMPT = /^forge:\/\/(?:logs\/attempt|status\/attempt|status\/branch)\/([^/]+)$/;
+const OF_PROJECT = /^forge:\/\/status\/project\/([^/]+)$/;
+
+/**
+ * Follows upstream what somebody subscribed to: subscribing to an attempt watches its run, subscribing to a project
+ * follows its tasks.
+ */
+@Injectable()
+export class ForgeResourceWatch implements OnModuleInit, OnModuleDestroy {
+  private readonly logger = new Logger('ForgeResources');
+  /** How to let go of what is followed, by tenant and URI. */
+  private readonly followed = new Map<string, () => void>();
+  private interest: Subscription | undefined;
+
+  constructor(
+    private readonly subscriptions: ResourceSubscriptions,
+    private readonly resources: ResourceRegistry,
+    private readonly mirrors: ForgeMirrors,
+    private readonly streams: ForgeStreams,
+  ) {}
+
+  onModuleInit(): void {
+    this.interest = this.subscriptions.interest$.subscribe((interest) => this.changed(interest));
+  }
+
+  onModuleDestroy(): void {
+    this.interest?.unsubscribe();
+  }
+
+  private changed({ uri, tenant, watched }: Interest): void {
+    const key = `${tenant} ${uri}`;
+    this.followed.get(key)?.();
+    this.followed.delete(key);
+    if (!watched) return;
+    const attempt = OF_ATTEMPT.exec(uri)?.[1];
+    const project = OF_PROJECT.exec(uri)?.[1];
+    if (attempt !== undefined) this.followed.set(key, this.followAttempt(tenant, attempt));
+    if (project !== undefined) this.followed.set(key, this.followProject(tenant, project, uri));
+  }
+
+  private followAttempt(tenant: string, attemptId: string): () => void {
+    const watching = this.mirrors.watch(tenant, attemptId);
+    watching.catch((error: unknown) =>
+      this.logger.debug({ event: 'forge_resource_unwatched', attempt_id: attemptId, error }),
+    );
+    return () =>
+      void watching.then(
+        (watch) => watch.release(),
+        () => {},
+      );
+  }
+
+  private followProject(tenant: string, projectId: string, uri: string): () => void {
+    // What comes first is the state that a subscriber reads anyway.
+    let isNews = false;
+    const stream = this.streams.open(tenant, 'tasks', projectId, {
+      onOpen: () => {},
+      onFrame: (frame) => {
+        if (frame.kind !== 'patch' && frame.kind !== 'object') return;
+        if (isNews) this.resources.notifyUpdated(uri, tenant);
+        isNews = true;
+      },
+      onError: () => {},
+      onEnd: () => {},
+    });
+    return () => stream.close();
+  }
+}
