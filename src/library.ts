@@ -41,6 +41,15 @@ export { HubStatus, type HubStats, type WebSocketStatus } from './streaming/hub/
 export { Tool } from './mcp/tools/tool.decorator.js';
 export type { ToolContext } from './mcp/tools/tool-context.js';
 export { UserError } from './mcp/tools/user-error.js';
+export {
+  McpWebSocketTransport,
+  type ConnectOptions,
+  type MountOptions,
+  type MountTarget,
+} from './mcp/peers/mcp-web-socket-transport.service.js';
+export type { MessageFilter, MessageRoute } from './mcp/peers/message-filters.service.js';
+export type { PeerTimeouts } from './mcp/peers/peer-channel.js';
+export type { Peer, PeerState } from './mcp/peers/peer.js';
 
 export { DEFAULT_TENANT, type Principal } from './auth/principal.js';
 export { InvalidConfigurationError } from './config/configuration.js';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { McpWebSocketTransport } from '../../src/mcp/peers/mcp-web-socket-transport.service.js';
 import { Peers } from '../../src/mcp/peers/peers.service.js';
@@ -356,6 +356,19 @@ describe('in code, by the names of document 003', () => {
     });
     await transport.connectToExternalWebSocket(url, { name: 'plain', role: 'client', compression: false });
     expect(await extensions()).toBe('');
+  });
+
+  it('S3-40: long answers leave compressed for clients that can read that', async () => {
+    const service = await start({});
+    const bytes = async (perMessageDeflate: boolean): Promise<number> => {
+      const client = await McpClient.connect(`${service.ws}/mcp`, { perMessageDeflate });
+      await client.initialize();
+      expect(await toolNames(client)).toContain('get_item');
+      const received = (client.socket as unknown as { _socket: Socket })._socket.bytesRead;
+      client.terminate();
+      return received;
+    };
+    expect(await bytes(true)).toBeLessThan((await bytes(false)) / 2);
   });
 
   it('S3-41: filters drop, change and answer messages', async () => {

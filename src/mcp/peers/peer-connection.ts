@@ -28,6 +28,8 @@ export interface PeerServices {
   readonly sessions: McpSessions;
   readonly filters: MessageFilters;
   readonly instance: Instance;
+  /** Whether the log is detailed enough to show single messages. */
+  readonly logsMessages: boolean;
 }
 
 /** Characters of a message that the log shows at its most detailed level. */
@@ -153,7 +155,7 @@ export class PeerConnection {
 
   /** Debug shows which messages pass, the level below also what is in them (S3-36). */
   private trace(what: 'sent' | 'received', text: string): void {
-    if (!Logger.isLevelEnabled('debug')) return;
+    if (!this.services.logsMessages) return;
     const message = readMessage(safeParse(text));
     const { name: peer } = this.target;
     const method = 'method' in message ? message.method : undefined;

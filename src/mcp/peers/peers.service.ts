@@ -41,7 +41,8 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
     filters: MessageFilters,
     private readonly instance: Instance,
   ) {
-    this.services = { dialer, dispatcher, sessions, filters, instance };
+    const logsMessages = configuration.logLevel === 'debug' || configuration.logLevel === 'trace';
+    this.services = { dialer, dispatcher, sessions, filters, instance, logsMessages };
   }
 
   /** Once every tool of our own is registered: the far side may ask for them at once. */

@@ -10,6 +10,7 @@ import { echoedSubprotocol } from '../../auth/credentials.js';
 import { Configuration } from '../../config/configuration.js';
 import { Connection } from '../../streaming/socket/connection.js';
 import { Heartbeat } from '../../streaming/socket/heartbeat.js';
+import { SHARED_DEFLATE } from '../../streaming/socket/text-frame.js';
 import type { SocketServer } from '../../streaming/upgrade/socket-server.js';
 import type { UpgradeRequest } from '../../streaming/upgrade/upgrade-request.js';
 import { McpDispatcher } from '../dispatch/dispatcher.service.js';
@@ -44,6 +45,7 @@ export class McpGateway
     server.configure({
       aliases: this.mounts.paths,
       maxPayload: MAX_MESSAGE_BYTES,
+      perMessageDeflate: SHARED_DEFLATE,
       chooseProtocol: (offered) => echoedSubprotocol(offered, SUBPROTOCOL),
       admission: { tokenRequired: authRequired },
     });

@@ -1,10 +1,14 @@
 import type { Connection } from '../../streaming/socket/connection.js';
+import { deflatedTextFrame } from '../../streaming/socket/text-frame.js';
 import type { Outlet } from '../protocol/outlet.js';
 
 /** Unsent bytes above which a tool has to wait for its caller. */
 const HIGH_WATER_BYTES = 64 * 1024;
 /** Unsent bytes above which the reader counts as gone, so that nothing can make memory grow. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
+
+/** Characters from which a message is worth compressing. */
+const COMPRESSION_THRESHOLD = 4096;
 
 /** A socket as the outlet of every request on it. */
 export class SocketOutlet implements Outlet {
@@ -13,7 +17,7 @@ export class SocketOutlet implements Outlet {
   constructor(private readonly connection: Connection) {}
 
   send(message: string): void {
-    this.connection.send(message);
+    this.write(message);
     if (this.connection.bufferedBytes > MAX_UNSENT_BYTES) this.connection.ws.terminate();
     if (this.wroteThisTurn) return;
     this.wroteThisTurn = true;
@@ -23,7 +27,7 @@ export class SocketOutlet implements Outlet {
   /** An answer never shares a write with what precedes it: clients lose progress that comes with its result. */
   respond(message: string): void {
     if (this.wroteThisTurn) setImmediate(() => this.respond(message));
-    else this.connection.send(message);
+    else this.write(message);
   }
 
   close(): void {}
@@ -32,5 +36,14 @@ export class SocketOutlet implements Outlet {
     const { connection } = this;
     if (connection.bufferedBytes < HIGH_WATER_BYTES || !connection.open) return undefined;
     return new Promise((resolve) => connection.onceDrained(resolve));
+  }
+
+  /** Long messages leave compressed where the client can read that (S3-40); unread ones must be able to pause it. */
+  private write(message: string): void {
+    const { connection } = this;
+    const compresses = message.length >= COMPRESSION_THRESHOLD && connection.takesDeflated;
+    if (compresses && connection.bufferedBytes < HIGH_WATER_BYTES)
+      connection.write(deflatedTextFrame(message));
+    else connection.send(message);
   }
 }
