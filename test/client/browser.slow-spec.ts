@@ -6,6 +6,7 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RestClient, type OperationEvent } from '../../src/client/index.js';
 import { CuttableProxy } from '../harness/cuttable-proxy.js';
+import { FakeForge } from '../harness/fake-forge.js';
 import { ROOT, ServiceProcess } from '../harness/service-process.js';
 import { eventually } from '../harness/eventually.js';
 
@@ -14,6 +15,8 @@ declare global {
   var seen: OperationEvent[];
   var ended: string | undefined;
   var losses: number;
+  var messages: [number, unknown][];
+  var leave: () => void;
   var sdk: typeof import('../../src/client/index.js');
 }
 
@@ -139,5 +142,39 @@ describe('the SDK in a browser', () => {
       status: 'completed',
       result: { page: true },
     });
+  });
+
+  it('S0-27, S0-32, S0-34: WebSocketManager pools, parses and reconnects in a page too', async () => {
+    const upstream = await new FakeForge().start();
+    upstream.stream(/./);
+    await page.evaluate(
+      (url) => {
+        globalThis.messages = [];
+        const manager = new globalThis.sdk.WebSocketManager({ reconnect: { delay: () => 20 } });
+        const ids = [1, 2].map((n) =>
+          manager.subscribe(url, (data) => void globalThis.messages.push([n, data])),
+        );
+        globalThis.leave = () => ids.forEach((id) => manager.unsubscribe(id));
+      },
+      `${upstream.url.replace('http', 'ws')}/stream`,
+    );
+    await eventually('one socket', () => upstream.openSockets === 1);
+    upstream.send(/./, { file: 'a' }, 'text');
+    upstream.drop();
+    await eventually('it is replaced', () => upstream.sockets.length === 2 && upstream.openSockets === 1);
+    upstream.send(/./, 'again');
+    await eventually('both heard', () => page.evaluate(() => globalThis.messages.length === 6));
+    expect(await page.evaluate(() => globalThis.messages)).toEqual([
+      [1, { file: 'a' }],
+      [2, { file: 'a' }],
+      [1, 'text'],
+      [2, 'text'],
+      [1, 'again'],
+      [2, 'again'],
+    ]);
+    await page.evaluate(() => globalThis.leave());
+    await eventually('no socket', () => upstream.openSockets === 0);
+    expect(upstream.sockets).toHaveLength(2);
+    await upstream.stop();
   });
 });

@@ -58,13 +58,13 @@ export class ForgeResourceWatch implements OnModuleInit, OnModuleDestroy {
   }
 
   private followProject(tenant: string, projectId: string, uri: string): () => void {
-    // What comes first is the state that a subscriber reads anyway.
+    // Forge sends the state first, which a subscriber reads anyway; the document's server sends news only.
     let isNews = false;
     const stream = this.streams.open(tenant, 'tasks', projectId, {
       onOpen: () => {},
       onFrame: (frame) => {
         if (frame.kind !== 'patch' && frame.kind !== 'object') return;
-        if (isNews) this.resources.notifyUpdated(uri, tenant);
+        if (isNews || frame.kind === 'object') this.resources.notifyUpdated(uri, tenant);
         isNews = true;
       },
       onError: () => {},
