@@ -301,6 +301,21 @@ describe('delivery', () => {
     follower.stop();
   });
 
+  it('goes on when an operation is gone before anyone was told, and hears of the next one with its id', async () => {
+    const world = await createWorld(100_000);
+    const live = new Follower(world, 'a', 0);
+    while (!live.live) await turn();
+    await world.operations.cancel(TENANT, 'a');
+    const removal = world.operations.remove(TENANT, 'a');
+    const late = new Follower(world, 'a', 2);
+    await removal;
+    while (!late.live) await turn();
+    expect(late.sink.lines.filter(({ first }) => first === null)).toHaveLength(1);
+    await world.operations.create(TENANT, { operationType: 'work', operationId: 'a' });
+    while (late.sink.lines.at(-1)?.seq !== 1) await turn();
+    expect(live.sink.lines.map(({ seq }) => seq)).toEqual([1, 2, 1]);
+  });
+
   it('holds no more in a stalled sink than the high-water mark and one flush, and loses nothing (S4-24)', async () => {
     const world = await createWorld(100_000);
     const stalled = Array.from({ length: 5 }, () => new Follower(world, 'a', 0));

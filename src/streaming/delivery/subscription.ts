@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { isFinal } from '../../operations/operation-event.js';
 import type { LogPage, PageBounds } from '../../operations/operation-store.js';
@@ -101,7 +102,10 @@ export class Subscription implements Member {
     if (this.state !== 'catching-up' || !this.sink.open) return true;
     const page = await this.read(this.cursor, { limit: MAX_BATCH_EVENTS, maxBytes: this.batchBytes });
     if (this.state !== 'catching-up') return true;
-    if (!this.hasPlaceIn(page)) return false;
+    if (!this.hasPlaceIn(page)) {
+      await nextTurn();
+      return false;
+    }
     const events = page?.events ?? [];
     if (events.length > 0) this.write(events);
     const complete = page === null || events.length === 0 || this.cursor >= page.head;
@@ -113,6 +117,9 @@ export class Subscription implements Member {
       return true;
     }
     if (events.length > 0) await this.drained();
+    // An embedded engine answers within the turn: without a pause this loop would keep the very word from arriving
+    // that it waits for, such as that the operation is gone.
+    else await nextTurn();
     return false;
   }
 
