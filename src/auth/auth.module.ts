@@ -20,7 +20,7 @@ function createApiKeyStore({ store }: Configuration): ApiKeyStore {
     : new FileApiKeyStore(join(store.dataDir, 'api-keys.json'));
 }
 
-/** Who may do what, for every face of the service (docs/trust.md). */
+/** Who may do what, for every face of the service (docs/security.md). */
 @Global()
 @Module({
   controllers: [ApiKeysController],

@@ -21,7 +21,7 @@ export interface Credentials {
   readonly socket?: { readonly remoteAddress?: string | undefined };
 }
 
-/** Verifies tokens and API keys, and decides who a request without one is (docs/trust.md). */
+/** Verifies tokens and API keys, and decides who a request without one is (docs/security.md). */
 @Injectable()
 export class Authenticator {
   private readonly anonymousAllowed: boolean;

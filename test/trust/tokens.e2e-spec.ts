@@ -4,6 +4,7 @@ import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { everyFace, FACES, statusesOf } from '../harness/faces.js';
 import { LogLines } from '../harness/log-lines.js';
+import { frame, RawWebSocket } from '../harness/raw-websocket.js';
 import { RunningService } from '../harness/running-service.js';
 import { inSeconds, SECRET, sign, unsigned } from '../harness/tokens.js';
 
@@ -124,6 +125,17 @@ describe('trust: tokens of a shared secret', () => {
     expect(await hub.ask({ command: 'get_stats' })).toMatchObject({ data: { code: 'forbidden' } });
     await hub.ask({ command: 'authenticate', token: await mine({ exp: inSeconds(1) }) });
     expect(await hub.closed).toEqual({ code: 4401, reason: 'Token expired' });
+  });
+
+  it('a peer that ignores the end of its token is not heard any more, and is cut off', async () => {
+    const token = await sign({ ...RIGHT, tenant: 'deaf', exp: inSeconds(2) });
+    const peer = await RawWebSocket.open(service.port, `/hub?token=${token}`);
+    await peer.until('Token expired');
+    await peer.write(frame('{"command":"create_operation","operation_type":"late"}'));
+    expect(await peer.closeCode()).toBe(4401);
+    const headers = { authorization: `Bearer ${await sign({ ...RIGHT, tenant: 'deaf' })}` };
+    const stats = await service.rest.request('GET', '/api/stats', { headers });
+    expect(stats.body).toMatchObject({ total_operations: 0, connected_clients: 0 });
   });
 
   it('a stream ends with its token, and says so', async () => {

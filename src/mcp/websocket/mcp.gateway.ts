@@ -61,7 +61,7 @@ export class McpGateway
     const mcp = new McpSocket(connection, this.dispatcher, this.sessions, request.headers, resume);
     this.connections.add(connection);
     this.sockets.set(socket, { connection, mcp });
-    socket.on('message', (frame: Buffer, isBinary: boolean) => mcp.receive(frame, isBinary));
+    connection.onFrame((frame, isBinary) => mcp.receive(frame, isBinary));
   }
 
   handleDisconnect(socket: WebSocket): void {

@@ -71,7 +71,7 @@ export class AgentsGateway
     this.connections.add(connection);
     this.sessions.set(socket, session);
     this.logger.log({ event: 'websocket_connection', user: userId, ip: connection.address });
-    socket.on('message', (frame: Buffer) => session.receive(frame));
+    connection.onFrame((frame) => session.receive(frame));
     socket.on('error', (error) =>
       this.logger.warn({ event: 'websocket_error', user: userId, error: error.message }),
     );

@@ -31,6 +31,8 @@ export class CommandSession {
   /** Null: covered by the firehose for the time being. */
   private readonly subscriptions = new Map<string, Subscription | null>();
   private firehose: Subscription | undefined;
+  /** Commands that were waiting when the connection closed must not subscribe any more: nobody would end it. */
+  private closed = false;
 
   constructor(
     readonly connection: Connection,
@@ -114,6 +116,7 @@ export class CommandSession {
 
   /** @throws OpstreamError `too_many_subscriptions` */
   subscribe(operationId: string, after: number | undefined, coalesce: boolean): void {
+    if (this.closed) return;
     const existing = this.subscriptions.get(operationId);
     if (existing === undefined && this.subscriptions.size >= MAX_SUBSCRIPTIONS) {
       throw new OpstreamError(
@@ -136,6 +139,7 @@ export class CommandSession {
   }
 
   subscribeAll(after: number | undefined, coalesce: boolean): void {
+    if (this.closed) return;
     this.stopFirehose();
     for (const [operationId, subscription] of this.subscriptions) {
       if (subscription) this.services.subscriptions.unsubscribe(subscription);
@@ -153,8 +157,14 @@ export class CommandSession {
     }
   }
 
-  /** Ends every subscription: the connection has closed, or may not read any more. */
-  stopFollowing(): void {
+  /** The connection has closed. */
+  close(): void {
+    this.closed = true;
+    this.stopFollowing();
+  }
+
+  /** Ends every subscription. */
+  private stopFollowing(): void {
     this.stopFirehose();
     for (const subscription of this.subscriptions.values()) {
       if (subscription) this.services.subscriptions.unsubscribe(subscription);

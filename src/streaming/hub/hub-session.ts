@@ -59,7 +59,7 @@ export class HubSession {
   close(): void {
     clearTimeout(this.autoMonitor);
     this.inbox.close();
-    this.commands.stopFollowing();
+    this.commands.close();
   }
 
   private endAutoMonitor(): void {

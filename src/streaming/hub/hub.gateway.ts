@@ -59,7 +59,7 @@ export class HubGateway
     this.connections.add(connection);
     this.sessions.set(socket, session);
     this.services.status.clientConnected(session.tenant);
-    socket.on('message', (frame: Buffer) => session.receive(frame));
+    connection.onFrame((frame) => session.receive(frame));
     connection.send(welcome(connection.clientId));
     // Only programs of the hub's own port connect and wait; `/hub` clients say what they want.
     if (request.pathname !== HUB_PATH) session.startAutoMonitor(this.configuration.streaming.autoMonitorMs);

@@ -14,6 +14,9 @@ const MAX_UNREAD_ANSWER_BYTES = 256 * 1024;
 /** Answers are compressed while the event loop waits: above this length that would take milliseconds. */
 const MAX_DEFLATED_ANSWER = 64 * 1024;
 
+/** How long a peer may take to answer the close frame. */
+const CLOSE_TIMEOUT_MS = 5000;
+
 /** The raw socket under a `ws` connection: a private detail, used when it is there. */
 function rawSocketOf(ws: WebSocket): Socket | undefined {
   const candidate = (ws as unknown as { _socket?: Partial<Socket> })._socket;
@@ -124,8 +127,18 @@ export class Connection implements Sink {
     this.validity.watch(principal);
   }
 
+  /** Frames that come after this side has said goodbye are dropped: who sends them may not be let in any more. */
+  onFrame(handle: (frame: Buffer, isBinary: boolean) => void): void {
+    this.ws.on('message', (frame: Buffer, isBinary: boolean) => {
+      if (this.open) handle(frame, isBinary);
+    });
+  }
+
+  /** A peer that does not answer the close frame is cut off. */
   close(code: number, reason: string): void {
     this.ws.close(code, reason);
+    const deadline = setTimeout(() => this.ws.terminate(), CLOSE_TIMEOUT_MS).unref();
+    this.ws.once('close', () => clearTimeout(deadline));
   }
 
   private deflates({ length }: string): boolean {
