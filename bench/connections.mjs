@@ -12,7 +12,7 @@ import { prepare } from './harness/preparation.mjs';
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } });
 const quick = options.quick === true;
 const names = options.only?.split(',') ?? Object.keys(CONTESTANTS).filter((name) => name !== 'floor');
-const rounds = quick ? 1 : 3;
+const rounds = quick ? 1 : 2;
 
 prepare({ peers: names.some((name) => name !== 'opstream') });
 const results = { handshakes: {}, idle: {}, stalled: [], storm: [] };

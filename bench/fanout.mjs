@@ -2,6 +2,7 @@
 //
 // One publisher, many subscribers, beside the peers, in one run. See README.md for the method.
 import { parseArgs } from 'node:util';
+import { checkContent } from './harness/content-check.mjs';
 import { CONTESTANTS, Match } from './harness/contestants.mjs';
 import { measure } from './harness/measure.mjs';
 import { prepare } from './harness/preparation.mjs';
@@ -12,7 +13,7 @@ const { values: options } = parseArgs({
 });
 const quick = options.quick === true;
 const names = options.only?.split(',') ?? Object.keys(CONTESTANTS);
-const rounds = quick ? 1 : 5;
+const rounds = quick ? 1 : 3;
 const seconds = quick ? 1 : 2;
 
 prepare({ peers: names.some((name) => ['ws', 'nest', 'socketio'].includes(name)) });
@@ -34,7 +35,7 @@ async function throughputAndLatency() {
         await record('single', match, { mode: 'burst', amount: 1, seconds });
         await record('burst', match, { mode: 'burst', amount: 16, seconds });
         if (name === 'opstream') await record('stream', match, { mode: 'stream', amount: 1, seconds });
-        await record('latency', match, { mode: 'rate', amount: 50, seconds: quick ? 2 : 5, read: 'epoll' });
+        await record('latency', match, { mode: 'rate', amount: 50, seconds: quick ? 2 : 4, read: 'epoll' });
       });
     }
   }
@@ -49,12 +50,12 @@ async function offered() {
 
 /** What a delivery costs from 100 to 5000 subscribers, and how long a sweep over 5000 holds the event loop. */
 async function sizes() {
-  for (let round = 1; round <= (quick ? 1 : rounds); round++) {
+  for (let round = 1; round <= rounds; round++) {
     for (const subscribers of [100, 5000]) {
       await withMatch('opstream', subscribers, async (match) => {
         await record(`single-${subscribers}`, match, { mode: 'burst', amount: 1, seconds });
         const perSecond = 50_000 / subscribers;
-        const plan = { mode: 'rate', amount: perSecond, seconds: quick ? 2 : 5, read: 'epoll' };
+        const plan = { mode: 'rate', amount: perSecond, seconds: quick ? 2 : 4, read: 'epoll' };
         await record(`latency-${subscribers}`, match, plan);
       });
     }
@@ -70,6 +71,7 @@ async function compression() {
       const match = await Match.start('opstream', { headers });
       try {
         await match.open(1000);
+        const content = await checkContent(match.port);
         await warmUp(match);
         const measured = await record(what, match, { mode: 'burst', amount: 1, seconds });
         if (what === 'compressed' && measured.compressed === 0) {
@@ -77,6 +79,7 @@ async function compression() {
           delete results.compressed;
           return;
         }
+        await content.finish(match.seq);
       } finally {
         await match.stop();
       }
