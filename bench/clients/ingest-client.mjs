@@ -1,7 +1,7 @@
 // The producer, on a core of its own.
 //
-//   hub PORT CONNECTIONS WINDOW SECONDS     emits, pipelined: so many unacknowledged per connection
-//   rest PORT CONNECTIONS BATCH SECONDS     POSTs of so many events, one at a time per connection
+//   hub PORT CONNECTIONS WINDOW EVENTS     emits so many events, pipelined: WINDOW unacknowledged per connection
+//   rest PORT CONNECTIONS BATCH EVENTS     POSTs them in batches, one at a time per connection
 //
 // Both check every acknowledgement: a missing, repeated or refused event fails the run.
 import { once } from 'node:events';
@@ -11,16 +11,16 @@ import { answerLines } from '../harness/answer-lines.mjs';
 import { MESSAGE, operationId } from '../servers/ingest-shape.mjs';
 
 await answerLines({
-  hub: (port, connections, window, seconds) =>
-    together(Number(connections), Number(seconds), (n, end) => hub(Number(port), n, Number(window), end)),
-  rest: (port, connections, batch, seconds) =>
-    together(Number(connections), Number(seconds), (n, end) => rest(Number(port), n, Number(batch), end)),
+  hub: (port, connections, window, events) =>
+    together(Number(connections), Number(events), (n, quota) => hub(Number(port), n, Number(window), quota)),
+  rest: (port, connections, batch, events) =>
+    together(Number(connections), Number(events), (n, quota) => rest(Number(port), n, Number(batch), quota)),
 });
 
-async function together(connections, seconds, work) {
+async function together(connections, events, work) {
   const begin = performance.now();
-  const end = begin + seconds * 1000;
-  const counts = await Promise.all(Array.from({ length: connections }, (_, n) => work(n, end)));
+  const quota = Math.ceil(events / connections);
+  const counts = await Promise.all(Array.from({ length: connections }, (_, n) => work(n, quota)));
   return {
     events: counts.reduce((sum, count) => sum + count, 0),
     elapsed: (performance.now() - begin) / 1000,
@@ -28,7 +28,7 @@ async function together(connections, seconds, work) {
 }
 
 /** Speaks WebSocket by hand, with frames built once: the client must cost less than the server. */
-async function hub(port, n, window, end) {
+async function hub(port, n, window, quota) {
   const socket = connect(port, '127.0.0.1').setNoDelay(true);
   await once(socket, 'connect');
   socket.write(
@@ -48,10 +48,10 @@ async function hub(port, n, window, end) {
   let acknowledged = 0;
   let lastSeq = 0;
   const send = () => {
-    if (performance.now() > end) return;
-    const due = window - (sent - acknowledged);
+    const free = window - (sent - acknowledged);
+    const due = Math.min(free, quota - sent);
     // Half a window at a time, so that each write carries many.
-    if (due < window / 2) return;
+    if (free < window / 2 || due === 0) return;
     socket.write(full.subarray(0, due * frame.length));
     sent += due;
   };
@@ -67,10 +67,10 @@ async function hub(port, n, window, end) {
       }
     }
     send();
-    if (performance.now() > end && acknowledged === sent) break;
+    if (acknowledged === quota) break;
   }
   socket.destroy();
-  if (acknowledged !== sent) throw new Error(`${sent - acknowledged} events were not acknowledged`);
+  if (acknowledged !== quota) throw new Error(`${quota - acknowledged} events were not acknowledged`);
   return acknowledged;
 }
 
@@ -108,7 +108,7 @@ function frameReader() {
   };
 }
 
-async function rest(port, n, batch, end) {
+async function rest(port, n, batch, quota) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const event = { event_type: 'log', data: { level: 'info', message: MESSAGE } };
   const [path, body] =
@@ -119,7 +119,7 @@ async function rest(port, n, batch, end) {
           JSON.stringify(Array.from({ length: batch }, () => event)),
         ];
   let events = 0;
-  while (performance.now() < end) {
+  while (events < quota) {
     const answer = JSON.parse(await post({ port, path, agent }, body));
     const receipts = answer.receipts ?? [answer];
     if (receipts.length !== batch) throw new Error(`${receipts.length} receipts for ${batch} events`);
