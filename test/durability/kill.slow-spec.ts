@@ -129,7 +129,7 @@ describe('kill -9 of the service', { timeout: TIMEOUT_MS }, () => {
       await delay(random() * 50);
       expect(await service.terminate()).toBe(0);
       expect(service.output).toContain('Shutting down server...');
-      await expect.poll(() => service.output.trimEnd()).toMatch(/WebSocket server shut down"\}$/);
+      await expect.poll(() => service.output).toContain('WebSocket server shut down');
       await service.restart();
     }
     stopped = true;
