@@ -12,6 +12,7 @@ import { OpstreamError, toOpstreamError } from './platform/errors/opstream-error
 import { ProblemDetailsFilter, toProblem } from './platform/http/problem-details.filter.js';
 import { ProblemDto } from './platform/http/problem.dto.js';
 import { SERVER_TIMEOUTS } from './platform/http/server-timeouts.js';
+import { HttpMetrics } from './platform/metrics/http.metrics.js';
 import { VERSION } from './platform/version.js';
 import { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
 
@@ -31,8 +32,9 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   app.get(McpHttp).mount(app.getHttpServer() as Server);
   app.get(OpenApiTools).describeOwnApi(() => describe(app));
   const entrance = new Entrance(app.get(HttpGate), app.get(AuditLog));
-  if (http.getType() === 'fastify') configureFastify(http.getInstance() as FastifyInstance, entrance);
-  else configureExpress(app, entrance);
+  if (http.getType() === 'fastify')
+    configureFastify(http.getInstance() as FastifyInstance, entrance, app.get(HttpMetrics));
+  else configureExpress(app, entrance, app.get(HttpMetrics));
   return adapter;
 }
 
@@ -89,10 +91,19 @@ class Entrance {
   }
 }
 
-function configureFastify(fastify: FastifyInstance, entrance: Entrance): void {
+function configureFastify(fastify: FastifyInstance, entrance: Entrance, metrics: HttpMetrics): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     if (entrance.admits(request.raw, reply.raw)) done();
     else reply.hijack();
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    metrics.answered({
+      method: request.method,
+      route: request.routeOptions.url,
+      status: reply.raw.statusCode,
+      seconds: reply.elapsedTime / 1000,
+    });
+    done();
   });
   fastify.addContentTypeParser(
     ['application/x-ndjson', 'application/jsonl'],
@@ -102,8 +113,18 @@ function configureFastify(fastify: FastifyInstance, entrance: Entrance): void {
 }
 
 /** A host application on Express reads JSON itself; NDJSON arrives as text, and browsers' origins are checked. */
-function configureExpress(app: INestApplication, entrance: Entrance): void {
-  app.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
+function configureExpress(app: INestApplication, entrance: Entrance, metrics: HttpMetrics): void {
+  type ExpressRequest = IncomingMessage & { readonly route?: { readonly path: string } };
+  app.use((request: ExpressRequest, response: ServerResponse, next: () => void) => {
+    const began = performance.now();
+    response.once('finish', () => {
+      metrics.answered({
+        method: request.method ?? '',
+        route: request.route?.path,
+        status: response.statusCode,
+        seconds: (performance.now() - began) / 1000,
+      });
+    });
     if (entrance.admits(request, response)) next();
   });
   const { useBodyParser } = app as INestApplication & {

@@ -126,6 +126,13 @@ describe.each([
     await expect(upgrade).rejects.toThrow('403');
   });
 
+  it("S4-70: the application's requests are counted, too", async () => {
+    await rest.get('/hello');
+    await expect
+      .poll(async () => (await rest.get('/metrics')).text)
+      .toMatch(/^http_requests_total\{method="GET",route="\/hello",status_code="200"\} \d+$/m);
+  });
+
   it('clients are told when the application closes', async () => {
     const client = await HubClient.connect(`ws://127.0.0.1:${port}/hub`);
     await app.close();

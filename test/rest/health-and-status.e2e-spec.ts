@@ -99,6 +99,20 @@ describe('REST: health and status', () => {
     expect(after.map((count, index) => count - before[index]!)).toEqual([3, 2, 1, 1, 1]);
   });
 
+  it('S4-70: /metrics counts requests by route, method and status, and how long they took', async () => {
+    await service.rest.get('/api/operations/nobody');
+    await service.rest.get('/no/such/path');
+    const labels = 'method="GET",route="/api/operations/:id",status_code="404"';
+    await expect
+      .poll(async () => (await service.rest.get('/metrics')).text)
+      .toContain(`http_requests_total{${labels}} 1`);
+    const { text } = await service.rest.get('/metrics');
+    expect(text).toContain(`http_request_duration_seconds_bucket{le="0.01",${labels}}`);
+    expect(text).toContain(`http_request_duration_seconds_count{${labels}} 1`);
+    expect(text).not.toContain('/no/such/path');
+    expect(text).not.toContain('nobody');
+  });
+
   it('S1-16, S1-19: ENABLE_WEBSOCKET=false serves REST alone, and says so', async () => {
     const off = await RunningService.start({ ENABLE_WEBSOCKET: 'false' });
     try {

@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import { HttpMetrics } from './http.metrics.js';
 import { MetricsController } from './metrics.controller.js';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
@@ -7,6 +8,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 @Module({
   controllers: [MetricsController],
   providers: [
+    HttpMetrics,
     {
       provide: Registry,
       useFactory: () => {
@@ -16,6 +18,6 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
       },
     },
   ],
-  exports: [Registry],
+  exports: [Registry, HttpMetrics],
 })
 export class MetricsModule {}
