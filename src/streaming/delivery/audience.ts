@@ -1,8 +1,9 @@
 import { isFinal, type RecordedEvent } from '../../operations/operation-event.js';
 import type { DeliveryMeter } from './delivery-meter.js';
-import { HIGH_WATER_BYTES, type Sink } from './sink.js';
+import type { Sink } from './sink.js';
 import { cursorOf, type Topic } from './topic.js';
 import type { WireFormat } from './wire-format.js';
+import { writeToAll } from './write-to-all.js';
 
 /** Sockets written before the event loop gets a turn; a sweep of them takes about two milliseconds. */
 const SLICE = 256;
@@ -39,10 +40,10 @@ interface Sweep {
  * and one write per socket; under load flushes grow by themselves, because events gather while a sweep runs.
  */
 export class Audience {
-  /** Subscribers that have everything up to `swept`; the ones that left stay as holes for a while. */
+  /** Subscribers that have everything up to `swept`; the ones that left or fell behind stay as holes for a while. */
   private live: Member[] = [];
-  /** At least as many as there are holes of subscribers that left for good. */
-  private left = 0;
+  /** At least as many as there are holes. */
+  private holes = 0;
   /** Subscribers that have read the log further than the bus has told, waiting for `swept` to reach them. */
   private readonly joining = new Set<Member>();
   private pending: RecordedEvent[] = [];
@@ -74,9 +75,9 @@ export class Audience {
   leave(member: Member): void {
     this.members -= 1;
     this.joining.delete(member);
-    this.left += 1;
+    this.holes += 1;
     // Thousands may leave at once: closing the holes costs a look at all, so half of them must be worth it.
-    if (this.left * 2 >= this.live.length) this.compact();
+    if (this.holes * 2 >= this.live.length) this.compact();
   }
 
   /** Takes an event from the bus; `flush` sends it. What the log already gave everyone is dropped. */
@@ -146,17 +147,10 @@ export class Audience {
   /** Writes to the live subscribers from `from` on, a slice per turn of the event loop. */
   private sweep(sweep: Sweep, from: number): void {
     const stop = Math.min(from + SLICE, sweep.end);
-    let written = 0;
-    for (let index = from; index < stop; index++) {
-      const member = this.live[index]!;
-      if (member.state !== 'live') continue;
-      if (member.sink.bufferedBytes > HIGH_WATER_BYTES) {
-        member.lag(sweep.before);
-      } else {
-        member.sink.write(sweep.bytes);
-        written += 1;
-      }
-    }
+    const due = this.live.slice(from, stop).filter(({ state }) => state === 'live');
+    const behind = writeToAll(due, sweep.bytes);
+    for (const member of behind) this.leaveBehind(member, sweep.before);
+    const written = due.length - behind.length;
     this.meter.delivered(this.format, written * sweep.batch.length, written * sweep.bytes.length);
     if (stop < sweep.end) setImmediate(() => this.sweep(sweep, stop));
     else this.finish(sweep);
@@ -213,14 +207,19 @@ export class Audience {
   private leaveToLog(): void {
     this.overflowed = false;
     this.pending = [];
-    for (const member of this.live) if (member.state === 'live') member.lag(this.swept);
+    for (const member of this.live) if (member.state === 'live') this.leaveBehind(member, this.swept);
     this.compact();
+  }
+
+  private leaveBehind(member: Member, cursor: number): void {
+    this.holes += 1;
+    member.lag(cursor);
   }
 
   /** Closes holes, except while a sweep counts on the indexes. */
   private compact(): void {
-    if (this.sweeping) return;
-    this.left = 0;
+    if (this.sweeping || this.holes === 0) return;
+    this.holes = 0;
     this.live = this.live.filter(({ state }) => state === 'live');
   }
 }

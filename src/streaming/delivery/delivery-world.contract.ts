@@ -4,7 +4,7 @@ import { MemoryOperationStore } from '../../operations/adapters/memory-operation
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import type { Retention } from '../../operations/operation-store.js';
 import { OperationsService } from '../../operations/operations.service.js';
-import type { Sink } from './sink.js';
+import { HIGH_WATER_BYTES, type Sink } from './sink.js';
 import type { Subscription } from './subscription.js';
 import { Subscriptions } from './subscriptions.js';
 import { WireFormat, type HistoryTrimmed } from './wire-format.js';
@@ -41,6 +41,7 @@ export const format = new LineFormat('lines');
 /** A sink whose reader the test stops and starts. */
 export class TestSink implements Sink {
   open = true;
+  readonly descriptor = -1;
   stalled = false;
   bufferedBytes = 0;
   most = 0;
@@ -51,6 +52,12 @@ export class TestSink implements Sink {
     this.text += bytes.toString();
     if (this.stalled) this.bufferedBytes += bytes.length;
     this.most = Math.max(this.most, this.bufferedBytes);
+  }
+
+  offer(bytes: Buffer): boolean {
+    if (this.bufferedBytes > HIGH_WATER_BYTES) return false;
+    this.write(bytes);
+    return true;
   }
 
   onceDrained(callback: () => void): void {

@@ -60,8 +60,10 @@ function follow(): { subscription: Subscription; seqs: () => number[]; failed: (
   let failed = false;
   const sink = {
     open: true,
+    descriptor: -1,
     bufferedBytes: 0,
     write: (bytes: Buffer) => void (text += bytes.toString()),
+    offer: (bytes: Buffer) => ((text += bytes.toString()), true),
     onceDrained: (callback: () => void) => void setImmediate(callback),
   };
   const topic = { tenant: TENANT, operationId: 'a' };

@@ -9,6 +9,16 @@ export interface Sink {
   readonly bufferedBytes: number;
   /** @param bytes complete frames, shared with other sinks: never changed by anyone */
   write(bytes: Buffer): void;
+  /**
+   * Writes, unless more than `HIGH_WATER_BYTES` wait already.
+   * @returns whether it was written, or will never be because the sink has closed
+   */
+  offer(bytes: Buffer): boolean;
+  /**
+   * A file descriptor whose `write` reaches the reader at once and behind everything written before; -1 where there is
+   * none, or something waits, or the sink has closed. Good until anything else happens to the sink.
+   */
+  readonly descriptor: number;
   /** Calls back once, when everything buffered has been taken or the sink has closed; never synchronously. */
   onceDrained(callback: () => void): void;
 }

@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Principal } from '../../auth/principal.js';
 import { ValidityWatch } from '../../auth/validity-watch.js';
-import type { Sink } from '../delivery/sink.js';
+import { HIGH_WATER_BYTES, type Sink } from '../delivery/sink.js';
 import type { UpgradeRequest } from '../upgrade/upgrade-request.js';
 import type { SocketMeter } from './socket-meter.js';
-import { writeDirectly } from './direct-write.js';
+import { SocketDescriptor } from './socket-descriptor.js';
 import { deflatedTextFrame, splitFrames } from './text-frame.js';
 
 /** Answers waiting for a client that does not read them; above it the client's next frames are not read either. */
@@ -36,6 +36,7 @@ export class Connection implements Sink {
   /** False from a ping until its pong; a second ping in that state finds the peer dead. */
   alive = true;
   private readonly raw: Socket | undefined;
+  private readonly direct: SocketDescriptor | undefined;
   private readonly holds = new Set<string>();
   private corked = false;
   /** Who it is now; see `refresh`. */
@@ -55,6 +56,7 @@ export class Connection implements Sink {
     private readonly deflateAbove = Infinity,
   ) {
     this.raw = rawSocketOf(ws);
+    this.direct = this.raw && SocketDescriptor.of(this.raw);
     this.principal = admitted.principal;
     this.address = admitted.address;
     this.meter = admitted.meter;
@@ -99,15 +101,23 @@ export class Connection implements Sink {
     if (this.holds.delete(reason) && this.holds.size === 0) this.ws.resume();
   }
 
+  get descriptor(): number {
+    return this.direct !== undefined && this.open ? this.direct.idle : -1;
+  }
+
   write(bytes: Buffer): void {
     if (!this.open) return;
     if (this.raw !== undefined) {
-      // Corked means answers of this turn wait: they were first.
-      if (this.corked) this.raw.write(bytes);
-      else writeDirectly(this.raw, bytes);
+      this.raw.write(bytes);
       return;
     }
     for (const payload of splitFrames(bytes)) this.ws.send(payload, { binary: false, compress: false });
+  }
+
+  offer(bytes: Buffer): boolean {
+    if (this.bufferedBytes > HIGH_WATER_BYTES) return false;
+    this.write(bytes);
+    return true;
   }
 
   onceDrained(callback: () => void): void {

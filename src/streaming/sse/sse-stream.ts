@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { OpstreamError } from '../../platform/errors/opstream-error.js';
-import type { Sink } from '../delivery/sink.js';
+import { HIGH_WATER_BYTES, type Sink } from '../delivery/sink.js';
 
 /** How long a reader may take for what is left of a stream that ends before its time. */
 const GO_AWAY_MS = 2000;
@@ -8,6 +8,8 @@ const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
 
 /** One open event stream: the response of an HTTP request, kept alive by comments while nothing happens. */
 export class SseStream implements Sink {
+  /** Chunked transfer encoding stands between an event and the socket. */
+  readonly descriptor = -1;
   private readonly keepAlive: NodeJS.Timeout;
 
   /** @param keepAliveMs interval of the comments that keep proxies from closing a quiet stream */
@@ -43,6 +45,12 @@ export class SseStream implements Sink {
 
   write(bytes: Buffer): void {
     if (this.open) this.response.write(bytes);
+  }
+
+  offer(bytes: Buffer): boolean {
+    if (this.bufferedBytes > HIGH_WATER_BYTES) return false;
+    this.write(bytes);
+    return true;
   }
 
   onceDrained(callback: () => void): void {

@@ -2,13 +2,44 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { writeDirectly } from './direct-write.js';
+import type { Sink } from '../delivery/sink.js';
+import { writeToAll } from '../delivery/write-to-all.js';
+import { SocketDescriptor } from './socket-descriptor.js';
 
 const sockets: Socket[] = [];
 
 afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
 });
+
+/** A socket as a connection offers it to deliveries; it never refuses. */
+class SocketSink implements Sink {
+  readonly open = true;
+  private readonly direct: SocketDescriptor;
+
+  constructor(private readonly socket: Socket) {
+    this.direct = SocketDescriptor.of(socket)!;
+  }
+
+  get descriptor(): number {
+    return this.direct.idle;
+  }
+
+  get bufferedBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  write(bytes: Buffer): void {
+    this.socket.write(bytes);
+  }
+
+  offer(bytes: Buffer): boolean {
+    this.write(bytes);
+    return true;
+  }
+
+  onceDrained(): void {}
+}
 
 /** Two ends of a connection; the reading one is paused. */
 async function pair(): Promise<{ writer: Socket; reader: Socket }> {
@@ -25,15 +56,16 @@ async function pair(): Promise<{ writer: Socket; reader: Socket }> {
 describe('writing past the stream machinery', () => {
   it('keeps every byte in order when the kernel takes a part, nothing, and everything again', async () => {
     const { writer, reader } = await pair();
+    const sink = new SocketSink(writer);
     const sent = createHash('sha256');
     let total = 0;
-    const write = (size: number): void => {
+    const writeSome = (size: number): void => {
       const bytes = Buffer.alloc(size, total % 251);
       sent.update(bytes);
       total += size;
-      writeDirectly(writer, bytes);
+      expect(writeToAll([{ sink }], bytes)).toEqual([]);
     };
-    for (let count = 0; count < 400; count++) write(100_003);
+    for (let count = 0; count < 400; count++) writeSome(100_003);
     expect(writer.writableLength).toBeGreaterThan(0);
 
     const received = createHash('sha256');
@@ -49,7 +81,7 @@ describe('writing past the stream machinery', () => {
     while (writer.writableLength > 0) await once(writer, 'drain');
     const last = Buffer.alloc(300, 7);
     sent.update(last);
-    writeDirectly(writer, last);
+    writeToAll([{ sink }], last);
     expect(writer.writableLength).toBe(0);
     await everything;
     expect(received.digest('hex')).toBe(sent.digest('hex'));
@@ -57,14 +89,16 @@ describe('writing past the stream machinery', () => {
 
   it('reports a peer that is gone as the ordinary write does, and writes nothing to a destroyed socket', async () => {
     const { writer, reader } = await pair();
+    const sink = new SocketSink(writer);
     const gone = new Promise((resolve) => writer.once('close', resolve));
     writer.on('error', () => {});
     reader.resetAndDestroy();
     while (!writer.destroyed) {
-      writeDirectly(writer, Buffer.from('x'));
+      writeToAll([{ sink }], Buffer.from('x'));
       await new Promise(setImmediate);
     }
     await gone;
-    expect(() => writeDirectly(writer, Buffer.from('x'))).not.toThrow();
+    expect(sink.descriptor).toBe(-1);
+    expect(SocketDescriptor.of(writer)).toBeUndefined();
   });
 });
