@@ -27,18 +27,18 @@ export interface CallRecord {
   finish(outcome: ToolOutcome): Promise<void>;
 }
 
-/** Records nothing; gives the event loop a turn, so that what was sent leaves the process. */
+/** Records nothing. */
 export const unrecorded: CallRecord = {
   opened: Promise.resolve(false),
-  progress: nextTurn,
-  content: nextTurn,
-  log: nextTurn,
-  status: nextTurn,
-  finish: () => Promise.resolve(),
+  progress: nothing,
+  content: nothing,
+  log: nothing,
+  status: nothing,
+  finish: nothing,
 };
 
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+function nothing(): Promise<void> {
+  return Promise.resolve();
 }
 
 /** Characters of arguments, as JSON, that are kept in the metadata. */

@@ -1,4 +1,4 @@
-import { encodeNotification, isObject, type Params } from '../protocol/json-rpc.js';
+import { encodeNotification, isObject } from '../protocol/json-rpc.js';
 import { META } from '../protocol/versions.js';
 import type { Exchange } from '../protocol/exchange.js';
 import { levelNumber } from '../session/log-level.js';
@@ -9,7 +9,7 @@ import type { ContentBlock } from '../tools/tool-result.js';
 const STEP = 1e-6;
 
 /**
- * What the caller of a tool is told while it runs, in the forms that the caller asked for: `notifications/progress`
+ * What the caller of a tool is told while it runs, encoded in the forms that the caller asked for: `notifications/progress`
  * with a token, `notifications/message` above its log level, partial content as progress messages, as SEP-2998's
  * `notifications/tools/partial_result`, and in sessions as fast-mcp's `notifications/tool/streamContent`.
  */
@@ -47,53 +47,52 @@ export class CallerNotifications {
     return this.progressToken !== undefined;
   }
 
-  progress({ progress, total, message }: ProgressReport): void {
-    if (progress <= this.lastReported && message === undefined) return;
+  progress({ progress, total, message }: ProgressReport): readonly string[] {
+    if (progress <= this.lastReported && message === undefined) return NOTHING;
     this.lastReported = Math.max(progress, this.lastReported);
-    this.sendProgress(progress, total, message);
+    return this.progressMessages(progress, total, message);
   }
 
-  content(blocks: readonly ContentBlock[]): void {
+  content(blocks: readonly ContentBlock[]): readonly string[] {
     const text = blocks.map((block) => (block.type === 'text' ? block.text : '')).join('');
-    this.sendProgress(this.lastSent, undefined, text === '' ? undefined : text);
+    const messages = [...this.progressMessages(this.lastSent, undefined, text === '' ? undefined : text)];
     if (this.partialResultToken !== undefined) {
-      this.notify('notifications/tools/partial_result', {
+      const params = {
         partialResultToken: this.partialResultToken,
         seq: this.partialCount++,
         content: blocks,
         final: false,
-      });
+      };
+      messages.push(encodeNotification('notifications/tools/partial_result', params));
     }
     if (this.streamContent && this.exchange.era === 'legacy') {
-      this.notify('notifications/tool/streamContent', { content: blocks, toolName: this.toolName });
+      const params = { content: blocks, toolName: this.toolName };
+      messages.push(encodeNotification('notifications/tool/streamContent', params));
     }
+    return messages;
   }
 
-  log(level: string, message: string, context: unknown): void {
-    if (levelNumber(level)! < this.minimumLevel()) return;
-    this.notify('notifications/message', {
-      level,
-      logger: this.toolName,
-      data: context === undefined ? { message } : { message, context },
-    });
+  log(level: string, message: string, context: unknown): readonly string[] {
+    if (levelNumber(level)! < this.minimumLevel()) return NOTHING;
+    const data = context === undefined ? { message } : { message, context };
+    return [encodeNotification('notifications/message', { level, logger: this.toolName, data })];
   }
 
-  private sendProgress(progress: number, total: number | undefined, message: string | undefined): void {
-    if (this.progressToken === undefined) return;
+  private progressMessages(
+    progress: number,
+    total: number | undefined,
+    message: string | undefined,
+  ): readonly string[] {
+    if (this.progressToken === undefined) return NOTHING;
     const value = progress > this.lastSent ? progress : above(this.lastSent);
     this.lastSent = value;
-    this.notify('notifications/progress', {
-      progressToken: this.progressToken,
-      progress: value,
-      ...(total !== undefined && { total }),
-      ...(message !== undefined && { message }),
-    });
-  }
-
-  private notify(method: string, params: Params): void {
-    this.send?.(encodeNotification(method, params));
+    // Members without a value are left out of JSON.
+    const params = { progressToken: this.progressToken, progress: value, total, message };
+    return [encodeNotification('notifications/progress', params)];
   }
 }
+
+const NOTHING: readonly string[] = [];
 
 function isToken(value: unknown): value is string | number {
   return typeof value === 'string' ? value.length <= 1024 : typeof value === 'number';

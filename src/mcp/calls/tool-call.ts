@@ -16,6 +16,7 @@ import type {
 import type { ToolDefinition } from '../tools/tool-definition.js';
 import type { ContentBlock } from '../tools/tool-result.js';
 import type { CallRecord } from './call-record.js';
+import { CallReports } from './call-reports.js';
 import type { CallerNotifications } from './caller-notifications.js';
 import type { InputDesk } from './input-desk.js';
 import { checkContent, toFailure, toolError, toResult, type ToolOutcome } from './tool-outcome.js';
@@ -48,7 +49,7 @@ export class ToolCall implements ToolContext {
   private readonly cancellation = new Cancellation();
   private readonly streamed: ContentBlock[] = [];
   private streamedCharacters = 0;
-  private lastReport: Promise<void> | undefined;
+  private readonly reports: CallReports;
   private ended = false;
   private end!: (outcome: ToolOutcome) => void;
   private timer: NodeJS.Timeout | undefined;
@@ -66,6 +67,7 @@ export class ToolCall implements ToolContext {
     this.sessionId = exchange.session?.id;
     this.requestHeaders = exchange.headers;
     this.clientCapabilities = exchange.capabilities;
+    this.reports = new CallReports(notifications, exchange.outlet);
     this.outcome = new Promise<ToolOutcome>((resolve) => (this.end = resolve));
     this.finished = this.outcome.then((outcome) => this.conclude(outcome));
   }
@@ -108,12 +110,14 @@ export class ToolCall implements ToolContext {
     if (this.ended) return;
     const blocks = checkContent(Array.isArray(content) ? (content as readonly ContentBlock[]) : [content]);
     this.keepStreamed(blocks);
-    await this.report(this.record.content(blocks), () => this.notifications.content(blocks));
+    this.reports.add(this.record.content(blocks), this.notifications.content(blocks));
+    await this.reports.pace();
   };
 
   readonly reportProgress = async (progress: ProgressReport): Promise<void> => {
     if (this.ended || !Number.isFinite(progress.progress)) return;
-    await this.report(this.record.progress(progress), () => this.notifications.progress(progress));
+    this.reports.add(this.record.progress(progress), this.notifications.progress(progress));
+    await this.reports.pace();
   };
 
   readonly requestInput = async <Requests extends InputRequests>(
@@ -132,19 +136,7 @@ export class ToolCall implements ToolContext {
     if (this.ended) return;
     // A log line must not fail: data that is no JSON is shown as text.
     const safe = toJson(data);
-    void this.report(this.record.log(level, message, safe), () =>
-      this.notifications.log(level, message, safe),
-    );
-  }
-
-  /** Tells the caller once an event is recorded, and waits for a caller that is slow to read. */
-  private report(recorded: Promise<void>, tell: () => void): Promise<void> {
-    const told = recorded.then(() => {
-      tell();
-      return this.exchange.outlet.drained();
-    });
-    this.lastReport = told;
-    return told;
+    this.reports.add(this.record.log(level, message, safe), this.notifications.log(level, message, safe));
   }
 
   private keepStreamed(blocks: readonly ContentBlock[]): void {
@@ -178,9 +170,8 @@ export class ToolCall implements ToolContext {
     this.ended = true;
     clearTimeout(this.timer);
     this.inputs.giveUp();
-    // A slow reader may hold the last report back; the end of the log must not wait for it.
-    const recorded = this.record.finish(outcome);
-    await (outcome.kind === 'cancelled' ? recorded : Promise.all([this.lastReport, recorded]));
+    await this.record.finish(outcome);
+    await this.reports.allTold;
     return outcome;
   }
 }

@@ -11,8 +11,9 @@ const HEADERS = {
   'X-Accel-Buffering': 'no',
 } as const;
 
-/** Messages as server-sent events on one HTTP response. */
+/** Messages as server-sent events on one HTTP response. Those of one turn of the event loop leave in one write. */
 export class SseResponse {
+  private unwritten = '';
   private wroteThisTurn = false;
 
   constructor(
@@ -30,8 +31,8 @@ export class SseResponse {
   /** @param id lets a client resume after this event */
   write(data: string, id?: string): void {
     if (!this.open) return;
-    this.response.write(id === undefined ? `data: ${data}\n\n` : `id: ${id}\ndata: ${data}\n\n`);
-    if (this.response.writableLength > MAX_UNSENT_BYTES) this.response.destroy();
+    this.append(id === undefined ? `data: ${data}\n\n` : `id: ${id}\ndata: ${data}\n\n`);
+    if (this.unwritten.length > HIGH_WATER_BYTES) this.flush();
     if (this.wroteThisTurn) return;
     this.wroteThisTurn = true;
     setImmediate(() => (this.wroteThisTurn = false));
@@ -40,6 +41,7 @@ export class SseResponse {
   /** The last message. It never shares a write with one before it: clients lose progress that comes with its result. */
   finish(data: string, id?: string): void {
     if (this.wroteThisTurn) {
+      this.flush();
       setImmediate(() => this.finish(data, id));
       return;
     }
@@ -49,20 +51,22 @@ export class SseResponse {
 
   /** Keeps proxies from taking a quiet stream for a dead one. */
   comment(): void {
-    if (this.open) this.response.write(': keep-alive\n\n');
+    this.append(': keep-alive\n\n');
   }
 
   /** Tells the client when to come back. @param retryMs milliseconds */
   retry(retryMs: number): void {
-    if (this.open) this.response.write(`retry: ${retryMs}\n\n`);
+    this.append(`retry: ${retryMs}\n\n`);
   }
 
   end(): void {
+    this.flush();
     this.response.end();
   }
 
   /** Undefined while the reader keeps up. */
   drained(): Promise<void> | undefined {
+    this.flush();
     const { response } = this;
     if (response.writableLength < HIGH_WATER_BYTES || !this.open) return undefined;
     return new Promise((resolve) => {
@@ -74,5 +78,20 @@ export class SseResponse {
       response.on('drain', done);
       response.on('close', done);
     });
+  }
+
+  private append(text: string): void {
+    // Ticks run once everything that is ready to run has run: all that it wrote is together.
+    if (this.unwritten === '') process.nextTick(() => this.flush());
+    this.unwritten += text;
+  }
+
+  private flush(): void {
+    if (this.unwritten === '') return;
+    const text = this.unwritten;
+    this.unwritten = '';
+    if (!this.open) return;
+    this.response.write(text);
+    if (this.response.writableLength > MAX_UNSENT_BYTES) this.response.destroy();
   }
 }

@@ -31,8 +31,8 @@ export interface ToolContext extends LoadContext {
   readonly requestHeaders: IncomingHttpHeaders;
   readonly log: ToolLog;
   /**
-   * Sends partial content to the caller at once. Await it in a loop: it resolves when the content is recorded and
-   * yields to the event loop, so that it also leaves the process.
+   * Sends partial content to the caller at once. Await it in a loop, as every report: the tool waits for the log, for
+   * the event loop and for a caller that is slow to read, but for many quick reports together, not for each.
    */
   readonly streamContent: (content: ContentBlock | readonly ContentBlock[]) => Promise<void>;
   /** Numeric progress; a value that does not exceed the last one is recorded, but not sent to the caller. */
