@@ -28,7 +28,9 @@ export class HttpOutlet implements Outlet {
   }
 
   send(message: string): void {
-    if (!this.acceptsSse || this.response.writableEnded) return;
+    if (!this.acceptsSse) return;
+    // A session's stream also takes what is sent while nobody reads: it is replayed.
+    if (!this.stream && this.response.writableEnded) return;
     const sse = this.openStream();
     if (this.stream) this.stream.send(message);
     else sse.write(message);
@@ -57,9 +59,9 @@ export class HttpOutlet implements Outlet {
     this.stream?.pause(retryMs);
   }
 
-  /** The client has gone; a session's stream waits for it. */
+  /** The client has gone; a session's stream waits for it, unless it is already back on another response. */
   gone(): void {
-    this.stream?.release();
+    this.stream?.release(this.sse);
   }
 
   drained(): Promise<void> | undefined {
