@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable, Module } from '@nestjs/common';
 import { z } from 'zod';
 import { McpModule } from '../../src/mcp/mcp.module.js';
+import { RpcError } from '../../src/mcp/protocol/rpc-error.js';
 import type { ToolContext } from '../../src/mcp/tools/tool-context.js';
 import { Tool } from '../../src/mcp/tools/tool.decorator.js';
 import { UserError } from '../../src/mcp/tools/user-error.js';
@@ -105,7 +106,23 @@ export class ProbeTools {
     if (kind === 'circular') return circular;
     if (kind === 'function') return () => 1;
     if (kind === 'bigint') return { n: 10n };
+    if (kind === 'structured bigint') return { content: [], structuredContent: { n: 10n } };
+    if (kind === 'circular meta') return { content: [], _meta: circular };
+    if (kind === 'circular block') return { content: [{ ...text('x'), annotations: circular }] };
     return { content: [{ type: 'no such type' }] };
+  }
+
+  /** Its result is good JSON, but nested too deep for the log. */
+  @Tool({ name: 'deep', description: 'Returns a hundred levels' })
+  deep(): object {
+    let value: object = {};
+    for (let level = 0; level < 100; level++) value = { value };
+    return { content: [], structuredContent: value };
+  }
+
+  @Tool({ name: 'protocol_garbage', description: 'Throws a protocol error whose data is no JSON' })
+  protocolGarbage(): never {
+    throw new RpcError(-32001, 'broken', { n: 10n });
   }
 
   @Tool({ name: 'late', description: 'Goes on after its end' })

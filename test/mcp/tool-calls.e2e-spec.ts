@@ -236,14 +236,34 @@ describe('A tool call', () => {
     });
   });
 
-  it.each(['circular', 'function', 'bigint', 'content'])(
-    'that returns garbage (%s) is a tool error',
-    async (kind) => {
-      const client = await connect();
-      expect((await client.call('garbage', { kind })).isError).toBe(true);
-      expect(await client.result('ping')).toEqual({});
-    },
-  );
+  it.each([
+    'circular',
+    'function',
+    'bigint',
+    'content',
+    'structured bigint',
+    'circular meta',
+    'circular block',
+  ])('that returns garbage (%s) is a tool error, recorded as one', async (kind) => {
+    const client = await connect();
+    expect((await client.call('garbage', { kind })).isError).toBe(true);
+    expect((await recorded('garbage')).snapshot.status).toBe('error');
+    expect(await client.result('ping')).toEqual({});
+  });
+
+  it('whose result cannot be recorded ends all the same', async () => {
+    const client = await connect();
+    expect((await client.call('deep')).structuredContent).toHaveProperty('value.value.value');
+    expect((await recorded('deep')).snapshot).toMatchObject({
+      status: 'completed',
+      result: { content: [{ text: expect.stringContaining('could not be recorded') }] },
+    });
+    expect((await client.request('tools/call', { name: 'protocol_garbage' })).error).toEqual({
+      code: -32001,
+      message: 'broken',
+    });
+    expect((await recorded('protocol_garbage')).snapshot).toMatchObject({ status: 'error', error: 'broken' });
+  });
 
   it('that goes on after its end is not heard', async () => {
     const client = await connect();

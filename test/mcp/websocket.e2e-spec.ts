@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { McpClient, modern } from '../harness/mcp-client.js';
+import { McpHttpClient } from '../harness/mcp-http.js';
 import { RunningService } from '../harness/running-service.js';
 
 let service: RunningService;
@@ -219,6 +220,21 @@ describe('MCP over WebSocket', () => {
       'notifications/resources/updated',
       ({ uri }) => uri === `operation://${operation_id}`,
     );
+  });
+
+  it('S3-11: initialize on a connection with a session begins another one, and ends the first', async () => {
+    const client = await connect();
+    const { _meta: first } = await client.initialize();
+    const { _meta: second } = await client.initialize('2025-06-18');
+    const ids = [first, second].map((meta) =>
+      String((meta as Record<string, unknown>)['opstream/sessionId']),
+    );
+    expect(await client.result('ping')).toEqual({});
+    const statuses = ids.map(async (id) => {
+      const elsewhere = new McpHttpClient(`${service.http}/mcp`, { 'mcp-session-id': id });
+      return (await elsewhere.request('ping')).status;
+    });
+    expect(await Promise.all(statuses)).toEqual([404, 200]);
   });
 
   it('S3-38 S3-V16: with authentication on, a connection without a token gets 401 before the upgrade', async () => {

@@ -100,7 +100,7 @@ export class OperationRecord implements CallRecord {
     switch (outcome.kind) {
       case 'result': {
         const result = outcome.result as unknown as JsonObject;
-        if (!outcome.result.isError) return this.append('result', { result }, RESULT_TOO_LARGE);
+        if (!outcome.result.isError) return this.append('result', { result }, RESULT_NOT_RECORDED);
         const error = clip(textOf(outcome.result.content)) || 'The tool failed';
         return this.append(
           'error',
@@ -111,7 +111,11 @@ export class OperationRecord implements CallRecord {
       case 'protocol-error': {
         const { code, message, data } = outcome.error;
         const details = { code, message, ...(data && { data: data as JsonObject }) };
-        return this.append('error', { error: clip(message), error_type: PROTOCOL_ERROR, details });
+        return this.append(
+          'error',
+          { error: clip(message), error_type: PROTOCOL_ERROR, details },
+          { error: clip(message), error_type: PROTOCOL_ERROR },
+        );
       }
       case 'input-required':
         return this.append('result', { result: { input_required: Object.keys(outcome.requests) } });
@@ -120,14 +124,13 @@ export class OperationRecord implements CallRecord {
     }
   }
 
-  /** @param instead recorded when the data is too large */
+  /** @param instead recorded when the data is too large or too deep, so that the operation ends in any case */
   private async append(type: ProducerEventType, data: JsonObject, instead?: JsonObject): Promise<void> {
     try {
       await this.operations.append(this.tenant, this.operationId, parseDraft(type, data));
     } catch (error) {
-      if (instead && error instanceof OpstreamError && error.code === 'payload_too_large') {
-        return this.append(type, instead);
-      }
+      const unfit = error instanceof OpstreamError && UNFIT.has(error.code);
+      if (instead && unfit) return this.append(type, instead);
       // Whoever cancels from outside ends the log before the tool notices.
       if (error instanceof OpstreamError && error.code === 'operation_ended') return;
       OperationRecord.logger.warn(
@@ -138,8 +141,13 @@ export class OperationRecord implements CallRecord {
   }
 }
 
-const RESULT_TOO_LARGE: JsonObject = {
-  result: { content: [{ type: 'text', text: 'The result was too large to be recorded' }] },
+/** Refusals of the data itself. */
+const UNFIT: ReadonlySet<string> = new Set(['payload_too_large', 'invalid_request', 'invalid_event']);
+
+const RESULT_NOT_RECORDED: JsonObject = {
+  result: {
+    content: [{ type: 'text', text: 'The result is too large or too deep and could not be recorded' }],
+  },
 };
 
 /** Arguments for the operation's metadata, left out when they are large. */

@@ -33,6 +33,7 @@ export async function toResult(
   if (Array.isArray(value)) return { content: checkContent(value) };
   if (isObject(value) && Array.isArray(value.content)) {
     const { structuredContent, isError, _meta } = value as unknown as ToolResult;
+    requireJson([structuredContent, _meta]);
     return {
       content: checkContent(value.content),
       ...(structuredContent !== undefined && {
@@ -65,13 +66,25 @@ export function toFailure(thrown: unknown): ToolOutcome | undefined {
 /** @throws Error for anything that is no content block */
 export function checkContent(blocks: readonly unknown[]): readonly ContentBlock[] {
   for (const block of blocks) {
-    // Text is nearly all there is; the rest goes through the schema.
-    if (isObject(block) && block.type === 'text' && typeof block.text === 'string') continue;
+    // Plain text is nearly all there is; the rest goes through the schema.
+    if (isPlainText(block)) continue;
+    requireJson(block);
     const parsed = ContentBlockSchema.safeParse(block);
     if (!parsed.success)
       throw new Error('A tool gave content that is no MCP content block', { cause: parsed.error });
   }
   return blocks as readonly ContentBlock[];
+}
+
+function isPlainText(block: unknown): boolean {
+  if (!isObject(block) || block.type !== 'text' || typeof block.text !== 'string') return false;
+  for (const key in block) if (key !== 'type' && key !== 'text') return false;
+  return true;
+}
+
+/** @throws TypeError for what contains itself, a BigInt or the like, which no transport could send */
+function requireJson(value: unknown): void {
+  JSON.stringify(value);
 }
 
 async function checkOutput(tool: ToolDefinition, value: object): Promise<Readonly<Record<string, unknown>>> {

@@ -70,6 +70,11 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     await Promise.all(calls.map(({ finished }) => finished));
   }
 
+  /** Calls that run on this node. */
+  get size(): number {
+    return this.running.size;
+  }
+
   /** A call that runs on this node. */
   find(tenant: string, operationId: string): ToolCall | undefined {
     return this.running.get(key(tenant, operationId));
@@ -85,9 +90,10 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     if ('problem' in checked) {
       return { ...toolError(`Invalid arguments for tool ${tool.name}: ${checked.problem}`) };
     }
-    const call = this.open(tool, exchange, given);
-    // Answers that came with the request are checked before the tool runs.
-    if (exchange.era === 'modern') call.inputs.given();
+    const inputs = new InputDesk(exchange, tool.name, given, this.states);
+    // Answers that came with the request are checked before there is a call.
+    if (exchange.era === 'modern') inputs.given();
+    const call = this.open(tool, exchange, given, inputs);
     if (manner === 'result') {
       call.start(checked.value);
       return answer(await call.finished);
@@ -107,7 +113,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     return tool;
   }
 
-  private open(tool: ToolDefinition, exchange: Exchange, args: Params): ToolCall {
+  private open(tool: ToolDefinition, exchange: Exchange, args: Params, inputs: InputDesk): ToolCall {
     const operationId = randomUUID();
     const { principal, session, outlet, params } = exchange;
     const ttl = exchange.era === 'legacy' ? objectAt(params, 'task').ttl : undefined;
@@ -126,7 +132,6 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
       this.configuration.mcp.streamContent,
       (message) => outlet.send(message),
     );
-    const inputs = new InputDesk(exchange, tool.name, args, this.states);
     const call = new ToolCall(operationId, tool, exchange, record, notifications, inputs);
     const at = key(principal.tenant, operationId);
     this.running.set(at, call);

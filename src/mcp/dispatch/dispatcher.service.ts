@@ -2,12 +2,14 @@ import { Injectable, Logger } from '@nestjs/common';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { Cancellation } from '../protocol/cancellation.js';
 import type { Exchange, Link } from '../protocol/exchange.js';
+import type { InFlight } from '../protocol/in-flight.js';
 import {
   encodeError,
   encodeResult,
   isObject,
   objectAt,
   type Params,
+  type RequestId,
   type RpcMessage,
   type RpcNotification,
   type RpcRequest,
@@ -15,7 +17,7 @@ import {
 import { httpStatusOf, RPC, RpcError, toRpcError } from '../protocol/rpc-error.js';
 import { META, MODERN_VERSION, type Era } from '../protocol/versions.js';
 import { EncodedResult } from './lists.js';
-import { Methods, type Answer } from './methods.service.js';
+import { Methods, type Answer, type Method } from './methods.service.js';
 
 /** Methods that only exist in the era without sessions. */
 const MODERN_ONLY: ReadonlySet<string> = new Set(['server/discover', 'subscriptions/listen', 'tasks/update']);
@@ -43,34 +45,45 @@ export class McpDispatcher {
 
   private serve(request: RpcRequest, link: Link): void {
     const { id, method } = request;
-    const { outlet } = link;
-    let exchange: Exchange | undefined;
+    let exchange: Exchange;
     try {
-      const era = link.era ?? eraOf(request);
-      exchange = toExchange(request, link, era);
-      const serve = this.methods.table[era].get(method);
+      exchange = toExchange(request, link, link.era ?? eraOf(request));
+    } catch (thrown) {
+      const error = toRpcError(thrown);
+      return link.outlet.respond(encodeError(id, error), httpStatusOf(error));
+    }
+    try {
+      const serve = this.methods.table[exchange.era].get(method);
       if (!serve) throw new RpcError(RPC.methodNotFound, 'Method not found', { method });
       const flights = inFlightOf(exchange, link);
       flights?.add(id, exchange.cancellation);
-      const answer = serve(exchange);
-      if (!(answer instanceof Promise)) {
-        flights?.remove(id);
-        this.respond(exchange, answer);
-        return;
-      }
-      const current = exchange;
-      answer
-        .finally(() => flights?.remove(id))
-        .then(
-          (value) => this.respond(current, value),
-          (error: unknown) => this.refuse(current, request, error),
-        );
+      this.run(serve, exchange, request, flights);
     } catch (thrown) {
-      if (exchange) this.refuse(exchange, request, thrown);
-      else {
-        const error = toRpcError(thrown);
-        outlet.respond(encodeError(id, error), httpStatusOf(error));
+      this.refuse(exchange, request, thrown);
+    }
+  }
+
+  /** Whatever the method does, there is one answer, and with it the id is free again. */
+  private run(serve: Method, exchange: Exchange, request: RpcRequest, flights: InFlight | undefined): void {
+    const refused = (thrown: unknown): void => {
+      flights?.remove(request.id);
+      this.refuse(exchange, request, thrown);
+    };
+    const answered = (answer: Answer): void => {
+      flights?.remove(request.id);
+      try {
+        this.respond(exchange, answer);
+      } catch (thrown) {
+        // The answer is no JSON.
+        this.refuse(exchange, request, thrown);
       }
+    };
+    try {
+      const answer = serve(exchange);
+      if (answer instanceof Promise) answer.then(answered, refused);
+      else answered(answer);
+    } catch (thrown) {
+      refused(thrown);
     }
   }
 
@@ -96,7 +109,7 @@ export class McpDispatcher {
       this.logger.error({ error: thrown }, `${method} failed`);
     }
     if (cancellation.cancelled) return outlet.close();
-    outlet.respond(encodeError(id, error), era === 'modern' ? httpStatusOf(error) : 200);
+    outlet.respond(encodeFailure(id, error), era === 'modern' ? httpStatusOf(error) : 200);
   }
 }
 
@@ -114,7 +127,9 @@ function toExchange(request: RpcRequest, link: Link, era: Era): Exchange {
   const cancellation = new Cancellation();
   const common = { id, params, meta, principal, headers, outlet, cancellation, openSession };
   if (era === 'legacy') {
-    return { ...common, era, session: link.session, capabilities: link.session?.capabilities ?? {} };
+    // What begins a session belongs to none: it may end the one before it.
+    const session = request.method === 'initialize' ? undefined : link.session;
+    return { ...common, era, session, capabilities: session?.capabilities ?? {} };
   }
   return { ...common, era, session: undefined, capabilities: checkEnvelope(meta) };
 }
@@ -138,6 +153,16 @@ function incomplete(key: string): RpcError {
   return new RpcError(RPC.invalidParams, `_meta must have ${key}`, undefined, 400);
 }
 
-function inFlightOf({ era, session }: Exchange, link: Link): Link['inFlight'] {
-  return era === 'legacy' ? session?.inFlight : link.inFlight;
+/** A client that speaks the sessions' era without having begun a session has its connection for one. */
+function inFlightOf({ era, session }: Exchange, link: Link): InFlight | undefined {
+  return era === 'legacy' && session ? session.inFlight : link.inFlight;
+}
+
+/** Data that is no JSON is left out: a tool may throw anything. */
+function encodeFailure(id: RequestId, error: RpcError): string {
+  try {
+    return encodeError(id, error);
+  } catch {
+    return encodeError(id, new RpcError(error.code, error.message));
+  }
 }

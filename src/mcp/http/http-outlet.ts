@@ -49,6 +49,7 @@ export class HttpOutlet implements Outlet {
   }
 
   close(): void {
+    if (this.stream) return this.stream.end();
     if (!this.response.headersSent) this.response.writeHead(202, this.headers);
     this.response.end();
   }

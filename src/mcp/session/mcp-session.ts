@@ -167,6 +167,9 @@ export class McpSession implements ToolSession {
 
   end(reason: string): void {
     this.flights?.cancelAll(reason);
+    // A task may wait for an answer beyond the request that began it.
+    for (const { reject } of this.waiting?.values() ?? []) reject(new RpcError(RPC.serverError, reason));
+    this.waiting = undefined;
     for (const release of this.subscribed?.values() ?? []) release();
     this.subscribed = undefined;
     this.channel?.close(reason);

@@ -37,6 +37,12 @@ export class SessionStream {
     this.response?.finish(message, this.eventId(this.count));
   }
 
+  /** Ends it without an answer: whoever resumes it reads what was sent, and its end. */
+  end(): void {
+    this.ended = true;
+    this.release();
+  }
+
   /** Goes on with another response, from the event after `number`. */
   resume(response: SseResponse, number: number): void {
     this.release();
