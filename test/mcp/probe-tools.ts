@@ -80,6 +80,27 @@ export class ProbeTools {
     return 'logged';
   }
 
+  /** What no type checker would let pass, of a tool that waits for nothing. */
+  @Tool({ name: 'careless', description: 'Reports garbage and does not wait' })
+  careless(_args: object, context: ToolContext): string {
+    const unchecked = context as unknown as Record<
+      'streamContent' | 'reportProgress',
+      (value: unknown) => void
+    >;
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    for (const garbage of [undefined, 5, { type: 'text', text: 1n }, [circular]]) {
+      unchecked.streamContent(garbage);
+    }
+    for (const garbage of [{ progress: 1, total: 2n }, { progress: 2, message: {} }, { progress: 'x' }]) {
+      unchecked.reportProgress(garbage);
+    }
+    for (const garbage of [undefined, 5, circular, 7n, Symbol('x')])
+      (context.log.info as (message: unknown, data: unknown) => void)(garbage, garbage);
+    void context.requestInput({ key: { method: 'roots/list' } });
+    return 'careless';
+  }
+
   @Tool({ name: 'user_error', description: 'Fails for the user' })
   userError(): never {
     throw new UserError('Failed to fetch data: no network');

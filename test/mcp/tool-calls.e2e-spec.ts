@@ -251,6 +251,22 @@ describe('A tool call', () => {
     expect(await client.result('ping')).toEqual({});
   });
 
+  it('that reports garbage and waits for none of it has its result, and breaks nothing', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    try {
+      const client = await connect();
+      const result = await client.call('careless', {}, { _meta: { progressToken: 'p' } });
+      expect(result.content[0]!.text).toBe('careless');
+      expect(await client.result('ping')).toEqual({});
+      expect((await recorded('careless')).snapshot.status).toBe('completed');
+      expect(unhandled).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+  });
+
   it('whose result cannot be recorded ends all the same', async () => {
     const client = await connect();
     expect((await client.call('deep')).structuredContent).toHaveProperty('value.value.value');

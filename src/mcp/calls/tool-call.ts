@@ -106,37 +106,50 @@ export class ToolCall implements ToolContext {
   }
 
   // Tools take what they need out of their context, so these work without it.
-  readonly streamContent = async (content: ContentBlock | readonly ContentBlock[]): Promise<void> => {
-    if (this.ended) return;
-    const blocks = checkContent(Array.isArray(content) ? (content as readonly ContentBlock[]) : [content]);
-    this.keepStreamed(blocks);
-    this.reports.add(this.record.content(blocks), this.notifications.content(blocks));
-    await this.reports.pace();
-  };
+  readonly streamContent = (content: ContentBlock | readonly ContentBlock[]): Promise<void> =>
+    this.observed(async () => {
+      if (this.ended) return;
+      const blocks = checkContent(Array.isArray(content) ? (content as readonly ContentBlock[]) : [content]);
+      this.keepStreamed(blocks);
+      this.reports.add(this.record.content(blocks), this.notifications.content(blocks));
+      await this.reports.pace();
+    });
 
-  readonly reportProgress = async (progress: ProgressReport): Promise<void> => {
-    if (this.ended || !Number.isFinite(progress.progress)) return;
-    this.reports.add(this.record.progress(progress), this.notifications.progress(progress));
-    await this.reports.pace();
-  };
+  readonly reportProgress = (progress: ProgressReport): Promise<void> =>
+    this.observed(async () => {
+      if (this.ended || !Number.isFinite(progress.progress)) return;
+      this.reports.add(this.record.progress(progress), this.notifications.progress(progress));
+      await this.reports.pace();
+    });
 
-  readonly requestInput = async <Requests extends InputRequests>(
+  readonly requestInput = <Requests extends InputRequests>(
     requests: Requests,
     options: InputOptions = {},
-  ): Promise<InputResponses<Requests>> => {
-    const responses = await this.inputs.ask(requests, options, this);
-    return responses as InputResponses<Requests>;
-  };
+  ): Promise<InputResponses<Requests>> =>
+    this.observed(async () => (await this.inputs.ask(requests, options, this)) as InputResponses<Requests>);
 
   readonly pauseStream = (retryMs = 1000): void => {
     if (this.session) this.exchange.outlet.pause?.(retryMs);
   };
 
-  private writeLog(level: string, message: string, data: unknown): void {
+  /** A tool need not wait for what it reports; a report that is refused then must not end the process. */
+  private observed<Value>(work: () => Promise<Value>): Promise<Value> {
+    const working = work();
+    working.catch((error: unknown) => {
+      ToolCall.logger.warn(
+        { error, tool: this.tool.name, operation_id: this.requestId },
+        'Refused to a tool',
+      );
+    });
+    return working;
+  }
+
+  private writeLog(level: string, message: unknown, data: unknown): void {
     if (this.ended) return;
-    // A log line must not fail: data that is no JSON is shown as text.
+    // A log line must not fail: what is no text, or no JSON, is shown as far as it can be.
+    const text = typeof message === 'string' ? message : JSON.stringify(toJson(message) ?? null);
     const safe = toJson(data);
-    this.reports.add(this.record.log(level, message, safe), this.notifications.log(level, message, safe));
+    this.reports.add(this.record.log(level, text, safe), this.notifications.log(level, text, safe));
   }
 
   private keepStreamed(blocks: readonly ContentBlock[]): void {
