@@ -14,7 +14,12 @@ async function connect(path = '/ws', options?: Parameters<typeof McpClient.conne
 }
 
 beforeAll(async () => {
-  service = await RunningService.start({ STORE: 'memory', DEMO: 'true', MCP_PING_INTERVAL_MS: '300' });
+  service = await RunningService.start({
+    STORE: 'memory',
+    DEMO: 'true',
+    MCP_PING_INTERVAL_MS: '300',
+    MCP_PING_TIMEOUT_MS: '300',
+  });
 });
 afterAll(async () => {
   for (const client of clients) client.terminate();
@@ -263,5 +268,40 @@ describe('MCP over WebSocket', () => {
     } finally {
       await closed.stop();
     }
+  });
+});
+
+describe('Pings of inbound MCP connections', () => {
+  /** A client of a service with these times that answers pings only when the test says so. */
+  async function silentClient(intervalMs: number, timeoutMs: number) {
+    const impatient = await RunningService.start({
+      STORE: 'memory',
+      MCP_PING_INTERVAL_MS: String(intervalMs),
+      MCP_PING_TIMEOUT_MS: String(timeoutMs),
+    });
+    const client = await McpClient.connect(`${impatient.ws}/mcp`, { autoPong: false });
+    const pinged = (): Promise<number> =>
+      new Promise((resolve) => client.socket.once('ping', () => resolve(performance.now())));
+    return { client, pinged, stop: () => impatient.stop() };
+  }
+
+  it('S3-31 S3-32: MCP_PING_TIMEOUT_MS after the ping, not at the next one, a silent peer is ended', async () => {
+    const { client, pinged, stop } = await silentClient(1000, 50);
+    const at = await pinged();
+    expect(await client.closed).toMatchObject({ code: 1006 });
+    expect(performance.now() - at).toBeLessThan(700);
+    await stop();
+  });
+
+  it('S3-32: a peer that takes longer than an interval, but not than the timeout, stays', async () => {
+    const { client, pinged, stop } = await silentClient(100, 1000);
+    for (let late = 0; late < 3; late++) {
+      await pinged();
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      client.socket.pong();
+    }
+    expect(await client.result('initialize', {})).toHaveProperty('protocolVersion');
+    client.terminate();
+    await stop();
   });
 });

@@ -41,7 +41,7 @@ export class McpGateway
   ) {}
 
   afterInit(server: SocketServer): void {
-    const { authRequired, pingIntervalMs } = this.configuration.mcp;
+    const { authRequired, pingIntervalMs, pingTimeoutMs } = this.configuration.mcp;
     server.configure({
       aliases: this.mounts.paths,
       maxPayload: MAX_MESSAGE_BYTES,
@@ -50,9 +50,9 @@ export class McpGateway
       admission: { tokenRequired: authRequired },
     });
     this.mounts.serveWith(server);
-    this.heartbeat = new Heartbeat(this.connections, pingIntervalMs, ({ principal }) =>
-      this.logger.log({ event: 'mcp_ping_timeout', user: principal.userId }),
-    );
+    const timedOut = ({ principal }: Connection): void =>
+      this.logger.log({ event: 'mcp_ping_timeout', user: principal.userId });
+    this.heartbeat = new Heartbeat(this.connections, pingIntervalMs, timedOut, pingTimeoutMs);
   }
 
   handleConnection(socket: WebSocket, request: UpgradeRequest): void {
