@@ -10,13 +10,18 @@ export function reportFanout(results, { quick, rounds, names }) {
     const measured = results[what]?.[name];
     return measured ? median(measured.map(pick)) : NaN;
   };
+  /** Median over the rounds of what one server reached as a multiple of another in the same round. */
+  const against = (what, name, peer, pick = perCpuSecond) => {
+    const [ours, theirs] = [results[what]?.[name], results[what]?.[peer]];
+    return ours && theirs ? median(ours.map((measured, round) => pick(measured) / pick(theirs[round]))) : NaN;
+  };
   const sections = [
     `# Fan-out\n\n${new Date().toISOString().slice(0, 16)}Z · ${describeMachine()}\n\n` +
-      `Medians of ${rounds} round${rounds > 1 ? 's' : ''}; other processes took ${noiseOf(results)} of the machine. ` +
+      `Medians of ${rounds} rounds; a ratio is the median of the rounds' ratios. Other processes took ${noiseOf(results)} of the machine. ` +
       'Method and words: [README](../README.md).',
-    `## Goals\n\n${goals(of, results)}`,
-    `## Throughput, 1000 subscribers, 300-byte events\n\n${throughput(of, names)}`,
-    `## Latency at 50,000 deliveries/s\n\n${latency(of, names)}`,
+    `## Goals\n\n${goals(of, against, results)}`,
+    `## Throughput, 1000 subscribers, 300-byte events\n\n${throughput(of, against, names)}`,
+    `## Latency at 50,000 deliveries/s\n\n${latency(of, against, names)}`,
     `## Opstream by load\n\n${byLoad(of)}`,
   ];
   const text = `${sections.join('\n\n')}\n`;
@@ -28,26 +33,19 @@ export function reportFanout(results, { quick, rounds, names }) {
 const thousands = (value) => `${Math.round(value / 1000)} k`;
 const perCpuSecond = ({ perCpuSecond }) => perCpuSecond;
 const rate = ({ rate }) => rate;
+const p99 = ({ latency }) => latency.p99;
 
-function goals(of, results) {
-  // A noisy machine takes wall time from everybody; what a CPU second delivers it cannot take.
-  const against = (what, peer) => of(what, 'opstream', perCpuSecond) / of(what, peer, perCpuSecond);
+function goals(of, against, results) {
   const ours = (what, pick) => of(what, 'opstream', pick);
   const rows = [
-    goal('single events, of the C `send()` loop', against('single', 'floor'), '≥', 0.75),
-    goal('single events, of Socket.IO', against('single', 'socketio'), '≥', 1.6),
-    goal('single events, of the Nest gateway', against('single', 'nest'), '≥', 1.35),
-    goal('bursts of 16, of the C `send()` loop', against('burst', 'floor'), '≥', 0.65),
-    goal('bursts of 16, of Socket.IO', against('burst', 'socketio'), '≥', 15),
-    goal('bursts of 16, of the Nest gateway', against('burst', 'nest'), '≥', 15),
-    goal('bursts of 16, of plain ws', against('burst', 'ws'), '≥', 15),
-    goal(
-      '500 events/s to 1000: p99',
-      ours('offered', ({ latency }) => latency.p99),
-      '≤',
-      50,
-      ' ms',
-    ),
+    goal('single events, of the C `send()` loop', against('single', 'opstream', 'floor'), '≥', 0.75),
+    goal('single events, of Socket.IO', against('single', 'opstream', 'socketio'), '≥', 1.6),
+    goal('single events, of the Nest gateway', against('single', 'opstream', 'nest'), '≥', 1.35),
+    goal('bursts of 16, of the C `send()` loop', against('burst', 'opstream', 'floor'), '≥', 0.65),
+    goal('bursts of 16, of Socket.IO', against('burst', 'opstream', 'socketio'), '≥', 15),
+    goal('bursts of 16, of the Nest gateway', against('burst', 'opstream', 'nest'), '≥', 15),
+    goal('bursts of 16, of plain ws', against('burst', 'opstream', 'ws'), '≥', 15),
+    goal('500 events/s to 1000: p99', ours('offered', p99), '≤', 50, ' ms'),
     goal(
       '500 events/s to 1000: subscriptions that fell behind',
       ours('offered', ({ highest }) => highest.lagging),
@@ -56,8 +54,7 @@ function goals(of, results) {
     ),
     goal(
       'p99 at 50,000 deliveries/s, of Socket.IO',
-      of('latency', 'opstream', ({ latency }) => latency.p99) /
-        of('latency', 'socketio', ({ latency }) => latency.p99),
+      against('latency', 'opstream', 'socketio', p99),
       '≤',
       0.5,
     ),
@@ -70,31 +67,33 @@ function goals(of, results) {
     ),
     goal(
       'CPU per delivery, 5000 subscribers to 100',
-      ours('single-5000', ({ cpuPerMillion }) => cpuPerMillion) /
-        ours('single-100', ({ cpuPerMillion }) => cpuPerMillion),
+      pairs(results['single-5000'], results['single-100']),
       '≤',
       1.6,
     ),
-    goal('compressed broadcast: CPU of uncompressed', pairs(results), '≤', 1.1),
+    goal(
+      'compressed broadcast: CPU of uncompressed',
+      pairs(results.compressed, results.uncompressed),
+      '≤',
+      1.1,
+    ),
   ];
   return table(['what', 'goal', 'measured', 'met'], rows);
 }
 
-/** Median of the ratios of alternating pairs. */
-function pairs({ compressed, uncompressed }) {
-  if (!compressed || !uncompressed) return NaN;
+/** Median of the ratios of what a delivery costs in alternating pairs. */
+function pairs(one, other) {
+  if (!one || !other) return NaN;
   return median(
-    compressed.opstream.map(
-      ({ cpuPerMillion }, pair) => cpuPerMillion / uncompressed.opstream[pair].cpuPerMillion,
-    ),
+    one.opstream.map(({ cpuPerMillion }, pair) => cpuPerMillion / other.opstream[pair].cpuPerMillion),
   );
 }
 
-function throughput(of, names) {
+function throughput(of, against, names) {
   const cells = (what, name) => [
     figure(of(what, name, rate) / 1000),
     figure(of(what, name, ({ cpuPerMillion }) => cpuPerMillion)),
-    ratio(of(what, name, perCpuSecond) / of(what, 'floor', perCpuSecond)),
+    ratio(against(what, name, 'floor')),
   ];
   return table(
     ['server', 'single k/s', 'CPU s/million', 'of floor', 'bursts of 16 k/s', 'CPU s/million', 'of floor'],
@@ -102,13 +101,14 @@ function throughput(of, names) {
   );
 }
 
-function latency(of, names) {
+function latency(of, against, names) {
   const ms = (name, key) => figure(of('latency', name, ({ latency }) => latency[key]));
   return table(
-    ['server', 'p50 ms', 'p99 ms', 'p99.9 ms', 'CPU s/million'],
+    ['server', 'p50 ms', 'p99 ms', 'p99.9 ms', 'p99, of Socket.IO', 'CPU s/million'],
     names.map((name) => [
       CONTESTANTS[name].title,
       ...['p50', 'p99', 'p999'].map((key) => ms(name, key)),
+      ratio(against('latency', name, 'socketio', p99)),
       figure(of('latency', name, ({ cpuPerMillion }) => cpuPerMillion)),
     ]),
   );
@@ -136,7 +136,7 @@ function byLoad(of) {
       pick(({ cpuPerMillion }) => cpuPerMillion),
       pick(({ bytesPerEvent }) => bytesPerEvent),
       pick(({ latency }) => latency.p50),
-      pick(({ latency }) => latency.p99),
+      pick(p99),
       pick(({ loopDelay }) => loopDelay.p999),
     ];
   });
