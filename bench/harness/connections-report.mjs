@@ -38,7 +38,7 @@ function goals({ handshakes, idle, stalled, storm }) {
       goal('idle connection', medianOf(idle.opstream, ({ bytes }) => bytes) / KB, '≤', 12, ' KB'),
       goal('memory per stalled subscriber', medianOf(stalled, ({ growth }) => growth) / KB, '≤', 64, ' KB'),
       goal(
-        'p99 of the healthy ones, beside stalled ones',
+        'p99 of the healthy ones, beside stalled ones whose kernel buffers are full',
         medianOf(stalled, (run) => run.p99 / run.p99Without),
         '≤',
         1.5,
@@ -69,7 +69,9 @@ function stalled({ stalled: runs }) {
       row('resident memory of the server, each', ({ growth }) => growth / KB, 'KB'),
       row("the kernel's socket memory, both ends, each", ({ kernel }) => kernel / KB, 'KB'),
       row('p99 of the healthy ones', ({ p99 }) => p99, 'ms'),
-      row('p99 of the healthy ones without stalled ones', ({ p99Without }) => p99Without, 'ms'),
+      row('p99 without stalled ones', ({ p99Without }) => p99Without, 'ms'),
+      row("p99 of the healthy ones while the kernel's buffers fill", ({ p99Filling }) => p99Filling, 'ms'),
+      row('p99 without stalled ones in those seconds', ({ p99FillingWithout }) => p99FillingWithout, 'ms'),
       row('until the stalled ones had read everything, once and in order', (run) => run.caughtUpSeconds, 's'),
     ],
   );

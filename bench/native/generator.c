@@ -11,7 +11,7 @@
  *   open COUNT WINDOW      opens connections, at most WINDOW handshakes at a time
  *   mode sweep|epoll       sweep: read all sockets every few ms (throughput: wake-ups cost the server nothing)
  *                          epoll: read each socket as it becomes readable (latency)
- *   begin SEQ              expect SEQ+1 next on every connection; clears all counters
+ *   begin SEQ              expect SEQ+1 next on every connection that reads; clears all counters
  *   finish SEQ TIMEOUT_MS  waits until every connection that reads has reached SEQ, then reports
  *   stall COUNT            COUNT connections, spread evenly, are not read any more and leave the latency figures
  *   unstall                they are read again
@@ -392,7 +392,7 @@ static void begin(uint64_t seq) {
   counts.errors = errors;
   counts.cpu_begin = cpu_us();
   for (int i = 0; i < used; i++) {
-    connections[i].last = seq;
+    if (!connections[i].stalled) connections[i].last = seq;
     connections[i].slow = connections[i].stalled;
   }
 }
