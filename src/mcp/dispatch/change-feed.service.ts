@@ -1,5 +1,6 @@
-import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Observable } from 'rxjs';
+import type { Principal } from '../../auth/principal.js';
 import { EventBus } from '../../operations/event-bus.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { declaresTasks } from '../calls/tool-runner.service.js';
@@ -13,7 +14,7 @@ import { resourceUpdated } from '../resources/resource-methods.service.js';
 import { ResourceRegistry } from '../resources/resource-registry.js';
 import { ResourceSubscriptions } from '../resources/resource-subscriptions.service.js';
 import { McpSessions } from '../session/mcp-sessions.service.js';
-import { TasksService } from '../tasks/tasks.service.js';
+import { mayUse, TasksService } from '../tasks/tasks.service.js';
 import { toModernTask } from '../tasks/task-view.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 
@@ -33,6 +34,7 @@ interface Filter {
  */
 @Injectable()
 export class ChangeFeed implements OnModuleInit, OnModuleDestroy {
+  private readonly logger = new Logger('Mcp');
   /** Ends one `subscriptions/listen` each. */
   private readonly listeners = new Set<() => void>();
   private readonly changes: Record<(typeof LISTS)[number], Observable<void>[]>;
@@ -40,7 +42,7 @@ export class ChangeFeed implements OnModuleInit, OnModuleDestroy {
   constructor(
     tools: ToolRegistry,
     prompts: PromptRegistry,
-    { resources, templates }: ResourceRegistry,
+    private readonly registry: ResourceRegistry,
     private readonly sessions: McpSessions,
     private readonly watched: ResourceSubscriptions,
     private readonly tasks: TasksService,
@@ -50,7 +52,7 @@ export class ChangeFeed implements OnModuleInit, OnModuleDestroy {
     this.changes = {
       tools: [tools.changes$],
       prompts: [prompts.changes$],
-      resources: [resources.changes$, templates.changes$],
+      resources: [registry.resources.changes$, registry.templates.changes$],
     };
   }
 
@@ -73,6 +75,7 @@ export class ChangeFeed implements OnModuleInit, OnModuleDestroy {
   listen(exchange: Exchange): Promise<Params | undefined> {
     const { id, outlet, principal, cancellation } = exchange;
     const filter = readFilter(exchange);
+    for (const uri of filter.uris) this.registry.authorize(uri, principal);
     const meta = { [META.subscriptionId]: id };
     outlet.send(
       encodeNotification('notifications/subscriptions/acknowledged', {
@@ -112,20 +115,30 @@ export class ChangeFeed implements OnModuleInit, OnModuleDestroy {
     meta: Params,
   ): () => void {
     const { tenant } = principal;
+    const announce = (taskId: string): void => {
+      this.announceTask(principal, taskId, outlet, meta).catch((error: unknown) =>
+        this.logger.warn({ error, task: taskId }, 'A change of a task was not announced'),
+      );
+    };
     const following = this.bus.events$.subscribe((events) => {
       const changed = new Set<string>();
       for (const event of events) {
         if (event.tenant !== tenant || event.type === 'progress' || event.type === 'log') continue;
         if (taskIds.has(event.operationId)) changed.add(event.operationId);
       }
-      for (const taskId of changed) void this.announceTask(tenant, taskId, outlet, meta);
+      for (const taskId of changed) announce(taskId);
     });
     return () => following.unsubscribe();
   }
 
-  private async announceTask(tenant: string, taskId: string, outlet: Outlet, meta: Params): Promise<void> {
-    const operation = await this.operations.find(tenant, taskId);
-    if (!operation) return;
+  private async announceTask(
+    principal: Principal,
+    taskId: string,
+    outlet: Outlet,
+    meta: Params,
+  ): Promise<void> {
+    const operation = await this.operations.find(principal.tenant, taskId);
+    if (!operation || !mayUse(principal, operation, 'operations:read')) return;
     const task = { ...toModernTask(operation), ...(await this.tasks.detailsOf(operation)), _meta: meta };
     outlet.send(encodeNotification('notifications/tasks', task));
   }

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { Scope } from '../../auth/principal.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { PagedList, type EncodedResult } from '../dispatch/lists.js';
 import type { Exchange } from '../protocol/exchange.js';
@@ -44,9 +43,7 @@ export class ResourceMethods {
     const uri = uriAt(params);
     const found = this.registry.resolve(uri);
     if (!found) throw notFound(uri, era);
-    if (found.scope !== undefined && !principal.scopes.has(found.scope as Scope)) {
-      throw new OpstreamError('forbidden', `Resource ${uri} needs the scope ${found.scope}`);
-    }
+    this.registry.authorize(uri, principal);
     try {
       const loaded = await found.load({ principal, signal: cancellation.signal });
       const contents = (Array.isArray(loaded) ? loaded : [loaded]) as readonly (string | ResourceContents)[];
@@ -67,6 +64,7 @@ export class ResourceMethods {
 
   subscribe({ params, session, principal }: Exchange): Params {
     const uri = uriAt(params);
+    this.registry.authorize(uri, principal);
     session?.subscribe(
       uri,
       this.subscriptions.watch(uri, principal.tenant, () => session.sendAside(resourceUpdated(uri))),

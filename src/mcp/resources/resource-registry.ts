@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { UriTemplate } from '@modelcontextprotocol/server';
 import { Subject, type Observable } from 'rxjs';
+import type { Principal, Scope } from '../../auth/principal.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { Catalogue } from '../catalogue.js';
 import type { LoadContext } from '../tools/tool-context.js';
 import type { ResourceOptions, ResourceReturn, ResourceTemplateOptions } from './resource.decorator.js';
@@ -46,6 +48,14 @@ export class ResourceRegistry {
   /** Tells subscribers of a URI that reading it again is worthwhile. @param tenant undefined: every tenant's */
   notifyUpdated(uri: string, tenant?: string): void {
     this.updated.next({ uri, tenant });
+  }
+
+  /** @throws OpstreamError `forbidden` when the caller lacks the scope of the resource */
+  authorize(uri: string, { scopes }: Principal): void {
+    const scope = this.resolve(uri)?.scope;
+    if (scope !== undefined && !scopes.has(scope as Scope)) {
+      throw new OpstreamError('forbidden', `Resource ${uri.slice(0, 200)} needs the scope ${scope}`);
+    }
   }
 
   /** What answers for a URI: a resource first, then the first template that matches. */

@@ -9,6 +9,7 @@ import {
 } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import type { ToolSession } from '../tools/tool-context.js';
+import { Backlog } from './backlog.js';
 import { levelNumber } from './log-level.js';
 import { SessionStreams } from './session-streams.js';
 
@@ -27,8 +28,6 @@ interface Waiting {
   readonly reject: (error: RpcError) => void;
 }
 
-/** Messages that wait for a connection. */
-const MAX_ASIDE = 100;
 /** Subscribed resources per session. */
 const MAX_SUBSCRIPTIONS = 1000;
 
@@ -50,7 +49,7 @@ export class McpSession implements ToolSession {
   private subscribed: Map<string, () => void> | undefined;
   private kept: Map<string, unknown> | undefined;
   private sse: SessionStreams | undefined;
-  private aside: string[] | undefined;
+  private aside: Backlog | undefined;
   private requestCount = 0;
 
   constructor(
@@ -139,14 +138,14 @@ export class McpSession implements ToolSession {
   /** Sends what belongs to no open request; without a connection that reads it, it waits for one. */
   sendAside(message: string): void {
     if (this.channel) this.channel.send(message);
-    else if ((this.aside ??= []).length < MAX_ASIDE) this.aside.push(message);
+    else (this.aside ??= new Backlog()).add(message);
   }
 
   /** A connection that reads what the server sends of its own accord. */
   attach(channel: SessionChannel): void {
     if (this.channel !== channel) this.channel?.close('MCP session reconnected on another connection');
     this.channel = channel;
-    for (const message of this.aside?.splice(0) ?? []) channel.send(message);
+    for (const message of this.aside?.take() ?? []) channel.send(message);
   }
 
   detach(channel: SessionChannel): void {

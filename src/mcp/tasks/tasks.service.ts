@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { filter, firstValueFrom, from, fromEvent, merge } from 'rxjs';
+import type { Principal, Scope } from '../../auth/principal.js';
 import { EventBus } from '../../operations/event-bus.js';
 import { isFinal, type RecordedEvent } from '../../operations/operation-event.js';
+import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
 import { isActive, type Operation } from '../../operations/operation.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
@@ -24,12 +26,14 @@ export class TasksService {
   ) {}
 
   readonly legacy = {
-    get: async (exchange: Exchange): Promise<Params> => toLegacyTask(await this.task(exchange)),
+    get: async (exchange: Exchange): Promise<Params> => toLegacyTask(await this.readable(exchange)),
 
     list: async ({ params, principal }: Exchange): Promise<Params> => {
       const cursor = params.cursor === undefined ? {} : { cursor: stringAt(params, 'cursor') };
       const page = await this.operations.list(principal.tenant, { limit: PAGE, ...cursor });
-      const kept = page.operations.filter((operation) => !isExpired(operation, now()));
+      const kept = page.operations.filter(
+        (operation) => !isExpired(operation, now()) && mayUse(principal, operation, 'operations:read'),
+      );
       return {
         tasks: kept.map(toLegacyTask),
         ...(page.nextCursor !== null && { nextCursor: page.nextCursor }),
@@ -50,7 +54,7 @@ export class TasksService {
     },
 
     cancel: async (exchange: Exchange): Promise<Params> => {
-      const operation = await this.task(exchange);
+      const operation = await this.writable(exchange);
       if (!isActive(operation)) {
         throw new RpcError(
           RPC.invalidParams,
@@ -64,13 +68,13 @@ export class TasksService {
   readonly modern = {
     get: async (exchange: Exchange): Promise<Params> => {
       requireExtension(exchange);
-      const operation = await this.task(exchange);
+      const operation = await this.readable(exchange);
       return { ...toModernTask(operation), ...(await this.detailsOf(operation)) };
     },
 
     update: async (exchange: Exchange): Promise<Params> => {
       requireExtension(exchange);
-      const operation = await this.task(exchange);
+      const operation = await this.writable(exchange);
       const call = this.runner.find(operation.tenant, operation.operationId);
       if (call) await call.inputs.answer(objectAt(exchange.params, 'inputResponses'), call);
       return {};
@@ -79,7 +83,7 @@ export class TasksService {
     /** Cancelling what has ended changes nothing and is acknowledged all the same. */
     cancel: async (exchange: Exchange): Promise<Params> => {
       requireExtension(exchange);
-      const operation = await this.task(exchange);
+      const operation = await this.writable(exchange);
       if (isActive(operation)) await this.cancelled(exchange, operation);
       return {};
     },
@@ -95,10 +99,20 @@ export class TasksService {
     return outcomeOf(operation, await this.errorDetails(operation));
   }
 
-  private async task({ params, principal }: Exchange): Promise<Operation> {
+  private readable(exchange: Exchange): Promise<Operation> {
+    return this.task(exchange, 'operations:read');
+  }
+
+  private writable(exchange: Exchange): Promise<Operation> {
+    return this.task(exchange, 'operations:write');
+  }
+
+  /** @throws RpcError `invalidParams`: a task that the caller may not use is as unknown as one that never was */
+  private async task({ params, principal }: Exchange, scope: Scope): Promise<Operation> {
     const taskId = stringAt(params, 'taskId');
     const operation = await this.operations.find(principal.tenant, taskId);
-    if (!operation) throw new RpcError(RPC.invalidParams, `There is no task ${taskId.slice(0, 128)}`);
+    if (!operation || !mayUse(principal, operation, scope))
+      throw new RpcError(RPC.invalidParams, `There is no task ${taskId.slice(0, 128)}`);
     if (!isExpired(operation, now())) return operation;
     await this.operations.remove(principal.tenant, taskId);
     throw new RpcError(RPC.invalidParams, `Task ${taskId} has expired`);
@@ -119,7 +133,7 @@ export class TasksService {
   }
 
   private async untilEnded(exchange: Exchange): Promise<Operation> {
-    const operation = await this.task(exchange);
+    const operation = await this.readable(exchange);
     if (!isActive(operation)) return operation;
     const { tenant, operationId } = operation;
     const isEnd = (event: RecordedEvent): boolean =>
@@ -146,6 +160,15 @@ export class TasksService {
     const data: unknown = JSON.parse(page.events[0]?.data ?? '{}');
     return isObject(data) && isObject(data.details) ? data.details : {};
   }
+}
+
+/** Without the scope for operations in general, a caller has the tasks of its own calls. */
+export function mayUse(principal: Principal, operation: Operation, scope: Scope): boolean {
+  const { operationType, metadata } = operation;
+  return (
+    principal.scopes.has(scope) ||
+    (operationType.startsWith(TOOL_OPERATION_PREFIX) && metadata.user === principal.userId)
+  );
 }
 
 function requireExtension({ capabilities }: Exchange): void {

@@ -30,7 +30,7 @@ export class McpSocket {
     private readonly headers: IncomingHttpHeaders,
     resume: string | null,
   ) {
-    this.outlet = new SocketOutlet(connection);
+    this.outlet = new SocketOutlet(connection, (message) => this.leaveBehind(message));
     this.channel = {
       send: (message) => this.outlet.send(message),
       close: (reason) => connection.close(1000, reason.slice(0, 120)),
@@ -62,6 +62,12 @@ export class McpSocket {
   closed(): void {
     this.inFlight.cancelAll('The connection closed');
     this.session?.detach(this.channel);
+  }
+
+  /** What a session's request says after its connection was lost is read over the next one. */
+  private leaveBehind(message: string): void {
+    this.session?.detach(this.channel);
+    this.session?.sendAside(message);
   }
 
   /** `initialize` may come again on a connection: it begins a new session. */

@@ -14,7 +14,11 @@ const COMPRESSION_THRESHOLD = 4096;
 export class SocketOutlet implements Outlet {
   private wroteThisTurn = false;
 
-  constructor(private readonly connection: Connection) {}
+  /** @param afterwards takes what is sent once the connection has closed */
+  constructor(
+    private readonly connection: Connection,
+    private readonly afterwards: (message: string) => void,
+  ) {}
 
   send(message: string): void {
     this.write(message);
@@ -41,6 +45,7 @@ export class SocketOutlet implements Outlet {
   /** Long messages leave compressed where the client can read that (S3-40); unread ones must be able to pause it. */
   private write(message: string): void {
     const { connection } = this;
+    if (!connection.open) return this.afterwards(message);
     const compresses = message.length >= COMPRESSION_THRESHOLD && connection.takesDeflated;
     if (compresses && connection.bufferedBytes < HIGH_WATER_BYTES)
       connection.write(deflatedTextFrame(message));
