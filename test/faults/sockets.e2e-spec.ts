@@ -17,6 +17,7 @@ describe('faults of clients', () => {
       JWT_SECRET: SECRET,
       HEARTBEAT_INTERVAL_MS: '200',
       MCP_PING_INTERVAL_MS: '200',
+      MCP_PING_TIMEOUT_MS: '200',
       MAX_CONNECTIONS_PER_USER: '1000',
     });
     paths = ['/hub', `/agents?token=${await sign({ id: 'u' })}`, '/mcp'];
