@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -7,6 +8,10 @@ export default defineConfig({
   resolve: { alias: { opstream: fileURLToPath(new URL('src/library.ts', import.meta.url)) } },
   test: {
     include: ['src/**/*.spec.ts', 'test/**/*.e2e-spec.ts'],
+    // Files of a worker share what they import: loading Nest for each of them took longer than the tests.
+    isolate: false,
+    // The tests wait for sockets and processes more than they compute.
+    maxWorkers: Math.max(3, availableParallelism()),
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

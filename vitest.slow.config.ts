@@ -11,8 +11,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.slow-spec.ts'],
     fileParallelism: false,
-    // These kill processes and measure time on whatever machine they get: one failure is looked at twice.
-    retry: 2,
+    isolate: false,
     testTimeout: 300_000,
     hookTimeout: 120_000,
   },
