@@ -1,7 +1,7 @@
 import type { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { EventDraft } from './operation-draft.js';
 import type { RecordedEvent } from './operation-event.js';
-import type { NewOperation, Operation } from './operation.js';
+import type { NewOperation, Operation, OperationState } from './operation.js';
 
 /** Opens an operation. Repeating it with the same type and metadata gives the stored one. */
 export interface OpenCommand {
@@ -73,6 +73,8 @@ export interface OperationCounts {
   readonly total: number;
 }
 
+export type StateCounts = Readonly<Record<OperationState, number>>;
+
 /** How much is kept, per tenant. 0 means no limit for `maxAge`. */
 export interface Retention {
   readonly maxOperations: number;
@@ -122,6 +124,9 @@ export abstract class OperationStore {
   abstract readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage>;
 
   abstract counts(tenant: string): Promise<OperationCounts>;
+
+  /** How many operations of all tenants are stored in each state. */
+  abstract countsByState(): Promise<StateCounts>;
 
   /** Recorded tool calls of all tenants that have not ended: after a restart nobody runs them any more. */
   abstract unfinishedToolCalls(): Promise<readonly OperationKey[]>;

@@ -1,8 +1,9 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { Counter, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Subscription } from 'rxjs';
 import { EventBus } from './event-bus.js';
 import { isFinal, type RecordedEvent } from './operation-event.js';
+import { OperationsService } from './operations.service.js';
 
 /** Seconds; operations last from one tool call to a night's run. */
 const DURATION_BUCKETS = [0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200, 28_800];
@@ -20,7 +21,7 @@ export class OperationsMetrics implements OnModuleDestroy {
   private readonly duration: Histogram;
   private readonly subscription: Subscription;
 
-  constructor(registry: Registry, bus: EventBus) {
+  constructor(registry: Registry, bus: EventBus, operations: OperationsService) {
     const registers = [registry];
     this.events = new Counter({
       name: 'opstream_events_total',
@@ -44,6 +45,17 @@ export class OperationsMetrics implements OnModuleDestroy {
       help: 'Time from opening to completion',
       buckets: DURATION_BUCKETS,
       registers,
+    });
+    new Gauge({
+      name: 'tasks_count',
+      help: 'Operations that are stored, each of which is an MCP task, by state',
+      labelNames: ['status'],
+      registers,
+      async collect() {
+        for (const [status, count] of Object.entries(await operations.countsByState())) {
+          this.set({ status }, count);
+        }
+      },
     });
     this.subscription = bus.events$.subscribe((recorded) => this.count(recorded));
   }

@@ -32,6 +32,7 @@ import {
   type PageBounds,
   type Receipt,
   type Recorded,
+  type StateCounts,
 } from './operation-store.js';
 import type { Operation } from './operation.js';
 
@@ -212,6 +213,10 @@ export class OperationsService implements OnModuleInit, OnModuleDestroy, OnAppli
 
   counts(tenant: string): Promise<OperationCounts> {
     return this.store.counts(tenant);
+  }
+
+  countsByState(): Promise<StateCounts> {
+    return this.store.countsByState();
   }
 
   /** Recorded tool calls of all tenants that have not ended. */

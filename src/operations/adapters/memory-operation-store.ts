@@ -13,6 +13,7 @@ import {
   type Receipt,
   type Recorded,
   type Retention,
+  type StateCounts,
   type RemovedOperation,
   type StoreCommand,
   type StoreOutcome,
@@ -89,6 +90,14 @@ export class MemoryOperationStore extends OperationStore {
     if (!log) return { events: [], first: 1, head: 0 };
     const from = firstIndexAfter(log.events, afterPosition);
     return { events: bounded(log.events, from, bounds), first: log.trimmedThrough + 1, head: log.head };
+  }
+
+  async countsByState(): Promise<StateCounts> {
+    const counts = { running: 0, completed: 0, error: 0, cancelled: 0 };
+    for (const { operations } of this.tenants.values()) {
+      for (const { operation } of operations.values()) counts[operation.state] += 1;
+    }
+    return counts;
   }
 
   async counts(tenant: string): Promise<OperationCounts> {

@@ -12,6 +12,7 @@ import {
   type PageBounds,
   type RemovedOperation,
   type Retention,
+  type StateCounts,
   type StoreCommand,
   type StoreOutcome,
 } from '../operation-store.js';
@@ -99,6 +100,14 @@ export class SqliteOperationStore extends OperationStore {
 
   counts(tenant: string): Promise<OperationCounts> {
     return this.read(() => this.sql.counts.get(this.snapshots.tenant(tenant)?.tenantNo ?? 0)!);
+  }
+
+  countsByState(): Promise<StateCounts> {
+    return this.read(() => {
+      const counts = { running: 0, completed: 0, error: 0, cancelled: 0 };
+      for (const { state, total } of this.sql.countsByState.all()) counts[state] = total;
+      return counts;
+    });
   }
 
   unfinishedToolCalls(): Promise<readonly OperationKey[]> {

@@ -1,4 +1,5 @@
 import type BetterSqlite3 from 'better-sqlite3';
+import type { OperationState } from '../operation.js';
 
 /** One row of `operations`. */
 export interface OperationRow {
@@ -85,6 +86,7 @@ export interface Statements {
     OperationRow
   >;
   readonly counts: Statement<[number], { total: number; active: number }>;
+  readonly countsByState: Statement<[], { state: OperationState; total: number }>;
   readonly countPool: Statement<[number, number], { total: number }>;
   readonly oldestEnded: Statement<[number, number], RemovalRow>;
   readonly expired: Statement<[number, number], RemovalRow & { name: string }>;
@@ -146,6 +148,7 @@ export function prepareStatements(db: BetterSqlite3.Database): Statements {
     counts: db.prepare(
       'SELECT count(*) AS total, coalesce(sum(ended_at IS NULL), 0) AS active FROM operations WHERE tenant_no = ?',
     ),
+    countsByState: db.prepare('SELECT state, count(*) AS total FROM operations GROUP BY state'),
     countPool: db.prepare('SELECT count(*) AS total FROM operations WHERE tenant_no = ? AND pool = ?'),
     oldestEnded: db.prepare(
       `SELECT op, operation_id, pool FROM operations WHERE tenant_no = ? AND pool = ? AND ended_at IS NOT NULL

@@ -49,6 +49,23 @@ export function describeReading(fixture: () => StoreFixture): void {
       expect(await store.port.get(TENANT, 'a')).toHaveProperty('result', 'a');
     });
 
+    it('S4-70: counts what it stores by state, over all tenants', async () => {
+      const none = { running: 0, completed: 0, error: 0, cancelled: 0 };
+      expect(await store.port.countsByState()).toEqual(none);
+      await store.done(
+        opening('a'),
+        opening('b', 'build', {}, 'other'),
+        opening('c'),
+        opening('d'),
+        recording('a', [['status', { status: 'completed' }]]),
+        recording('c', [['error', { error: 'broken' }]]),
+        finish('d'),
+      );
+      expect(await store.port.countsByState()).toEqual({ ...none, running: 2, error: 1, completed: 1 });
+      await store.port.remove(TENANT, 'd');
+      expect(await store.port.countsByState()).toEqual({ ...none, running: 2, error: 1 });
+    });
+
     it('knows the recorded tool calls that have not ended, of all tenants', async () => {
       await store.done(
         opening('a', 'mcp.tool/x'),
