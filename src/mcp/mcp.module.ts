@@ -9,6 +9,8 @@ import { ChangeFeed } from './dispatch/change-feed.service.js';
 import { McpDispatcher } from './dispatch/dispatcher.service.js';
 import { Methods } from './dispatch/methods.service.js';
 import { McpHttp } from './http/mcp-http.service.js';
+import { RequestMetrics } from './metrics/request.metrics.js';
+import { StateMetrics } from './metrics/state.metrics.js';
 import { OpenApiTools } from './openapi/openapi-tools.service.js';
 import { OperationResources } from './operations/operation-resources.service.js';
 import { OperationTools } from './operations/operation-tools.service.js';
@@ -38,6 +40,8 @@ import { McpGateway } from './websocket/mcp.gateway.js';
     PromptRegistry,
     DeclarationExplorer,
     Instance,
+    RequestMetrics,
+    StateMetrics,
     RequestStates,
     ToolRunner,
     TasksService,

@@ -208,7 +208,7 @@ describe('MCP sessions over HTTP', () => {
       authenticated: true,
       claims: {},
     };
-    const opened = Array.from({ length: 5001 }, () => sessions.open(principal, {}).id);
+    const opened = Array.from({ length: 5001 }, () => sessions.open(principal, {}, 'http').id);
     expect(sessions.find(opened[0]!, principal)).toBeUndefined();
     expect(sessions.find(opened[1]!, principal)).toBeDefined();
     for (const id of opened) {

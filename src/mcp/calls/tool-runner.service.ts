@@ -10,6 +10,7 @@ import { Configuration } from '../../config/configuration.js';
 import { EventBus } from '../../operations/event-bus.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { RequestMetrics } from '../metrics/request.metrics.js';
 import type { Exchange } from '../protocol/exchange.js';
 import { isObject, objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
@@ -41,6 +42,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     private readonly bus: EventBus,
     private readonly states: RequestStates,
     private readonly configuration: Configuration,
+    private readonly metrics: RequestMetrics,
   ) {}
 
   /** Calls that a crash interrupted have nobody left to end them; whoever waits for them is told now. */
@@ -137,7 +139,10 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     this.running.set(at, call);
     exchange.cancellation.onCancel = (reason) => call.cancel(reason);
     if (exchange.cancellation.cancelled) call.cancel('The caller has gone');
-    void call.finished.then(() => this.running.delete(at));
+    void call.finished.then((outcome) => {
+      this.running.delete(at);
+      this.metrics.toolCalled(tool.name, outcome);
+    });
     return call;
   }
 

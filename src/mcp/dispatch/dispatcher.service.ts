@@ -16,6 +16,7 @@ import {
 } from '../protocol/json-rpc.js';
 import { httpStatusOf, RPC, RpcError, toRpcError } from '../protocol/rpc-error.js';
 import { META, MODERN_VERSION, type Era } from '../protocol/versions.js';
+import { RequestMetrics, type RequestOutcome } from '../metrics/request.metrics.js';
 import { EncodedResult } from './lists.js';
 import { Methods, type Answer, type Method } from './methods.service.js';
 
@@ -27,7 +28,10 @@ const MODERN_ONLY: ReadonlySet<string> = new Set(['server/discover', 'subscripti
 export class McpDispatcher {
   private readonly logger = new Logger('Mcp');
 
-  constructor(private readonly methods: Methods) {}
+  constructor(
+    private readonly methods: Methods,
+    private readonly metrics: RequestMetrics,
+  ) {}
 
   /** Serves one message. Never throws: every request is answered over the link, nothing else is. */
   dispatch(message: RpcMessage, link: Link): void {
@@ -39,17 +43,20 @@ export class McpDispatcher {
       case 'response':
         return link.session?.settle(message);
       case 'malformed':
+        this.metrics.malformed();
         return link.outlet.respond(encodeError(message.id, message.error), httpStatusOf(message.error));
     }
   }
 
   private serve(request: RpcRequest, link: Link): void {
     const { id, method } = request;
+    const era = link.era ?? eraOf(request);
     let exchange: Exchange;
     try {
-      exchange = toExchange(request, link, link.era ?? eraOf(request));
+      exchange = toExchange(request, link, era);
     } catch (thrown) {
       const error = toRpcError(thrown);
+      this.metrics.answered(era, undefined, 'error', 0);
       return link.outlet.respond(encodeError(id, error), httpStatusOf(error));
     }
     try {
@@ -57,25 +64,25 @@ export class McpDispatcher {
       if (!serve) throw new RpcError(RPC.methodNotFound, 'Method not found', { method });
       const flights = inFlightOf(exchange, link);
       flights?.add(id, exchange.cancellation);
-      this.run(serve, exchange, request, flights);
+      this.run(serve, exchange, flights);
     } catch (thrown) {
-      this.refuse(exchange, request, thrown);
+      this.refuse(exchange, thrown);
     }
   }
 
   /** Whatever the method does, there is one answer, and with it the id is free again. */
-  private run(serve: Method, exchange: Exchange, request: RpcRequest, flights: InFlight | undefined): void {
+  private run(serve: Method, exchange: Exchange, flights: InFlight | undefined): void {
     const refused = (thrown: unknown): void => {
-      flights?.remove(request.id);
-      this.refuse(exchange, request, thrown);
+      flights?.remove(exchange.id);
+      this.refuse(exchange, thrown);
     };
     const answered = (answer: Answer): void => {
-      flights?.remove(request.id);
+      flights?.remove(exchange.id);
       try {
         this.respond(exchange, answer);
       } catch (thrown) {
         // The answer is no JSON.
-        this.refuse(exchange, request, thrown);
+        this.refuse(exchange, thrown);
       }
     };
     try {
@@ -94,22 +101,34 @@ export class McpDispatcher {
     if (session?.inFlight !== inFlight) inFlight?.cancel(params.requestId, reason);
   }
 
-  private respond({ id, era, outlet, cancellation }: Exchange, answer: Answer): void {
-    // Who has cancelled expects no answer.
-    if (answer === undefined || cancellation.cancelled) return outlet.close();
-    if (answer instanceof EncodedResult) return outlet.respond(encodeResult(id, answer.json));
-    const result =
-      era === 'modern' && answer.resultType === undefined ? { resultType: 'complete', ...answer } : answer;
-    outlet.respond(encodeResult(id, JSON.stringify(result)));
+  private respond(exchange: Exchange, answer: Answer): void {
+    const { id, era, outlet, cancellation } = exchange;
+    if (answer === undefined || cancellation.cancelled) return this.giveUp(exchange);
+    const message = encodeResult(id, answer instanceof EncodedResult ? answer.json : encode(answer, era));
+    this.count(exchange, 'result');
+    outlet.respond(message);
   }
 
-  private refuse({ era, outlet, cancellation }: Exchange, { id, method }: RpcRequest, thrown: unknown): void {
+  private refuse(exchange: Exchange, thrown: unknown): void {
+    const { id, era, method, outlet, cancellation } = exchange;
     const error = toRpcError(thrown);
     if (!(thrown instanceof RpcError) && !(thrown instanceof OpstreamError)) {
       this.logger.error({ error: thrown }, `${method} failed`);
     }
-    if (cancellation.cancelled) return outlet.close();
+    if (cancellation.cancelled) return this.giveUp(exchange);
+    this.count(exchange, 'error');
     outlet.respond(encodeFailure(id, error), era === 'modern' ? httpStatusOf(error) : 200);
+  }
+
+  /** Who has cancelled expects no answer. */
+  private giveUp(exchange: Exchange): void {
+    this.count(exchange, 'cancelled');
+    exchange.outlet.close();
+  }
+
+  private count({ era, method, beganAt }: Exchange, outcome: RequestOutcome): void {
+    const known = this.methods.table[era].has(method) ? method : undefined;
+    this.metrics.answered(era, known, outcome, (performance.now() - beganAt) / 1000);
   }
 }
 
@@ -121,14 +140,15 @@ export function eraOf({ method, params }: RpcRequest): Era {
 
 /** @throws RpcError when the envelope of 2026-07-28 is not complete */
 function toExchange(request: RpcRequest, link: Link, era: Era): Exchange {
-  const { id, params } = request;
+  const { id, method, params } = request;
   const { principal, headers, outlet, openSession } = link;
   const meta = objectAt(params, '_meta');
   const cancellation = new Cancellation();
-  const common = { id, params, meta, principal, headers, outlet, cancellation, openSession };
+  const beganAt = performance.now();
+  const common = { id, method, beganAt, params, meta, principal, headers, outlet, cancellation, openSession };
   if (era === 'legacy') {
     // What begins a session belongs to none: it may end the one before it.
-    const session = request.method === 'initialize' ? undefined : link.session;
+    const session = method === 'initialize' ? undefined : link.session;
     return { ...common, era, session, capabilities: session?.capabilities ?? {} };
   }
   return { ...common, era, session: undefined, capabilities: checkEnvelope(meta) };
@@ -156,6 +176,11 @@ function incomplete(key: string): RpcError {
 /** A client that speaks the sessions' era without having begun a session has its connection for one. */
 function inFlightOf({ era, session }: Exchange, link: Link): InFlight | undefined {
   return era === 'legacy' && session ? session.inFlight : link.inFlight;
+}
+
+function encode(answer: Params, era: Era): string {
+  const complete = era === 'modern' && answer.resultType === undefined;
+  return JSON.stringify(complete ? { resultType: 'complete', ...answer } : answer);
 }
 
 /** Data that is no JSON is left out: a tool may throw anything. */

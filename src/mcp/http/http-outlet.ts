@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { RequestMetrics } from '../metrics/request.metrics.js';
 import type { Outlet } from '../protocol/outlet.js';
 import type { McpSession } from '../session/mcp-session.js';
 import type { SessionStream } from '../session/session-stream.js';
@@ -14,11 +15,12 @@ export class HttpOutlet implements Outlet {
   /** Headers of the answer, e.g. the id of a session that this request opened. */
   readonly headers: Record<string, string> = {};
 
-  /** @param session undefined in 2026-07-28, whose streams cannot be resumed; @param streams called with a new stream */
+  /** @param session undefined in 2026-07-28, whose streams cannot be resumed */
   constructor(
     private readonly response: ServerResponse,
     private readonly session: McpSession | undefined,
     private readonly acceptsSse: boolean,
+    private readonly metrics: RequestMetrics,
   ) {}
 
   /** Opens the stream although there is nothing to say yet, or keeps it alive. */
@@ -71,7 +73,7 @@ export class HttpOutlet implements Outlet {
 
   private openStream(): SseResponse {
     if (this.sse) return this.sse;
-    this.sse = new SseResponse(this.response, this.headers);
+    this.sse = new SseResponse(this.response, this.metrics, this.headers);
     if (this.session) this.stream = this.session.streams.open(this.sse);
     return this.sse;
   }

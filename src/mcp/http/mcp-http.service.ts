@@ -7,6 +7,7 @@ import type { Principal } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import { eraOf, McpDispatcher } from '../dispatch/dispatcher.service.js';
+import { RequestMetrics } from '../metrics/request.metrics.js';
 import type { Link } from '../protocol/exchange.js';
 import { InFlight } from '../protocol/in-flight.js';
 import { encodeError, parseMessage, type RpcMessage } from '../protocol/json-rpc.js';
@@ -42,6 +43,7 @@ export class McpHttp implements OnModuleDestroy {
     private readonly dispatcher: McpDispatcher,
     private readonly sessions: McpSessions,
     private readonly tools: ToolRegistry,
+    private readonly metrics: RequestMetrics,
   ) {}
 
   /** Puts the endpoint in front of whatever the server serves. */
@@ -101,7 +103,7 @@ export class McpHttp implements OnModuleDestroy {
     const era = eraOfPost(message, headers['mcp-protocol-version']);
     const session = era === 'legacy' ? this.sessionOf(message, request, principal) : undefined;
     if (era === 'modern' && message.kind === 'request') this.checkModern(message, request);
-    const outlet = new HttpOutlet(response, session, acceptsSse);
+    const outlet = new HttpOutlet(response, session, acceptsSse, this.metrics);
     const link: Link = {
       principal,
       headers,
@@ -110,7 +112,7 @@ export class McpHttp implements OnModuleDestroy {
       outlet,
       inFlight: era === 'modern' ? new InFlight() : undefined,
       openSession: (params) => {
-        const opened = this.sessions.open(principal, params);
+        const opened = this.sessions.open(principal, params, 'http');
         outlet.headers['Mcp-Session-Id'] = opened.id;
         return opened;
       },
@@ -172,7 +174,7 @@ export class McpHttp implements OnModuleDestroy {
       throw new RpcError(RPC.serverError, 'Accept must name text/event-stream', undefined, 406);
     }
     const session = this.sessionNamed(request.headers, principal, null);
-    keepAlive(response, openStandaloneStream(request, response, session));
+    keepAlive(response, openStandaloneStream(request, response, session, this.metrics));
   }
 
   private endSession(request: IncomingMessage, response: ServerResponse, principal: Principal): void {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { RequestMetrics } from '../metrics/request.metrics.js';
 
 /** Unsent bytes above which a tool has to wait for its caller. */
 const HIGH_WATER_BYTES = 64 * 1024;
@@ -18,8 +19,10 @@ export class SseResponse {
 
   constructor(
     private readonly response: ServerResponse,
+    metrics: RequestMetrics,
     headers: Readonly<Record<string, string>> = {},
   ) {
+    metrics.streamOpened(response);
     response.writeHead(200, { ...HEADERS, ...headers });
     response.flushHeaders();
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestMetrics } from '../metrics/request.metrics.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import type { McpSession, SessionChannel } from '../session/mcp-session.js';
 import type { SessionStream } from '../session/session-stream.js';
@@ -14,10 +15,12 @@ export function openStandaloneStream(
   { headers }: IncomingMessage,
   response: ServerResponse,
   session: McpSession,
+  metrics: RequestMetrics,
 ): { keepAlive(): void } {
   const lastEventId = headers['last-event-id'];
   let sse: SseResponse | undefined;
-  const open = (): SseResponse => (sse = new SseResponse(response, { 'Mcp-Session-Id': session.id }));
+  const open = (): SseResponse =>
+    (sse = new SseResponse(response, metrics, { 'Mcp-Session-Id': session.id }));
   if (typeof lastEventId === 'string' && lastEventId !== '') {
     const stream = session.streams.resume(lastEventId, open);
     if (!stream)

@@ -35,6 +35,11 @@ export class PeerClient {
     this.pending = new PendingRequests(send);
   }
 
+  /** Requests that wait for their answer. */
+  get waiting(): number {
+    return this.pending.size;
+  }
+
   /** Whether `initialize` was sent on this connection. */
   get hasBegun(): boolean {
     return this.handshaking !== undefined;

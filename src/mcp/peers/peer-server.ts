@@ -38,7 +38,7 @@ export class PeerServer {
 
   private readonly openSession = (params: Params): McpSession => {
     const previous = this.session;
-    this.session = this.sessions.open(this.principal, params);
+    this.session = this.sessions.open(this.principal, params, 'peer');
     if (previous) this.sessions.end(previous, 'The client began another session');
     this.session.attach(this.channel);
     return this.session;

@@ -14,6 +14,8 @@ export interface PeerSettings extends PeerTarget {
 }
 
 export interface PeerEvents {
+  /** Every time a connection is made. */
+  connected(): void;
   /** The far side's tools, read after every handshake and whenever they change. */
   toolsListed(tools: readonly Params[], instance: string | undefined): void;
   notified(method: string, params: Params): void;
@@ -150,6 +152,7 @@ export class Peer {
     if (!connection.hasEnded && this.failure === undefined) {
       this.problem = undefined;
       this.enter('connected');
+      this.events.connected();
       Peer.logger.log(
         `Peer ${this.name} is connected (${shownUrl(this.settings.url)}, ${this.settings.role})`,
       );

@@ -29,6 +29,8 @@ interface Entry {
 @Injectable()
 export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly peers = new Map<string, Entry>();
+  /** Made so far, to all peers. */
+  connections = 0;
   private readonly services: PeerServices;
 
   constructor(
@@ -77,6 +79,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
       },
       this.services,
       {
+        connected: () => (this.connections += 1),
         toolsListed: (listed, instance) => tools.offer(listed, instance),
         notified: (method, params) => calls.notified(method, params),
       },

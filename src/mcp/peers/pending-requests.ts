@@ -35,6 +35,10 @@ export class PendingRequests {
 
   constructor(private readonly send: (text: string) => void) {}
 
+  get size(): number {
+    return this.pending.size;
+  }
+
   /**
    * Sends a request and resolves with its answer, also when that is an error.
    * @throws Unanswered

@@ -27,6 +27,9 @@ export interface Link {
 export interface Exchange {
   readonly era: Era;
   readonly id: RequestId;
+  readonly method: string;
+  /** Milliseconds of `performance.now()`. */
+  readonly beganAt: number;
   readonly params: Params;
   readonly meta: Params;
   readonly principal: Principal;

@@ -20,6 +20,9 @@ export interface SessionChannel {
   close(reason: string): void;
 }
 
+/** What a session was opened over; it may be taken up over another. */
+export type SessionTransport = 'http' | 'websocket' | 'peer';
+
 /** The revision from which on clients understand an empty first event that carries an id. */
 const PRIMED_SINCE = '2025-11-25';
 
@@ -36,7 +39,6 @@ const MAX_SUBSCRIPTIONS = 1000;
  * connections. Everything rarely used is made on demand: there may be thousands that never do more than initialize.
  */
 export class McpSession implements ToolSession {
-  readonly protocolVersion: string;
   readonly clientInfo: ToolSession['clientInfo'];
   readonly capabilities: Params;
   /** Least severe level that is sent, as `levelNumber`. */
@@ -55,10 +57,10 @@ export class McpSession implements ToolSession {
   constructor(
     readonly id: string,
     readonly principal: Principal,
-    version: string,
+    readonly protocolVersion: string,
+    readonly transport: SessionTransport,
     initializeParams: Params,
   ) {
-    this.protocolVersion = version;
     this.capabilities = isObject(initializeParams.capabilities) ? initializeParams.capabilities : NONE;
     this.clientInfo = readClientInfo(initializeParams.clientInfo);
   }
@@ -74,6 +76,11 @@ export class McpSession implements ToolSession {
   /** Its server-sent streams (HTTP only). */
   get streams(): SessionStreams {
     return (this.sse ??= new SessionStreams(this.protocolVersion >= PRIMED_SINCE));
+  }
+
+  /** What it keeps for a client that lost its connection. */
+  get replayCharacters(): number {
+    return this.sse?.replayCharacters ?? 0;
   }
 
   /** True while nobody would miss it: no connection, no unanswered request. */

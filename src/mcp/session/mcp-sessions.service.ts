@@ -4,7 +4,7 @@ import type { Principal } from '../../auth/principal.js';
 import type { Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { negotiateVersion } from '../protocol/versions.js';
-import { McpSession } from './mcp-session.js';
+import { McpSession, type SessionTransport } from './mcp-session.js';
 
 /** Sessions kept on one node; beyond it the longest unused idle one ends, since clients rarely end theirs. */
 export const MAX_SESSIONS = 10_000;
@@ -33,19 +33,24 @@ export class McpSessions implements OnModuleDestroy {
     return this.sessions.size;
   }
 
+  all(): Iterable<McpSession> {
+    return this.sessions.values();
+  }
+
   /** Sessions that somebody is connected to. */
   *connected(): Iterable<McpSession> {
     for (const session of this.sessions.values()) if (session.channel) yield session;
   }
 
   /** @throws RpcError when the client's capabilities are unreasonably large or every session is in use */
-  open(principal: Principal, params: Params): McpSession {
+  open(principal: Principal, params: Params, transport: SessionTransport): McpSession {
     if (JSON.stringify(params.capabilities ?? {}).length > MAX_CAPABILITIES) {
       throw new RpcError(RPC.invalidParams, `capabilities may have ${MAX_CAPABILITIES} characters`);
     }
     this.makeRoom(principal);
     const id = randomBytes(24).toString('base64url');
-    const session = new McpSession(id, principal, negotiateVersion(params.protocolVersion), params);
+    const version = negotiateVersion(params.protocolVersion);
+    const session = new McpSession(id, principal, version, transport, params);
     this.sessions.set(id, session);
     const user = userKey(principal);
     this.perUser.set(user, (this.perUser.get(user) ?? 0) + 1);

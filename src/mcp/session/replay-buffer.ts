@@ -14,8 +14,13 @@ const MAX_CHARACTERS = 512 * 1024;
  */
 export class ReplayBuffer {
   private kept: Kept[] = [];
-  private characters = 0;
+  private size = 0;
   private streamCount = 0;
+
+  /** Of all messages that are kept. */
+  get characters(): number {
+    return this.size;
+  }
 
   openStream(): number {
     return ++this.streamCount;
@@ -23,13 +28,13 @@ export class ReplayBuffer {
 
   keep(stream: number, number: number, message: string): void {
     this.kept.push({ stream, number, message });
-    this.characters += message.length;
+    this.size += message.length;
     let excess = 0;
     while (
       this.kept.length - excess > MAX_EVENTS ||
-      (this.characters > MAX_CHARACTERS && excess < this.kept.length - 1)
+      (this.size > MAX_CHARACTERS && excess < this.kept.length - 1)
     ) {
-      this.characters -= this.kept[excess]!.message.length;
+      this.size -= this.kept[excess]!.message.length;
       excess += 1;
     }
     if (excess > 0) this.kept.splice(0, excess);

@@ -13,6 +13,10 @@ export class SessionStreams {
   /** @param primed see `SessionStream` */
   constructor(private readonly primed: boolean) {}
 
+  get replayCharacters(): number {
+    return this.buffer.characters;
+  }
+
   open(response: SseResponse | undefined): SessionStream {
     this.forgetOldest();
     const stream = new SessionStream(this.buffer, response, this.primed);

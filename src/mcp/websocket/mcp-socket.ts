@@ -72,7 +72,7 @@ export class McpSocket {
 
   /** `initialize` may come again on a connection: it begins a new session. */
   private readonly openSession = (params: Params): McpSession => {
-    const opened = this.sessions.open(this.connection.principal, params);
+    const opened = this.sessions.open(this.connection.principal, params, 'websocket');
     const previous = this.session;
     previous?.detach(this.channel);
     this.use(opened);
