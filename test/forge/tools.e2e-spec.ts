@@ -325,13 +325,15 @@ describe('Resources', () => {
     const setup = attempt.startProcess('setupscript');
     attempt.endProcess(setup, 'completed');
     const agent = attempt.startProcess();
-    attempt.log(agent, 'half a line');
+    attempt.log(agent, 'a whole ');
+    attempt.log(agent, 'a warning\n', 'STDERR');
+    attempt.log(agent, 'line\nhalf a line');
     const client = await connect();
     const { contents } = await client.result('resources/read', { uri: `forge://logs/attempt/${attempt.id}` });
     expect(contents[0]!.text).toBe(
       'Task Attempt Logs (2 process(es)):\n\n' +
         `=== Process ${setup} (completed) ===\nNo logs\n\n\n` +
-        `=== Process ${agent} (running) ===\nhalf a line\n\n`,
+        `=== Process ${agent} (running) ===\na warning\na whole line\nhalf a line\n\n`,
     );
     const status = await client.result('resources/read', { uri: `forge://status/attempt/${attempt.id}` });
     expect(JSON.parse(status.contents[0]!.text)).toMatchObject({

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { isRecord, type ForgeFrame } from '../decoding/frame.js';
+import { LogDecoder } from '../decoding/log-decoder.js';
 import { ForgeStreams } from './forge-streams.service.js';
 
 /** A running process's log is taken as read when nothing came for this long. */
@@ -13,15 +13,20 @@ const MAX_LENGTH = 2_000_000;
 export class LogReader {
   constructor(private readonly streams: ForgeStreams) {}
 
-  /** @returns the log up to now, stdout and stderr in the order Forge gives; empty when Forge has none */
+  /**
+   * @returns the log up to now, empty when Forge has none. Lines are whole, in the order they end: Forge gives stdout
+   *   and stderr in pieces that would cut each other's lines.
+   */
   read(processId: string): Promise<string> {
     return new Promise((resolve) => {
+      const decoder = new LogDecoder();
       let text = '';
       const done = () => {
         clearTimeout(limit);
         clearTimeout(quiet);
         stream.close();
-        resolve(text);
+        const unfinished = decoder.end().map((line) => line.text);
+        resolve(text + unfinished.join('\n'));
       };
       const limit = setTimeout(done, LIMIT_MS);
       let quiet: NodeJS.Timeout | undefined;
@@ -30,9 +35,14 @@ export class LogReader {
         quiet = setTimeout(done, QUIET_MS);
       };
       const stream = this.streams.openApart('raw-logs', processId, {
-        onOpen: wait,
+        onOpen: () => {
+          decoder.reset();
+          text = '';
+          wait();
+        },
         onFrame: (frame) => {
-          text = (text + textOf(frame)).slice(-MAX_LENGTH);
+          const lines = decoder.accept(frame).map((line) => `${line.text}\n`);
+          text = (text + lines.join('')).slice(-MAX_LENGTH);
           wait();
         },
         onError: () => {},
@@ -40,14 +50,4 @@ export class LogReader {
       });
     });
   }
-}
-
-function textOf(frame: ForgeFrame): string {
-  if (frame.kind === 'text' || frame.kind === 'object') {
-    return frame.text.endsWith('\n') ? frame.text : `${frame.text}\n`;
-  }
-  if (frame.kind !== 'patch') return '';
-  return frame.operations
-    .map(({ value }) => (isRecord(value) && typeof value.content === 'string' ? value.content : ''))
-    .join('');
 }
