@@ -35,10 +35,11 @@ export interface WebSocketManagerOptions extends UpstreamOptions {
 
 /**
  * Messages whose handlers have not finished, and their characters: above the first bound of either the socket is
- * paused, at the second of both it reads on.
+ * paused, at the second of both it reads on. Small on purpose: what waits here for long outlives its youth in V8's
+ * eyes, and a flood would grow the heap several times over before it is collected.
  */
-const PAUSE_ABOVE = { messages: 32, length: 256 * 1024 };
-const RESUME_AT = { messages: 8, length: 64 * 1024 };
+const PAUSE_ABOVE = { messages: 16, length: 32 * 1024 };
+const RESUME_AT = { messages: 4, length: 8 * 1024 };
 
 /** Everything that belongs to one pooled URL: its listeners, its reconnects, its backpressure. */
 interface Stream {

@@ -78,6 +78,14 @@ function logEvent(level: string, message: string, details: MirrorDetails): Mirro
   return { draft: parseDraft('log', { level, message, details }), details };
 }
 
+/**
+ * Whether an event may be of a kind, told without parsing it: a follower who cares for diffs alone passes over
+ * hundreds of thousands of lines. Never false for an event that is; quotes inside texts are escaped.
+ */
+export function mayBe(kind: MirrorDetails['kind'], { type, data }: RecordedEvent): boolean {
+  return (type === 'log' || type === 'status') && data.includes(`"details":{"kind":"${kind}"`);
+}
+
 /** What one event of a mirroring operation says; undefined for events that are not the mirror's. */
 export function mirrorDetails({ type, data }: RecordedEvent): MirrorDetails | undefined {
   if (type !== 'log' && type !== 'status') return undefined;

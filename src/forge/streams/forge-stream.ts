@@ -44,7 +44,7 @@ export class ForgeStream {
   private retryDelay = FIRST_RETRY_MS;
   private ended = false;
   private finished = false;
-  private handled: Promise<unknown> = Promise.resolve();
+  private handled: Promise<void> = Promise.resolve();
 
   /** @param urls at least one */
   constructor(
@@ -87,7 +87,9 @@ export class ForgeStream {
   private receive(frame: ForgeFrame): void | Promise<void> {
     if (this.ended || this.finished) return undefined;
     const done = this.handlers.onFrame(frame);
-    this.handled = Promise.allSettled([this.handled, done]);
+    // Every promise ends in nothing: one that ended in its forerunner's result would keep them all.
+    const settled = Promise.resolve(done).catch(() => {});
+    this.handled = Promise.all([this.handled, settled]).then(() => {});
     if (frame.kind === 'finished') void this.finish();
     return done;
   }

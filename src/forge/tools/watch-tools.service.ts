@@ -5,7 +5,7 @@ import { Tool } from '../../mcp/tools/tool.decorator.js';
 import { LogFollower } from '../../operations/log-follower.service.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { ForgeMirrors } from '../mirror/forge-mirrors.service.js';
-import { mirrorDetails } from '../mirror/mirror-events.js';
+import { mayBe, mirrorDetails } from '../mirror/mirror-events.js';
 
 const Watch = z.object({
   attempt_id: z.string().describe('Task attempt UUID to watch'),
@@ -83,7 +83,7 @@ export class WatchTools implements OnModuleDestroy {
 
 /** `[Diff #1] path: changes...`, for an event that is a diff. */
 function diffText(event: RecordedEvent, number: number): string | undefined {
-  const details = mirrorDetails(event);
+  const details = mayBe('diff', event) ? mirrorDetails(event) : undefined;
   if (details?.kind !== 'diff') return undefined;
   const preview = JSON.stringify(details.changes).substring(0, PREVIEW_LENGTH);
   return `[Diff #${number}] ${details.file}: ${preview}...\n`;
@@ -91,7 +91,7 @@ function diffText(event: RecordedEvent, number: number): string | undefined {
 
 /** The text of a stream error, or of the end of an attempt whose server is gone. */
 function streamError(event: RecordedEvent): string | undefined {
-  if (mirrorDetails(event)?.kind !== 'stream_error') return undefined;
+  if (!mayBe('stream_error', event) || mirrorDetails(event)?.kind !== 'stream_error') return undefined;
   return (JSON.parse(event.data) as { message: string }).message;
 }
 
