@@ -1,5 +1,4 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { DEFAULT_TENANT } from '../auth/principal.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { HealthIndicators, type Health } from '../platform/health/health-indicators.js';
 import { ForgeClient } from './api/forge-client.service.js';
@@ -50,11 +49,10 @@ export class ForgeHealth implements OnApplicationBootstrap, OnModuleDestroy {
     if (before !== this.health.status && this.health.status === 'up') await this.takeUp();
   }
 
-  /** Only the default tenant's: which others there are, nobody knows until they ask. */
   private async takeUp(): Promise<void> {
     this.logger.log('Forge is reachable');
     try {
-      await this.mirrors.resumeUnfinished(DEFAULT_TENANT);
+      await this.mirrors.resumeUnfinished();
     } catch (error) {
       this.logger.warn({ event: 'forge_resume_failed', error });
     }

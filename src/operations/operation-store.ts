@@ -128,8 +128,11 @@ export abstract class OperationStore {
   /** How many operations of all tenants are stored in each state. */
   abstract countsByState(): Promise<StateCounts>;
 
-  /** Recorded tool calls of all tenants that have not ended: after a restart nobody runs them any more. */
-  abstract unfinishedToolCalls(): Promise<readonly OperationKey[]>;
+  /**
+   * Operations of all tenants that have not ended, oldest first: after a restart their runners ask what they left.
+   * @param typePrefix what the operations' types begin with
+   */
+  abstract unfinished(typePrefix: string): Promise<readonly OperationKey[]>;
 
   /** Removes an ended operation. @throws OpstreamError `operation_running`; false when it is unknown */
   abstract remove(tenant: string, operationId: string): Promise<boolean>;

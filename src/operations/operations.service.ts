@@ -219,9 +219,9 @@ export class OperationsService implements OnModuleInit, OnModuleDestroy, OnAppli
     return this.store.countsByState();
   }
 
-  /** Recorded tool calls of all tenants that have not ended. */
-  unfinishedToolCalls(): Promise<readonly OperationKey[]> {
-    return this.store.unfinishedToolCalls();
+  /** Operations of all tenants that have not ended and whose type begins with `typePrefix`, oldest first. */
+  unfinished(typePrefix: string): Promise<readonly OperationKey[]> {
+    return this.store.unfinished(typePrefix);
   }
 
   /** Forgets an ended operation. @throws OpstreamError `operation_not_found`, `operation_running` */

@@ -6,6 +6,7 @@ import { eventually } from '../harness/eventually.js';
 import { FakeAttempt } from '../harness/fake-attempt.js';
 import { FakeForge } from '../harness/fake-forge.js';
 import { RunningService } from '../harness/running-service.js';
+import { SECRET, sign } from '../harness/tokens.js';
 
 interface Event {
   readonly event_type: string;
@@ -184,6 +185,36 @@ describe('Mirroring an attempt', () => {
     expect(again).toBe(`${id}.2`);
     attempt.endProcess(agent, 'completed');
     await ended(again, 'completed');
+  });
+
+  it('two tenants that watch the same attempt stay apart', async () => {
+    await service.stop();
+    service = await start({ JWT_SECRET: SECRET });
+    const attempt = new FakeAttempt(forge);
+    const agent = attempt.startProcess();
+    const as = async (tenant: string) => ({
+      headers: { authorization: `Bearer ${await sign({ sub: 'u', tenant })}` },
+    });
+    const [red, blue] = [await as('red'), await as('blue')];
+    const path = `/api/forge/attempts/${attempt.id}/watch`;
+    const { body } = await service.rest.request('POST', path, red);
+    const operation = `/api/operations/${body.operation_id as string}`;
+    expect((await service.rest.request('GET', operation, blue)).status).toBe(404);
+    await eventually('red has its streams', () => forge.openSockets === 3);
+    expect((await service.rest.request('POST', path, blue)).status).toBe(201);
+    await eventually('blue has its own', () => forge.openSockets === 6);
+    await service.rest.request('POST', `${operation}/cancel`, { ...red, body: {} });
+    await eventually('those of red are closed', () => forge.openSockets === 3);
+    attempt.log(agent, 'for blue alone\n');
+    attempt.endProcess(agent, 'completed');
+    const statusFor = async (who: typeof red) =>
+      (await service.rest.request('GET', operation, who)).body.status;
+    await eventually('blue is completed', async () => (await statusFor(blue)) === 'completed');
+    expect(await statusFor(red)).toBe('cancelled');
+    const told = async (who: typeof red) =>
+      (await service.rest.request('GET', `${operation}/events`, who)).text;
+    expect(await told(blue)).toContain('for blue alone');
+    expect(await told(red)).not.toContain('for blue alone');
   });
 
   it('cancelling the operation closes the streams', async () => {

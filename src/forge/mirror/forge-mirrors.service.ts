@@ -89,16 +89,12 @@ export class ForgeMirrors implements OnModuleDestroy {
     };
   }
 
-  /** Takes up what a former process of this service left unfinished; an attempt that is unknown by now is left alone. */
-  async resumeUnfinished(tenant: string): Promise<void> {
-    const { operations } = await this.operations.list(tenant, {
-      type: ATTEMPT_OPERATION,
-      active: true,
-      limit: 500,
-    });
-    for (const { metadata } of operations) {
-      if (typeof metadata.attempt_id !== 'string') continue;
-      const attemptId = metadata.attempt_id;
+  /** Takes up what a former process of this service left unfinished, for every tenant; an attempt that is unknown by now is left alone. */
+  async resumeUnfinished(): Promise<void> {
+    for (const { tenant, operationId } of await this.operations.unfinished(ATTEMPT_OPERATION)) {
+      const operation = await this.operations.find(tenant, operationId);
+      const attemptId = operation?.metadata.attempt_id;
+      if (operation?.operationType !== ATTEMPT_OPERATION || typeof attemptId !== 'string') continue;
       if (this.mirrored.has(`${tenant}/${attemptId}`)) continue;
       await this.watch(tenant, attemptId).catch((error: unknown) =>
         this.logger.warn({ event: 'forge_resume_failed', attempt_id: attemptId, error }),

@@ -8,6 +8,7 @@ import {
 import type { Scope } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
 import { EventBus } from '../../operations/event-bus.js';
+import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { RequestMetrics } from '../metrics/request.metrics.js';
@@ -48,7 +49,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
   /** Calls that a crash interrupted have nobody left to end them; whoever waits for them is told now. */
   async onApplicationBootstrap(): Promise<void> {
     const message = 'The service was restarted while the tool ran';
-    for (const { tenant, operationId } of await this.operations.unfinishedToolCalls()) {
+    for (const { tenant, operationId } of await this.operations.unfinished(TOOL_OPERATION_PREFIX)) {
       if (this.find(tenant, operationId)) continue;
       await this.operations.error(tenant, operationId, message, INTERRUPTED);
     }

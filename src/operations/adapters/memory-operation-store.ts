@@ -106,12 +106,10 @@ export class MemoryOperationStore extends OperationStore {
     return { active, total: entries.length };
   }
 
-  async unfinishedToolCalls(): Promise<readonly OperationKey[]> {
+  async unfinished(typePrefix: string): Promise<readonly OperationKey[]> {
     return [...this.tenants.values()]
       .flatMap(({ operations }) => [...operations.values()])
-      .filter(
-        ({ operation }) => isActive(operation) && operation.operationType.startsWith(TOOL_OPERATION_PREFIX),
-      )
+      .filter(({ operation }) => isActive(operation) && operation.operationType.startsWith(typePrefix))
       .map(({ operation: { tenant, operationId } }) => ({ tenant, operationId }));
   }
 

@@ -110,8 +110,8 @@ export class SqliteOperationStore extends OperationStore {
     });
   }
 
-  unfinishedToolCalls(): Promise<readonly OperationKey[]> {
-    return this.read(() => this.sql.unfinished.all());
+  unfinished(typePrefix: string): Promise<readonly OperationKey[]> {
+    return this.read(() => this.sql.unfinished.all({ typePrefix }));
   }
 
   remove(tenant: string, operationId: string): Promise<boolean> {

@@ -90,7 +90,7 @@ export interface Statements {
   readonly countPool: Statement<[number, number], { total: number }>;
   readonly oldestEnded: Statement<[number, number], RemovalRow>;
   readonly expired: Statement<[number, number], RemovalRow & { name: string }>;
-  readonly unfinished: Statement<[], { tenant: string; operationId: string }>;
+  readonly unfinished: Statement<[{ typePrefix: string }], { tenant: string; operationId: string }>;
   readonly addEvent: Statement<[number, number, number, string, number, string, string | null]>;
   readonly receipt: Statement<[number, string], { seq: number; timestamp: number }>;
   readonly eventsOfOperation: Statement<[string, number, number, number], EventRow>;
@@ -160,7 +160,7 @@ export function prepareStatements(db: BetterSqlite3.Database): Statements {
     ),
     unfinished: db.prepare(
       `SELECT name AS tenant, operation_id AS operationId FROM tenants CROSS JOIN operations USING (tenant_no)
-       WHERE pool = 1 AND ended_at IS NULL ORDER BY op`,
+       WHERE ended_at IS NULL AND substr(operation_type, 1, length(@typePrefix)) = @typePrefix ORDER BY op`,
     ),
 
     addEvent: db.prepare(

@@ -66,7 +66,7 @@ export function describeReading(fixture: () => StoreFixture): void {
       expect(await store.port.countsByState()).toEqual({ ...none, running: 2, error: 1 });
     });
 
-    it('knows the recorded tool calls that have not ended, of all tenants', async () => {
+    it('knows the operations of a kind that have not ended, of all tenants', async () => {
       await store.done(
         opening('a', 'mcp.tool/x'),
         opening('b', 'mcp.tool/x', {}, 'other'),
@@ -74,7 +74,7 @@ export function describeReading(fixture: () => StoreFixture): void {
         opening('d', 'build'),
         finish('c'),
       );
-      expect(await store.port.unfinishedToolCalls()).toEqual([
+      expect(await store.port.unfinished('mcp.tool/')).toEqual([
         { tenant: TENANT, operationId: 'a' },
         { tenant: 'other', operationId: 'b' },
       ]);
