@@ -19,7 +19,7 @@ const { values: options } = parseArgs({
 });
 const quick = options.quick === true;
 const rounds = quick ? 1 : Number(options.rounds ?? 3);
-const seconds = quick ? 2 : 3;
+const seconds = 2;
 const CONNECTIONS = 16;
 const NOTIFICATIONS = 1000;
 /** Calls with notifications before one counts, and those that count: one alone lasts some thirty milliseconds. */
