@@ -50,6 +50,15 @@ export class HttpOutlet implements Outlet {
     this.response.end(message);
   }
 
+  /** The answers to a batch, at least one unless all were given up. */
+  respondAll(messages: readonly string[]): void {
+    const last = messages.at(-1);
+    if (last === undefined) return this.close();
+    if (!this.sse) return this.respond(`[${messages.join(',')}]`);
+    for (const message of messages.slice(0, -1)) this.send(message);
+    this.respond(last);
+  }
+
   close(): void {
     if (this.stream) return this.stream.end();
     if (!this.response.headersSent) this.response.writeHead(202, this.headers);

@@ -10,12 +10,13 @@ import { eraOf, McpDispatcher } from '../dispatch/dispatcher.service.js';
 import { RequestMetrics } from '../metrics/request.metrics.js';
 import type { Link } from '../protocol/exchange.js';
 import { InFlight } from '../protocol/in-flight.js';
-import { encodeError, parseMessage, type RpcMessage } from '../protocol/json-rpc.js';
+import { encodeError, parseMessages, type RpcMessage } from '../protocol/json-rpc.js';
 import { httpStatusOf, RPC, RpcError, toRpcError } from '../protocol/rpc-error.js';
 import { ASSUMED_VERSION, isLegacyVersion, MODERN_VERSION, type Era } from '../protocol/versions.js';
 import type { McpSession } from '../session/mcp-session.js';
 import { McpSessions } from '../session/mcp-sessions.service.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
+import { BatchAnswers, checkBatch, expectsAnswer } from './batch.js';
 import { HttpOutlet } from './http-outlet.js';
 import { checkHeaders } from './modern-headers.js';
 import { readBody } from './request-body.js';
@@ -99,7 +100,9 @@ export class McpHttp implements OnModuleDestroy {
         406,
       );
     }
-    const message = parseMessage(await readBody(request, MAX_BODY_BYTES));
+    const body = parseMessages(await readBody(request, MAX_BODY_BYTES));
+    if (!('kind' in body)) return this.postBatch(body, request, response, principal, acceptsSse);
+    const message = body;
     const era = eraOfPost(message, headers['mcp-protocol-version']);
     const session = era === 'legacy' ? this.sessionOf(message, request, principal) : undefined;
     if (era === 'modern' && message.kind === 'request') this.checkModern(message, request);
@@ -118,8 +121,32 @@ export class McpHttp implements OnModuleDestroy {
       },
     };
     this.dispatcher.dispatch(message, link);
-    if (message.kind === 'request' && !response.writableEnded) waitFor(response, outlet, link);
+    if (message.kind === 'request' && !response.writableEnded) waitFor(response, outlet, link.inFlight);
     if (message.kind === 'notification' || message.kind === 'response') response.writeHead(202).end();
+  }
+
+  /** Several messages at once, which only sessions of 2025-03-26 and before may send. */
+  private postBatch(
+    messages: readonly RpcMessage[],
+    { headers }: IncomingMessage,
+    response: ServerResponse,
+    principal: Principal,
+    acceptsSse: boolean,
+  ): void {
+    if (headers['mcp-session-id'] === undefined || headers['mcp-protocol-version'] === MODERN_VERSION) {
+      throw new RpcError(RPC.invalidRequest, 'Invalid Request: batches belong to sessions of 2025-03-26');
+    }
+    const session = this.sessionNamed(headers, principal, null);
+    checkBatch(messages, session);
+    const outlet = new HttpOutlet(response, session, acceptsSse, this.metrics);
+    const awaited = messages.filter(expectsAnswer).length;
+    const answers = new BatchAnswers(outlet, awaited);
+    for (const message of messages) {
+      const link = { principal, headers, era: 'legacy', session, inFlight: undefined } as const;
+      this.dispatcher.dispatch(message, { ...link, outlet: answers.outlet(), openSession: noSession });
+    }
+    if (awaited === 0) response.writeHead(202).end();
+    else if (!response.writableEnded) waitFor(response, outlet, undefined);
   }
 
   private checkModern(message: RpcMessage & { kind: 'request' }, { headers }: IncomingMessage): void {
@@ -205,7 +232,7 @@ export class McpHttp implements OnModuleDestroy {
 }
 
 /** Gone readers are noticed: that cancels in 2026-07-28, and waits for a resumption in sessions. */
-function waitFor(response: ServerResponse, outlet: HttpOutlet, { inFlight }: Link): void {
+function waitFor(response: ServerResponse, outlet: HttpOutlet, inFlight: InFlight | undefined): void {
   keepAlive(response, outlet);
   response.once('close', () => {
     if (response.writableFinished) return;
@@ -220,6 +247,11 @@ function waitFor(response: ServerResponse, outlet: HttpOutlet, { inFlight }: Lin
  */
 function keepAlive(response: ServerResponse, quiet: { keepAlive(): void }): void {
   response.setTimeout(KEEP_ALIVE_MS, () => quiet.keepAlive());
+}
+
+/** `initialize` never comes in a batch. */
+function noSession(): never {
+  throw new RpcError(RPC.invalidRequest, 'Invalid Request: initialize must come alone');
 }
 
 /** A refusal of a request whose id is known. */

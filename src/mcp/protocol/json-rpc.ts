@@ -42,6 +42,19 @@ export function isObject(value: unknown): value is Params {
 
 /** Reads one frame or body. Never throws: what cannot be read is `malformed`. */
 export function parseMessage(text: string): RpcMessage {
+  return parseWith(readMessage, text);
+}
+
+/** Like `parseMessage`, also for a batch, which 2025-03-26 allows over HTTP. */
+export function parseMessages(text: string): RpcMessage | readonly RpcMessage[] {
+  return parseWith(readMessages, text);
+}
+
+function readMessages(value: unknown): RpcMessage | readonly RpcMessage[] {
+  return Array.isArray(value) && value.length > 0 ? value.map(readMessage) : readMessage(value);
+}
+
+function parseWith<Read>(read: (value: unknown) => Read, text: string): Read | RpcMalformed {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -56,12 +69,12 @@ export function parseMessage(text: string): RpcMessage {
       `Invalid Request: nested more than ${MAX_JSON_DEPTH} levels deep`,
     );
   }
-  return readMessage(value);
+  return read(value);
 }
 
 export function readMessage(value: unknown): RpcMessage {
   if (!isObject(value)) {
-    const what = Array.isArray(value) ? 'Batches are not supported' : 'A message must be an object';
+    const what = Array.isArray(value) ? 'there is no batch here' : 'a message must be an object';
     return malformed(null, RPC.invalidRequest, `Invalid Request: ${what}`);
   }
   const id = isRequestId(value.id) ? value.id : null;
