@@ -1,115 +1,75 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RestClient, type OperationEvent } from '../../src/client/index.js';
 import { CliProcess, runCli } from '../harness/cli-process.js';
-import { ServiceProcess } from '../harness/service-process.js';
+import { messages, RecordedRuns } from '../harness/recorded-runs.js';
 import { eventually } from '../harness/eventually.js';
 
-let service: ServiceProcess;
-let rest: RestClient;
-let folder: string;
-let ids = 0;
-
-beforeAll(async () => {
-  service = await ServiceProcess.start();
-  rest = new RestClient({ url: service.url });
-  folder = mkdtempSync(join(tmpdir(), 'opstream-run-'));
-});
-
-afterAll(async () => {
-  await service.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const newId = (): string => `run-${++ids}`;
-const run = (id: string, ...command: string[]): string[] => [
-  'run',
-  '--url',
-  service.url,
-  '--operation-id',
-  id,
-  '--',
-  ...command,
-];
-
-async function log(id: string): Promise<OperationEvent[]> {
-  return (await rest.getEvents(id, 0, 1000)).events;
-}
-
-const messages = (events: readonly OperationEvent[]): string[] =>
-  events.flatMap((event) =>
-    event.event_type === 'log' ? [`${event.data.level} ${event.data.message}`] : [],
-  );
-
-const has = async (id: string, text: string): Promise<boolean> =>
-  rest.getEvents(id, 0, 1000).then(
-    ({ events }) => messages(events).some((message) => message.includes(text)),
-    () => false,
-  );
+let runs: RecordedRuns;
+beforeAll(async () => (runs = await RecordedRuns.start()));
+afterAll(() => runs.stop());
 
 /** A node program as a command. */
 const node = (script: string): string[] => [process.execPath, '-e', script];
 
 describe('opstream run in trouble', { timeout: 60_000 }, () => {
   it('SIGTERM ends all that the program started', async () => {
-    const id = newId();
-    const cli = new CliProcess(run(id, 'sh', '-c', 'sleep 1000 & echo child $!; wait; sleep 1000'));
+    const id = runs.newId();
+    const cli = new CliProcess(runs.run(id, 'sh', '-c', 'sleep 1000 & echo child $!; wait; sleep 1000'));
     await cli.shows(/child \d+/);
     const grandchild = Number(/child (\d+)/.exec(cli.stdout)![1]);
     cli.signal('SIGTERM');
     expect(await cli.exit).toBe(143);
     await eventually('the grandchild to end', () => !isAlive(grandchild));
-    expect(await rest.getOperation(id)).toMatchObject({ status: 'cancelled' });
+    expect(await runs.rest.getOperation(id)).toMatchObject({ status: 'cancelled' });
   });
 
   it('what happens while the service is away is recorded once it is back', async () => {
-    const id = newId();
-    const gate = join(folder, 'go');
+    const id = runs.newId();
+    const gate = join(runs.folder, 'go');
     const script = `let n = 0; const { existsSync } = require('fs');
       const timer = setInterval(() => { console.log('line ' + ++n);
         if (n >= 20 && existsSync(${JSON.stringify(gate)})) { clearInterval(timer); console.log('last of ' + n); } }, 20)`;
-    const cli = new CliProcess(run(id, ...node(script)));
-    await eventually('the first lines', () => has(id, 'line 3'), 20_000);
-    await service.kill();
+    const cli = new CliProcess(runs.run(id, ...node(script)));
+    await eventually('the first lines', () => runs.has(id, 'line 3'), 20_000);
+    await runs.service.kill();
     await cli.shows('Cannot reach', 'stderr');
-    await service.restart();
-    await runCli(run(newId(), 'touch', gate));
+    await runs.service.restart();
+    await runCli(runs.run(runs.newId(), 'touch', gate));
     expect(await cli.exit).toBe(0);
-    const recorded = messages(await log(id));
+    const recorded = messages(await runs.log(id));
     expect(recorded.map((message) => `${message.slice(5)}\n`).join('')).toBe(cli.stdout);
-    expect(await rest.getOperation(id)).toMatchObject({ status: 'completed' });
+    expect(await runs.rest.getOperation(id)).toMatchObject({ status: 'completed' });
   });
 
   it('more output than the service takes at once slows the program down, and nothing is lost', async () => {
-    const id = newId();
+    const id = runs.newId();
     const lines = 20_000;
     const script = `for (let i = 1; i <= ${lines}; i++) console.log('line ' + i)`;
-    const { code, stdout } = await runCli(run(id, ...node(script)));
+    const { code, stdout } = await runCli(runs.run(id, ...node(script)));
     expect(code).toBe(0);
     expect(stdout.split('\n')).toHaveLength(lines + 1);
-    const snapshot = await rest.getOperation(id);
+    const snapshot = await runs.rest.getOperation(id);
     expect(snapshot).toMatchObject({ status: 'completed', event_count: lines + 3 });
-    const { events } = await rest.getEvents(id, lines, 1000);
+    const { events } = await runs.rest.getEvents(id, lines, 1000);
     expect(messages(events).at(-1)).toBe(`info line ${lines}`);
   });
 
   it('an endless line is cut into events', async () => {
-    const id = newId();
-    await runCli(run(id, ...node("process.stdout.write('x'.repeat(100_000))")));
-    const recorded = messages(await log(id));
+    const id = runs.newId();
+    await runCli(runs.run(id, ...node("process.stdout.write('x'.repeat(100_000))")));
+    const recorded = messages(await runs.log(id));
     expect(recorded.length).toBeGreaterThan(1);
     expect(recorded.map((message) => message.slice(5)).join('')).toBe('x'.repeat(100_000));
   });
 
   it('a reader of the output that leaves early ends the program, as in any pipe', async () => {
-    const id = newId();
-    const [, ...args] = run(id, ...node("setInterval(() => console.log('y'), 1)"));
+    const id = runs.newId();
+    const [, ...args] = runs.run(id, ...node("setInterval(() => console.log('y'), 1)"));
     const shell = new CliProcess([
       'run',
       '--url',
-      service.url,
+      runs.service.url,
       '--',
       'sh',
       '-c',
@@ -118,7 +78,7 @@ describe('opstream run in trouble', { timeout: 60_000 }, () => {
       ...cliCommand(args),
     ]);
     expect(await shell.exit).toBe(0);
-    await eventually('the end', async () => (await rest.getOperation(id)).status !== 'running', 20_000);
+    await eventually('the end', async () => (await runs.rest.getOperation(id)).status !== 'running', 20_000);
   });
 });
 

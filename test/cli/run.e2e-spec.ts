@@ -1,60 +1,24 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RestClient, type OperationEvent } from '../../src/client/index.js';
 import { CliProcess, runCli } from '../harness/cli-process.js';
 import { eventually } from '../harness/eventually.js';
-import { ServiceProcess } from '../harness/service-process.js';
+import { messages, RecordedRuns } from '../harness/recorded-runs.js';
 
-let service: ServiceProcess;
-let rest: RestClient;
-let folder: string;
-let ids = 0;
-
-beforeAll(async () => {
-  service = await ServiceProcess.start();
-  rest = new RestClient({ url: service.url });
-  folder = mkdtempSync(join(tmpdir(), 'opstream-run-'));
-});
-
-afterAll(async () => {
-  await service.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const newId = (): string => `run-${++ids}`;
-const run = (id: string, ...command: string[]): string[] => [
-  'run',
-  '--url',
-  service.url,
-  '--operation-id',
-  id,
-  '--',
-  ...command,
-];
-
-async function log(id: string): Promise<OperationEvent[]> {
-  return (await rest.getEvents(id, 0, 1000)).events;
-}
-
-const messages = (events: readonly OperationEvent[]): string[] =>
-  events.flatMap((event) =>
-    event.event_type === 'log' ? [`${event.data.level} ${event.data.message}`] : [],
-  );
+let runs: RecordedRuns;
+beforeAll(async () => (runs = await RecordedRuns.start()));
+afterAll(() => runs.stop());
 
 /** A node program as a command. */
 const node = (script: string): string[] => [process.execPath, '-e', script];
 
 describe('opstream run', { timeout: 40_000 }, () => {
   it('S1-42 mirrors the output byte for byte and records its lines', async () => {
-    const id = newId();
+    const id = runs.newId();
     const script = `process.stdout.write('plain\\n\\u001b[31mred\\u001b[0m\\r\\nünï\\n\\nno end'); process.stderr.write('careful\\n')`;
-    const { code, stdout, stderr } = await runCli(run(id, ...node(script)));
+    const { code, stdout, stderr } = await runCli(runs.run(id, ...node(script)));
     expect(code).toBe(0);
     expect(stdout).toBe('plain\n\u001B[31mred\u001B[0m\r\nünï\n\nno end');
     expect(stderr).toBe(`opstream: operation ${id}\ncareful\n`);
-    const recorded = messages(await log(id));
+    const recorded = messages(await runs.log(id));
     expect(recorded.filter((message) => message.startsWith('info'))).toEqual([
       'info plain',
       'info red',
@@ -65,14 +29,14 @@ describe('opstream run', { timeout: 40_000 }, () => {
   });
 
   it('S1-40 percentages and counters become progress, also from lines that are drawn over', async () => {
-    const id = newId();
+    const id = runs.newId();
     const outputs = ['\\rloading 10%\\r ', '\\rloading 50%\\r ', '\\rloading 100%\\n', '[3/4] packing\\n'];
     const script = `const outputs = ['${outputs.join("', '")}'];
       process.stdin.on('data', () => { process.stdout.write(outputs.shift()); if (!outputs.length) process.stdin.destroy() })`;
-    const cli = new CliProcess(run(id, ...node(script)));
+    const cli = new CliProcess(runs.run(id, ...node(script)));
     const progress = async (): Promise<number[]> =>
-      (await log(id)).flatMap((event) => (event.event_type === 'progress' ? [event.data.progress] : []));
-    await eventually('the operation', () => rest.getOperation(id).then(Boolean, () => false));
+      (await runs.log(id)).flatMap((event) => (event.event_type === 'progress' ? [event.data.progress] : []));
+    await eventually('the operation', () => runs.rest.getOperation(id).then(Boolean, () => false));
     for (const wanted of [[0.1], [0.1, 0.5], [0.1, 0.5, 1]]) {
       cli.type('next\n');
       await eventually(`progress ${wanted.join()}`, async () => (await progress()).join() === wanted.join());
@@ -80,16 +44,16 @@ describe('opstream run', { timeout: 40_000 }, () => {
     cli.type('last\n');
     await cli.exit;
     expect(await progress()).toEqual([0.1, 0.5, 1, 0.75]);
-    expect(messages(await log(id))).toEqual(['info loading 100%', 'info [3/4] packing']);
+    expect(messages(await runs.log(id))).toEqual(['info loading 100%', 'info [3/4] packing']);
   });
 
   it('--no-progress takes the output for what it is', async () => {
-    const id = newId();
+    const id = runs.newId();
     const command = [
       'run',
       '--no-progress',
       '--url',
-      service.url,
+      runs.service.url,
       '--operation-id',
       id,
       '--',
@@ -97,7 +61,7 @@ describe('opstream run', { timeout: 40_000 }, () => {
       '3/4 cups',
     ];
     await runCli(command);
-    expect((await log(id)).map((event) => event.event_type)).toEqual([
+    expect((await runs.log(id)).map((event) => event.event_type)).toEqual([
       'status',
       'log',
       'result',
@@ -106,30 +70,33 @@ describe('opstream run', { timeout: 40_000 }, () => {
   });
 
   it('S1-43 S1-44 the exit code becomes result or error, and is passed on', async () => {
-    const good = newId();
-    expect((await runCli(run(good, 'true'))).code).toBe(0);
-    expect(await rest.getOperation(good)).toMatchObject({
+    const good = runs.newId();
+    expect((await runCli(runs.run(good, 'true'))).code).toBe(0);
+    expect(await runs.rest.getOperation(good)).toMatchObject({
       operation_type: 'run/true',
       status: 'completed',
       result: { exit_code: 0 },
       metadata: { command: ['true'] },
     });
-    const bad = newId();
-    expect((await runCli(run(bad, ...node('process.exit(7)')))).code).toBe(7);
-    expect(await rest.getOperation(bad)).toMatchObject({ status: 'error', error_type: 'ExitCode' });
-    const killed = newId();
-    expect((await runCli(run(killed, ...node("process.kill(process.pid, 'SIGKILL')")))).code).toBe(137);
-    expect(await rest.getOperation(killed)).toMatchObject({ status: 'error', error_type: 'Signal' });
-    const missing = newId();
-    expect((await runCli(run(missing, 'no-such-program-here'))).code).toBe(127);
-    expect(await rest.getOperation(missing)).toMatchObject({ status: 'error', error_type: 'NotStarted' });
-    const notExecutable = newId();
-    expect((await runCli(run(notExecutable, folder))).code).toBe(126);
+    const bad = runs.newId();
+    expect((await runCli(runs.run(bad, ...node('process.exit(7)')))).code).toBe(7);
+    expect(await runs.rest.getOperation(bad)).toMatchObject({ status: 'error', error_type: 'ExitCode' });
+    const killed = runs.newId();
+    expect((await runCli(runs.run(killed, ...node("process.kill(process.pid, 'SIGKILL')")))).code).toBe(137);
+    expect(await runs.rest.getOperation(killed)).toMatchObject({ status: 'error', error_type: 'Signal' });
+    const missing = runs.newId();
+    expect((await runCli(runs.run(missing, 'no-such-program-here'))).code).toBe(127);
+    expect(await runs.rest.getOperation(missing)).toMatchObject({
+      status: 'error',
+      error_type: 'NotStarted',
+    });
+    const notExecutable = runs.newId();
+    expect((await runCli(runs.run(notExecutable, runs.folder))).code).toBe(126);
   });
 
   it('standard input reaches the program', async () => {
-    const id = newId();
-    const cli = new CliProcess(run(id, 'cat'));
+    const id = runs.newId();
+    const cli = new CliProcess(runs.run(id, 'cat'));
     cli.type('hello\n');
     cli.endInput();
     expect(await cli.exit).toBe(0);
@@ -137,43 +104,43 @@ describe('opstream run', { timeout: 40_000 }, () => {
   });
 
   it('an interruption reaches the program, which may tidy up, and cancels the operation', async () => {
-    const id = newId();
+    const id = runs.newId();
     const script = `process.on('SIGINT', () => { console.log('tidying up'); process.exit(0); });
       console.log('ready'); setInterval(() => {}, 1000)`;
-    const cli = new CliProcess(run(id, ...node(script)));
+    const cli = new CliProcess(runs.run(id, ...node(script)));
     await cli.shows('ready');
     cli.signal('SIGINT');
     expect(await cli.exit).toBe(0);
-    const events = await log(id);
+    const events = await runs.log(id);
     expect(messages(events)).toEqual(['info ready', 'info tidying up']);
     expect(events.at(-1)).toMatchObject({ event_type: 'cancelled', data: { reason: 'Stopped by SIGINT' } });
   });
 
   it('a cancelled operation stops the program, at last without asking', async () => {
-    const id = newId();
+    const id = runs.newId();
     const script = `process.on('SIGTERM', () => console.log('not yet')); console.log('ready'); setInterval(() => {}, 1000)`;
     const cli = new CliProcess([
       'run',
       '--kill-after',
       '1',
       '--url',
-      service.url,
+      runs.service.url,
       '--operation-id',
       id,
       '--',
       ...node(script),
     ]);
     await cli.shows('ready');
-    const { code } = await runCli(['cancel', id, '--reason', 'too long', '--url', service.url]);
+    const { code } = await runCli(['cancel', id, '--reason', 'too long', '--url', runs.service.url]);
     expect(code).toBe(0);
     expect(await cli.exit).toBe(137);
     expect(cli.stdout).toContain('not yet');
     expect(cli.stderr).toContain('the operation was cancelled: too long');
-    expect((await log(id)).at(-1)).toMatchObject({ event_type: 'cancelled' });
+    expect((await runs.log(id)).at(-1)).toMatchObject({ event_type: 'cancelled' });
   });
 
   it('S1-61 without a service the program runs as ever', async () => {
-    const id = newId();
+    const id = runs.newId();
     const url = 'http://127.0.0.1:9';
     const command = [
       'run',
@@ -194,15 +161,15 @@ describe('opstream run', { timeout: 40_000 }, () => {
   });
 
   it('tells the program which operation it is', async () => {
-    const id = newId();
-    const { stdout } = await runCli(run(id, ...node('console.log(process.env.OPSTREAM_OPERATION_ID)')));
+    const id = runs.newId();
+    const { stdout } = await runCli(runs.run(id, ...node('console.log(process.env.OPSTREAM_OPERATION_ID)')));
     expect(stdout).toBe(`${id}\n`);
   });
 
   it('is refused an id that another operation has, and the program runs on', async () => {
-    const id = newId();
-    await rest.createOperation('other', { operationId: id });
-    const { code, stderr } = await runCli(run(id, 'true'));
+    const id = runs.newId();
+    await runs.rest.createOperation('other', { operationId: id });
+    const { code, stderr } = await runCli(runs.run(id, 'true'));
     expect(code).toBe(0);
     expect(stderr).toContain('not recorded');
   });

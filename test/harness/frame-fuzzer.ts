@@ -1,7 +1,9 @@
+import { expect } from 'vitest';
 import { eventually } from './eventually.js';
+import { LogLines } from './log-lines.js';
 import { frame, RawWebSocket } from './raw-websocket.js';
-import type { RunningService } from './running-service.js';
-import { sign } from './tokens.js';
+import { RunningService } from './running-service.js';
+import { SECRET, sign } from './tokens.js';
 
 const FRAMES_PER_CONNECTION = 200;
 const CONNECTIONS_AT_ONCE = 8;
@@ -161,7 +163,7 @@ function fatal(dice: Dice): Buffer {
  * Sends generated frames to every socket protocol, over connections that end in every way.
  * @returns how many frames were sent
  */
-export async function fuzz(service: RunningService, frames: number, seed: number): Promise<number> {
+async function fuzz(service: RunningService, frames: number, seed: number): Promise<number> {
   const dice = new Dice(seed);
   let sent = 0;
   async function worker(): Promise<void> {
@@ -204,7 +206,7 @@ export async function fuzz(service: RunningService, frames: number, seed: number
 }
 
 /** Nothing of any connection is left behind, and a new client is served. */
-export async function expectHealthy(service: RunningService): Promise<void> {
+async function expectHealthy(service: RunningService): Promise<void> {
   await eventually('no socket and no subscription is left', async () => {
     const { text } = await service.rest.get('/metrics');
     return /^websocket_connections 0$/m.test(text) && /^opstream_subscriptions 0$/m.test(text);
@@ -217,4 +219,20 @@ export async function expectHealthy(service: RunningService): Promise<void> {
   const events = await hub.through('completed');
   if (events.length !== 2) throw new Error(JSON.stringify(events));
   await hub.close();
+}
+
+/** Frames against a service of its own, which must be well after them, and have failed at nothing. */
+export async function survivesFuzz(frames: number): Promise<void> {
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  const log = new LogLines();
+  const settings = { JWT_SECRET: SECRET, MAX_CONNECTIONS_PER_USER: '1000', HUB_AUTO_MONITOR_MS: '5' };
+  const service = await RunningService.start(settings, [], log);
+  try {
+    expect(await fuzz(service, frames, seed)).toBeGreaterThanOrEqual(frames);
+    await expectHealthy(service);
+    const failures = log.lines.filter(({ level }) => level === 'error');
+    expect({ seed, failures }).toEqual({ seed, failures: [] });
+  } finally {
+    await service.stop();
+  }
 }
