@@ -230,6 +230,38 @@ describe('A real Forge', () => {
     expect(lines(await events(second))).not.toContain('setup-out');
   });
 
+  it('a process is replaced: its work is undone, and its replacement is a run of its own', async () => {
+    await begin();
+    const attemptId = await start('First');
+    const first = await watch(attemptId);
+    await ended(first);
+    const args = { attempt_id: attemptId, prompt: 'Second' };
+    const replaced = recordIn(await tool('forge_replace_process', args));
+    expect(replaced).toMatchObject({ deleted_count: 1, git_reset_applied: true });
+    const second = await watch(attemptId);
+    await ended(second);
+    expect(await snapshot(second)).toMatchObject({ status: 'completed', metadata: { run: 2 } });
+    expect(files(await events(second))).toEqual(FOUR_FILES);
+    // The record of the replacement, not of what was replaced.
+    expect(await watch(attemptId)).toBe(second);
+    expect(lines(await events(first))).toContain('setup-out');
+  });
+
+  it('what needs a GitHub token says so, and nothing is pushed', async () => {
+    await begin();
+    const origin = forge.origin(repository);
+    const attemptId = await start('First');
+    await ended(await watch(attemptId));
+    const invalid = 'GitHub token is invalid or expired';
+    const args = { attempt_id: attemptId };
+    await expect(tool('forge_push_branch', args)).rejects.toThrow(invalid);
+    await expect(tool('forge_attach_existing_pr', args)).rejects.toThrow(invalid);
+    await expect(tool('forge_create_pull_request', { ...args, title: 'x' })).rejects.toThrow(
+      '[200] OK: TOKEN_INVALID',
+    );
+    expect(forge.git(origin, 'branch', '--list').trim()).toBe('* main');
+  });
+
   it('a restart of Forge in the middle of a run: the mirror resumes, loses nothing and ends', async () => {
     await begin();
     const attemptId = await start('SLOW run');

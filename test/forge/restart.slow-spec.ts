@@ -76,7 +76,7 @@ describe('A service that is killed while it mirrors', () => {
         'half of round 4',
         'half of ',
       ]);
-      expect(of('diff').toSorted()).toEqual(['added file-1', 'added file-2', 'added file-3', 'added file-4']);
+      expect(of('diff')).toEqual(['added file-1', 'added file-2', 'added file-3', 'added file-4']);
       expect(of('process')).toEqual(['codingagent running', 'codingagent completed with exit code 0']);
     }
   });

@@ -42,8 +42,8 @@ export class ForgeHttp {
     const json = response.json();
     if (status >= 200 && status < 300 && json === undefined) throw pageInsteadOfAnswer(request, response);
     if (isRecord(json) && json.success === false) {
-      const message = typeof json.message === 'string' ? json.message : response.body;
-      throw failure(status, statusText, message);
+      const said = [json.message, json.error_data].find((one) => typeof one === 'string');
+      throw failure(status, statusText, said ?? response.body);
     }
     if (status < 200 || status >= 300) throw failure(status, statusText, response.body);
     return isRecord(json) && json.success === true ? (json.data ?? null) : json;

@@ -111,15 +111,16 @@ export class ForgeMirrors implements OnModuleDestroy {
 
   private async mirror(key: string, tenant: string, attemptId: string): Promise<Mirrored> {
     const attempt = await this.client.getTaskAttempt(attemptId);
-    const processes = await this.client.listExecutionProcesses(attemptId, false);
-    const run = runNumber(processes);
+    const all = await this.client.listExecutionProcesses(attemptId, true);
+    const run = runNumber(all);
+    const processes = all.filter(({ dropped }) => !dropped);
     const isOver = outcomeOf(processes, attempt.status) !== undefined;
     const { operation, created } = await this.operationOf(tenant, attempt, run, isOver);
     if (operation.endedAt !== null) {
       this.mirrored.delete(key);
       return { operation, created, mirror: undefined, holders: 0 };
     }
-    const ignored = run === 1 ? new Set<string>() : processesBefore(processes);
+    const ignored = run === 1 ? new Set<string>() : processesBefore(all);
     const target = { tenant, attemptId, operationId: operation.operationId, ignored };
     const mirror = this.newMirror(key, target);
     if (!created) await mirror.readBack();

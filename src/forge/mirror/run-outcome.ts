@@ -38,14 +38,12 @@ export function agentRuns(processes: Iterable<ExecutionProcess>): boolean {
 }
 
 /**
- * The number of an attempt's run, 1 for the first: every follow-up starts a further agent. A run that only prepares
- * its agent counts already.
+ * The number of an attempt's run, 1 for the first: every follow-up starts a further agent, and so does every
+ * replacement of a process, which is dropped for it. A run that only prepares its agent counts already.
+ * @param processes also the dropped ones
  */
 export function runNumber(processes: readonly ExecutionProcess[]): number {
-  return Math.max(
-    1,
-    processes.filter(({ run_reason, dropped }) => run_reason === 'codingagent' && !dropped).length,
-  );
+  return Math.max(1, processes.filter(({ run_reason }) => run_reason === 'codingagent').length);
 }
 
 function isRunning({ status }: ExecutionProcess): boolean {

@@ -78,18 +78,28 @@ export class RealForge {
   /** A git repository with one commit: `README.md` and `delete-me.txt` on `main`. @returns its path */
   repository(): string {
     const path = mkdtempSync(join(this.directory, 'repository-'));
-    const git = (...args: string[]) =>
-      execFileSync('git', args, {
-        cwd: path,
-        env: { PATH: process.env.PATH, HOME: join(this.directory, 'home') },
-        stdio: 'pipe',
-      });
+    const git = (...args: string[]) => this.git(path, ...args);
     git('init', '--quiet', '--initial-branch=main');
     writeFileSync(join(path, 'README.md'), 'hello\n');
     writeFileSync(join(path, 'delete-me.txt'), 'bye\n');
     git('add', '.');
     git('commit', '--quiet', '--message=start');
     return path;
+  }
+
+  /** Gives a repository an `origin`, a bare one on this machine that has its `main`. @returns the origin's path */
+  origin(repository: string): string {
+    const path = mkdtempSync(join(this.directory, 'origin-'));
+    this.git(path, 'init', '--quiet', '--bare', '--initial-branch=main');
+    this.git(repository, 'remote', 'add', 'origin', path);
+    this.git(repository, 'push', '--quiet', 'origin', 'main');
+    return path;
+  }
+
+  /** @returns what git wrote */
+  git(cwd: string, ...args: string[]): string {
+    const env = { PATH: process.env.PATH, HOME: join(this.directory, 'home') };
+    return execFileSync('git', args, { cwd, env, stdio: 'pipe', encoding: 'utf8' });
   }
 
   private prepare(): void {
