@@ -1,15 +1,10 @@
 import type { Principal } from '../../auth/principal.js';
 import { InFlight } from '../protocol/in-flight.js';
-import {
-  encodeRequest,
-  isObject,
-  type Params,
-  type RequestId,
-  type RpcResponse,
-} from '../protocol/json-rpc.js';
+import { encodeRequest, type Params, type RequestId, type RpcResponse } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import type { ToolSession } from '../tools/tool-context.js';
 import { Backlog } from './backlog.js';
+import type { ClientProfile } from './client-profiles.js';
 import { levelNumber } from './log-level.js';
 import { SessionStreams } from './session-streams.js';
 
@@ -59,10 +54,10 @@ export class McpSession implements ToolSession {
     readonly principal: Principal,
     readonly protocolVersion: string,
     readonly transport: SessionTransport,
-    initializeParams: Params,
+    profile: ClientProfile,
   ) {
-    this.capabilities = isObject(initializeParams.capabilities) ? initializeParams.capabilities : NONE;
-    this.clientInfo = readClientInfo(initializeParams.clientInfo);
+    this.capabilities = profile.capabilities;
+    this.clientInfo = profile.clientInfo;
   }
 
   get values(): Map<string, unknown> {
@@ -181,13 +176,4 @@ export class McpSession implements ToolSession {
     this.channel?.close(reason);
     this.channel = undefined;
   }
-}
-
-const NONE: Params = Object.freeze({});
-
-/** Only what is shown to tools is kept, and bounded: the rest of `initialize` would be paid for by every session. */
-function readClientInfo(value: unknown): ToolSession['clientInfo'] {
-  if (!isObject(value) || typeof value.name !== 'string') return undefined;
-  const version = typeof value.version === 'string' ? value.version : '';
-  return { name: value.name.slice(0, 200), version: version.slice(0, 100) };
 }

@@ -4,6 +4,7 @@ import type { Principal } from '../../auth/principal.js';
 import type { Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { negotiateVersion } from '../protocol/versions.js';
+import { ClientProfiles } from './client-profiles.js';
 import { McpSession, type SessionTransport } from './mcp-session.js';
 
 /** Sessions kept on one node; beyond it the longest unused idle one ends, since clients rarely end theirs. */
@@ -13,14 +14,12 @@ export const MAX_SESSIONS_PER_USER = 5000;
 /** An idle session ends after this time without a request. */
 const IDLE_MS = 30 * 60_000;
 const SWEEP_MS = 60_000;
-/** Characters of the capabilities that a session keeps. */
-const MAX_CAPABILITIES = 8192;
-
 /** The sessions of this node, by unguessable id; each is served to its own user only. */
 @Injectable()
 export class McpSessions implements OnModuleDestroy {
   /** In order of last use, the longest unused first. */
   private readonly sessions = new Map<string, McpSession>();
+  private readonly profiles = new ClientProfiles();
   private readonly perUser = new Map<string, number>();
   private readonly sweep = setInterval(() => this.endIdle(), SWEEP_MS).unref();
 
@@ -44,13 +43,11 @@ export class McpSessions implements OnModuleDestroy {
 
   /** @throws RpcError when the client's capabilities are unreasonably large or every session is in use */
   open(principal: Principal, params: Params, transport: SessionTransport): McpSession {
-    if (JSON.stringify(params.capabilities ?? {}).length > MAX_CAPABILITIES) {
-      throw new RpcError(RPC.invalidParams, `capabilities may have ${MAX_CAPABILITIES} characters`);
-    }
+    const profile = this.profiles.of(params);
     this.makeRoom(principal);
     const id = randomBytes(24).toString('base64url');
     const version = negotiateVersion(params.protocolVersion);
-    const session = new McpSession(id, principal, version, transport, params);
+    const session = new McpSession(id, principal, version, transport, profile);
     this.sessions.set(id, session);
     const user = userKey(principal);
     this.perUser.set(user, (this.perUser.get(user) ?? 0) + 1);
