@@ -9,7 +9,7 @@ import { ForgeHealth } from './forge-health.service.js';
 import { ForgeMirrors } from './mirror/forge-mirrors.service.js';
 import { ForgeResourceUpdates } from './mirror/forge-resource-updates.service.js';
 import { ForgeStreams } from './streams/forge-streams.service.js';
-import { LogReader } from './streams/log-reader.service.js';
+import { StreamReader } from './streams/stream-reader.service.js';
 import { AttemptTools } from './tools/attempt-tools.service.js';
 import { BranchTools } from './tools/branch-tools.service.js';
 import { ForgeResourceWatch } from './tools/forge-resource-watch.service.js';
@@ -28,7 +28,7 @@ import { WatchTools } from './tools/watch-tools.service.js';
   providers: [
     ForgeClient,
     ForgeStreams,
-    LogReader,
+    StreamReader,
     ForgeResourceUpdates,
     ForgeMirrors,
     ForgeHealth,

@@ -373,4 +373,35 @@ describe('Resources', () => {
     await client.result('resources/unsubscribe', { uri });
     await eventually('the stream is closed', () => forge.openSockets === 0);
   });
+
+  it('X-62: drafts of a project and normalized logs of a process can be read and followed', async () => {
+    const greet =
+      (...frames: object[]) =>
+      (socket: { send(text: string): void }) =>
+        frames.forEach((frame) => socket.send(JSON.stringify(frame)));
+    const patch = (op: string, path: string, value: unknown) => ({ JsonPatch: [{ op, path, value }] });
+    const entry = (content: string) => ({ type: 'NORMALIZED_ENTRY', content: { content } });
+    const drafts = /^\/api\/drafts\/stream\/ws\?project_id=p1/;
+    forge.stream(drafts, undefined, greet(patch('replace', '/drafts', { d1: { prompt: 'and tests' } })));
+    forge.stream(
+      /^\/api\/execution-processes\/x1\/normalized-logs\/ws/,
+      undefined,
+      greet(patch('add', '/entries/0', entry('hel')), patch('replace', '/entries/0', entry('hello'))),
+    );
+    const client = await connect();
+    for (const [uri, path, expected] of [
+      ['forge://drafts/project/p1', /drafts/, [{ prompt: 'and tests' }]],
+      ['forge://logs/normalized/x1', /normalized/, [entry('hello')]],
+    ] as const) {
+      const { contents } = await client.result('resources/read', { uri });
+      expect(JSON.parse(contents[0]!.text)).toEqual(expected);
+      await eventually('reading leaves no socket behind', () => forge.openSockets === 0);
+      await client.result('resources/subscribe', { uri });
+      await eventually('it is followed', () => forge.open(path).length === 1);
+      forge.send(path, patch('add', '/entries/1', entry('more')));
+      await client.notification('notifications/resources/updated', (params) => params.uri === uri);
+      await client.result('resources/unsubscribe', { uri });
+      await eventually('the stream is closed', () => forge.openSockets === 0);
+    }
+  });
 });

@@ -4,13 +4,19 @@ import { ResourceSubscriptions, type Interest } from '../../mcp/resources/resour
 import type { Subscription } from 'rxjs';
 import { ForgeMirrors } from '../mirror/forge-mirrors.service.js';
 import { ForgeStreams } from '../streams/forge-streams.service.js';
+import type { StreamKind } from '../streams/stream-urls.js';
 
 const OF_ATTEMPT = /^forge:\/\/(?:logs\/attempt|status\/attempt|status\/branch)\/([^/]+)$/;
-const OF_PROJECT = /^forge:\/\/status\/project\/([^/]+)$/;
+/** Resources that change when a stream of their own tells something. */
+const STREAMED: readonly (readonly [StreamKind, RegExp])[] = [
+  ['tasks', /^forge:\/\/status\/project\/([^/]+)$/],
+  ['drafts', /^forge:\/\/drafts\/project\/([^/]+)$/],
+  ['normalized-logs', /^forge:\/\/logs\/normalized\/([^/]+)$/],
+];
 
 /**
  * Follows upstream what somebody subscribed to: subscribing to an attempt watches its run, subscribing to a project
- * follows its tasks.
+ * follows its tasks or its drafts, subscribing to a normalized log follows that.
  */
 @Injectable()
 export class ForgeResourceWatch implements OnModuleInit, OnModuleDestroy {
@@ -40,9 +46,11 @@ export class ForgeResourceWatch implements OnModuleInit, OnModuleDestroy {
     this.followed.delete(key);
     if (!watched) return;
     const attempt = OF_ATTEMPT.exec(uri)?.[1];
-    const project = OF_PROJECT.exec(uri)?.[1];
     if (attempt !== undefined) this.followed.set(key, this.followAttempt(tenant, attempt));
-    if (project !== undefined) this.followed.set(key, this.followProject(tenant, project, uri));
+    for (const [kind, pattern] of STREAMED) {
+      const id = pattern.exec(uri)?.[1];
+      if (id !== undefined) this.followed.set(key, this.followStream(tenant, kind, id, uri));
+    }
   }
 
   private followAttempt(tenant: string, attemptId: string): () => void {
@@ -57,10 +65,11 @@ export class ForgeResourceWatch implements OnModuleInit, OnModuleDestroy {
       );
   }
 
-  private followProject(tenant: string, projectId: string, uri: string): () => void {
+  private followStream(tenant: string, kind: StreamKind, id: string, uri: string): () => void {
+    if (!this.streams.has(kind)) return () => {};
     // Forge sends the state first, which a subscriber reads anyway; the document's server sends news only.
     let isNews = false;
-    const stream = this.streams.open(tenant, 'tasks', projectId, {
+    const stream = this.streams.open(tenant, kind, id, {
       onOpen: () => {},
       onFrame: (frame) => {
         if (frame.kind !== 'patch' && frame.kind !== 'object') return;

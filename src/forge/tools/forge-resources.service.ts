@@ -3,7 +3,7 @@ import { ResourceTemplate, type ResourceContents } from '../../mcp/resources/res
 import { ForgeClient } from '../api/forge-client.service.js';
 import type { ExecutionProcess } from '../api/forge-records.js';
 import { outcomeOf } from '../mirror/run-outcome.js';
-import { LogReader } from '../streams/log-reader.service.js';
+import { StreamReader } from '../streams/stream-reader.service.js';
 
 type Variables = Record<string, string>;
 
@@ -16,7 +16,7 @@ const PROJECT = { name: 'projectId', description: 'Project UUID', required: true
 export class ForgeResources {
   constructor(
     private readonly forge: ForgeClient,
-    private readonly logs: LogReader,
+    private readonly reader: StreamReader,
   ) {}
 
   @ResourceTemplate({
@@ -44,6 +44,28 @@ export class ForgeResources {
   })
   async processLogs({ processId = '' }: Variables): Promise<ResourceContents> {
     return { text: await this.logOf(await this.forge.getExecutionProcess(processId)) };
+  }
+
+  @ResourceTemplate({
+    uriTemplate: 'forge://logs/normalized/{processId}',
+    name: 'Normalized Process Logs',
+    description: "An agent's log as Forge understands it: messages, tool uses, errors",
+    mimeType: 'application/json',
+    arguments: [PROCESS],
+  })
+  async normalizedLogs({ processId = '' }: Variables): Promise<ResourceContents> {
+    return json(await this.reader.entries('normalized-logs', processId));
+  }
+
+  @ResourceTemplate({
+    uriTemplate: 'forge://drafts/project/{projectId}',
+    name: 'Project Drafts',
+    description: 'Follow-up and retry prompts that were drafted and not sent',
+    mimeType: 'application/json',
+    arguments: [PROJECT],
+  })
+  async drafts({ projectId = '' }: Variables): Promise<ResourceContents> {
+    return json(await this.reader.entries('drafts', projectId));
   }
 
   @ResourceTemplate({
@@ -84,7 +106,7 @@ export class ForgeResources {
   }
 
   private async logOf({ id, logs, output }: ExecutionProcess): Promise<string> {
-    return (logs ?? '') || (output ?? '') || (await this.logs.read(id)) || 'No logs\n';
+    return (logs ?? '') || (output ?? '') || (await this.reader.log(id)) || 'No logs\n';
   }
 }
 

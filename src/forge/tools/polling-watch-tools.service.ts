@@ -6,7 +6,7 @@ import { Tool } from '../../mcp/tools/tool.decorator.js';
 import { ForgeClient } from '../api/forge-client.service.js';
 import type { ExecutionProcess } from '../api/forge-records.js';
 import { outcomeOf } from '../mirror/run-outcome.js';
-import { LogReader } from '../streams/log-reader.service.js';
+import { StreamReader } from '../streams/stream-reader.service.js';
 
 const PollingWatch = z.object({
   attempt_id: z.string().describe('Task attempt UUID to watch'),
@@ -23,7 +23,7 @@ export class PollingWatchTools implements OnModuleDestroy {
 
   constructor(
     private readonly forge: ForgeClient,
-    private readonly logs: LogReader,
+    private readonly reader: StreamReader,
   ) {}
 
   onModuleDestroy(): void {
@@ -81,7 +81,7 @@ export class PollingWatchTools implements OnModuleDestroy {
   }
 
   private logOf({ id, logs, output }: ExecutionProcess): Promise<string> | string {
-    return logs ?? output ?? this.logs.read(id);
+    return logs ?? output ?? this.reader.log(id);
   }
 }
 

@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import type { ForgeFrame } from '../decoding/frame.js';
+import { LogDecoder } from '../decoding/log-decoder.js';
+import { PatchedCollection } from '../decoding/patched-collection.js';
+import { ForgeStreams } from './forge-streams.service.js';
+import type { StreamKind } from './stream-urls.js';
+
+/** What is there now is taken as read when nothing came for this long. */
+const QUIET_MS = 200;
+const LIMIT_MS = 10_000;
+/** Characters; of a longer log the end is shown. */
+const MAX_LENGTH = 2_000_000;
+/** Entries of other streams; what comes beyond them is left out. */
+const MAX_ENTRIES = 10_000;
+
+/** Reads what a stream holds up to now. Forge has logs and drafts in streams only. */
+@Injectable()
+export class StreamReader {
+  constructor(private readonly streams: ForgeStreams) {}
+
+  /**
+   * @returns a process's log up to now, empty when Forge has none. Lines are whole, in the order they end: Forge gives
+   *   stdout and stderr in pieces that would cut each other's lines.
+   */
+  async log(processId: string): Promise<string> {
+    const decoder = new LogDecoder();
+    let text = '';
+    await this.collect('raw-logs', processId, (frame) => {
+      const lines = decoder.accept(frame).map((line) => `${line.text}\n`);
+      text = (text + lines.join('')).slice(-MAX_LENGTH);
+    });
+    const unfinished = decoder.end().map((line) => line.text);
+    return text + unfinished.join('\n');
+  }
+
+  /**
+   * @param id of the process (`normalized-logs`) or the project (`drafts`)
+   * @returns the entries in Forge's order; empty when Forge has none
+   */
+  async entries(kind: 'normalized-logs' | 'drafts', id: string): Promise<unknown[]> {
+    const collection = new PatchedCollection(kind === 'drafts' ? 'drafts' : 'entries');
+    await this.collect(kind, id, (frame) => {
+      if (frame.kind === 'patch' && collection.values.size < MAX_ENTRIES) collection.apply(frame.operations);
+    });
+    return [...collection.values.values()];
+  }
+
+  /** Reads a socket of its own, which is opened once, until it is finished or quiet. */
+  private collect(kind: StreamKind, id: string, onFrame: (frame: ForgeFrame) => void): Promise<void> {
+    if (!this.streams.has(kind)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(limit);
+        clearTimeout(quiet);
+        stream.close();
+        resolve();
+      };
+      const limit = setTimeout(done, LIMIT_MS);
+      let quiet: NodeJS.Timeout | undefined;
+      const wait = () => {
+        clearTimeout(quiet);
+        quiet = setTimeout(done, QUIET_MS);
+      };
+      const stream = this.streams.openApart(kind, id, {
+        onOpen: wait,
+        onFrame: (frame) => {
+          onFrame(frame);
+          wait();
+        },
+        onError: () => {},
+        onEnd: done,
+      });
+    });
+  }
+}
