@@ -6,6 +6,7 @@ import { OperationsModule } from '../operations/operations.module.js';
 import { ForgeClient } from './api/forge-client.service.js';
 import { ForgeController } from './forge.controller.js';
 import { ForgeHealth } from './forge-health.service.js';
+import { ForgeMetrics } from './forge.metrics.js';
 import { ForgeMirrors } from './mirror/forge-mirrors.service.js';
 import { ForgeResourceUpdates } from './mirror/forge-resource-updates.service.js';
 import { ForgeStreams } from './streams/forge-streams.service.js';
@@ -26,6 +27,7 @@ import { WatchTools } from './tools/watch-tools.service.js';
   imports: [OperationsModule, McpModule],
   controllers: [ForgeController],
   providers: [
+    ForgeMetrics,
     ForgeClient,
     ForgeStreams,
     StreamReader,

@@ -5,7 +5,8 @@ import { RunningService } from '../harness/running-service.js';
 let service: RunningService;
 
 beforeAll(async () => {
-  service = await RunningService.start({ STORE: 'memory' });
+  // With Forge, which need not be there, so that its metrics are.
+  service = await RunningService.start({ STORE: 'memory', FORGE_URL: 'http://127.0.0.1:1' });
 });
 afterAll(() => service.stop());
 

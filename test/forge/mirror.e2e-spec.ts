@@ -159,8 +159,18 @@ describe('Mirroring an attempt', () => {
     attempt.diff('b', '1');
     await forge.start();
     await eventually('the rest is recorded', async () => (await story(id)).includes('four'));
+    await eventually('all streams are open again', () => forge.openSockets === 3);
+    const live = (await service.rest.get('/metrics')).text;
+    expect(live).toContain('opstream_forge_reconnects_total{stream="diff"} 1\n');
+    expect(live).toContain('opstream_forge_reconnects_total{stream="raw-logs"} 1\n');
+    expect(live).toContain('opstream_forge_sockets 3\n');
+    expect(live).toContain('opstream_forge_mirrors 1\n');
+    expect(live).toMatch(/opstream_forge_request_duration_seconds_count\{outcome="ok"\} [1-9]/);
     attempt.endProcess(agent, 'completed');
     await ended(id, 'completed');
+    const after = (await service.rest.get('/metrics')).text;
+    expect(after).toContain('opstream_forge_sockets 0\n');
+    expect(after).toContain('opstream_forge_mirrors 0\n');
     const lines = (await events(id)).filter(({ data }) => data.details?.kind === 'log');
     expect(lines.map(({ data }) => data.message)).toEqual(['one', 'two', 'three', 'four']);
     expect(lines.map(({ data }) => data.details!.line)).toEqual([1, 2, 3, 4]);
@@ -309,6 +319,9 @@ describe('Forge that is down, unknown or not configured', () => {
 
   it('an unknown attempt is 404, an impossible id 400', async () => {
     expect((await watch('unknown')).body).toMatchObject({ status: 404, code: 'forge_not_found' });
+    expect((await service.rest.get('/metrics')).text).toMatch(
+      /opstream_forge_request_duration_seconds_count\{outcome="forge_not_found"\} [1-9]/,
+    );
     expect((await watch('a%20b')).body).toMatchObject({ status: 400, code: 'invalid_request' });
     expect((await service.rest.get('/api/operations')).body).toMatchObject({ operations: [] });
   });

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { Configuration } from '../../config/configuration.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { ForgeMetrics } from '../forge.metrics.js';
 import { ForgeHttp, type ForgeRequest } from './forge-http.js';
 import {
   attemptSchema,
@@ -32,7 +33,10 @@ const SLOW_MS = 60_000;
 export class ForgeClient {
   private readonly http: ForgeHttp;
 
-  constructor({ forge }: Configuration) {
+  constructor(
+    { forge }: Configuration,
+    private readonly metrics: ForgeMetrics,
+  ) {
     if (forge.url === undefined) throw new Error('FORGE_URL is not set');
     this.http = new ForgeHttp({ url: forge.url, token: forge.token });
   }
@@ -181,7 +185,7 @@ export class ForgeClient {
     request: ForgeRequest,
     schema: Schema,
   ): Promise<z.output<Schema>> {
-    const parsed = schema.safeParse(await this.http.send(request));
+    const parsed = schema.safeParse(await this.metrics.timed(() => this.http.send(request)));
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
     const where = `${request.method} ${request.path}`;

@@ -1,7 +1,9 @@
+import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { envelope, FakeForge, WEB_PAGE } from '../../../test/harness/fake-forge.js';
 import { recordedExchanges } from '../../../test/harness/forge-fixtures.js';
 import { Configuration } from '../../config/configuration.js';
+import { ForgeMetrics } from '../forge.metrics.js';
 import { ForgeClient } from './forge-client.service.js';
 
 describe('ForgeClient', () => {
@@ -126,5 +128,6 @@ describe('ForgeClient', () => {
 const unknown = '00000000-0000-4000-8000-000000000000';
 
 function clientOf(url: string): ForgeClient {
-  return new ForgeClient(Configuration.fromEnvironment({ FORGE_URL: url, FORGE_TOKEN: 'secret' }));
+  const configuration = Configuration.fromEnvironment({ FORGE_URL: url, FORGE_TOKEN: 'secret' });
+  return new ForgeClient(configuration, new ForgeMetrics(new Registry()));
 }

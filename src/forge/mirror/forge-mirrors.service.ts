@@ -7,6 +7,7 @@ import type { Operation } from '../../operations/operation.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { ForgeClient } from '../api/forge-client.service.js';
 import type { ExecutionProcess, TaskAttempt } from '../api/forge-records.js';
+import { ForgeMetrics } from '../forge.metrics.js';
 import { ForgeStreams } from '../streams/forge-streams.service.js';
 import { AGENT_FAILED, AGENT_STOPPED, AttemptMirror, type MirrorTarget } from './attempt-mirror.js';
 import { ForgeResourceUpdates } from './forge-resource-updates.service.js';
@@ -52,7 +53,9 @@ export class ForgeMirrors implements OnModuleDestroy {
     private readonly streams: ForgeStreams,
     private readonly updates: ForgeResourceUpdates,
     bus: EventBus,
+    metrics: ForgeMetrics,
   ) {
+    metrics.gauge('opstream_forge_mirrors', 'Runs that are being mirrored', () => this.keys.size);
     this.bus = bus.events$.subscribe((events) => this.stopEnded(events));
   }
 

@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { RECONNECT } from '../../client/reconnect-policy.js';
 import { WebSocketManager } from '../../client/websocket-manager.js';
 import { Configuration } from '../../config/configuration.js';
+import { ForgeMetrics } from '../forge.metrics.js';
 import { ForgeStream, type StreamHandlers } from './forge-stream.js';
 import { streamUrls, type StreamKind } from './stream-urls.js';
 
@@ -20,7 +21,12 @@ export class ForgeStreams implements OnApplicationShutdown {
    */
   private readonly pools = new Map<string, WebSocketManager>();
 
-  constructor(private readonly configuration: Configuration) {}
+  constructor(
+    private readonly configuration: Configuration,
+    private readonly metrics: ForgeMetrics,
+  ) {
+    metrics.gauge('opstream_forge_sockets', 'Sockets to Forge that watchers share', () => this.sockets);
+  }
 
   /** False when this kind of server has no such stream at all. */
   has(kind: StreamKind): boolean {
@@ -33,7 +39,7 @@ export class ForgeStreams implements OnApplicationShutdown {
 
   /** @param id of the project, attempt or process the stream belongs to */
   open(tenant: string, kind: StreamKind, id: string, handlers: StreamHandlers): ForgeStream {
-    return new ForgeStream(this.pool(tenant), this.urls(kind, id), handlers, {
+    return new ForgeStream(this.pool(tenant), this.urls(kind, id), this.counted(kind, handlers), {
       maxReconnectAttempts: this.maxReconnectAttempts,
       retryRefusedMs: kind === 'raw-logs' || kind === 'normalized-logs' ? LOG_RACE_MS : 0,
     });
@@ -52,6 +58,24 @@ export class ForgeStreams implements OnApplicationShutdown {
 
   onApplicationShutdown(): void {
     for (const pool of this.pools.values()) pool.close();
+  }
+
+  private get sockets(): number {
+    let sum = 0;
+    for (const { connectionPool } of this.pools.values()) sum += connectionPool.size;
+    return sum;
+  }
+
+  private counted(kind: StreamKind, handlers: StreamHandlers): StreamHandlers {
+    let wasOpen = false;
+    return {
+      ...handlers,
+      onOpen: () => {
+        if (wasOpen) this.metrics.reconnected(kind);
+        wasOpen = true;
+        handlers.onOpen();
+      },
+    };
   }
 
   private pool(tenant: string): WebSocketManager {
