@@ -1,4 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../harness/eventually.js';
 import { McpClient, type McpResult } from '../harness/mcp-client.js';
@@ -228,6 +230,48 @@ describe('A real Forge', () => {
       metadata: { run: 2 },
     });
     expect(lines(await events(second))).not.toContain('setup-out');
+  });
+
+  it('S0-83…86: a task is started, stopped by its process, and read through every resource and the program', async () => {
+    await begin();
+    const task = recordIn(
+      await tool('forge_create_and_start_task', {
+        project_id: projectId,
+        title: 'SLOW',
+        executor: 'CLAUDE_CODE',
+        base_branch: 'main',
+      }),
+    );
+    const attemptId = task.attempt_id as string;
+    expect(await tool('forge_list_task_attempts', { task_id: task.id })).toContain(attemptId);
+    expect(await tool('forge_get_task_attempt', { attempt_id: attemptId })).toContain(
+      '"target_branch": "main"',
+    );
+    const id = await watch(attemptId);
+    await eventually(
+      'it ticks',
+      async () => lines(await events(id)).some((line) => line.includes('tick 1')),
+      30_000,
+    );
+    const listed = await tool('forge_list_execution_processes', { attempt_id: attemptId });
+    const agent = (recordIn(listed) as unknown as { id: string }[])[1]!.id;
+    const read = async (uri: string) => (await mcp.result('resources/read', { uri })).contents[0]!.text;
+    expect(await read(`forge://logs/process/${agent}`)).toContain('tick 0');
+    expect(await read(`forge://logs/normalized/${agent}`)).toContain('NORMALIZED_ENTRY');
+    expect(JSON.parse(await read(`forge://drafts/project/${projectId}`))).toEqual(expect.any(Array));
+    expect(await read(`forge://status/attempt/${attemptId}`)).toContain('"outcome": null');
+    expect(await read(`forge://status/branch/${attemptId}`)).toContain('commits_ahead');
+    expect(await read(`forge://status/project/${projectId}`)).toContain('"inprogress"');
+    const program = fileURLToPath(new URL('../../scripts/test-forge-websocket.mjs', import.meta.url));
+    const shown = await promisify(execFile)(process.execPath, [program, attemptId], {
+      env: { ...process.env, FORGE_URL: forge.url },
+    });
+    expect(shown.stdout).toContain('✅ Connected');
+    expect(shown.stdout).toContain('📨 {"JsonPatch"');
+    expect(shown.stdout).toContain('🔌 Closed');
+    await tool('forge_stop_execution_process', { process_id: agent });
+    await ended(id);
+    expect(await snapshot(id)).toMatchObject({ error_type: 'ForgeAgentStopped' });
   });
 
   it('a process is replaced: its work is undone, and its replacement is a run of its own', async () => {
