@@ -70,29 +70,15 @@ describe('Watching an attempt under load', () => {
   });
 
   it('10,000 diffs and a 25 MB log pass with less than 50 MB more resident memory', async () => {
-    const attempt = new FakeAttempt(forge);
-    const agent = attempt.startProcess();
-    forgetPeak(service.pid);
-    const before = residentKilobytes(service.pid);
-    const id = (await post(`/api/forge/attempts/${attempt.id}/watch`)).operation_id as string;
-    await eventually('the log is open', () => forge.open(attempt.logPath(agent)).length === 1);
-    const line = `${'x'.repeat(99)}\n`;
-    const chunk = line.repeat(1000);
-    for (let n = 0; n < 250; n++) {
-      attempt.log(agent, chunk);
-      for (let m = 0; m < 40; m++) attempt.diff(`src/file-${n * 40 + m}.ts`, `content ${n}\n`);
-      // As fast as the service reads: what it does not read fills the kernel's buffers and this process.
-      await setImmediate();
+    // How far V8 lets its heap grow before it collects is partly chance: the median of fresh processes counts.
+    const grown: number[] = [];
+    for (let run = 1; run <= 3; run++) {
+      grown.push(await growthUnderFlood());
+      await service.stop();
+      service = await ServiceProcess.start({ FORGE_URL: forge.url });
     }
-    attempt.endProcess(agent, 'completed');
-    await eventually('the run is recorded', async () => (await snapshot(id)).ended_at !== null, 120_000);
-    const recorded = await snapshot(id);
-    expect(recorded).toMatchObject({ status: 'completed', result: { diffs: 10_000, log_lines: 250_000 } });
-    const grown = (peakKilobytes(service.pid) - before) / 1024;
-    console.log(
-      `resident memory: ${(before / 1024).toFixed(0)} MB before, at most ${grown.toFixed(1)} MB more`,
-    );
-    expect(grown).toBeLessThan(50);
+    console.log(`resident memory: at most ${grown.map((mb) => mb.toFixed(1)).join(', ')} MB more`);
+    expect(grown.toSorted((one, other) => one - other)[1]).toBeLessThan(50);
   });
 });
 
@@ -115,4 +101,27 @@ async function measureDelays(count: number): Promise<number[]> {
   return client.notifications
     .filter(({ method }) => method === 'notifications/tool/streamContent')
     .map(({ at }, index) => at - sent[index]!);
+}
+
+/** Has the service watch a flood to its end. @returns the most resident memory it took on meanwhile, in MB */
+async function growthUnderFlood(): Promise<number> {
+  const attempt = new FakeAttempt(forge);
+  const agent = attempt.startProcess();
+  forgetPeak(service.pid);
+  const before = residentKilobytes(service.pid);
+  const id = (await post(`/api/forge/attempts/${attempt.id}/watch`)).operation_id as string;
+  await eventually('the log is open', () => forge.open(attempt.logPath(agent)).length === 1);
+  const line = `${'x'.repeat(99)}\n`;
+  const chunk = line.repeat(1000);
+  for (let n = 0; n < 250; n++) {
+    attempt.log(agent, chunk);
+    for (let m = 0; m < 40; m++) attempt.diff(`src/file-${n * 40 + m}.ts`, `content ${n}\n`);
+    // As fast as the service reads: what it does not read fills the kernel's buffers and this process.
+    await setImmediate();
+  }
+  attempt.endProcess(agent, 'completed');
+  await eventually('the run is recorded', async () => (await snapshot(id)).ended_at !== null, 120_000);
+  const recorded = await snapshot(id);
+  expect(recorded).toMatchObject({ status: 'completed', result: { diffs: 10_000, log_lines: 250_000 } });
+  return (peakKilobytes(service.pid) - before) / 1024;
 }
