@@ -48,7 +48,7 @@ export class RateLimits {
 }
 
 /** All who come without a token are one user; their addresses tell them apart. */
-function userKey({ authenticated, tenant, userId }: Principal, address: string): string {
+export function userKey({ authenticated, tenant, userId }: Principal, address: string): string {
   return authenticated ? `${tenant}/${userId}` : addressKey(address);
 }
 

@@ -47,6 +47,7 @@ export class Configuration {
     readonly heartbeatIntervalMs: number;
     readonly autoMonitorMs: number;
     readonly maxConnectionsPerUser: number;
+    readonly maxStreamsPerUser: number;
   };
   readonly mcp: {
     readonly pingIntervalMs: number;
@@ -105,6 +106,7 @@ export class Configuration {
       heartbeatIntervalMs: env.HEARTBEAT_INTERVAL_MS,
       autoMonitorMs: env.HUB_AUTO_MONITOR_MS,
       maxConnectionsPerUser: env.MAX_CONNECTIONS_PER_USER,
+      maxStreamsPerUser: env.MAX_STREAMS_PER_USER,
     };
     this.mcp = {
       pingIntervalMs: env.MCP_PING_INTERVAL_MS,

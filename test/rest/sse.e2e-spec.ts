@@ -25,6 +25,26 @@ describe('server-sent events', () => {
     return client;
   }
 
+  it('a user has so many streams at a time, and gets the places back', async () => {
+    const limited = await RunningService.start({ MAX_STREAMS_PER_USER: '2' });
+    try {
+      const url = `${limited.http}/api/stream`;
+      const [first, second] = [await SseClient.open(url), await SseClient.open(url)];
+      const refused = await fetch(url);
+      expect(refused.status).toBe(429);
+      expect(await refused.json()).toMatchObject({ code: 'too_many_connections', connections: 2, limit: 2 });
+      first.close();
+      await eventually('there is a place again', async () => {
+        const third = await fetch(url);
+        await third.body?.cancel();
+        return third.status === 200;
+      });
+      second.close();
+    } finally {
+      await limited.stop();
+    }
+  });
+
   it('one operation: its whole log, then live, ending with the final event', async () => {
     const id = await service.rest.open('job', { a: 1 });
     await service.rest.emit(id, 'progress', { progress: 0.5, message: 'half' });

@@ -6,6 +6,7 @@ import {
   WebSocketGateway,
 } from '@nestjs/websockets';
 import type { WebSocket } from 'ws';
+import { ConnectionLimit } from '../../auth/connection-limit.js';
 import { Configuration } from '../../config/configuration.js';
 import { HubServices } from '../hub/hub-services.js';
 import { Connection } from '../socket/connection.js';
@@ -17,7 +18,6 @@ import type { UpgradeRequest } from '../upgrade/upgrade-request.js';
 import { message } from './agent-answer.js';
 import { AgentRooms } from './agent-rooms.js';
 import { AgentSession } from './agent-session.js';
-import { ConnectionLimit } from './connection-limit.js';
 
 /** Bytes of one message (S4-10). */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
@@ -122,9 +122,9 @@ export class AgentsGateway
     return {
       tokenRequired: true,
       unauthorizedBody: (detail) => `Unauthorized: ${detail}`,
-      reserve: (principal) => {
-        const giveBack = places.reserve(principal);
-        this.services.audit.upgradeAccepted(principal, places.count(principal));
+      reserve: (principal, address) => {
+        const giveBack = places.reserve(principal, address);
+        this.services.audit.upgradeAccepted(principal, places.count(principal, address));
         return giveBack;
       },
     };

@@ -22,7 +22,9 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { AuthGuard, type AuthenticatedRequest, Needs } from '../../auth/auth.guard.js';
-import { anonymousPrincipal, type Principal } from '../../auth/principal.js';
+import { clientAddress } from '../../auth/client-address.js';
+import { ConnectionLimit } from '../../auth/connection-limit.js';
+import { anonymousPrincipal } from '../../auth/principal.js';
 import { ValidityWatch } from '../../auth/validity-watch.js';
 import { Configuration } from '../../config/configuration.js';
 import { OperationsService } from '../../operations/operations.service.js';
@@ -49,14 +51,18 @@ type Reply = ServerResponse | { readonly raw: ServerResponse; hijack(): void };
 export class SseController implements BeforeApplicationShutdown {
   private readonly keepAliveMs: number;
   private readonly open = new Set<SseStream>();
+  private readonly places: ConnectionLimit;
+  private readonly trustProxy: boolean;
 
   constructor(
     private readonly operations: OperationsService,
     private readonly subscriptions: Subscriptions,
-    { streaming }: Configuration,
+    { streaming, http }: Configuration,
   ) {
     // No answer comes to a comment, so it is sent twice as often as a ping that may get lost once.
     this.keepAliveMs = streaming.heartbeatIntervalMs / 2;
+    this.places = new ConnectionLimit(streaming.maxStreamsPerUser);
+    this.trustProxy = http.trustProxy;
   }
 
   @Get('operations/:id/stream')
@@ -89,15 +95,14 @@ export class SseController implements BeforeApplicationShutdown {
     const operationId = parseOperationId(id);
     const after = wholeNumber(lastEventId ?? query.after_seq, 'after_seq') ?? 0;
     const coalesce = boolean(query.coalesce, 'coalesce');
-    const principal = request.principal ?? anonymousPrincipal;
-    const { tenant } = principal;
+    const { tenant } = request.principal ?? anonymousPrincipal;
     const operation = await this.operations.get(tenant, operationId);
     if (!isActive(operation) && after >= operation.eventCount) {
       // Tells EventSource that there is nothing to reconnect for.
       takeOver(reply).writeHead(204).end();
       return;
     }
-    this.stream(reply, principal, operationId, sseOperationFormat, { after, coalesce });
+    this.stream(request, reply, operationId, sseOperationFormat, { after, coalesce });
   }
 
   @Get('stream')
@@ -123,7 +128,7 @@ export class SseController implements BeforeApplicationShutdown {
   ): void {
     const after = parsePosition(lastEventId ?? query.after);
     const coalesce = boolean(query.coalesce, 'coalesce');
-    this.stream(reply, request.principal ?? anonymousPrincipal, null, sseTenantFormat, { after, coalesce });
+    this.stream(request, reply, null, sseTenantFormat, { after, coalesce });
   }
 
   /** The HTTP server closes once every response has ended, and these would go on for ever. */
@@ -131,16 +136,22 @@ export class SseController implements BeforeApplicationShutdown {
     for (const stream of this.open) stream.goAway();
   }
 
+  /** @throws OpstreamError `too_many_connections` */
   private stream(
+    request: AuthenticatedRequest,
     reply: Reply,
-    principal: Principal,
     operationId: string | null,
     format: WireFormat,
     options: Pick<SubscribeRequest, 'after' | 'coalesce'>,
   ): void {
+    // Whoever left meanwhile must not take a place, since nothing would tell to give it back.
+    if (responseOf(reply).destroyed) return void takeOver(reply);
+    const principal = request.principal ?? anonymousPrincipal;
+    const giveBack = this.places.reserve(principal, clientAddress(request, this.trustProxy));
     const validity = new ValidityWatch((reason) => stream.fail(new OpstreamError('unauthorized', reason)));
     const stream: SseStream = new SseStream(takeOver(reply), this.keepAliveMs, () => {
       this.open.delete(stream);
+      giveBack();
       validity.stop();
       this.subscriptions.unsubscribe(subscription);
     });
@@ -159,7 +170,10 @@ export class SseController implements BeforeApplicationShutdown {
 
 /** From here on the response is ours, not the framework's. */
 function takeOver(reply: Reply): ServerResponse {
-  if (!('raw' in reply)) return reply;
-  reply.hijack();
-  return reply.raw;
+  if ('raw' in reply) reply.hijack();
+  return responseOf(reply);
+}
+
+function responseOf(reply: Reply): ServerResponse {
+  return 'raw' in reply ? reply.raw : reply;
 }

@@ -17,7 +17,7 @@ export interface Admission {
    * Reserves a place before the upgrade is answered; the returned function gives it back, when the raw socket closes.
    * @throws OpstreamError the refusal, e.g. `too_many_connections`
    */
-  readonly reserve?: (principal: Principal) => () => void;
+  readonly reserve?: (principal: Principal, address: string) => () => void;
 }
 
 /** What a protocol sets in `afterInit`, because decorator options are static and these come from configuration. */

@@ -59,7 +59,7 @@ export class UpgradeRouter {
       limits.takeMessage(principal, address);
       // Whoever left meanwhile must not take a place, since nothing would tell to give it back.
       if (socket.destroyed) return;
-      const release = admission.reserve?.(principal);
+      const release = admission.reserve?.(principal, address);
       if (release) socket.once('close', release);
       const upgrade = Object.assign(request, {
         principal,

@@ -1,15 +1,16 @@
-import type { Principal } from '../../auth/principal.js';
-import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { OpstreamError } from '../platform/errors/opstream-error.js';
+import type { Principal } from './principal.js';
+import { userKey } from './rate-limits.js';
 
-/** How many connections each user may have at once (S4-46); places are given back (X-51). */
+/** How many connections or streams each user may have at once (S4-46); places are given back (X-51). */
 export class ConnectionLimit {
   private readonly taken = new Map<string, number>();
 
   constructor(private readonly limit: number) {}
 
   /** How many the user has now. */
-  count(principal: Principal): number {
-    return this.taken.get(keyOf(principal)) ?? 0;
+  count(principal: Principal, address: string): number {
+    return this.taken.get(userKey(principal, address)) ?? 0;
   }
 
   /**
@@ -17,8 +18,8 @@ export class ConnectionLimit {
    * @returns gives it back; to be called once
    * @throws OpstreamError `too_many_connections`
    */
-  reserve(principal: Principal): () => void {
-    const key = keyOf(principal);
+  reserve(principal: Principal, address: string): () => void {
+    const key = userKey(principal, address);
     const connections = this.taken.get(key) ?? 0;
     if (connections >= this.limit) {
       throw new OpstreamError('too_many_connections', 'Too Many Connections', {
@@ -33,8 +34,4 @@ export class ConnectionLimit {
       else this.taken.set(key, left);
     };
   }
-}
-
-function keyOf({ tenant, userId }: Principal): string {
-  return `${tenant}/${userId}`;
 }
