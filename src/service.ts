@@ -61,7 +61,9 @@ async function listen(app: NestFastifyApplication): Promise<void> {
   if (streaming.enabled) {
     log.log(`WebSocket server started on port ${port}`);
     log.log(`WebSocket server started on ws://${http.host}:${port}`);
+    log.log(`WebSocket server running on path: ${streaming.agentsPath}`);
   }
+  new Logger('Opstream').log(`Server running on port ${port}`);
   new Logger('Opstream').log(`Opstream is ready on http://${http.host}:${port}`);
 }
 

@@ -55,7 +55,7 @@ describe('agents: who gets in, and how long', () => {
     });
   });
 
-  it('S4-V18 S4-45 S4-46 X-51: lets a user have five connections, and gives places back', async () => {
+  it('S4-V18 S4-25 S4-45 S4-46 S4-47 S4-49 X-51: lets a user have five connections, and gives places back', async () => {
     const token = await sign({ id: 'busy' });
     for (let round = 0; round < 3; round += 1) {
       const five = await Promise.all(Array.from({ length: 5 }, () => connect(token)));
@@ -85,7 +85,7 @@ describe('agents: who gets in, and how long', () => {
         .of('websocket_auth_failed')
         .some(({ reason, limit }) => reason === 'connection_limit' && limit === 5),
     ).toBe(true);
-    expect(log.of('websocket_auth_success').at(-1)).toMatchObject({ userId: 'busy' });
+    expect(log.of('websocket_auth_success').at(-1)).toMatchObject({ userId: 'busy', connections: 5 });
   });
 
   it('gives a place back to a client that leaves in the middle of its upgrade', async () => {
@@ -110,14 +110,19 @@ describe('agents: who gets in, and how long', () => {
     );
   });
 
-  it('S4-V15 S4-10 X-53: ends a connection that sends more than 1 MB', async () => {
+  it('S4-V15 S4-10 S4-22 S4-23 X-53: ends a connection that sends more than 1 MB', async () => {
     const agent = await connect(await sign({ id: 'large' }));
     await agent.next();
     agent.send('x'.repeat(1024 * 1024 + 1));
     expect((await agent.closed).code).toBe(1009);
+    expect(log.of('websocket_error').at(-1)).toMatchObject({ user: 'large' });
+    await eventually('the end is written down', () =>
+      log.of('websocket_disconnection').some(({ user, code }) => user === 'large' && Number(code) > 1000),
+    );
+    expect((await service.rest.get('/metrics')).text).toMatch(/^errors_total\{type="network"\} [1-9]/m);
   });
 
-  it('S4-V17 S4-13 S4-14 S4-15: negotiates compression as the document configures it', async () => {
+  it('S4-V17 S4-06 S4-13 S4-14 S4-15: negotiates compression as the document configures it', async () => {
     const token = await sign({ id: 'deflate' });
     const agent = await JsonSocket.connect(`${service.ws}/agents?token=${token}`, {
       perMessageDeflate: true,

@@ -39,7 +39,7 @@ describe('agents: messages', () => {
     expect(await agent.ask({ type: 'ping' })).toEqual({ type: 'pong', timestamp: ISO });
   });
 
-  it('S4-V10 S4-33 S4-34: tells all of the tenant an agent status, once, and acknowledges it', async () => {
+  it('S4-V10 S4-33 S4-34 S4-38: tells all of the tenant an agent status, once, and acknowledges it', async () => {
     const [reporter, other, stranger] = await Promise.all([
       service.agent({ id: 'a' }),
       service.agent({ id: 'b' }),
@@ -59,7 +59,7 @@ describe('agents: messages', () => {
     expect(log.of('websocket_broadcast').at(-1)).toMatchObject({ messageType: 'agent_status_update' });
   });
 
-  it('S4-V11 S4-35 X-52: names a type it does not know', async () => {
+  it('S4-V11 S4-35 S4-38 X-52: names a type it does not know', async () => {
     const agent = await service.agent();
     const answer = await agent.ask({ type: 'nope', id: 7 });
     expect(answer).toMatchObject({
@@ -74,7 +74,7 @@ describe('agents: messages', () => {
     expect(log.of('unknown_message_type').length).toBeGreaterThan(0);
   });
 
-  it('S4-V12 S4-36 X-52: says that it failed for bad JSON and null, and goes on', async () => {
+  it('S4-V12 S4-36 S4-38 X-52: says that it failed for bad JSON and null, and goes on', async () => {
     const agent = await service.agent();
     for (const frame of ['not json', 'null', '{"type":"ping"', '']) {
       expect(await agent.ask(frame)).toMatchObject({
@@ -154,13 +154,15 @@ describe('agents: messages', () => {
     });
   });
 
-  it('S4-39 S4-40: sends a message of the application’s own to a tenant, leaving one out', async () => {
+  it('S4-38 S4-39 S4-40: sends a message of the application’s own to a tenant, leaving one out', async () => {
     const gateway = service.get(AgentsGateway);
     const [one, two] = await Promise.all([
       service.agent({ id: 'x', tenant: 'own' }),
       service.agent({ id: 'y', tenant: 'own' }),
     ]);
     expect(gateway.broadcast('own', { type: 'notice', n: 1 })).toBe(2);
+    const broadcast = { clientCount: 2, sentCount: 2, messageType: 'notice' };
+    expect(log.of('websocket_broadcast').at(-1)).toMatchObject(broadcast);
     expect(await one.next()).toEqual({ type: 'notice', n: 1 });
     expect(await two.next()).toEqual({ type: 'notice', n: 1 });
     expect(gateway.broadcast('nobody', { type: 'notice' })).toBe(0);
@@ -201,7 +203,7 @@ describe('agents: messages', () => {
     );
   });
 
-  it('S4-19 S4-26: writes the document’s start lines', () => {
+  it('S4-18 S4-19 S4-26: writes the document’s start lines', () => {
     expect(log.texts).toEqual(
       expect.arrayContaining([
         'Initializing WebSocket server on path: /agents',

@@ -11,7 +11,7 @@ import { ServiceProcess } from '../harness/service-process.js';
 import { SseClient } from '../harness/sse-client.js';
 
 describe('starting and stopping the built service', () => {
-  it('S1-18, S4-67: says what it does, greets, and ends in order with code 0', async () => {
+  it('S1-18, S4-65, S4-66, S4-67: says what it does, greets, and ends in order with code 0', async () => {
     const service = await ServiceProcess.start();
     const { port } = service;
     for (const line of [
@@ -19,6 +19,8 @@ describe('starting and stopping the built service', () => {
       'Starting WebSocket server on 127.0.0.1:',
       `WebSocket server started on port ${port}`,
       `WebSocket server started on ws://127.0.0.1:${port}`,
+      `Server running on port ${port}`,
+      'WebSocket server running on path: /agents',
     ]) {
       expect(service.output).toContain(line);
     }

@@ -104,7 +104,12 @@ export class AgentsGateway
     const room = this.rooms.of(tenant);
     try {
       const sentCount = room?.broadcast(JSON.stringify(data), except) ?? 0;
-      this.logger.debug({ event: 'websocket_broadcast', clientCount: room?.size ?? 0, sentCount });
+      this.logger.debug({
+        event: 'websocket_broadcast',
+        clientCount: room?.size ?? 0,
+        sentCount,
+        messageType: 'type' in data ? data.type : undefined,
+      });
       return sentCount;
     } catch (error) {
       this.services.meter.serverErrors += 1;
