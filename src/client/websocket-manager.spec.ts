@@ -86,7 +86,7 @@ describe('WebSocketManager', () => {
     expect(upstream.sockets[0]!.request.headers['user-agent']).toBe('Genie-MCP/1.0');
   });
 
-  it('S0-26, S0-27, S0-28: shares one socket per URL and closes it with the last subscription', async () => {
+  it('S0-23, S0-26, S0-27, S0-28: shares one socket per URL and closes it with the last subscription', async () => {
     const a = manager.subscribe(upstream.url(), () => {});
     const b = manager.subscribe(upstream.url(), () => {});
     manager.subscribe(upstream.url('/other'), () => {});

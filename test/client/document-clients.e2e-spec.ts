@@ -122,7 +122,7 @@ describe('WebSocketClient (document 004)', () => {
     return { events, logged };
   }
 
-  it('S4-50 S4-53 S4-54 connects with its token, queues before, and hands out parsed messages', async () => {
+  it('S4-50 S4-53 S4-54 S4-56 connects with its token, queues before, and hands out parsed messages', async () => {
     const { events, logged } = create();
     expect(client!.send({ type: 'ping', id: 1 })).toBe(false);
     expect(client!.getQueueSize()).toBe(1);
