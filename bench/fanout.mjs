@@ -68,7 +68,7 @@ async function compression() {
   const kinds = { compressed: [extension], uncompressed: [] };
   const sides = Object.values(kinds).map((headers) => ({ name: 'opstream', subscribers: 1000, headers }));
   await withMatches(sides, async (matches) => {
-    const contents = await Promise.all(matches.map(({ port }) => checkContent(port)));
+    const contents = await Promise.all(matches.map(({ port, seq }) => checkContent(port, seq)));
     for (let pair = 1; pair <= 10; pair++) {
       for (const [index, what] of Object.keys(kinds).entries()) {
         const plan = { mode: 'burst', amount: 1, seconds: 2 };

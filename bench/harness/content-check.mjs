@@ -3,13 +3,16 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { token } from './contestants.mjs';
 
-/** @returns {Promise<{finish(last: number): Promise<void>}>} `finish` rejects when an event was missing or garbled */
-export async function checkContent(port) {
+/**
+ * @param {number} after newest seq published so far
+ * @returns {Promise<{finish(last: number): Promise<void>}>} `finish` rejects when an event was missing or garbled
+ */
+export async function checkContent(port, after) {
   const ws = new WebSocket(`ws://127.0.0.1:${port}/hub`, {
     headers: { Authorization: `Bearer ${token()}` },
     perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true },
   });
-  const seen = { seq: 1, fault: undefined };
+  const seen = { seq: after, fault: undefined };
   ws.on('error', (error) => (seen.fault ??= error));
   ws.on('message', (/** @type {Buffer} */ data) => {
     const event = JSON.parse(data.toString());
