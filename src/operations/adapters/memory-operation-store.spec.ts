@@ -1,8 +1,7 @@
 import { MemoryOperationStore } from './memory-operation-store.js';
 import { describeOperationStore } from './operation-store.contract.js';
 
-describeOperationStore('memory', async () => ({
-  durable: false,
+describeOperationStore({ name: 'memory', durable: false }, async () => ({
   open: async (retention) => new MemoryOperationStore(retention),
   cleanUp: async () => {},
 }));

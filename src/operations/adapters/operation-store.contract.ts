@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import { describeAppending } from './contract/appending.contract.js';
 import { describeReading } from './contract/reading.contract.js';
-import { describeReopening } from './contract/reopening.contract.js';
+import { describeClosing, describeReopening } from './contract/reopening.contract.js';
 import { describeRetention } from './contract/retention.contract.js';
 import { StoreFixture, type StoreHarness } from './contract/store-fixture.contract.js';
 
 /** What every adapter of the port must do, whatever its engine and however many processes share it. */
-export function describeOperationStore(name: string, createHarness: () => Promise<StoreHarness>): void {
+export function describeOperationStore(
+  { name, durable }: { name: string; durable: boolean },
+  createHarness: () => Promise<StoreHarness>,
+): void {
   describe(`OperationStore contract: ${name}`, () => {
     let current: StoreFixture;
     const fixture = () => current;
@@ -19,6 +22,7 @@ export function describeOperationStore(name: string, createHarness: () => Promis
     describeAppending(fixture);
     describeReading(fixture);
     describeRetention(fixture);
-    describeReopening(fixture);
+    describeClosing(fixture);
+    if (durable) describeReopening(fixture);
   });
 }

@@ -5,10 +5,9 @@ import { openDatabase } from '../../platform/sqlite/sqlite-database.js';
 import { describeOperationStore } from './operation-store.contract.js';
 import { SqliteOperationStore } from './sqlite-operation-store.js';
 
-describeOperationStore('SQLite', async () => {
+describeOperationStore({ name: 'SQLite', durable: true }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'opstream-store-'));
   return {
-    durable: true,
     open: async (retention) =>
       new SqliteOperationStore(openDatabase(join(directory, 'opstream.db'), 'normal'), retention),
     cleanUp: async () => rmSync(directory, { recursive: true }),

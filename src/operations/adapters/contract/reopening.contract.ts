@@ -15,9 +15,8 @@ export function describeReopening(fixture: () => StoreFixture): void {
   let store: StoreDriver;
 
   describe('opening the engine again', () => {
-    it('finds everything as it was', async (context) => {
+    it('finds everything as it was', async () => {
       store = await fixture().open();
-      if (!fixture().durable) return context.skip();
       await store.done(
         opening('a', 'build', { k: 'v' }),
         recording('a', [line('one', 'id-1'), ['progress', { progress: 0.5, message: 'half' }]]),
@@ -41,9 +40,8 @@ export function describeReopening(fixture: () => StoreFixture): void {
       expect(next!.events[0]).toMatchObject({ seq: 4, position: before.events.length + 1 });
     });
 
-    it('never gives out a position, a seq or a cursor number again, also after removals', async (context) => {
+    it('never gives out a position, a seq or a cursor number again, also after removals', async () => {
       store = await fixture().open();
-      if (!fixture().durable) return context.skip();
       await store.done(opening('a'), opening('b'), finish('b'));
       const page = await store.port.list(TENANT, { limit: 1 });
       const { head } = await store.whole();
@@ -55,9 +53,8 @@ export function describeReopening(fixture: () => StoreFixture): void {
       expect(await store.ids({ cursor: page.nextCursor! })).toEqual(['a']);
     });
 
-    it('remembers what was trimmed, and trims to a lower limit', async (context) => {
+    it('remembers what was trimmed, and trims to a lower limit', async () => {
       store = await fixture().open({ maxEventsPerOperation: 10 });
-      if (!fixture().durable) return context.skip();
       await store.done(
         opening('a'),
         recording(
@@ -73,9 +70,8 @@ export function describeReopening(fixture: () => StoreFixture): void {
       expect(await store.log('a')).toMatchObject({ first: 17, head: 21 });
     });
 
-    it('makes room down to a lower limit on operations', async (context) => {
+    it('makes room down to a lower limit on operations', async () => {
       store = await fixture().open();
-      if (!fixture().durable) return context.skip();
       const all = Array.from({ length: 10 }, (_, n) => `op-${n}`);
       await store.done(...all.map((id) => opening(id)), ...all.slice(0, 9).map((id) => finish(id)));
       store = await fixture().reopen({ maxOperations: 3 });
@@ -83,9 +79,12 @@ export function describeReopening(fixture: () => StoreFixture): void {
       expect(await store.ids()).toEqual(['new', 'op-9', 'op-8']);
     });
   });
+}
 
+/** What a closed store answers, durable or not. */
+export function describeClosing(fixture: () => StoreFixture): void {
   it('refuses with shutting_down what comes after it was closed', async () => {
-    store = await fixture().open();
+    const store = await fixture().open();
     await store.done(opening('a'));
     await store.port.close();
     await expect(store.port.append([opening('b')])).rejects.toMatchObject({ code: 'shutting_down' });

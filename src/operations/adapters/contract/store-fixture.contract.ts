@@ -14,10 +14,8 @@ import type {
 
 /** How a specification opens the engine it tests. */
 export interface StoreHarness {
-  /** Opens a store on an engine that keeps what earlier stores of this test wrote, if it is durable. */
+  /** Opens a store on an engine that, being durable, keeps what earlier stores of this test wrote. */
   open(retention: Retention): Promise<OperationStore>;
-  /** Whether a store that is opened again finds what was written before. */
-  readonly durable: boolean;
   /** Frees what the test used; the stores are closed before. */
   cleanUp(): Promise<void>;
 }
@@ -113,10 +111,6 @@ export class StoreFixture {
   private current: OperationStore | undefined;
 
   constructor(private readonly harness: StoreHarness) {}
-
-  get durable(): boolean {
-    return this.harness.durable;
-  }
 
   async open(retention: Partial<Retention> = {}): Promise<StoreDriver> {
     this.current = await this.harness.open({ ...RETENTION, ...retention });
