@@ -116,7 +116,7 @@ export class McpHttp implements OnModuleDestroy {
       inFlight: era === 'modern' ? new InFlight() : undefined,
       openSession: (params) => {
         const opened = this.sessions.open(principal, params, 'http');
-        outlet.headers['Mcp-Session-Id'] = opened.id;
+        outlet.headers.push('Mcp-Session-Id', opened.id);
         return opened;
       },
     };

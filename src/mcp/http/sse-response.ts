@@ -6,11 +6,11 @@ const HIGH_WATER_BYTES = 64 * 1024;
 /** Unsent bytes above which the reader counts as gone, so that nothing can make memory grow. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 
-const HEADERS = {
-  'Content-Type': 'text/event-stream',
-  'Cache-Control': 'no-cache, no-transform',
-  'X-Accel-Buffering': 'no',
-} as const;
+const HEADERS = [
+  ['Content-Type', 'text/event-stream'],
+  ['Cache-Control', 'no-cache, no-transform'],
+  ['X-Accel-Buffering', 'no'],
+].flat();
 
 /** Messages as server-sent events on one HTTP response. Those of one turn of the event loop leave in one write. */
 export class SseResponse {
@@ -20,10 +20,10 @@ export class SseResponse {
   constructor(
     private readonly response: ServerResponse,
     metrics: RequestMetrics,
-    headers: Readonly<Record<string, string>> = {},
+    headers: readonly string[] = [],
   ) {
     metrics.streamOpened(response);
-    response.writeHead(200, { ...HEADERS, ...headers });
+    response.writeHead(200, [...HEADERS, ...headers]);
     response.flushHeaders();
   }
 

@@ -20,7 +20,7 @@ export function openStandaloneStream(
   const lastEventId = headers['last-event-id'];
   let sse: SseResponse | undefined;
   const open = (): SseResponse =>
-    (sse = new SseResponse(response, metrics, { 'Mcp-Session-Id': session.id }));
+    (sse = new SseResponse(response, metrics, ['Mcp-Session-Id', session.id]));
   if (typeof lastEventId === 'string' && lastEventId !== '') {
     const stream = session.streams.resume(lastEventId, open);
     if (!stream)
