@@ -19,8 +19,7 @@ export function openStandaloneStream(
 ): { keepAlive(): void } {
   const lastEventId = headers['last-event-id'];
   let sse: SseResponse | undefined;
-  const open = (): SseResponse =>
-    (sse = new SseResponse(response, metrics, ['Mcp-Session-Id', session.id]));
+  const open = (): SseResponse => (sse = new SseResponse(response, metrics, ['Mcp-Session-Id', session.id]));
   if (typeof lastEventId === 'string' && lastEventId !== '') {
     const stream = session.streams.resume(lastEventId, open);
     if (!stream)
