@@ -40,7 +40,7 @@ export class AgentSession {
 
   close(): void {
     this.inbox.close();
-    this.session.close();
+    this.session.following.close();
   }
 
   /** @returns a promise only when the next message has to wait for this one */

@@ -2,43 +2,47 @@ import { requireScope } from '../../auth/auth.guard.js';
 import type { Principal, Scope } from '../../auth/principal.js';
 import type { JsonObject } from '../../operations/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
-import type { Subscription } from '../delivery/subscription.js';
-import type { WireFormat } from '../delivery/wire-format.js';
 import type { Connection } from '../socket/connection.js';
-import type { HubCommand, Reply } from './hub-commands.js';
+import { FollowedTopics, type SessionProtocol } from './followed-topics.js';
+import type { RequestId } from './hub-answer.js';
 import type { HubServices } from './hub-services.js';
 
-/** Subscriptions of one connection. */
-const MAX_SUBSCRIPTIONS = 1000;
 /** Appends under way for one connection; above it the next command waits for them. */
 const MAX_IN_FLIGHT = 10_000;
 
-/** How the protocol of the connection words what comes without being asked for. */
-export interface SessionProtocol {
-  readonly format: WireFormat;
-  /** Sent when the log of a subscription cannot be read any more. */
-  readonly subscriptionFailed: (thrown: unknown, operationId: string | null) => string;
+export interface HubCommand {
+  /** Null: whoever has a connection may. */
+  readonly scope: Scope | null;
+  /** Records something: pipelined, acknowledged in order once it is durable. */
+  readonly append?: boolean;
+  /** @throws OpstreamError what the client is answered */
+  run(session: CommandSession, input: JsonObject, reply: Reply): Promise<void> | void;
+}
+
+/** Where the answer of one command goes; used once, unless the command throws. */
+export interface Reply {
+  readonly requestId: RequestId;
+  /** @param text the answer as JSON */
+  readonly send: (text: string) => void;
 }
 
 /**
- * What one connection follows and the order of its commands, for every protocol that offers the hub's commands: the
- * hub itself and agents.
+ * One connection that gives the hub's commands, in whichever protocol offers them (the hub's own, agents'): who may
+ * give which, and the order in which they are carried out.
  */
 export class CommandSession {
   private inFlight = 0;
   private overLimit = false;
   private settled: (() => void)[] = [];
-  /** Null: covered by the firehose for the time being. */
-  private readonly subscriptions = new Map<string, Subscription | null>();
-  private firehose: Subscription | undefined;
-  /** Commands that were waiting when the connection closed must not subscribe any more: nobody would end it. */
-  private closed = false;
+  readonly following: FollowedTopics;
 
   constructor(
     readonly connection: Connection,
     readonly services: HubServices,
-    private readonly protocol: SessionProtocol,
-  ) {}
+    protocol: SessionProtocol,
+  ) {
+    this.following = new FollowedTopics(connection, services.subscriptions, protocol);
+  }
 
   get tenant(): string {
     return this.connection.principal.tenant;
@@ -106,86 +110,12 @@ export class CommandSession {
         throw new OpstreamError('forbidden', "This connection is another user's");
       }
       this.connection.refresh(principal);
-      if (!principal.scopes.has('operations:read')) this.stopFollowing();
+      if (!principal.scopes.has('operations:read')) this.following.stop();
       return principal;
     } catch (thrown) {
       audit.commandRefused(address, toOpstreamError(thrown), { principal: current });
       throw thrown;
     }
-  }
-
-  /** @throws OpstreamError `too_many_subscriptions` */
-  subscribe(operationId: string, after: number | undefined, coalesce: boolean): void {
-    if (this.closed) return;
-    const existing = this.subscriptions.get(operationId);
-    if (existing === undefined && this.subscriptions.size >= MAX_SUBSCRIPTIONS) {
-      throw new OpstreamError(
-        'too_many_subscriptions',
-        `A connection may have ${MAX_SUBSCRIPTIONS} subscriptions`,
-      );
-    }
-    // Repeating a subscription without asking for history changes nothing.
-    if (existing && after === undefined) return;
-    if (existing) this.services.subscriptions.unsubscribe(existing);
-    // Who follows everything gets each event once: the subscription waits until that ends.
-    const covered = this.firehose !== undefined && after === undefined;
-    this.subscriptions.set(operationId, covered ? null : this.follow(operationId, after, coalesce));
-  }
-
-  unsubscribe(operationId: string): void {
-    const subscription = this.subscriptions.get(operationId);
-    if (subscription) this.services.subscriptions.unsubscribe(subscription);
-    this.subscriptions.delete(operationId);
-  }
-
-  subscribeAll(after: number | undefined, coalesce: boolean): void {
-    if (this.closed) return;
-    this.stopFirehose();
-    for (const [operationId, subscription] of this.subscriptions) {
-      if (subscription) this.services.subscriptions.unsubscribe(subscription);
-      this.subscriptions.set(operationId, null);
-    }
-    this.firehose = this.follow(null, after, coalesce);
-  }
-
-  /** Subscriptions to single operations go on from now. */
-  unsubscribeAll(): void {
-    this.stopFirehose();
-    for (const [operationId, subscription] of this.subscriptions) {
-      if (subscription === null)
-        this.subscriptions.set(operationId, this.follow(operationId, undefined, false));
-    }
-  }
-
-  /** The connection has closed. */
-  close(): void {
-    this.closed = true;
-    this.stopFollowing();
-  }
-
-  /** Ends every subscription. */
-  private stopFollowing(): void {
-    this.stopFirehose();
-    for (const subscription of this.subscriptions.values()) {
-      if (subscription) this.services.subscriptions.unsubscribe(subscription);
-    }
-    this.subscriptions.clear();
-  }
-
-  private follow(operationId: string | null, after: number | undefined, coalesce: boolean): Subscription {
-    return this.services.subscriptions.subscribe({
-      topic: { tenant: this.tenant, operationId },
-      format: this.protocol.format,
-      sink: this.connection,
-      after,
-      coalesce,
-      onError: (thrown) => this.connection.send(this.protocol.subscriptionFailed(thrown, operationId)),
-    });
-  }
-
-  private stopFirehose(): void {
-    if (this.firehose) this.services.subscriptions.unsubscribe(this.firehose);
-    this.firehose = undefined;
   }
 
   private async track(append: Promise<void> | void): Promise<void> {

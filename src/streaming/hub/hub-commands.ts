@@ -1,11 +1,9 @@
-import type { Scope } from '../../auth/principal.js';
-import type { JsonObject } from '../../operations/json.js';
 import { parseDraft, parseOperationId } from '../../operations/operation-draft.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
 import { boolean, parseListQuery, parsePosition, wholeNumber } from '../../operations/request-values.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { answer, recordedAnswer, type RequestId } from './hub-answer.js';
-import type { CommandSession } from './command-session.js';
+import type { HubCommand } from './command-session.js';
+import { answer, recordedAnswer } from './hub-answer.js';
 
 /** Events of one `get_history` page. */
 const MAX_HISTORY_PAGE = 1000;
@@ -13,29 +11,13 @@ const HISTORY_PAGE_BYTES = 512 * 1024;
 /** Reads as little as possible: only where the log stands is wanted. */
 const HEAD_ONLY = { limit: 1, maxBytes: 1 };
 
-export interface HubCommand {
-  /** Null: whoever has a connection may. */
-  readonly scope: Scope | null;
-  /** Records something: pipelined, acknowledged in order once it is durable. */
-  readonly append?: boolean;
-  /** @throws OpstreamError what the client is answered */
-  run(session: CommandSession, input: JsonObject, reply: Reply): Promise<void> | void;
-}
-
-/** Where the answer of one command goes; used once, unless the command throws. */
-export interface Reply {
-  readonly requestId: RequestId;
-  /** @param text the answer as JSON */
-  readonly send: (text: string) => void;
-}
-
 const subscribe: HubCommand = {
   scope: 'operations:read',
   run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     const after = boolean(input.replay, 'replay') ? 0 : wholeNumber(input.after_seq, 'after_seq');
     const coalesce = boolean(input.coalesce, 'coalesce');
-    session.subscribe(operationId, after, coalesce);
+    session.following.subscribe(operationId, after, coalesce);
     const data = { operation_id: operationId, after_seq: after };
     const top = { status: 'subscribed', operation_id: operationId };
     reply.send(answer(reply.requestId, { top, eventType: 'subscribed', operationId, data }));
@@ -46,7 +28,7 @@ const unsubscribe: HubCommand = {
   scope: 'operations:read',
   run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
-    session.unsubscribe(operationId);
+    session.following.unsubscribe(operationId);
     const top = { status: 'unsubscribed' };
     const data = { operation_id: operationId };
     reply.send(answer(reply.requestId, { top, eventType: 'unsubscribed', operationId, data }));
@@ -63,14 +45,14 @@ const subscribeAll: HubCommand = {
       parsePosition(input.after) ?? (await operations.historyOfAll(session.tenant, 0, HEAD_ONLY)).head;
     const data = { all: true, position: String(after) };
     reply.send(answer(reply.requestId, { top: { status: 'subscribed' }, eventType: 'subscribed', data }));
-    session.subscribeAll(after, coalesce);
+    session.following.subscribeAll(after, coalesce);
   },
 };
 
 const unsubscribeAll: HubCommand = {
   scope: 'operations:read',
   run(session, _input, reply) {
-    session.unsubscribeAll();
+    session.following.unsubscribeAll();
     const top = { status: 'unsubscribed' };
     reply.send(answer(reply.requestId, { top, eventType: 'unsubscribed', data: { all: true } }));
   },

@@ -3,9 +3,9 @@ import { toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Connection } from '../socket/connection.js';
 import { Inbox } from '../socket/inbox.js';
 import { AnswerOrder } from './answer-order.js';
-import { CommandSession } from './command-session.js';
+import { CommandSession, type HubCommand, type Reply } from './command-session.js';
 import { badFrame, errorAnswer, type RequestId } from './hub-answer.js';
-import { HUB_COMMANDS, type HubCommand, type Reply } from './hub-commands.js';
+import { HUB_COMMANDS } from './hub-commands.js';
 import { hubFormatFor } from './hub-format.js';
 import type { HubServices } from './hub-services.js';
 
@@ -47,7 +47,7 @@ export class HubSession {
     if (afterMs === 0) return;
     this.autoMonitor = setTimeout(() => {
       if (!this.connection.open || !this.connection.principal.scopes.has('operations:read')) return;
-      this.commands.subscribeAll(undefined, false);
+      this.commands.following.subscribeAll(undefined, false);
     }, afterMs).unref();
   }
 
@@ -59,13 +59,13 @@ export class HubSession {
   close(): void {
     clearTimeout(this.autoMonitor);
     this.inbox.close();
-    this.commands.close();
+    this.commands.following.close();
   }
 
   private endAutoMonitor(): void {
     clearTimeout(this.autoMonitor);
     this.autoMonitor = undefined;
-    this.commands.unsubscribeAll();
+    this.commands.following.unsubscribeAll();
   }
 
   /** @returns a promise only when the next command has to wait for this one */

@@ -1,0 +1,103 @@
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import type { Subscription } from '../delivery/subscription.js';
+import type { Subscriptions } from '../delivery/subscriptions.js';
+import type { WireFormat } from '../delivery/wire-format.js';
+import type { Connection } from '../socket/connection.js';
+
+/** Subscriptions of one connection. */
+const MAX_SUBSCRIPTIONS = 1000;
+
+/** How the protocol of the connection words what comes without being asked for. */
+export interface SessionProtocol {
+  readonly format: WireFormat;
+  /** Sent when the log of a subscription cannot be read any more. */
+  readonly subscriptionFailed: (thrown: unknown, operationId: string | null) => string;
+}
+
+/** What one connection follows: single operations, or everything. Whoever follows both gets each event once. */
+export class FollowedTopics {
+  /** Null: covered by the firehose for the time being. */
+  private readonly subscriptions = new Map<string, Subscription | null>();
+  private firehose: Subscription | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly delivery: Subscriptions,
+    private readonly protocol: SessionProtocol,
+  ) {}
+
+  /** @throws OpstreamError `too_many_subscriptions` */
+  subscribe(operationId: string, after: number | undefined, coalesce: boolean): void {
+    if (this.closed) return;
+    const existing = this.subscriptions.get(operationId);
+    if (existing === undefined && this.subscriptions.size >= MAX_SUBSCRIPTIONS) {
+      throw new OpstreamError(
+        'too_many_subscriptions',
+        `A connection may have ${MAX_SUBSCRIPTIONS} subscriptions`,
+      );
+    }
+    // Repeating a subscription without asking for history changes nothing.
+    if (existing && after === undefined) return;
+    if (existing) this.delivery.unsubscribe(existing);
+    // Who follows everything gets each event once: the subscription waits until that ends.
+    const covered = this.firehose !== undefined && after === undefined;
+    this.subscriptions.set(operationId, covered ? null : this.follow(operationId, after, coalesce));
+  }
+
+  unsubscribe(operationId: string): void {
+    const subscription = this.subscriptions.get(operationId);
+    if (subscription) this.delivery.unsubscribe(subscription);
+    this.subscriptions.delete(operationId);
+  }
+
+  subscribeAll(after: number | undefined, coalesce: boolean): void {
+    if (this.closed) return;
+    this.stopFirehose();
+    for (const [operationId, subscription] of this.subscriptions) {
+      if (subscription) this.delivery.unsubscribe(subscription);
+      this.subscriptions.set(operationId, null);
+    }
+    this.firehose = this.follow(null, after, coalesce);
+  }
+
+  /** Subscriptions to single operations go on from now. */
+  unsubscribeAll(): void {
+    this.stopFirehose();
+    for (const [operationId, subscription] of this.subscriptions) {
+      if (subscription === null)
+        this.subscriptions.set(operationId, this.follow(operationId, undefined, false));
+    }
+  }
+
+  /** The connection has closed: commands that still waited must not subscribe any more, nobody would end it. */
+  close(): void {
+    this.closed = true;
+    this.stop();
+  }
+
+  /** Ends every subscription. */
+  stop(): void {
+    this.stopFirehose();
+    for (const subscription of this.subscriptions.values()) {
+      if (subscription) this.delivery.unsubscribe(subscription);
+    }
+    this.subscriptions.clear();
+  }
+
+  private follow(operationId: string | null, after: number | undefined, coalesce: boolean): Subscription {
+    return this.delivery.subscribe({
+      topic: { tenant: this.connection.principal.tenant, operationId },
+      format: this.protocol.format,
+      sink: this.connection,
+      after,
+      coalesce,
+      onError: (thrown) => this.connection.send(this.protocol.subscriptionFailed(thrown, operationId)),
+    });
+  }
+
+  private stopFirehose(): void {
+    if (this.firehose) this.delivery.unsubscribe(this.firehose);
+    this.firehose = undefined;
+  }
+}
