@@ -4,15 +4,25 @@ import { DEFAULT_TENANT } from '../auth/principal.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { EventBus } from './event-bus.js';
 import type { JsonObject, JsonValue } from './json.js';
+import type { EventDraft } from './operation-draft.js';
 import { OperationScope, withinScope } from './operation-scope.js';
-import { isActive } from './operation.js';
-import type { OperationsService } from './operations.service.js';
+import { isActive, type Operation } from './operation.js';
 
 export interface RunOptions {
   readonly tenant?: string;
   readonly metadata?: JsonObject;
   /** Adopts an operation that is already open instead of opening one. */
   readonly operationId?: string;
+}
+
+/** What the runner needs of the service that it works for. */
+interface Recorder {
+  find(tenant: string, operationId: string): Promise<Operation | null>;
+  create(
+    tenant: string,
+    input: { operationType: string; metadata?: JsonObject | undefined; operationId?: string | undefined },
+  ): Promise<{ operation: Operation }>;
+  append(tenant: string, operationId: string, draft: EventDraft): Promise<unknown>;
 }
 
 /**
@@ -26,7 +36,7 @@ export class OperationRunner {
   private readonly cancellations: Subscription;
 
   constructor(
-    private readonly operations: OperationsService,
+    private readonly operations: Recorder,
     bus: EventBus,
   ) {
     this.cancellations = bus.events$.subscribe((events) => {

@@ -12,8 +12,9 @@ import { META } from '../protocol/versions.js';
 import type { McpSession } from '../session/mcp-session.js';
 import type { InputMethod, InputOptions, InputRequests } from '../tools/tool-context.js';
 import { UserError } from '../tools/user-error.js';
+import type { CallRecord } from './call-record.js';
 import type { RequestStates } from './request-states.service.js';
-import type { ToolCall } from './tool-call.js';
+import type { ToolOutcome } from './tool-outcome.js';
 
 const CAPABILITY: Record<InputMethod, string> = {
   'elicitation/create': 'elicitation',
@@ -26,6 +27,14 @@ const ANSWER: Record<InputMethod, z.ZodType> = {
   'sampling/createMessage': z.union([CreateMessageResultSchema, CreateMessageResultWithToolsSchema]),
   'roots/list': ListRootsResultSchema,
 };
+
+/** The running call that asks; a prompt asks without one. */
+interface AskingCall {
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+  readonly record: CallRecord;
+  stop(outcome: ToolOutcome, reason: string): void;
+}
 
 interface Pending {
   readonly requests: Map<string, InputRequests[string]>;
@@ -79,7 +88,7 @@ export class InputDesk {
   async ask(
     requests: InputRequests,
     { beforeTask }: InputOptions,
-    call: ToolCall | undefined,
+    call: AskingCall | undefined,
   ): Promise<Params> {
     this.requireCapabilities(requests);
     const { era, session } = this.exchange;
@@ -94,7 +103,7 @@ export class InputDesk {
   }
 
   /** Answers for a waiting task; unknown keys are ignored. @throws RpcError `invalidParams` */
-  async answer(responses: Params, call: ToolCall): Promise<void> {
+  async answer(responses: Params, call: AskingCall): Promise<void> {
     const pending = this.pending;
     if (!pending) return;
     for (const [key, value] of Object.entries(responses)) {
@@ -115,7 +124,7 @@ export class InputDesk {
     this.pending = undefined;
   }
 
-  private wait(requests: InputRequests, call: ToolCall | undefined): Promise<Params> {
+  private wait(requests: InputRequests, call: AskingCall | undefined): Promise<Params> {
     if (this.pending) throw new UserError('A tool may wait for one group of inputs at a time');
     const waiting = new Promise<Params>((resolve, reject) => {
       this.pending = { requests: new Map(Object.entries(requests)), answers: {}, resolve, reject };
@@ -127,7 +136,7 @@ export class InputDesk {
   private async askSession(
     session: McpSession,
     requests: InputRequests,
-    call: ToolCall | undefined,
+    call: AskingCall | undefined,
   ): Promise<Params> {
     const { outlet, cancellation } = this.exchange;
     const signal = call?.signal ?? cancellation.signal;
@@ -161,7 +170,7 @@ export class InputDesk {
     );
   }
 
-  private inputRequired(requests: InputRequests, call: ToolCall | undefined): InputRequiredError {
+  private inputRequired(requests: InputRequests, call: AskingCall | undefined): InputRequiredError {
     const state = this.states.seal(this.exchange.principal, this.name, this.args, this.given());
     const error = new InputRequiredError(requests, state);
     // The outcome stands even if the tool swallows the error.
