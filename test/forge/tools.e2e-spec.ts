@@ -207,14 +207,17 @@ describe('forge_watch_task', () => {
     await eventually('sockets are released', () => forge.openSockets === 0);
   });
 
-  it('an unknown attempt, a Forge that is down and bad arguments are tool errors that say why', async () => {
+  it('S0-20: an unknown attempt, a Forge that is down and bad arguments are tool errors that say why', async () => {
     const client = await connect();
     const unknown = await client.call('forge_watch_task', { attempt_id: 'nothing' });
-    expect(unknown).toMatchObject({ isError: true, content: [{ text: '[404] Not Found: ' }] });
+    expect(unknown).toMatchObject({
+      isError: true,
+      content: [{ text: 'Failed to fetch data: [404] Not Found: ' }],
+    });
     await forge.stop();
     const down = await client.call('forge_watch_task', { attempt_id: ATTEMPT });
     expect(down).toMatchObject({ isError: true });
-    expect(textOf(down)).toBe('Forge cannot be reached: ECONNREFUSED');
+    expect(textOf(down)).toBe('Failed to fetch data: Forge cannot be reached: ECONNREFUSED');
     for (const args of [{}, { attempt_id: 5 }, { attempt_id: ATTEMPT, duration_seconds: -1 }]) {
       const { result, error } = await client.request('tools/call', {
         name: 'forge_watch_task',

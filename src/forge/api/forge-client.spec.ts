@@ -49,7 +49,7 @@ describe('ForgeClient', () => {
     expect(await client.health()).toMatchObject({ service: 'forge-app', version: expect.any(String) });
   });
 
-  it('X-64: each of the five forms of failure is an error that says what Forge said', async () => {
+  it('X-64, S0-20: each of the five forms of failure is an error that says what Forge said', async () => {
     const failures: [string, () => Promise<unknown>, string, string][] = [
       ['project-create-duplicate', () => client.createProject({}), 'forge_refused', '[200]'],
       ['project-get-404', () => client.getProject(unknown), 'forge_not_found', '[404]'],
@@ -69,7 +69,7 @@ describe('ForgeClient', () => {
     forge.route('GET', /^\/api\/projects$/, WEB_PAGE);
     await expect(client.listProjects()).rejects.toMatchObject({
       code: 'forge_not_found',
-      message: 'Forge does not know GET /api/projects: it answered with text/html',
+      message: 'Failed to fetch data: Forge does not know GET /api/projects: it answered with text/html',
     });
   });
 
@@ -99,7 +99,7 @@ describe('ForgeClient', () => {
     await forge.stop();
     await expect(client.listProjects()).rejects.toMatchObject({
       code: 'forge_unavailable',
-      message: 'Forge cannot be reached: ECONNREFUSED',
+      message: 'Failed to fetch data: Forge cannot be reached: ECONNREFUSED',
     });
     await forge.start();
     forge.route('GET', /projects$/, () => {

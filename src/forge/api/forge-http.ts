@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../platform/errors/error-catalogue.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { isRecord } from '../decoding/frame.js';
 
@@ -27,7 +28,7 @@ const MAX_DETAIL = 500;
 /**
  * One HTTP exchange with Forge. A status alone says little: unknown paths answer 200 with a web page and failed
  * business rules 200 with `success: false`, so status, content type and envelope are all looked at. Failures read
- * `[status] statusText: body` (X-64).
+ * `[status] statusText: body` (X-64); those of reads begin with `Failed to fetch data` (S0-20).
  */
 export class ForgeHttp {
   constructor(private readonly options: ForgeHttpOptions) {}
@@ -38,14 +39,14 @@ export class ForgeHttp {
    */
   async send(request: ForgeRequest): Promise<unknown> {
     const response = await this.exchange(request);
-    const { status, statusText } = response;
+    const { status } = response;
     const json = response.json();
     if (status >= 200 && status < 300 && json === undefined) throw pageInsteadOfAnswer(request, response);
     if (isRecord(json) && json.success === false) {
       const said = [json.message, json.error_data].find((one) => typeof one === 'string');
-      throw failure(status, statusText, said ?? response.body);
+      throw failure(request, response, said ?? response.body);
     }
-    if (status < 200 || status >= 300) throw failure(status, statusText, response.body);
+    if (status < 200 || status >= 300) throw failure(request, response, response.body);
     return isRecord(json) && json.success === true ? (json.data ?? null) : json;
   }
 
@@ -107,31 +108,34 @@ class Answer {
   }
 }
 
-function pageInsteadOfAnswer({ method, path }: ForgeRequest, { contentType }: Answer): OpstreamError {
+function pageInsteadOfAnswer(request: ForgeRequest, { contentType }: Answer): OpstreamError {
   const what = contentType === '' ? 'no JSON' : contentType.split(';')[0];
-  return new OpstreamError(
+  const { method, path } = request;
+  return failed(
+    request,
     'forge_not_found',
     `Forge does not know ${method} ${path}: it answered with ${what}`,
   );
 }
 
-function failure(status: number, statusText: string, body: string): OpstreamError {
-  const detail = `[${status}] ${statusText}: ${body.slice(0, MAX_DETAIL)}`;
-  if (status === 404) return new OpstreamError('forge_not_found', detail);
-  if (status >= 500) return new OpstreamError('forge_failed', detail);
-  return new OpstreamError('forge_refused', detail);
+function failure(request: ForgeRequest, { status, statusText }: Answer, body: string): OpstreamError {
+  const code = status === 404 ? 'forge_not_found' : status >= 500 ? 'forge_failed' : 'forge_refused';
+  return failed(request, code, `[${status}] ${statusText}: ${body.slice(0, MAX_DETAIL)}`);
 }
 
-function connectionError({ method, path, signal }: ForgeRequest, error: unknown): OpstreamError {
+function connectionError(request: ForgeRequest, error: unknown): OpstreamError {
   if (error instanceof OpstreamError) return error;
-  const name = error instanceof Error ? error.name : '';
-  const options = { cause: error };
-  if (name === 'TimeoutError') {
-    return new OpstreamError('forge_timeout', `Forge did not answer ${method} ${path} in time`, {}, options);
+  const { method, path, signal } = request;
+  if (error instanceof Error && error.name === 'TimeoutError') {
+    return failed(request, 'forge_timeout', `Forge did not answer ${method} ${path} in time`, error);
   }
-  if (signal?.aborted)
-    return new OpstreamError('forge_unavailable', 'The request was cancelled', {}, options);
-  return new OpstreamError('forge_unavailable', `Forge cannot be reached: ${reason(error)}`, {}, options);
+  if (signal?.aborted) return failed(request, 'forge_unavailable', 'The request was cancelled', error);
+  return failed(request, 'forge_unavailable', `Forge cannot be reached: ${reason(error)}`, error);
+}
+
+function failed({ method }: ForgeRequest, code: ErrorCode, what: string, cause?: unknown): OpstreamError {
+  const message = method === 'GET' ? `Failed to fetch data: ${what}` : what;
+  return new OpstreamError(code, message, {}, { cause });
 }
 
 /** What the network said, e.g. `connect ECONNREFUSED 127.0.0.1:8887`; the address stays in the log. */
