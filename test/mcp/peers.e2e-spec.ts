@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocketServer, type WebSocket } from 'ws';
 import { McpWebSocketTransport } from '../../src/mcp/peers/mcp-web-socket-transport.service.js';
 import { Peers } from '../../src/mcp/peers/peers.service.js';
 import { eventually } from '../harness/eventually.js';
@@ -10,6 +11,13 @@ import { McpClient, type Json } from '../harness/mcp-client.js';
 import { RunningService } from '../harness/running-service.js';
 
 const QUICK = { STORE: 'memory', DEMO: 'true', MCP_PEER_RETRY_MAX_MS: '100', LOG_LEVEL: 'silent' };
+
+const INITIALIZE = {
+  jsonrpc: '2.0',
+  id: 0,
+  method: 'initialize',
+  params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'far', version: '1' } },
+};
 
 let caller: FarEnd;
 let provider: FarEnd;
@@ -80,6 +88,36 @@ describe('the far side calls our tools over a connection that we open (xiaozhi)'
     expect((await caller.take(({ answered }) => answered === 'get_item')).result?.content[0]?.text).toMatch(
       /"Item 4"/,
     );
+  });
+
+  it('S3-39: waits twice as long after every failure, and from the beginning after a connection that was of use', async () => {
+    const farSide = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await once(farSide, 'listening');
+    opened.push({ stop: () => new Promise((resolve) => farSide.close(() => resolve())) });
+    const { port } = farSide.address() as AddressInfo;
+    const dialled = async (): Promise<[WebSocket, number]> => {
+      const [socket] = (await once(farSide, 'connection')) as [WebSocket];
+      return [socket, performance.now()];
+    };
+    const waits: number[] = [];
+    let next = dialled();
+    await start({ EXTERNAL_WS_URL: `ws://127.0.0.1:${port}/`, MCP_PEER_RETRY_MAX_MS: '60000' });
+    for (const ofUse of [false, false, true]) {
+      const [socket] = await next;
+      next = dialled();
+      if (ofUse) {
+        const answered = once(socket, 'message');
+        socket.send(JSON.stringify(INITIALIZE));
+        await answered;
+      }
+      const closedAt = performance.now();
+      socket.terminate();
+      waits.push((await next)[1] - closedAt);
+    }
+    // A second, two, and a second again; up to a fifth less, and what a busy machine adds.
+    expect(waits[0]).toBeGreaterThan(780);
+    expect(waits[1]).toBeGreaterThan(1580);
+    expect(waits[2]).toBeLessThan(1580);
   });
 
   it('S3-03: a far side that is a client is asked whether it serves, once, and then left alone', async () => {

@@ -54,6 +54,10 @@ export abstract class PeerDialer {
   abstract dial(target: PeerTarget, events: ChannelEvents, signal: AbortSignal): Promise<PeerChannel>;
 }
 
+export function isHttp(url: string): boolean {
+  return /^https?:/i.test(url);
+}
+
 /** The address of a peer as logs and errors may show it: without its credentials and query. */
 export function shownUrl(url: string): string {
   const { protocol, host, pathname } = new URL(url);

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { DEFAULT_SCOPES, DEFAULT_TENANT, type Principal } from '../../auth/principal.js';
-import { isObject, type Params } from '../protocol/json-rpc.js';
-import { META } from '../protocol/versions.js';
-import { shownUrl, type PeerTarget } from './peer-channel.js';
+import type { Params } from '../protocol/json-rpc.js';
+import { isHttp, shownUrl, type PeerTarget } from './peer-channel.js';
 import { PeerConnection, type PeerRole, type PeerServices } from './peer-connection.js';
 import type { PeerClient } from './peer-client.js';
+import { PeerHandshake, type HandshakeEvents } from './peer-handshake.js';
 
 export interface PeerSettings extends PeerTarget {
   readonly role: PeerRole;
@@ -13,27 +13,29 @@ export interface PeerSettings extends PeerTarget {
   readonly retryMaxMs: number;
 }
 
-export interface PeerEvents {
+export interface PeerEvents extends HandshakeEvents {
   /** Every time a connection is made. */
   connected(): void;
-  /** The far side's tools, read after every handshake and whenever they change. */
-  toolsListed(tools: readonly Params[], instance: string | undefined): void;
   notified(method: string, params: Params): void;
+}
+
+interface ConnectionEnd {
+  /** Why it ended or never was. */
+  readonly reason: string;
+  /** One of the two sides had begun to speak MCP on it. */
+  readonly ofUse: boolean;
 }
 
 export type PeerState = 'connecting' | 'connected' | 'waiting' | 'stopped';
 
 const RETRY_FIRST_MS = 1000;
-/** A connection that lasted so long begins the waiting anew; others are as good as failures. */
+/** A connection without a handshake that lasted so long begins the waiting anew; others are as good as failures. */
 const STABLE_MS = 10_000;
-/** In the role `both`, how long the far side may be quiet before we speak: it may want to begin as the client. */
-const LISTEN_FIRST_MS = 1000;
-/** Connections that may end during our handshake before it is taken for the reason. */
-const MAX_BROKEN_HANDSHAKES = 2;
 
 /**
  * Another MCP endpoint that we dial, for ever (S3-17, S3-27, S3-39): when a connection fails or ends, the next attempt
- * comes after 1, 2, 4 … seconds, at most `retryMaxMs`, with up to a fifth less at random.
+ * comes after 1, 2, 4 … seconds, at most `retryMaxMs`, with up to a fifth less at random. A connection that was of use
+ * begins that row anew.
  */
 export class Peer {
   private static readonly logger = new Logger('McpPeers');
@@ -44,13 +46,9 @@ export class Peer {
   private readonly stopping = new AbortController();
   private readonly waiters = new Set<() => void>();
   private connection: PeerConnection | undefined;
-  /** False once our handshake was refused by a far side that is a client: it is not asked again. */
-  private farServes = true;
-  private brokenHandshakes = 0;
+  private readonly handshake: PeerHandshake;
   /** Why we ended the present connection ourselves. */
   private failure: string | undefined;
-  /** Which instance of this service the far side is, if it is one. */
-  private instance: string | undefined;
   private running: Promise<void> | undefined;
 
   constructor(
@@ -65,6 +63,7 @@ export class Peer {
       authenticated: true,
       claims: {},
     };
+    this.handshake = new PeerHandshake(settings, services.instance.id, this.stopping.signal, events);
   }
 
   get name(): string {
@@ -104,9 +103,9 @@ export class Peer {
     for (let failures = 0; !this.stopped;) {
       const since = performance.now();
       this.enter('connecting');
-      const reason = await this.connectOnce();
+      const { reason, ofUse } = await this.connectOnce();
       if (this.stopped) break;
-      failures = performance.now() - since > STABLE_MS ? 1 : failures + 1;
+      failures = ofUse || performance.now() - since > STABLE_MS ? 1 : failures + 1;
       const waitMs = this.retryDelay(failures);
       this.problem = reason;
       this.enter('waiting');
@@ -119,12 +118,11 @@ export class Peer {
     this.enter('stopped');
   }
 
-  /** @returns why the connection ended or never was */
-  private async connectOnce(): Promise<string> {
+  private async connectOnce(): Promise<ConnectionEnd> {
     const { settings, services, principal } = this;
     try {
       const notified = (method: string, params: Params): void => this.events.notified(method, params);
-      const events = { toolsChanged: () => void this.listTools(), notified };
+      const events = { toolsChanged: () => void this.handshake.listTools(this.connection), notified };
       const { signal } = this.stopping;
       const connection = await PeerConnection.open(
         settings,
@@ -138,17 +136,17 @@ export class Peer {
       if (this.stopped) await connection.close();
       return await this.serve(connection);
     } catch (thrown) {
-      return thrown instanceof Error ? thrown.message : String(thrown);
+      return { reason: thrown instanceof Error ? thrown.message : String(thrown), ofUse: false };
     } finally {
       this.connection = undefined;
     }
   }
 
-  private async serve(connection: PeerConnection): Promise<string> {
+  private async serve(connection: PeerConnection): Promise<ConnectionEnd> {
     this.failure = undefined;
     const begun = this.begin(connection);
     // Over HTTP there is no connection before the handshake.
-    if (this.isHttp) await Promise.race([begun, connection.ended]);
+    if (isHttp(this.settings.url)) await Promise.race([begun, connection.ended]);
     if (!connection.hasEnded && this.failure === undefined) {
       this.problem = undefined;
       this.enter('connected');
@@ -158,81 +156,23 @@ export class Peer {
       );
     }
     const reason = await connection.ended;
-    return this.failure ?? reason;
+    return { reason: this.failure ?? reason, ofUse: this.handshake.done };
   }
 
-  /** Shakes hands as the client where our role says so; over HTTP always, because there the session begins with it. */
   private async begin(connection: PeerConnection): Promise<void> {
-    const { role } = this.settings;
-    if (!this.isHttp) {
-      if (role === 'server' || !this.farServes) return;
-      if (role === 'both') await this.untilQuiet(connection);
-    }
-    if (connection.hasEnded) return;
-    try {
-      const { result, error } = await connection.client.handshake();
-      if (result) await this.welcome(result);
-      else
-        this.handshakeFailed(
-          connection,
-          `initialize was answered with ${JSON.stringify(error).slice(0, 300)}`,
-        );
-    } catch (thrown) {
-      this.handshakeFailed(connection, (thrown as Error).message);
-    }
-  }
-
-  /** A far side that has begun as a client is left alone from then on; any other is dialled again. */
-  private handshakeFailed(connection: PeerConnection, reason: string): void {
-    if (!connection.farIsClient) {
-      this.failure = reason;
-      void connection.close();
-      return;
-    }
-    this.brokenHandshakes += connection.hasEnded ? 1 : MAX_BROKEN_HANDSHAKES;
-    this.farServes = this.brokenHandshakes < MAX_BROKEN_HANDSHAKES;
-    if (!this.farServes) Peer.logger.log(`Peer ${this.name} is a client only: ${reason}`);
-  }
-
-  private async welcome(result: Params): Promise<void> {
-    this.instance = instanceOf(result);
-    if (this.instance === this.services.instance.id) {
-      this.failure = 'the address leads back to this service';
-      Peer.logger.error(`Peer ${this.name} is not used: ${this.failure}`);
+    const refusal = await this.handshake.begin(connection);
+    if (!refusal) return;
+    this.failure = refusal.reason;
+    if (refusal.forEver) {
+      Peer.logger.error(`Peer ${this.name} is not used: ${refusal.reason}`);
       this.stopping.abort();
-      await this.connection?.close();
-    } else if (isObject(result.capabilities) && isObject(result.capabilities.tools)) {
-      await this.listTools();
     }
-  }
-
-  private async listTools(): Promise<void> {
-    if (this.settings.role === 'server' || !this.connection) return;
-    try {
-      this.events.toolsListed(await this.connection.client.listTools(), this.instance);
-    } catch (thrown) {
-      Peer.logger.warn(`Peer ${this.name}: its tools could not be listed: ${(thrown as Error).message}`);
-    }
-  }
-
-  private async untilQuiet(connection: PeerConnection): Promise<void> {
-    for (;;) {
-      if (connection.hasEnded || connection.client.hasBegun) return;
-      const quietFor = performance.now() - connection.lastHeardAt;
-      if (quietFor >= LISTEN_FIRST_MS) return;
-      await delay(LISTEN_FIRST_MS - quietFor, undefined, { signal: this.stopping.signal }).catch(
-        () => undefined,
-      );
-    }
+    await connection.close();
   }
 
   private retryDelay(failures: number): number {
     const nominal = Math.min(this.settings.retryMaxMs, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 30));
     return Math.round(nominal * (1 - 0.2 * Math.random()));
-  }
-
-  private get isHttp(): boolean {
-    return /^https?:/i.test(this.settings.url);
   }
 
   private get stopped(): boolean {
@@ -244,9 +184,4 @@ export class Peer {
     for (const resolve of this.waiters) resolve();
     this.waiters.clear();
   }
-}
-
-function instanceOf({ _meta }: Params): string | undefined {
-  const instance = isObject(_meta) ? _meta[META.instance] : undefined;
-  return typeof instance === 'string' ? instance.slice(0, 100) : undefined;
 }

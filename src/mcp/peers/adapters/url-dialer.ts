@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { PeerDialer, type ChannelEvents, type PeerChannel, type PeerTarget } from '../peer-channel.js';
+import {
+  isHttp,
+  PeerDialer,
+  type ChannelEvents,
+  type PeerChannel,
+  type PeerTarget,
+} from '../peer-channel.js';
 import { HttpChannel } from './http-channel.js';
 import { WebSocketChannel } from './websocket-channel.js';
 
@@ -7,7 +13,7 @@ import { WebSocketChannel } from './websocket-channel.js';
 @Injectable()
 export class UrlDialer extends PeerDialer {
   override dial(target: PeerTarget, events: ChannelEvents, signal: AbortSignal): Promise<PeerChannel> {
-    return /^https?:/i.test(target.url)
+    return isHttp(target.url)
       ? Promise.resolve(new HttpChannel(target, events))
       : WebSocketChannel.open(target, events, signal);
   }
