@@ -35,7 +35,7 @@ if (!isInstalled()) {
   run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']);
 }
 
-const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package-lock.json'];
+const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs', 'package-lock.json'];
 const built = 'dist/main.js';
 const stale = !existsSync(built) || Math.max(...inputs.map(newest)) > statSync(built).mtimeMs;
 if (stale) run('npm', ['run', '--silent', 'build']);

@@ -9,8 +9,18 @@ import { stopOnSignal } from './platform/lifecycle/stop-on-signal.js';
 import { UnusableDatabaseError } from './platform/sqlite/sqlite-database.js';
 import { LISTEN_BACKLOG } from './streaming/upgrade/opstream-ws.adapter.js';
 
-/** Nest logs what fails a start with its stack; `explain` says it once, in words. */
+/** Parts of Nest that give an account of every module and route. */
+const SETTING_UP = new Set<unknown>(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer']);
+
+/** Nest's own lines about a start, fitted to ours. */
 class ServiceLogger extends PinoLogger {
+  /** A start says in a few lines where the service is; how it was put together is detail. */
+  override log(message: unknown, ...rest: unknown[]): void {
+    if (SETTING_UP.has(rest.at(-1))) super.debug(message, ...rest);
+    else super.log(message, ...rest);
+  }
+
+  /** Nest logs what fails a start with its stack; `explain` says it once, in words. */
   override error(message: unknown, ...rest: unknown[]): void {
     if (rest.at(-1) !== 'ExceptionHandler') super.error(message, ...rest);
   }
