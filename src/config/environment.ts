@@ -32,6 +32,12 @@ const list = () =>
 
 const port = (value: string): boolean => /^\d{1,5}$/.test(value) && Number(value) <= 65_535;
 
+/** Paths are added to such a URL; credentials have a setting of their own. */
+const isBaseUrl = (value: string): boolean => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return !url || url.username + url.password + url.search + url.hash === '';
+};
+
 const PEER_SCHEMES = /^(wss?|https?)$/;
 
 /** Another MCP endpoint that is dialled. */
@@ -120,7 +126,11 @@ export const environmentSchema = z
 
     FORGE_URL: z.preprocess(
       (value) => (value === '' ? undefined : value),
-      z.url({ protocol: /^https?$/ }).optional(),
+      z
+        .url({ protocol: /^https?$/ })
+        .refine(isBaseUrl, 'must be a host, maybe with a port and a path, and nothing else')
+        .transform((value) => new URL(value).href.replace(/\/+$/, ''))
+        .optional(),
     ),
     FORGE_TOKEN: text(),
     FORGE_API_FLAVOR: z.enum(['auto', 'forge', 'seed']).default('auto'),

@@ -22,11 +22,10 @@ const SEED_PATHS: Partial<Record<StreamKind, (id: string) => string>> = {
 
 /**
  * Where a stream may be, in the order to try: none when this kind of server has no such stream.
- * @param forgeUrl `http(s)://host[:port]`
+ * @param forgeUrl `http(s)://host[:port][/path]`, without a slash at its end
  */
 export function streamUrls(forgeUrl: string, flavor: ForgeFlavor, kind: StreamKind, id: string): string[] {
-  const { protocol, host, pathname } = new URL(forgeUrl);
-  const base = `${protocol === 'https:' ? 'wss' : 'ws'}://${host}${pathname.replace(/\/+$/, '')}`;
+  const base = forgeUrl.replace(/^http/, 'ws');
   const forge = flavor === 'seed' ? undefined : FORGE_PATHS[kind];
   const seed = flavor === 'forge' ? undefined : SEED_PATHS[kind];
   const paths = [forge, seed].flatMap((path) => (path ? [path(encodeURIComponent(id))] : []));

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { environmentSchema } from './environment.js';
+
+const forgeUrl = (value: string) => environmentSchema.parse({ FORGE_URL: value }).FORGE_URL;
+
+describe('FORGE_URL', () => {
+  it.each([
+    ['http://localhost:8887', 'http://localhost:8887'],
+    [' http://localhost:8887/ ', 'http://localhost:8887'],
+    ['HTTPS://Forge.Example/behind/a/path/', 'https://forge.example/behind/a/path'],
+    ['', undefined],
+  ])('%j is %j', (value, meant) => {
+    expect(forgeUrl(value)).toBe(meant);
+  });
+
+  it.each([
+    'nonsense',
+    'localhost:8887',
+    'ftp://localhost',
+    'http://',
+    'http://localhost:99999',
+    'http://localhost?project=1',
+    'http://localhost/#tasks',
+    'http://user:password@localhost',
+  ])('%j is refused', (value) => {
+    expect(() => forgeUrl(value)).toThrow('FORGE_URL');
+  });
+});
