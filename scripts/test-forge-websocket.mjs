@@ -33,12 +33,14 @@ socket.on('close', (code, reason) => {
   clearTimeout(timeout);
   console.log('🔌 Closed', code, reason.toString());
 });
-socket.on('unexpected-response', (_request, response) => {
+socket.on('unexpected-response', (request, response) => {
   console.error(`HTTP ${response.statusCode}: ${response.statusMessage}`);
   let body = '';
   response.on('data', (chunk) => (body += chunk.toString()));
   response.on('end', () => {
     console.error(body);
-    socket.terminate();
+    // Left to us with this listener; there is no socket that could close.
+    clearTimeout(timeout);
+    request.destroy();
   });
 });

@@ -91,6 +91,7 @@ describe('The stream test program', () => {
     expect(code).toBe(1);
     expect(output).toContain('HTTP 200: Answer');
     expect(output).toContain('<!DOCTYPE html>');
+    expect(output).not.toContain('❌');
   });
 
   it('S0-84: says why it cannot connect', async () => {

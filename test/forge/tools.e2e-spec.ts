@@ -192,6 +192,27 @@ describe('forge_watch_task', () => {
     expect(logged.join()).toMatch(/Stream error: .*ECONNREFUSED/);
   });
 
+  it('null is as good as nothing in records, and a state that is not known is no end', async () => {
+    const fields = { branch: null, run_reason: null, task_attempt_id: null, started_at: null, dropped: null };
+    forge.route('GET', /^\/api\/task-attempts\//, envelope({ id: ATTEMPT, status: null, task_id: null }));
+    forge.route(
+      'GET',
+      /^\/api\/execution-processes$/,
+      envelope([{ ...fields, id: 'p', status: 'queued', logs: null, output: null }]),
+    );
+    forge.stream(SEED_DIFF);
+    const client = await connect();
+    const watched = call(client, 'forge_watch_task', { attempt_id: ATTEMPT, duration_seconds: 1 });
+    await eventually('the diff is open', () => forge.open(SEED_DIFF).length === 1);
+    expect(textOf(await watched)).toBe('Watch completed. Received 0 updates over 1s');
+    const polled = await call(client, 'forge_watch_task_polling', {
+      attempt_id: ATTEMPT,
+      max_duration_seconds: 0.05,
+    });
+    expect(textOf(polled)).toBe('Watch completed. Received 1 updates.');
+    expect(streamed(client).at(-1)).toContain('Status: running');
+  });
+
   it('S0-69: a watch that is cancelled or interrupted by the end of the service lets go of its sockets', async () => {
     seedRoutes();
     forge.stream(SEED_DIFF);

@@ -20,7 +20,7 @@ const DESCRIBE: { [Type in EventType]: (data: EventData[Type], style: Style) => 
   progress: ({ progress, message }, style) =>
     `${style('cyan', percent(progress))} ${printableLine(message)}`.trimEnd(),
   status: ({ status, message, operation_type: type }, style) =>
-    `${style('bold', printableLine(status))} ${printableLine(message ?? type ?? '')}`.trimEnd(),
+    `${style('bold', printableLine(status))} ${printableLine(beyond(status, message ?? type ?? ''))}`.trimEnd(),
   log: ({ level, message }, style) => logText(level, message, style),
   result: ({ result }) => `result ${shorten(result)}`,
   completed: ({ duration }, style) => style('green', `✓ completed in ${duration.toFixed(2)}s`),
@@ -29,6 +29,11 @@ const DESCRIBE: { [Type in EventType]: (data: EventData[Type], style: Style) => 
   cancelled: ({ reason }, style) =>
     style('yellow', reason ? `■ cancelled: ${printableLine(reason)}` : '■ cancelled'),
 };
+
+/** What a message says besides the status it may begin with. */
+function beyond(status: string, message: string): string {
+  return `${message} `.startsWith(`${status} `) ? message.slice(status.length + 1) : message;
+}
 
 /** `50%`, right-aligned so that lines stand under each other. */
 export function percent(progress: number): string {

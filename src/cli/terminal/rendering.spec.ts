@@ -15,6 +15,9 @@ describe('event lines', () => {
   it('S1-34 say what happened in words', () => {
     expect(shown('progress', { progress: 0.299, message: 'Half\nway', details: {} })).toBe(' 29% Half way');
     expect(shown('status', { status: 'processing', message: 'Reading' })).toBe('processing Reading');
+    expect(shown('status', { status: 'agent failed', message: 'agent failed' })).toBe('agent failed');
+    expect(shown('status', { status: 'run', message: 'run with 3' })).toBe('run with 3');
+    expect(shown('status', { status: 'run', message: 'runners' })).toBe('run runners');
     expect(shown('log', { level: 'info', message: 'one\ntwo' })).toBe('one\n          two');
     expect(shown('log', { level: 'debug', message: 'detail' })).toBe('detail');
     expect(shown('log', { level: 'error', message: 'odd' })).toBe('error odd');

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Configuration } from '../../config/configuration.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { ForgeMetrics } from '../forge.metrics.js';
-import { ForgeHttp, type ForgeRequest } from './forge-http.js';
+import { forgeError, ForgeHttp, type ForgeRequest } from './forge-http.js';
 import {
   attemptSchema,
   processSchema,
@@ -188,10 +188,11 @@ export class ForgeClient {
     const parsed = schema.safeParse(await this.metrics.timed(() => this.http.send(request)));
     if (parsed.success) return parsed.data;
     const [issue] = parsed.error.issues;
-    const where = `${request.method} ${request.path}`;
-    throw new OpstreamError(
+    const where = issue?.path.length ? `${issue.path.join('.')}: ` : '';
+    throw forgeError(
+      request,
       'forge_failed',
-      `Forge answered ${where} with something unexpected: ${issue?.path.join('.')}: ${issue?.message}`,
+      `Forge answered ${request.method} ${request.path} with something unexpected: ${where}${issue?.message}`,
     );
   }
 }

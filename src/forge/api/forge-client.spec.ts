@@ -75,9 +75,22 @@ describe('ForgeClient', () => {
 
   it('an answer of the wrong shape is a failure of Forge, not a crash', async () => {
     forge.route('GET', /projects$/, envelope([{ name: 'without an id' }]));
-    await expect(client.listProjects()).rejects.toMatchObject({ code: 'forge_failed' });
+    await failsWith(client, 'Forge answered GET /api/projects with something unexpected: 0.id: ');
+    forge.route('GET', /projects$/, { body: null });
+    await failsWith(client, 'Forge answered GET /api/projects with something unexpected: Invalid input');
     forge.route('GET', /projects$/, { contentType: 'application/json', body: '{broken' });
-    await expect(client.listProjects()).rejects.toMatchObject({ code: 'forge_not_found' });
+    await failsWith(client, 'Forge answered GET /api/projects with broken JSON');
+    forge.route('GET', /projects$/, { body: '' });
+    await failsWith(client, 'Forge answered GET /api/projects with nothing');
+  });
+
+  it('a redirect is not followed, and shown as what it is', async () => {
+    forge.route('GET', /projects$/, { status: 302, body: '' });
+    await expect(client.listProjects()).rejects.toMatchObject({
+      code: 'forge_refused',
+      message: 'Failed to fetch data: [302] Found: ',
+    });
+    expect(forge.requests).toHaveLength(1);
   });
 
   it('S0-51: starts an attempt with the body that both kinds of server accept, and the token', async () => {
@@ -130,4 +143,11 @@ const unknown = '00000000-0000-4000-8000-000000000000';
 function clientOf(url: string): ForgeClient {
   const configuration = Configuration.fromEnvironment({ FORGE_URL: url, FORGE_TOKEN: 'secret' });
   return new ForgeClient(configuration, new ForgeMetrics(new Registry()));
+}
+
+function failsWith(client: ForgeClient, message: string): Promise<void> {
+  return expect(client.listProjects()).rejects.toMatchObject({
+    code: 'forge_failed',
+    message: expect.stringContaining(`Failed to fetch data: ${message}`),
+  });
 }

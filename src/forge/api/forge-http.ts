@@ -3,7 +3,7 @@ import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { isRecord } from '../decoding/frame.js';
 
 export interface ForgeHttpOptions {
-  /** `http(s)://host[:port]` */
+  /** `http(s)://host[:port][/path]`, without a slash at its end */
   readonly url: string;
   readonly token: string | undefined;
 }
@@ -41,7 +41,7 @@ export class ForgeHttp {
     const response = await this.exchange(request);
     const { status } = response;
     const json = response.json();
-    if (status >= 200 && status < 300 && json === undefined) throw pageInsteadOfAnswer(request, response);
+    if (status >= 200 && status < 300 && json === undefined) throw notJson(request, response);
     if (isRecord(json) && json.success === false) {
       const said = [json.message, json.error_data].find((one) => typeof one === 'string');
       throw failure(request, response, said ?? response.body);
@@ -64,7 +64,7 @@ export class ForgeHttp {
   }
 
   private async fetch({ method, path, query, body, timeoutMs, signal }: ForgeRequest): Promise<Answer> {
-    const url = new URL(this.options.url.replace(/\/+$/, '') + path);
+    const url = new URL(this.options.url + path);
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
@@ -78,7 +78,8 @@ export class ForgeHttp {
       },
       ...(body && { body: JSON.stringify(body) }),
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-      redirect: 'error',
+      // A redirect is shown as what it is: the token belongs to this server alone.
+      redirect: 'manual',
     });
     return new Answer(
       response.status,
@@ -108,32 +109,44 @@ class Answer {
   }
 }
 
-function pageInsteadOfAnswer(request: ForgeRequest, { contentType }: Answer): OpstreamError {
-  const what = contentType === '' ? 'no JSON' : contentType.split(';')[0];
+/** Of an unknown path (a page comes instead) or of a server that fails half-way. */
+function notJson(request: ForgeRequest, { contentType, body }: Answer): OpstreamError {
   const { method, path } = request;
-  return failed(
+  if (body === '')
+    return forgeError(request, 'forge_failed', `Forge answered ${method} ${path} with nothing`);
+  const type = contentType.split(';', 1)[0] || 'something';
+  if (type.includes('json')) {
+    return forgeError(request, 'forge_failed', `Forge answered ${method} ${path} with broken JSON`);
+  }
+  return forgeError(
     request,
     'forge_not_found',
-    `Forge does not know ${method} ${path}: it answered with ${what}`,
+    `Forge does not know ${method} ${path}: it answered with ${type}`,
   );
 }
 
 function failure(request: ForgeRequest, { status, statusText }: Answer, body: string): OpstreamError {
   const code = status === 404 ? 'forge_not_found' : status >= 500 ? 'forge_failed' : 'forge_refused';
-  return failed(request, code, `[${status}] ${statusText}: ${body.slice(0, MAX_DETAIL)}`);
+  return forgeError(request, code, `[${status}] ${statusText}: ${body.slice(0, MAX_DETAIL)}`);
 }
 
 function connectionError(request: ForgeRequest, error: unknown): OpstreamError {
   if (error instanceof OpstreamError) return error;
   const { method, path, signal } = request;
   if (error instanceof Error && error.name === 'TimeoutError') {
-    return failed(request, 'forge_timeout', `Forge did not answer ${method} ${path} in time`, error);
+    return forgeError(request, 'forge_timeout', `Forge did not answer ${method} ${path} in time`, error);
   }
-  if (signal?.aborted) return failed(request, 'forge_unavailable', 'The request was cancelled', error);
-  return failed(request, 'forge_unavailable', `Forge cannot be reached: ${reason(error)}`, error);
+  if (signal?.aborted) return forgeError(request, 'forge_unavailable', 'The request was cancelled', error);
+  return forgeError(request, 'forge_unavailable', `Forge cannot be reached: ${reason(error)}`, error);
 }
 
-function failed({ method }: ForgeRequest, code: ErrorCode, what: string, cause?: unknown): OpstreamError {
+/** The error of a request, in the words of document 000 when it was a read. */
+export function forgeError(
+  { method }: ForgeRequest,
+  code: ErrorCode,
+  what: string,
+  cause?: unknown,
+): OpstreamError {
   const message = method === 'GET' ? `Failed to fetch data: ${what}` : what;
   return new OpstreamError(code, message, {}, { cause });
 }

@@ -4,6 +4,7 @@ import type { ForgeStreams } from '../streams/forge-streams.service.js';
 import type { MirrorEvent } from './mirror-events.js';
 import type { MirrorRecord } from './mirror-record.js';
 import { ProcessLog } from './process-log.js';
+import { hasEnded } from './run-outcome.js';
 
 export interface LogTarget {
   record(events: readonly MirrorEvent[]): Promise<void>;
@@ -78,9 +79,9 @@ export class AttemptLogs {
     });
   }
 
-  private takeText(log: ProcessLog, { logs, output, status }: ExecutionProcess): Promise<void> {
-    const text = logs ?? output;
+  private takeText(log: ProcessLog, process: ExecutionProcess): Promise<void> {
+    const text = process.logs ?? process.output;
     if (typeof text !== 'string' || text === '') return Promise.resolve();
-    return this.target.record(log.acceptText(text, status !== 'running'));
+    return this.target.record(log.acceptText(text, hasEnded(process)));
   }
 }

@@ -18,7 +18,7 @@ import {
 import { MirrorRecord } from './mirror-record.js';
 import { MirrorWriter } from './mirror-writer.js';
 import { ProcessSource } from './process-source.js';
-import { agentRuns, outcomeOf, type RunOutcome } from './run-outcome.js';
+import { agentRuns, FINAL_STATES, hasEnded, outcomeOf, type RunOutcome } from './run-outcome.js';
 
 export interface MirrorTarget {
   readonly tenant: string;
@@ -145,13 +145,13 @@ export class AttemptMirror {
   }
 
   /** Takes in what is already known of the attempt's processes. */
-  async seeProcesses(processes: readonly ExecutionProcess[], attemptStatus?: string): Promise<void> {
+  async seeProcesses(processes: readonly ExecutionProcess[], attemptStatus?: string | null): Promise<void> {
     this.attemptStatus = attemptStatus ?? this.attemptStatus;
     for (const process of processes) {
       if (this.target.ignored.has(process.id)) continue;
       const before = this.processes.get(process.id)?.status ?? this.recorded.statusOf(process.id);
       // An answer may be older than what the stream has told meanwhile: no process runs again.
-      if (before !== undefined && before !== 'running' && process.status === 'running') continue;
+      if (before !== undefined && FINAL_STATES.has(before) && !hasEnded(process)) continue;
       this.processes.set(process.id, process);
       if (before !== process.status) await this.record([processEvent(process)]);
       if (this.active) await this.logs.see(process);

@@ -11,7 +11,7 @@ import { ForgeMetrics } from '../forge.metrics.js';
 import { ForgeStreams } from '../streams/forge-streams.service.js';
 import { AGENT_FAILED, AGENT_STOPPED, AttemptMirror, type MirrorTarget } from './attempt-mirror.js';
 import { ForgeResourceUpdates } from './forge-resource-updates.service.js';
-import { outcomeOf, runNumber } from './run-outcome.js';
+import { hasEnded, outcomeOf, runNumber } from './run-outcome.js';
 
 export const ATTEMPT_OPERATION = 'forge.attempt';
 
@@ -214,8 +214,6 @@ function processesBefore(processes: readonly ExecutionProcess[]): Set<string> {
       .map(({ started_at }) => started_at ?? '')
       .sort()
       .at(-1) ?? '';
-  const earlier = processes.filter(
-    ({ status, started_at }) => status !== 'running' && (started_at ?? '') < start,
-  );
+  const earlier = processes.filter((process) => hasEnded(process) && (process.started_at ?? '') < start);
   return new Set(earlier.map(({ id }) => id));
 }

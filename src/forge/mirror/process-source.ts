@@ -8,7 +8,7 @@ import type { ForgeStreams } from '../streams/forge-streams.service.js';
 
 export interface ProcessHandlers {
   /** Processes that appeared or changed, and the attempt's own status where the server has one. */
-  onProcesses(processes: readonly ExecutionProcess[], attemptStatus?: string): Promise<void>;
+  onProcesses(processes: readonly ExecutionProcess[], attemptStatus?: string | null): Promise<void>;
   /** Forge cannot be asked any more. */
   onUnavailable(error: Error): void;
 }
@@ -66,7 +66,7 @@ export class ProcessSource {
     const processes = this.collection
       .apply(frame.operations)
       .flatMap(({ after }) => processSchema.safeParse(after).data ?? [])
-      .filter(({ task_attempt_id }) => task_attempt_id === undefined || task_attempt_id === this.attemptId);
+      .filter(({ task_attempt_id }) => (task_attempt_id ?? this.attemptId) === this.attemptId);
     if (processes.length > 0) await this.handlers.onProcesses(processes);
   }
 

@@ -8,6 +8,9 @@ export interface RunOutcome {
   readonly exitCode: number | null;
 }
 
+/** How a process, and the polling watch's attempt, can have ended. */
+export const FINAL_STATES: ReadonlySet<string> = new Set(['completed', 'failed', 'killed']);
+
 /**
  * Whether an attempt's run is over, told from its processes alone: the flags of tasks flicker between the setup
  * script and the agent. Undefined while it runs, or has not begun.
@@ -15,18 +18,18 @@ export interface RunOutcome {
  */
 export function outcomeOf(
   processes: Iterable<ExecutionProcess>,
-  attemptStatus?: string,
+  attemptStatus?: string | null,
 ): RunOutcome | undefined {
   const relevant = [...processes].filter(({ run_reason, dropped }) => run_reason !== 'devserver' && !dropped);
   const agents = relevant.filter(({ run_reason }) => run_reason === 'codingagent');
   if (agents.length > 0) {
-    if (relevant.some(isRunning)) return undefined;
+    if (!relevant.every(hasEnded)) return undefined;
     return ended('The coding agent', latest(agents));
   }
   if (attemptStatus === 'completed') return { status: 'completed', message: 'Completed', exitCode: null };
   if (attemptStatus === 'failed') return { status: 'failed', message: 'The attempt failed', exitCode: null };
   const setup = relevant.filter(({ run_reason }) => run_reason === 'setupscript');
-  if (setup.length === 0 || relevant.some(isRunning)) return undefined;
+  if (setup.length === 0 || !relevant.every(hasEnded)) return undefined;
   // A setup script that succeeded is followed by the agent.
   const last = latest(setup);
   return last.status === 'completed' ? undefined : ended('The setup script', last);
@@ -34,7 +37,7 @@ export function outcomeOf(
 
 /** True while a coding agent is known to run. */
 export function agentRuns(processes: Iterable<ExecutionProcess>): boolean {
-  return [...processes].some((process) => process.run_reason === 'codingagent' && isRunning(process));
+  return [...processes].some((process) => process.run_reason === 'codingagent' && !hasEnded(process));
 }
 
 /**
@@ -46,8 +49,9 @@ export function runNumber(processes: readonly ExecutionProcess[]): number {
   return Math.max(1, processes.filter(({ run_reason }) => run_reason === 'codingagent').length);
 }
 
-function isRunning({ status }: ExecutionProcess): boolean {
-  return status === 'running';
+/** A state that is not known (a queued process, one that waits for something) is no end, unless Forge dates it. */
+export function hasEnded({ status, completed_at }: ExecutionProcess): boolean {
+  return FINAL_STATES.has(status) || (completed_at ?? '') !== '';
 }
 
 function latest(processes: readonly ExecutionProcess[]): ExecutionProcess {

@@ -5,7 +5,7 @@ import type { ToolContext } from '../../mcp/tools/tool-context.js';
 import { Tool } from '../../mcp/tools/tool.decorator.js';
 import { ForgeClient } from '../api/forge-client.service.js';
 import type { ExecutionProcess } from '../api/forge-records.js';
-import { outcomeOf } from '../mirror/run-outcome.js';
+import { FINAL_STATES, outcomeOf } from '../mirror/run-outcome.js';
 import { StreamReader } from '../streams/stream-reader.service.js';
 
 const PollingWatch = z.object({
@@ -13,8 +13,6 @@ const PollingWatch = z.object({
   poll_interval_ms: z.number().min(10).max(600_000).optional().default(1000),
   max_duration_seconds: z.number().positive().max(86_400).optional().default(300),
 });
-
-const FINAL: ReadonlySet<string> = new Set(['completed', 'failed', 'killed']);
 
 /** Watches an attempt by asking again and again (document 000, §5.2). */
 @Injectable()
@@ -51,7 +49,7 @@ export class PollingWatchTools implements OnModuleDestroy {
       const elapsed = Date.now() - started;
       const progress = Math.min(99, Math.floor((elapsed / durationMs) * 100));
       await context.reportProgress({ progress, total: 100 });
-      if (FINAL.has(status)) break;
+      if (FINAL_STATES.has(status)) break;
       await delay(poll_interval_ms, undefined, { signal: stop }).catch(() => {});
     }
     if (stop.aborted) return `Watch interrupted. Received ${updates} updates.`;
@@ -67,9 +65,8 @@ export class PollingWatchTools implements OnModuleDestroy {
   ): Promise<string> {
     const attempt = await this.forge.getTaskAttempt(attemptId);
     // A real Forge's attempts have no status: their processes tell it, and have to be asked first.
-    const early =
-      attempt.status === undefined ? await this.forge.listExecutionProcesses(attemptId) : undefined;
-    const status = attempt.status ?? statusOf(early ?? []);
+    const early = attempt.status ? undefined : await this.forge.listExecutionProcesses(attemptId);
+    const status = attempt.status || statusOf(early ?? []);
     await streamContent({ type: 'text', text: `[${new Date().toISOString()}] Status: ${status}\n` });
     for (const process of early ?? (await this.forge.listExecutionProcesses(attemptId, false))) {
       const log = await this.logOf(process);

@@ -69,7 +69,8 @@ export class TaskTools {
       base_branch,
     );
     // Forge answers with the task alone; who wants to watch needs the attempt.
-    const [attempt] = await this.forge.listTaskAttempts(task.id);
+    // That the agent was started stays true when it cannot be had.
+    const [attempt] = await this.forge.listTaskAttempts(task.id).catch(() => []);
     return recordText('Task started', { ...task, attempt_id: attempt?.id ?? null });
   }
 
