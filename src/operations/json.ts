@@ -1,10 +1,8 @@
 import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { isDeeperThan, MAX_JSON_DEPTH } from '../platform/json-depth.js';
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 export type JsonObject = { readonly [key: string]: JsonValue | undefined };
-
-/** Deeper nesting is refused: it costs recursion in every reader and no real payload needs it. */
-export const MAX_JSON_DEPTH = 64;
 
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -37,15 +35,4 @@ function stringify(value: unknown): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** True when objects and arrays are nested more than so many levels. */
-export function isDeeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (levels === 0) return true;
-  // for…in over own enumerable keys: Object.values would allocate an array per level of every event.
-  for (const key in value) {
-    if (isDeeperThan((value as Record<string, unknown>)[key], levels - 1)) return true;
-  }
-  return false;
 }

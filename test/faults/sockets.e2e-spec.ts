@@ -1,6 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { deflateRawSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../harness/eventually.js';
+import { JsonSocket } from '../harness/json-socket.js';
 import { frame, RawWebSocket, tcp, upgradeRequest, type FrameOptions } from '../harness/raw-websocket.js';
 import { RunningService } from '../harness/running-service.js';
 import { SECRET, sign } from '../harness/tokens.js';
@@ -114,6 +116,41 @@ describe('faults of clients', () => {
       await eventually('its answer', () => peer.text.includes('pong'));
       peer.socket.destroy();
     }
+  });
+
+  it.each([
+    ['lists', '['.repeat(10_000) + ']'.repeat(10_000)],
+    ['objects', '{"a":'.repeat(10_000) + '1' + '}'.repeat(10_000)],
+  ])('%s nested beyond any stack are refused wherever a client puts them', async (_what, deep) => {
+    const members =
+      'type command jsonrpc method id request_id params messages data operation_id agentId token'.split(' ');
+    const frames = [deep, `{"type":"batch","messages":[{"type":"ping","id":${deep}}]}`];
+    for (const name of ['ping', 'emit', 'batch', 'agent_status', 'nope', 'tools/call']) {
+      const command = JSON.stringify({ jsonrpc: '2.0', id: 1, type: name, command: name, method: name });
+      frames.push(...members.map((member) => `${command.slice(0, -1)},"${member}":${deep}}`));
+    }
+    const last = {
+      type: 'ping',
+      command: 'ping',
+      method: 'ping',
+      jsonrpc: '2.0',
+      id: 'well',
+      request_id: 'well',
+    };
+    for (const path of paths) {
+      const client = await JsonSocket.connect(service.ws + path);
+      for (const text of [...frames, last]) {
+        client.send(text);
+        // One by one, so that pings are answered in between.
+        await nextTurn();
+      }
+      await eventually('its answer', () => JSON.stringify(client.inbox.at(-1))?.includes('well'));
+      client.terminate();
+    }
+    const body = `{"operation_type":"t","metadata":${deep}}`;
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${service.http}/api/operations`, { method: 'POST', headers, body });
+    expect(await answer.json()).toMatchObject({ status: 400, code: 'invalid_request' });
   });
 
   it('S4-10: a compression bomb ends at the limit of a message, in bounded memory', async () => {

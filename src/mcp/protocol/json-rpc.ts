@@ -1,4 +1,4 @@
-import { isDeeperThan, MAX_JSON_DEPTH } from '../../operations/json.js';
+import { isDeeperThan, MAX_JSON_DEPTH } from '../../platform/json-depth.js';
 import { RPC, RpcError } from './rpc-error.js';
 
 /** JSON-RPC 2.0 messages as MCP uses them, read by hand because every message passes here. */

@@ -28,8 +28,12 @@ export function unknownType({ type, id }: JsonObject): string {
 }
 
 export function unknownTypeText(type: JsonValue | undefined): string {
-  const shown = typeof type === 'object' ? JSON.stringify(type) : String(type);
-  return `Unknown message type: ${shown.slice(0, 100)}`;
+  return `Unknown message type: ${shownType(type)}`;
+}
+
+/** What a client gave as a type, as far as anyone wants to read it. */
+export function shownType(type: JsonValue | undefined): string {
+  return (typeof type === 'object' ? JSON.stringify(type) : String(type)).slice(0, 100);
 }
 
 /**

@@ -6,7 +6,8 @@ import type { HubServices } from '../hub/hub-services.js';
 import type { Connection } from '../socket/connection.js';
 import { Inbox } from '../socket/inbox.js';
 import type { MessageLog } from '../socket/message-log.js';
-import { batchResponse, failure, refusal, success, unknownType } from './agent-answer.js';
+import { parseFrame } from '../socket/parse-frame.js';
+import { batchResponse, failure, refusal, shownType, success, unknownType } from './agent-answer.js';
 import { AgentBatch } from './agent-batch.js';
 import { AgentCommands, type AgentCommand } from './agent-commands.js';
 import { agentFormatFor } from './agent-format.js';
@@ -25,7 +26,11 @@ export class AgentSession {
     private readonly log: MessageLog,
     room: AgentRoom,
   ) {
-    this.inbox = new Inbox(connection, (frame) => this.handle(frame));
+    this.inbox = new Inbox(
+      connection,
+      (frame) => this.handle(frame),
+      (thrown) => services.reportFailure(thrown),
+    );
     this.commands = new AgentCommands(room, this.logger);
     this.session = new CommandSession(connection, services, {
       format: agentFormatFor(connection),
@@ -53,7 +58,7 @@ export class AgentSession {
       const command = this.commands.find(input);
       if (command !== undefined) return this.perform(command, input);
       this.session.count();
-      this.logger.warn({ event: 'unknown_message_type', type: input.type, user: this.user });
+      this.logger.warn({ event: 'unknown_message_type', type: shownType(input.type), user: this.user });
       this.send(unknownType(input));
     } catch (thrown) {
       this.fail(thrown, id);
@@ -65,11 +70,10 @@ export class AgentSession {
   private parse(frame: Buffer): JsonObject {
     let input: unknown;
     try {
-      input = JSON.parse(frame.toString());
+      input = parseFrame(frame);
     } catch (thrown) {
       this.session.count();
-      const reason = thrown instanceof Error ? thrown.message.slice(0, 200) : 'Invalid JSON';
-      throw new OpstreamError('invalid_json', reason, {}, { cause: thrown });
+      throw thrown;
     }
     this.log.incoming(this.connection, input);
     if (input === null) throw new OpstreamError('invalid_request', 'A message must be a JSON object');

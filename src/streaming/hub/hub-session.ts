@@ -2,6 +2,7 @@ import { isJsonObject, type JsonObject } from '../../operations/json.js';
 import { toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Connection } from '../socket/connection.js';
 import { Inbox } from '../socket/inbox.js';
+import { parseFrame } from '../socket/parse-frame.js';
 import { AnswerOrder } from './answer-order.js';
 import { CommandSession, type HubCommand, type Reply } from './command-session.js';
 import { badFrame, errorAnswer, type RequestId } from './hub-answer.js';
@@ -30,7 +31,11 @@ export class HubSession {
     private readonly services: HubServices,
   ) {
     this.answers = new AnswerOrder((text) => connection.send(text));
-    this.inbox = new Inbox(connection, (frame) => this.handle(frame));
+    this.inbox = new Inbox(
+      connection,
+      (frame) => this.handle(frame),
+      (thrown) => services.reportFailure(thrown),
+    );
     this.commands = new CommandSession(connection, services, {
       format: hubFormatFor(connection),
       subscriptionFailed: (thrown, operationId) =>
@@ -108,9 +113,10 @@ export class HubSession {
   private parse(frame: Buffer, send: Reply['send']): HubRequest | undefined {
     let input: unknown;
     try {
-      input = JSON.parse(frame.toString());
-    } catch {
-      return this.refuseFrame(send, 'Invalid JSON');
+      input = parseFrame(frame);
+    } catch (thrown) {
+      const { code, message } = toOpstreamError(thrown);
+      return this.refuseFrame(send, code === 'invalid_json' ? 'Invalid JSON' : message);
     }
     if (!isJsonObject(input)) {
       return this.refuseFrame(send, 'A command must be a JSON object');

@@ -11,10 +11,14 @@ export class Inbox {
   private working = false;
   private closed = false;
 
-  /** @param handle returns a promise only when the next frame has to wait for this one; never rejects */
+  /**
+   * @param handle returns a promise only when the next frame has to wait for this one
+   * @param onFault told of what `handle` throws: a fault of ours, which ends this connection and not the service
+   */
   constructor(
     private readonly connection: Connection,
     private readonly handle: (frame: Buffer) => Promise<void> | undefined,
+    private readonly onFault: (thrown: unknown) => void,
   ) {}
 
   receive(frame: Buffer): void {
@@ -44,8 +48,14 @@ export class Inbox {
         this.frames.splice(0, next);
         next = 0;
       }
-      const waiting = this.handle(frame);
-      if (waiting) await waiting;
+      try {
+        const waiting = this.handle(frame);
+        if (waiting) await waiting;
+      } catch (thrown) {
+        this.onFault(thrown);
+        this.connection.close(1011, 'Internal error');
+        this.close();
+      }
     }
     this.frames.length = 0;
     this.working = false;
