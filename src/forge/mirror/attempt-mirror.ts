@@ -4,20 +4,14 @@ import type { OperationsService } from '../../operations/operations.service.js';
 import type { ForgeClient } from '../api/forge-client.service.js';
 import type { ExecutionProcess } from '../api/forge-records.js';
 import { DiffDecoder } from '../decoding/diff-decoder.js';
-import type { ForgeStream, StreamEnd } from '../streams/forge-stream.js';
 import type { ForgeStreams } from '../streams/forge-streams.service.js';
+import { AttemptDiff } from './attempt-diff.js';
 import { AttemptLogs } from './attempt-logs.js';
-import {
-  diffEvent,
-  mirrorDetails,
-  processEvent,
-  streamErrorEvent,
-  type MirrorDetails,
-  type MirrorEvent,
-} from './mirror-events.js';
+import { AttemptProcesses } from './attempt-processes.js';
+import { MirrorEnding } from './mirror-ending.js';
+import { mirrorDetails, processEvent, type MirrorDetails, type MirrorEvent } from './mirror-events.js';
 import { MirrorRecord } from './mirror-record.js';
 import { MirrorWriter } from './mirror-writer.js';
-import { ProcessSource } from './process-source.js';
 import { agentRuns, FINAL_STATES, hasEnded, outcomeOf, type RunOutcome } from './run-outcome.js';
 
 export interface MirrorTarget {
@@ -43,11 +37,6 @@ const SETTLE_MS = 500;
 /** After the agent's end logs are waited for as long as something comes, and no longer than this when nothing does. */
 const DRAIN_MS = 5000;
 const HISTORY_PAGE = { limit: 1000, maxBytes: 1024 * 1024 };
-const MAX_FILES_IN_RESULT = 1000;
-
-export const AGENT_FAILED = 'ForgeAgentFailed';
-export const AGENT_STOPPED = 'ForgeAgentStopped';
-export const FORGE_UNAVAILABLE = 'ForgeUnavailable';
 
 /**
  * Copies one run of an attempt into an operation: diffs, log lines and process states become its events, the agent's
@@ -55,21 +44,17 @@ export const FORGE_UNAVAILABLE = 'ForgeUnavailable';
  */
 export class AttemptMirror {
   private readonly logger = new Logger('ForgeMirror');
-  private readonly diffs = new DiffDecoder();
-  private readonly recorded = new MirrorRecord(this.diffs);
+  private readonly decoder = new DiffDecoder();
+  private readonly recorded = new MirrorRecord(this.decoder);
   private readonly processes = new Map<string, ExecutionProcess>();
   private readonly writer: MirrorWriter;
+  private readonly diff: AttemptDiff;
   private readonly logs: AttemptLogs;
-  private readonly source: ProcessSource;
+  private readonly source: AttemptProcesses;
+  private readonly ending: MirrorEnding;
   private attemptStatus: string | undefined;
-  private diffStream: ForgeStream | undefined;
-  /** The stream is over, and why; undefined while it may still bring something. */
-  private diffEnd: 'finished' | 'refused' | undefined;
-  /** Milliseconds; when the diff was last seen to move, or to be open. */
-  private diffMoved = 0;
   /** Milliseconds; when something was last recorded. */
   private lastRecorded = 0;
-  private lastStreamError = '';
   private overSince: number | undefined;
   private settleTimer: ReturnType<typeof setTimeout> | undefined;
   private active = false;
@@ -88,11 +73,17 @@ export class AttemptMirror {
       },
       (error) => this.recordingFailed(error),
     );
+    this.ending = new MirrorEnding(services.operations, tenant, operationId);
+    this.diff = new AttemptDiff(tenant, attemptId, services.streams, this.decoder, {
+      record: (events) => this.record(events),
+      diffChanged: () => this.settle(),
+      onUnavailable: (error) => void this.loseForge(error),
+    });
     this.logs = new AttemptLogs(tenant, services.streams, this.recorded, {
       record: (events) => this.record(events),
       logEnded: () => this.settle(),
     });
-    this.source = new ProcessSource(tenant, attemptId, services.client, services.streams, {
+    this.source = new AttemptProcesses(tenant, attemptId, services.client, services.streams, {
       onProcesses: (processes, status) => this.seeProcesses(processes, status),
       onUnavailable: (error) => void this.loseForge(error),
     });
@@ -117,7 +108,7 @@ export class AttemptMirror {
   start(): void {
     if (this.active || this.over) return;
     this.active = true;
-    this.openDiff();
+    this.diff.open();
     this.source.start();
   }
 
@@ -125,8 +116,7 @@ export class AttemptMirror {
   pause(): void {
     this.active = false;
     clearTimeout(this.settleTimer);
-    this.diffStream?.close();
-    this.diffStream = undefined;
+    this.diff.close();
     this.source.stop();
     this.logs.close();
   }
@@ -159,41 +149,6 @@ export class AttemptMirror {
     this.settle();
   }
 
-  private openDiff(): void {
-    const { tenant, attemptId } = this.target;
-    this.diffStream = this.services.streams.open(tenant, 'diff', attemptId, {
-      onOpen: () => {
-        this.diffs.reset();
-        this.diffMoved = Date.now();
-        this.lastStreamError = '';
-        this.settle();
-      },
-      onFrame: async (frame) => {
-        this.diffMoved = Date.now();
-        await this.record(this.diffs.accept(frame).map(diffEvent));
-      },
-      onError: (error) => void this.recordStreamError(error),
-      onEnd: (end) => void this.diffStreamEnded(end),
-    });
-  }
-
-  private async diffStreamEnded(end: StreamEnd): Promise<void> {
-    this.diffStream = undefined;
-    if (end.reason === 'unreachable') {
-      await this.loseForge(end.error);
-      return;
-    }
-    this.diffEnd = end.reason;
-    if (end.reason === 'refused') await this.recordStreamError(end.error);
-    this.settle();
-  }
-
-  private async recordStreamError(error: Error): Promise<void> {
-    if (error.message === this.lastStreamError) return;
-    this.lastStreamError = error.message;
-    await this.record([streamErrorEvent('diff', error)]);
-  }
-
   /** Taken as recorded at once: a replay that begins before the events are stored must not bring them again. */
   private record(events: readonly MirrorEvent[]): Promise<void> {
     for (const { details } of events) this.recorded.note(details);
@@ -203,9 +158,14 @@ export class AttemptMirror {
   /** What could not be stored is read from Forge again when the attempt is watched again. */
   private recordingFailed(error: unknown): void {
     if (this.over) return;
+    this.warnUnlessEnded(error);
+    this.stop();
+  }
+
+  /** Somebody else may have ended the operation meanwhile. */
+  private warnUnlessEnded(error: unknown): void {
     const ended = error instanceof OpstreamError && error.code === 'operation_ended';
     if (!ended) this.logger.warn({ event: 'forge_mirror_failed', ...this.target, error });
-    this.stop();
   }
 
   /** Ends the operation when the run is over and everything that belongs to it was seen. */
@@ -226,7 +186,7 @@ export class AttemptMirror {
 
   private outcome(): RunOutcome | undefined {
     const outcome = outcomeOf(this.processes.values(), this.attemptStatus);
-    if (outcome || this.diffEnd !== 'finished') return outcome;
+    if (outcome || this.diff.ended !== 'finished') return outcome;
     // A server that finishes the diff has nothing more to say, unless an agent is at work all the same.
     if (agentRuns(this.processes.values())) return undefined;
     return { status: 'completed', message: 'The diff is finished', exitCode: null };
@@ -236,46 +196,37 @@ export class AttemptMirror {
   private waitBeforeEnd(now: number, overSince: number): number {
     const deadline = Math.max(overSince, this.lastRecorded) + DRAIN_MS - now;
     if (deadline <= 0) return 0;
-    if (this.logs.pending || (!this.diffEnd && this.diffMoved === 0)) return deadline;
+    const { ended, movedAt } = this.diff;
+    if (this.logs.pending || (!ended && movedAt === 0)) return deadline;
     // While much is being recorded the sockets may be paused: that they are quiet then means nothing.
-    const moved = this.diffEnd ? this.lastRecorded : Math.max(this.lastRecorded, this.diffMoved);
+    const moved = ended ? this.lastRecorded : Math.max(this.lastRecorded, movedAt);
     return Math.max(overSince, moved) + SETTLE_MS - now;
   }
 
-  private async end(outcome: RunOutcome): Promise<void> {
-    const { attemptId } = this.target;
-    if (outcome.status === 'completed') {
-      await this.finish((tenant, id) =>
-        this.services.operations.result(tenant, id, {
-          attempt_id: attemptId,
-          status: outcome.status,
-          exit_code: outcome.exitCode,
-          diffs: this.recorded.diffs,
-          log_lines: this.recorded.logLines,
-          files: this.diffs.files.slice(0, MAX_FILES_IN_RESULT),
-        }),
-      );
-    } else {
-      const type = outcome.status === 'killed' ? AGENT_STOPPED : AGENT_FAILED;
-      await this.finish((tenant, id) => this.services.operations.error(tenant, id, outcome.message, type));
-    }
+  private end(outcome: RunOutcome): Promise<void> {
+    return this.finish(() =>
+      this.ending.runIsOver(outcome, {
+        attemptId: this.target.attemptId,
+        diffs: this.recorded.diffs,
+        logLines: this.recorded.logLines,
+        files: this.decoder.files,
+      }),
+    );
   }
 
-  private async loseForge(error: Error): Promise<void> {
-    const message = `Forge cannot be reached any more: ${error.message}`;
-    await this.finish((tenant, id) => this.services.operations.error(tenant, id, message, FORGE_UNAVAILABLE));
+  private loseForge(error: Error): Promise<void> {
+    return this.finish(() => this.ending.forgeIsGone(error));
   }
 
-  private async finish(end: (tenant: string, operationId: string) => Promise<unknown>): Promise<void> {
+  private async finish(end: () => Promise<void>): Promise<void> {
     if (this.over) return;
     this.over = true;
     this.pause();
     try {
       await this.writer.write([]);
-      await end(this.target.tenant, this.target.operationId);
+      await end();
     } catch (error) {
-      const ended = error instanceof OpstreamError && error.code === 'operation_ended';
-      if (!ended) this.logger.warn({ event: 'forge_mirror_failed', ...this.target, error });
+      this.warnUnlessEnded(error);
     }
     this.services.onOver(this.target);
   }

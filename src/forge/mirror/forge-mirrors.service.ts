@@ -6,14 +6,11 @@ import { isFinal, type RecordedEvent } from '../../operations/operation-event.js
 import type { Operation } from '../../operations/operation.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { ForgeClient } from '../api/forge-client.service.js';
-import type { ExecutionProcess, TaskAttempt } from '../api/forge-records.js';
 import { ForgeMetrics } from '../forge.metrics.js';
 import { ForgeStreams } from '../streams/forge-streams.service.js';
-import { AGENT_FAILED, AGENT_STOPPED, AttemptMirror, type MirrorTarget } from './attempt-mirror.js';
+import { AttemptMirror, type MirrorTarget } from './attempt-mirror.js';
 import { ForgeResourceUpdates } from './forge-resource-updates.service.js';
-import { hasEnded, outcomeOf, runNumber } from './run-outcome.js';
-
-export const ATTEMPT_OPERATION = 'forge.attempt';
+import { ATTEMPT_OPERATION, operationOfRun } from './run-operation.js';
 
 /** An attempt that is being watched. */
 export interface AttemptWatch {
@@ -114,16 +111,12 @@ export class ForgeMirrors implements OnModuleDestroy {
 
   private async mirror(key: string, tenant: string, attemptId: string): Promise<Mirrored> {
     const attempt = await this.client.getTaskAttempt(attemptId);
-    const all = await this.client.listExecutionProcesses(attemptId, true);
-    const run = runNumber(all);
-    const processes = all.filter(({ dropped }) => !dropped);
-    const isOver = outcomeOf(processes, attempt.status) !== undefined;
-    const { operation, created } = await this.operationOf(tenant, attempt, run, isOver);
+    const processes = await this.client.listExecutionProcesses(attemptId, true);
+    const { operation, created, ignored } = await operationOfRun(this.operations, tenant, attempt, processes);
     if (operation.endedAt !== null) {
       this.mirrored.delete(key);
       return { operation, created, mirror: undefined, holders: 0 };
     }
-    const ignored = run === 1 ? new Set<string>() : processesBefore(all);
     const target = { tenant, attemptId, operationId: operation.operationId, ignored };
     const mirror = this.newMirror(key, target);
     if (!created) await mirror.readBack();
@@ -145,32 +138,6 @@ export class ForgeMirrors implements OnModuleDestroy {
         this.updates.ended(tenant, attemptId);
       },
     });
-  }
-
-  /**
-   * The run's operation: one that is open, or that recorded a run that is over to its end; otherwise (it was
-   * cancelled, or Forge was lost) a further one.
-   */
-  private async operationOf(
-    tenant: string,
-    attempt: TaskAttempt,
-    run: number,
-    isOver: boolean,
-  ): Promise<{ operation: Operation; created: boolean }> {
-    for (let again = 1; ; again++) {
-      const operationId = `forge-${attempt.id}-${run}${again === 1 ? '' : `.${again}`}`;
-      const found = await this.operations.find(tenant, operationId);
-      if (found && (found.endedAt === null || (isOver && isComplete(found)))) {
-        return { operation: found, created: false };
-      }
-      if (found) continue;
-      const { task_id, branch, target_branch } = attempt;
-      return this.operations.create(tenant, {
-        operationType: ATTEMPT_OPERATION,
-        operationId,
-        metadata: { attempt_id: attempt.id, run, task_id, branch, target_branch },
-      });
-    }
   }
 
   private release(mirrored: Mirrored): void {
@@ -200,20 +167,4 @@ export class ForgeMirrors implements OnModuleDestroy {
 
 function operationKey(tenant: string, operationId: string): string {
   return `${tenant}/${operationId}`;
-}
-
-function isComplete({ state, errorType }: Operation): boolean {
-  return state === 'completed' || errorType === AGENT_FAILED || errorType === AGENT_STOPPED;
-}
-
-/** What ended before the latest agent was started. */
-function processesBefore(processes: readonly ExecutionProcess[]): Set<string> {
-  const agents = processes.filter(({ run_reason, dropped }) => run_reason === 'codingagent' && !dropped);
-  const start =
-    agents
-      .map(({ started_at }) => started_at ?? '')
-      .sort()
-      .at(-1) ?? '';
-  const earlier = processes.filter((process) => hasEnded(process) && (process.started_at ?? '') < start);
-  return new Set(earlier.map(({ id }) => id));
 }

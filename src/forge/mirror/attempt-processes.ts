@@ -19,7 +19,7 @@ const POLL_MS = 1000;
 const SAFETY_POLL_MS = 10_000;
 
 /** Knows the processes of an attempt: by their stream where there is one, otherwise by asking. */
-export class ProcessSource {
+export class AttemptProcesses {
   private readonly collection = new PatchedCollection('execution_processes');
   private stream: ForgeStream | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,0 +1,54 @@
+import type { Operation } from '../../operations/operation.js';
+import type { OperationsService } from '../../operations/operations.service.js';
+import type { RunOutcome } from './run-outcome.js';
+
+const AGENT_FAILED = 'ForgeAgentFailed';
+const AGENT_STOPPED = 'ForgeAgentStopped';
+const FORGE_UNAVAILABLE = 'ForgeUnavailable';
+
+const MAX_FILES = 1000;
+
+/** What a run that completed has brought. */
+export interface RunSummary {
+  readonly attemptId: string;
+  readonly diffs: number;
+  readonly logLines: number;
+  readonly files: readonly string[];
+}
+
+/** How the operation of a mirrored run ends. */
+export class MirrorEnding {
+  constructor(
+    private readonly operations: OperationsService,
+    private readonly tenant: string,
+    private readonly operationId: string,
+  ) {}
+
+  async runIsOver(outcome: RunOutcome, { attemptId, diffs, logLines, files }: RunSummary): Promise<void> {
+    if (outcome.status !== 'completed') {
+      await this.error(outcome.message, outcome.status === 'killed' ? AGENT_STOPPED : AGENT_FAILED);
+      return;
+    }
+    await this.operations.result(this.tenant, this.operationId, {
+      attempt_id: attemptId,
+      status: outcome.status,
+      exit_code: outcome.exitCode,
+      diffs,
+      log_lines: logLines,
+      files: files.slice(0, MAX_FILES),
+    });
+  }
+
+  async forgeIsGone(reason: Error): Promise<void> {
+    await this.error(`Forge cannot be reached any more: ${reason.message}`, FORGE_UNAVAILABLE);
+  }
+
+  private async error(message: string, type: string): Promise<void> {
+    await this.operations.error(this.tenant, this.operationId, message, type);
+  }
+}
+
+/** True for an operation that recorded its run to the end, whichever that was; false when Forge was lost before. */
+export function recordedToTheEnd({ state, errorType }: Operation): boolean {
+  return state === 'completed' || errorType === AGENT_FAILED || errorType === AGENT_STOPPED;
+}

@@ -1,0 +1,56 @@
+import type { Operation } from '../../operations/operation.js';
+import type { OperationsService } from '../../operations/operations.service.js';
+import type { ExecutionProcess, TaskAttempt } from '../api/forge-records.js';
+import { recordedToTheEnd } from './mirror-ending.js';
+import { hasEnded, outcomeOf, runNumber } from './run-outcome.js';
+
+export const ATTEMPT_OPERATION = 'forge.attempt';
+
+/** An attempt's latest run, and where it is recorded. */
+export interface RunOperation {
+  readonly operation: Operation;
+  readonly created: boolean;
+  /** Processes of earlier runs, which have operations of their own. */
+  readonly ignored: ReadonlySet<string>;
+}
+
+/**
+ * Finds the operation of an attempt's latest run: one that is open, or that recorded a run that is over to its end;
+ * otherwise (it was cancelled, or Forge was lost) opens a further one.
+ * @param processes all of the attempt's, also the dropped ones
+ */
+export async function operationOfRun(
+  operations: OperationsService,
+  tenant: string,
+  attempt: TaskAttempt,
+  processes: readonly ExecutionProcess[],
+): Promise<RunOperation> {
+  const run = runNumber(processes);
+  const isOver = outcomeOf(processes, attempt.status) !== undefined;
+  const ignored = run === 1 ? new Set<string>() : processesBefore(processes);
+  for (let again = 1; ; again++) {
+    const operationId = `forge-${attempt.id}-${run}${again === 1 ? '' : `.${again}`}`;
+    const found = await operations.find(tenant, operationId);
+    if (found && (found.endedAt === null || (isOver && recordedToTheEnd(found)))) {
+      return { operation: found, created: false, ignored };
+    }
+    if (found) continue;
+    const { task_id, branch, target_branch } = attempt;
+    const opened = await operations.create(tenant, {
+      operationType: ATTEMPT_OPERATION,
+      operationId,
+      metadata: { attempt_id: attempt.id, run, task_id, branch, target_branch },
+    });
+    return { ...opened, ignored };
+  }
+}
+
+/** What ended before the latest agent was started. */
+function processesBefore(processes: readonly ExecutionProcess[]): Set<string> {
+  const starts = processes
+    .filter(({ run_reason, dropped }) => run_reason === 'codingagent' && !dropped)
+    .map(({ started_at }) => started_at ?? '');
+  const latest = starts.sort().at(-1) ?? '';
+  const earlier = processes.filter((process) => hasEnded(process) && (process.started_at ?? '') < latest);
+  return new Set(earlier.map(({ id }) => id));
+}
