@@ -27,7 +27,17 @@ describe('MCP over HTTP, 2026-07-28', () => {
     expect(status).toBe(200);
     expect(type).toBe('application/json');
     expect(headers.get('mcp-session-id')).toBeNull();
-    expect(answer.result).toEqual({ resultType: 'complete', content: [{ type: 'text', text: 'x' }] });
+    expect(answer.result).toEqual({
+      resultType: 'complete',
+      content: [{ type: 'text', text: 'x' }],
+      _meta: {
+        'io.modelcontextprotocol/serverInfo': {
+          name: 'opstream',
+          title: 'Opstream',
+          version: expect.any(String),
+        },
+      },
+    });
   });
 
   it('discovers versions and capabilities', async () => {

@@ -17,8 +17,8 @@ import {
 import { httpStatusOf, RPC, RpcError, toRpcError } from '../protocol/rpc-error.js';
 import { META, MODERN_VERSION, type Era } from '../protocol/versions.js';
 import { RequestMetrics, type RequestOutcome } from '../metrics/request.metrics.js';
-import { EncodedResult } from './lists.js';
 import { Methods, type Answer, type Method } from './methods.service.js';
+import { EncodedResult, encodeResultOf } from './result.js';
 
 /** Methods that only exist in the era without sessions. */
 const MODERN_ONLY: ReadonlySet<string> = new Set(['server/discover', 'subscriptions/listen', 'tasks/update']);
@@ -104,7 +104,10 @@ export class McpDispatcher {
   private respond(exchange: Exchange, answer: Answer): void {
     const { id, era, outlet, cancellation } = exchange;
     if (answer === undefined || cancellation.cancelled) return this.giveUp(exchange);
-    const message = encodeResult(id, answer instanceof EncodedResult ? answer.json : encode(answer, era));
+    const message = encodeResult(
+      id,
+      answer instanceof EncodedResult ? answer.json : encodeResultOf(era, answer),
+    );
     this.count(exchange, 'result');
     outlet.respond(message);
   }
@@ -187,11 +190,6 @@ function incomplete(key: string): RpcError {
 /** A client that speaks the sessions' era without having begun a session has its connection for one. */
 function inFlightOf({ era, session }: Exchange, link: Link): InFlight | undefined {
   return era === 'legacy' && session ? session.inFlight : link.inFlight;
-}
-
-function encode(answer: Params, era: Era): string {
-  const complete = era === 'modern' && answer.resultType === undefined;
-  return JSON.stringify(complete ? { resultType: 'complete', ...answer } : answer);
 }
 
 /** Data that is no JSON is left out: a tool may throw anything. */

@@ -2,11 +2,7 @@ import type { Catalogue } from '../catalogue.js';
 import type { Exchange } from '../protocol/exchange.js';
 import type { Era } from '../protocol/versions.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
-
-/** A result that is JSON text already. */
-export class EncodedResult {
-  constructor(readonly json: string) {}
-}
+import { EncodedResult, encodeResultOf } from './result.js';
 
 /** Entries per page: large enough that nearly every list is one page. */
 const PAGE = 200;
@@ -42,8 +38,8 @@ export class PagedList<Entry> {
     const entries = this.catalogue.list();
     const end = offset + PAGE;
     return new EncodedResult(
-      JSON.stringify({
-        ...(era === 'modern' && { resultType: 'complete', ttlMs: LIST_TTL_MS, cacheScope: 'public' }),
+      encodeResultOf(era, {
+        ...(era === 'modern' && { ttlMs: LIST_TTL_MS, cacheScope: 'public' }),
         [this.field]: entries.slice(offset, end).map((entry) => this.view(entry, era)),
         ...(end < entries.length && { nextCursor: String(end) }),
       }),

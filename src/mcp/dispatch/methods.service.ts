@@ -11,7 +11,8 @@ import { levelNumber } from '../session/log-level.js';
 import { TasksService } from '../tasks/tasks.service.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 import { ChangeFeed } from './change-feed.service.js';
-import { EncodedResult, PagedList } from './lists.js';
+import { PagedList } from './lists.js';
+import { EncodedResult } from './result.js';
 import { CAPABILITIES, INSTRUCTIONS, SERVER_INFO } from './server-info.js';
 
 /** Serves one method. `undefined` means that there is no answer, because the caller has given the request up. */
@@ -90,7 +91,6 @@ function discover(): Params {
     supportedVersions: [MODERN_VERSION],
     capabilities: CAPABILITIES.modern,
     instructions: INSTRUCTIONS,
-    _meta: { [META.serverInfo]: SERVER_INFO },
     ttlMs: DISCOVER_TTL_MS,
     cacheScope: 'public',
   };

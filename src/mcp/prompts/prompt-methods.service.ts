@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InputDesk, InputRequiredError } from '../calls/input-desk.js';
 import { RequestStates } from '../calls/request-states.service.js';
-import { PagedList, type EncodedResult } from '../dispatch/lists.js';
+import { PagedList } from '../dispatch/lists.js';
+import type { EncodedResult } from '../dispatch/result.js';
 import type { Exchange } from '../protocol/exchange.js';
 import { isObject, objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';

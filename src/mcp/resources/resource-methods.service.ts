@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { PagedList, type EncodedResult } from '../dispatch/lists.js';
+import { PagedList } from '../dispatch/lists.js';
+import type { EncodedResult } from '../dispatch/result.js';
 import type { Exchange } from '../protocol/exchange.js';
 import { encodeNotification, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
