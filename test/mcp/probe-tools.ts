@@ -56,10 +56,12 @@ export class ProbeTools {
     await new Promise<void>((resolve, reject) => {
       this.open = resolve;
       this.waiting = true;
-      signal.addEventListener('abort', () => {
+      const abort = (): void => {
         this.aborted = signal.reason;
         reject(signal.reason as Error);
-      });
+      };
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort);
     });
     this.waiting = false;
     await streamContent([text('second'), text(' and third')]);

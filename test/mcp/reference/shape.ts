@@ -11,6 +11,8 @@ const TELLING = new Set([
   'isError',
   'values',
 ]);
+/** In `_meta` of every result of 2026-07-28; what else is there is each server's own. */
+const SERVER_INFO = 'io.modelcontextprotocol/serverInfo';
 /** Names of what the reference declares, too; ours offers more. */
 const DECLARED = new Set(['echo', 'sum', 'fail', 'wait', 'greet', 'note', 'item']);
 
@@ -29,6 +31,8 @@ export function shapeOf(value: unknown, key = ''): unknown {
   // A tool's schema is the generator's matter, which has tests of its own.
   const schema = key === 'inputSchema' || key === 'outputSchema';
   if (schema) return { type: value.type, properties: Object.keys(value.properties ?? {}) };
-  const members = Object.entries(value).filter(([name]) => name !== '_meta');
-  return Object.fromEntries(members.map(([name, member]) => [name, shapeOf(member, name)]));
+  const { _meta, ...members } = value;
+  const signed = isObject(_meta) && SERVER_INFO in _meta;
+  const shapes = Object.entries(members).map(([name, member]) => [name, shapeOf(member, name)] as const);
+  return Object.fromEntries(signed ? [...shapes, ['signed', true]] : shapes);
 }
