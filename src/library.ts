@@ -40,7 +40,18 @@ export { HubStatus, type HubStats, type WebSocketStatus } from './streaming/hub/
 
 export { Tool } from './mcp/tools/tool.decorator.js';
 export type { ToolContext } from './mcp/tools/tool-context.js';
+export { defineTool, type ToolDefinition, type ToolOptions } from './mcp/tools/tool-definition.js';
+export { ToolRegistry } from './mcp/tools/tool-registry.js';
 export { UserError } from './mcp/tools/user-error.js';
+export {
+  Resource,
+  ResourceTemplate,
+  type ResourceOptions,
+  type ResourceTemplateOptions,
+} from './mcp/resources/resource.decorator.js';
+export { defineResourceTemplate, ResourceRegistry } from './mcp/resources/resource-registry.js';
+export { Prompt, type PromptContext, type PromptOptions } from './mcp/prompts/prompt.decorator.js';
+export { PromptRegistry } from './mcp/prompts/prompt-registry.js';
 export {
   McpWebSocketTransport,
   type ConnectOptions,
