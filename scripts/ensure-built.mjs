@@ -2,6 +2,7 @@
 // what is stale.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const run = (command, args) => {
@@ -30,9 +31,23 @@ const isInstalled = () => {
   );
 };
 
+/** False after a change of Node's major version: the SQLite driver is compiled for one of them. */
+const driverLoads = () => {
+  try {
+    const Database = createRequire(import.meta.url)('better-sqlite3');
+    new Database(':memory:').close();
+    return true;
+  } catch (error) {
+    if (error.code === 'ERR_DLOPEN_FAILED') return false;
+    throw error;
+  }
+};
+
 if (!isInstalled()) {
   // --include=dev: the compiler is a development dependency and NODE_ENV=production would leave it out.
   run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']);
+} else if (!driverLoads()) {
+  run('npm', ['rebuild', 'better-sqlite3']);
 }
 
 const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs', 'package-lock.json'];
