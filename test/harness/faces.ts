@@ -7,7 +7,8 @@ export interface Caller {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-const INITIALIZE = {
+/** The first message of an MCP client of the eras with sessions. */
+export const INITIALIZE = {
   jsonrpc: '2.0',
   id: 1,
   method: 'initialize',

@@ -80,6 +80,14 @@ describe('trust: on an address that others can reach', () => {
     // A row of refusals is one line.
     expect(log.of('command_refused').filter(({ userId }) => userId === 'chatty')).toHaveLength(1);
 
+    const mcp = await JsonSocket.connect(`${service.ws}/mcp?token=${await sign({ sub: 'caller' })}`);
+    for (let id = 0; id < 25; id += 1) mcp.send(id % 2 ? 'garbage' : { jsonrpc: '2.0', id, method: 'ping' });
+    const limited = (await mcp.take(25)).filter((answer) => JSON.stringify(answer).includes('retry_after'));
+    expect(limited.length).toBeGreaterThanOrEqual(4);
+    expect(limited[0]).toMatchObject({ error: { data: { code: 'too_many_requests' } } });
+    expect(log.of('command_refused').filter(({ userId }) => userId === 'caller')).toHaveLength(1);
+    mcp.terminate();
+
     const agent = await service.agent({ sub: 'batcher' });
     agent.send({
       type: 'batch',

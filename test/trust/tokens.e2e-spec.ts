@@ -2,11 +2,18 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { everyFace, FACES, statusesOf } from '../harness/faces.js';
+import { eventually } from '../harness/eventually.js';
+import { everyFace, FACES, INITIALIZE, statusesOf } from '../harness/faces.js';
+import { JsonSocket } from '../harness/json-socket.js';
 import { LogLines } from '../harness/log-lines.js';
 import { frame, RawWebSocket } from '../harness/raw-websocket.js';
 import { RunningService } from '../harness/running-service.js';
 import { inSeconds, SECRET, sign, unsigned } from '../harness/tokens.js';
+
+/** What the log says of a caller whose token is not valid. */
+const INVALID_TOKEN: unknown = expect.objectContaining({ reason: 'invalid_token', ip: '127.0.0.1' });
+const isRefusal = (message: unknown): boolean =>
+  ['request_refused', 'websocket_auth_error'].includes(String((message as { event?: unknown }).event));
 
 const RIGHT = { sub: 'ann', iss: 'us', aud: 'opstream' };
 
@@ -38,10 +45,19 @@ describe('trust: tokens of a shared secret', () => {
     ['whose user is no text', () => sign({ ...RIGHT, sub: { $ne: null } })],
     ['whose expiry is no number', () => sign({ ...RIGHT, exp: 'never' })],
     ['that is no token', () => 'a.b.c'],
+    ['that is an unknown API key', () => 'f'.repeat(64)],
     ['that is too long', () => `x.${'y'.repeat(9000)}.z`],
-  ])('one %s opens none, although nobody would have had to show one', async (_what, token) => {
-    expect(await statusesOf(service, { token: await token() })).toEqual(everyFace(401));
-  });
+  ])(
+    'one %s opens none, although nobody would have had to show one, and each refusal is written down',
+    async (_what, token) => {
+      const presented = await token();
+      const before = log.lines.length;
+      expect(await statusesOf(service, { token: presented })).toEqual(everyFace(401));
+      const lines = log.lines.slice(before).map(({ message }) => message);
+      expect(lines.filter(isRefusal)).toEqual(Object.keys(FACES).map(() => INVALID_TOKEN));
+      expect(JSON.stringify(lines)).not.toContain(presented);
+    },
+  );
 
   it('one whose claims were changed opens none', async () => {
     const [header, , signature] = (await sign(RIGHT)).split('.');
@@ -81,21 +97,37 @@ describe('trust: tokens of a shared secret', () => {
     expect((await service.rest.request('GET', '/api/keys')).status).toBe(403);
   });
 
-  it('every refusal is written down, without the token', async () => {
-    const token = await sign(RIGHT, { secret: 'another secret' });
-    for (const [name, face] of Object.entries(FACES)) {
-      const before = log.lines.length;
-      await face(service, { token });
-      const fresh = log.lines
-        .slice(before)
-        .map(({ message }) => message as { event?: string; reason?: string });
-      const audited = fresh.filter(
-        ({ event }) => event === 'request_refused' || event === 'websocket_auth_error',
-      );
-      expect([name, audited.length]).toEqual([name, 1]);
-      expect(audited[0]).toMatchObject({ reason: 'invalid_token', ip: '127.0.0.1' });
+  it.each<[string, string, object]>([
+    ['/hub', 'operations:read', { command: 'subscribe_all' }],
+    ['/hub', 'operations:write', { command: 'create_operation', operation_type: 't' }],
+    ['/', 'operations:read', { command: 'get_operation', operation_id: 'x' }],
+    ['/agents', 'operations:read', { type: 'subscribe', operation_id: 'x' }],
+    ['/agents', 'operations:write', { type: 'agent_status', agentId: 'a', status: 's' }],
+    ['/agents', 'operations:write', { type: 'batch', messages: [{ type: 'emit', operation_id: 'x' }] }],
+    ['/mcp', 'mcp', INITIALIZE],
+    ['/ws', 'mcp', INITIALIZE],
+  ])('%s: what needs the scope %s is refused without it, and written down', async (path, _scope, message) => {
+    const token = await sign({ ...RIGHT, sub: 'idle', scope: '' });
+    const before = log.lines.length;
+    const socket = await JsonSocket.connect(`${service.ws}${path}?token=${token}`);
+    socket.send(message);
+    await eventually('the refusal', () => JSON.stringify(socket.inbox).includes('"code":"forbidden"'));
+    socket.terminate();
+    const refusals = log.lines.slice(before).filter(({ level }) => level === 'warn');
+    expect(refusals.map((line) => line.message)).toContainEqual(
+      expect.objectContaining({ reason: 'forbidden', userId: 'idle', ip: '127.0.0.1' }),
+    );
+  });
+
+  it('over HTTP, what needs a scope is refused without it, and written down', async () => {
+    const headers = { authorization: `Bearer ${await sign({ ...RIGHT, sub: 'idle', scope: '' })}` };
+    for (const name of ['REST, reading', 'REST, writing', 'SSE', 'MCP over HTTP']) {
+      const before = log.of('request_refused').length;
+      expect([name, await FACES[name]!(service, { headers })]).toEqual([name, 403]);
+      expect(log.of('request_refused').slice(before)).toMatchObject([
+        { reason: 'forbidden', userId: 'idle' },
+      ]);
     }
-    expect(JSON.stringify(log.lines)).not.toContain(token);
   });
 
   it('a live connection goes on with a newer token of its user, and with no other', async () => {

@@ -210,12 +210,16 @@ export class McpHttp implements OnModuleDestroy {
     response.writeHead(204).end();
   }
 
-  private refuse(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {
+  private refuse(
+    request: IncomingMessage & IncomingRequest,
+    response: ServerResponse,
+    thrown: unknown,
+  ): void {
     const id = thrown instanceof RequestError ? thrown.id : null;
     const cause = thrown instanceof RequestError ? thrown.error : thrown;
     const error = toRpcError(cause);
     const status = cause instanceof RpcError ? httpStatusOf(cause) : toOpstreamError(cause).entry.status;
-    this.audit.requestRefused(request, toOpstreamError(cause));
+    this.audit.requestRefused(request, toOpstreamError(cause), { principal: request.principal });
     if (status >= 500 && status !== 503) this.logger.error({ event: 'mcp_failed', error: cause });
     if (response.headersSent || response.destroyed) return;
     const body = encodeError(id, error);

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Connection } from '../../streaming/socket/connection.js';
+import type { MessageGate } from '../../streaming/socket/message-gate.js';
 import type { McpDispatcher } from '../dispatch/dispatcher.service.js';
-import type { Link } from '../protocol/exchange.js';
 import { InFlight } from '../protocol/in-flight.js';
-import { encodeError, parseMessage, type Params } from '../protocol/json-rpc.js';
-import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { encodeError, parseMessage, type Params, type RpcMessage } from '../protocol/json-rpc.js';
+import { toRpcError } from '../protocol/rpc-error.js';
 import type { McpSession, SessionChannel } from '../session/mcp-session.js';
 import type { McpSessions } from '../session/mcp-sessions.service.js';
 import { SocketOutlet } from './socket-outlet.js';
@@ -25,6 +25,7 @@ export class McpSocket {
   /** @param headers of the upgrade request; @param resume id of an earlier session, from the query */
   constructor(
     private readonly connection: Connection,
+    private readonly gate: MessageGate,
     private readonly dispatcher: McpDispatcher,
     private readonly sessions: McpSessions,
     private readonly headers: IncomingHttpHeaders,
@@ -41,20 +42,22 @@ export class McpSocket {
   receive(frame: Buffer, isBinary: boolean): void {
     if (isBinary) return this.connection.close(UNSUPPORTED_DATA, 'MCP messages are text');
     const message = parseMessage(frame.toString());
-    const { connection, outlet, inFlight, openSession } = this;
-    if (connection.principal.scopes.has('mcp')) {
-      const link: Link = {
-        principal: connection.principal,
-        headers: this.headers,
-        session: this.session,
-        outlet,
-        inFlight,
-        openSession,
-      };
-      this.dispatcher.dispatch(message, link);
-    } else if (message.kind === 'request') {
-      const error = new RpcError(RPC.serverError, 'This needs the scope mcp', { code: 'forbidden' });
-      outlet.respond(encodeError(message.id, error));
+    if (!this.admits(message)) return;
+    const { connection, headers, session, outlet, inFlight, openSession } = this;
+    const { principal } = connection;
+    this.dispatcher.dispatch(message, { principal, headers, session, outlet, inFlight, openSession });
+  }
+
+  /** Answers to our own requests are not the client's to save. */
+  private admits(message: RpcMessage): boolean {
+    try {
+      if (message.kind !== 'response') this.gate.count();
+      this.gate.permit('mcp');
+      return true;
+    } catch (thrown) {
+      if ('id' in message && message.kind !== 'response')
+        this.outlet.respond(encodeError(message.id, toRpcError(thrown)));
+      return false;
     }
   }
 

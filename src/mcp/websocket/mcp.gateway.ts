@@ -6,10 +6,13 @@ import {
   WebSocketGateway,
 } from '@nestjs/websockets';
 import type { WebSocket } from 'ws';
+import { AuditLog } from '../../auth/audit-log.js';
 import { echoedSubprotocol } from '../../auth/credentials.js';
+import { RateLimits } from '../../auth/rate-limits.js';
 import { Configuration } from '../../config/configuration.js';
 import { Connection } from '../../streaming/socket/connection.js';
 import { Heartbeat } from '../../streaming/socket/heartbeat.js';
+import { MessageGate } from '../../streaming/socket/message-gate.js';
 import { SHARED_DEFLATE } from '../../streaming/socket/text-frame.js';
 import type { SocketServer } from '../../streaming/upgrade/socket-server.js';
 import type { UpgradeRequest } from '../../streaming/upgrade/upgrade-request.js';
@@ -38,6 +41,8 @@ export class McpGateway
     private readonly dispatcher: McpDispatcher,
     private readonly sessions: McpSessions,
     private readonly mounts: SocketMounts,
+    private readonly limits: RateLimits,
+    private readonly audit: AuditLog,
   ) {}
 
   afterInit(server: SocketServer): void {
@@ -57,8 +62,9 @@ export class McpGateway
 
   handleConnection(socket: WebSocket, request: UpgradeRequest): void {
     const connection = new Connection(socket, request);
+    const gate = new MessageGate(connection, this.limits, this.audit);
     const resume = request.query.get('session_id');
-    const mcp = new McpSocket(connection, this.dispatcher, this.sessions, request.headers, resume);
+    const mcp = new McpSocket(connection, gate, this.dispatcher, this.sessions, request.headers, resume);
     this.connections.add(connection);
     this.sockets.set(socket, { connection, mcp });
     connection.onFrame((frame, isBinary) => mcp.receive(frame, isBinary));

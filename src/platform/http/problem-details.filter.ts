@@ -1,4 +1,11 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  HttpException,
+  Logger,
+  NotFoundException,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
 import type { AuthenticatedRequest } from '../../auth/auth.guard.js';
@@ -95,7 +102,9 @@ function messageOf(thrown: unknown): string {
   if (thrown instanceof HttpException) {
     const body = thrown.getResponse();
     const reasons = typeof body === 'object' && 'message' in body ? body.message : thrown.message;
-    return [reasons].flat().join('; ');
+    const text = [reasons].flat().join('; ');
+    // The framework's words quote the URL, and its query may hold a token.
+    return thrown instanceof NotFoundException ? text.replace(/\?.*$/s, '') : text;
   }
   return thrown instanceof Error ? thrown.message : 'The request is not valid';
 }

@@ -57,7 +57,7 @@ export class AgentSession {
       if (input.type === 'batch') return this.batch(input);
       const command = this.commands.find(input);
       if (command !== undefined) return this.perform(command, input);
-      this.session.count();
+      this.session.gate.count();
       this.logger.warn({ event: 'unknown_message_type', type: shownType(input.type), user: this.user });
       this.send(unknownType(input));
     } catch (thrown) {
@@ -72,7 +72,7 @@ export class AgentSession {
     try {
       input = parseFrame(frame);
     } catch (thrown) {
-      this.session.count();
+      this.session.gate.count();
       throw thrown;
     }
     this.log.incoming(this.connection, input);
@@ -102,7 +102,7 @@ export class AgentSession {
 
   private async batch({ id, messages }: JsonObject): Promise<void> {
     try {
-      this.session.count();
+      this.session.gate.count();
       const batch = new AgentBatch(this.session, this.commands, (thrown) =>
         this.services.reportFailure(thrown),
       );

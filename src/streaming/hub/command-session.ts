@@ -1,8 +1,8 @@
-import { requireScope } from '../../auth/auth.guard.js';
 import type { Principal, Scope } from '../../auth/principal.js';
 import type { JsonObject } from '../../operations/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Connection } from '../socket/connection.js';
+import { MessageGate } from '../socket/message-gate.js';
 import { FollowedTopics, type SessionProtocol } from './followed-topics.js';
 import type { RequestId } from './hub-answer.js';
 import type { HubServices } from './hub-services.js';
@@ -32,15 +32,16 @@ export interface Reply {
  */
 export class CommandSession {
   private inFlight = 0;
-  private overLimit = false;
   private settled: (() => void)[] = [];
   readonly following: FollowedTopics;
+  readonly gate: MessageGate;
 
   constructor(
     readonly connection: Connection,
     readonly services: HubServices,
     protocol: SessionProtocol,
   ) {
+    this.gate = new MessageGate(connection, services.limits, services.audit);
     this.following = new FollowedTopics(connection, services.subscriptions, protocol);
   }
 
@@ -61,37 +62,11 @@ export class CommandSession {
    * @throws OpstreamError at once or by rejection: what the client is answered
    */
   perform(definition: HubCommand, input: JsonObject, reply: Reply): Promise<void> | void {
-    this.count();
-    if (definition.scope !== null) this.permit(definition.scope);
+    this.gate.count();
+    if (definition.scope !== null) this.gate.permit(definition.scope);
     if (definition.append) return this.track(definition.run(this, input, reply));
     if (this.inFlight > 0) return this.appendsSettled().then(() => definition.run(this, input, reply));
     return definition.run(this, input, reply);
-  }
-
-  /** Counts one message against the user's limit. @throws OpstreamError `too_many_requests` */
-  count(): void {
-    const { principal, address } = this.connection;
-    try {
-      this.services.limits.takeMessage(principal, address);
-      this.overLimit = false;
-    } catch (thrown) {
-      // One line for a row of refused messages: a flood of them must not become a flood of lines.
-      if (!this.overLimit)
-        this.services.audit.commandRefused(address, toOpstreamError(thrown), { principal });
-      this.overLimit = true;
-      throw thrown;
-    }
-  }
-
-  /** @throws OpstreamError `forbidden` */
-  permit(scope: Scope): void {
-    const { principal, address } = this.connection;
-    try {
-      requireScope(principal, scope);
-    } catch (thrown) {
-      this.services.audit.commandRefused(address, toOpstreamError(thrown), { principal });
-      throw thrown;
-    }
   }
 
   /**

@@ -103,7 +103,7 @@ export class HubSession {
   /** What is no command counts against the limit as well. */
   private refuseFrame(send: Reply['send'], message: string, requestId?: RequestId): undefined {
     try {
-      this.commands.count();
+      this.commands.gate.count();
       send(badFrame(message, requestId));
     } catch (thrown) {
       send(errorAnswer(requestId, toOpstreamError(thrown)));
