@@ -35,11 +35,17 @@ export class ApiKeys {
     for (const key of store.load()) this.remember(key);
   }
 
+  /** @returns undefined for what is no key that holds */
+  principalOf(secret: string): Principal | undefined {
+    const entry = KEY.test(secret) ? this.byHash.get(hashOf(secret)) : undefined;
+    return entry === undefined || expired(entry.key) ? undefined : entry.principal;
+  }
+
   /** @throws OpstreamError `unauthorized` */
   verify(secret: string): Principal {
-    const entry = KEY.test(secret) ? this.byHash.get(hashOf(secret)) : undefined;
-    if (entry === undefined || expired(entry.key)) throw new OpstreamError('unauthorized', 'Invalid API key');
-    return entry.principal;
+    const principal = this.principalOf(secret);
+    if (principal === undefined) throw new OpstreamError('unauthorized', 'Invalid API key');
+    return principal;
   }
 
   /**
@@ -95,7 +101,8 @@ export class ApiKeys {
   }
 
   private all(): readonly ApiKey[] {
-    return [...this.byHash.values()].map(({ key }) => key).filter((key) => !expired(key));
+    for (const [hash, { key }] of this.byHash) if (expired(key)) this.byHash.delete(hash);
+    return [...this.byHash.values()].map(({ key }) => key);
   }
 
   /** Saves what is to be, and only then lets it be. */

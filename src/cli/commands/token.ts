@@ -14,15 +14,21 @@ interface TokenOptions {
 /** Seconds of the units that a duration may end in. */
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
+/** What the service knows; it ignores other scopes. */
+const SCOPES = ['operations:read', 'operations:write', 'sessions:read', 'sessions:write', 'mcp', 'admin'];
+/** What the service takes for a tenant and a user; it refuses a token with anything else. */
+const TENANT = /^[A-Za-z0-9][A-Za-z0-9._@:|-]{0,127}$/;
+const USER = /^[^]{1,200}$/;
+
 export function tokenCommand(): Command {
   return new Command('token')
     .description('make a token with the JWT_SECRET of this environment or of ./.env')
-    .option('--sub <user>', 'whom it speaks for', 'local')
-    .option('--tenant <tenant>', 'whose operations it sees; "default" without it')
+    .option('--sub <user>', 'whom it speaks for', user, 'local')
+    .option('--tenant <tenant>', 'whose operations it sees; "default" without it', tenant)
     .addOption(
       new Option('--role <role>', 'user: every scope but admin').choices(['user', 'admin']).default('user'),
     )
-    .option('--scope <scopes...>', 'these scopes alone, e.g. operations:read')
+    .addOption(new Option('--scope <scopes...>', 'these scopes alone').choices(SCOPES))
     .option('--expires <duration>', 'seconds, or with a unit: 30m, 12h, 7d', duration, 3600)
     .action(async (options: TokenOptions) => {
       process.stdout.write(`${await mint(options, localSecret())}\n`);
@@ -59,6 +65,18 @@ function localSecret(): string {
 function environment(): NodeJS.Dict<string> {
   const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {};
   return { ...file, ...process.env };
+}
+
+function user(text: string): string {
+  if (USER.test(text)) return text;
+  throw new InvalidArgumentError('A user has 1 to 200 characters.');
+}
+
+function tenant(text: string): string {
+  if (TENANT.test(text)) return text;
+  throw new InvalidArgumentError(
+    'A tenant has letters, digits and ._@:-| (the first a letter or digit), at most 128.',
+  );
 }
 
 function duration(text: string): number {
