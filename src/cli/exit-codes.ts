@@ -25,6 +25,8 @@ const NO_SERVICE: ReadonlySet<string> = new Set([
   CLIENT_ERROR.timeout,
   CLIENT_ERROR.connectionLost,
   CLIENT_ERROR.unexpectedAnswer,
+  // A service, but not at this path: every path of ours exists, and what is missing below it has a code of its own.
+  'not_found',
 ]);
 
 export function exitCodeOf(error: unknown): number {
@@ -39,6 +41,7 @@ export function explain(error: unknown): string {
   if (error.code === CLIENT_ERROR.unreachable || error.code === CLIENT_ERROR.timeout) {
     return `${error.message}\nStart a service with "opstream serve", or name another with --url or OPSTREAM_URL.`;
   }
+  if (error.code === 'not_found') return `${error.message}\nCheck the path of --url or OPSTREAM_URL.`;
   if (error.code === 'unauthorized') return `${error.message}\nGive one with --token or OPSTREAM_TOKEN.`;
   return error.message;
 }

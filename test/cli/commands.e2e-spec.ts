@@ -164,6 +164,13 @@ describe('the opstream command', { timeout: 40_000 }, () => {
       );
     }
     const elsewhere = await runCli(['stats', '--url', `${service.url}/elsewhere`]);
-    expect(elsewhere).toMatchObject({ code: 4, stdout: '' });
+    expect(elsewhere).toMatchObject({ code: 3, stdout: '' });
+    expect(elsewhere.stderr).toContain('Check the path of --url');
+  });
+
+  it('says what to do for Forge when the service follows none', async () => {
+    const { code, stderr } = await runCli(['forge', 'watch', 'attempt', '--url', service.url]);
+    expect(code).toBe(4);
+    expect(stderr).toBe('opstream: The service follows no Forge; start it with FORGE_URL\n');
   });
 });

@@ -85,13 +85,24 @@ describe('opstream run', { timeout: 40_000 }, () => {
     expect((await runCli(runs.run(killed, ...node("process.kill(process.pid, 'SIGKILL')")))).code).toBe(137);
     expect(await runs.rest.getOperation(killed)).toMatchObject({ status: 'error', error_type: 'Signal' });
     const missing = runs.newId();
-    expect((await runCli(runs.run(missing, 'no-such-program-here'))).code).toBe(127);
+    expect(await runCli(runs.run(missing, 'no-such-program-here'))).toMatchObject({
+      code: 127,
+      stderr: expect.stringContaining('opstream: There is no program no-such-program-here\n'),
+    });
     expect(await runs.rest.getOperation(missing)).toMatchObject({
       status: 'error',
       error_type: 'NotStarted',
     });
     const notExecutable = runs.newId();
     expect((await runCli(runs.run(notExecutable, runs.folder))).code).toBe(126);
+  });
+
+  it('says that nothing is recorded under the id of a run that has ended', async () => {
+    const id = runs.newId();
+    expect((await runCli(runs.run(id, 'echo', 'hello'))).stderr).not.toContain('not recorded');
+    const again = await runCli(runs.run(id, 'echo', 'hello'));
+    expect(again).toMatchObject({ code: 0, stdout: 'hello\n' });
+    expect(again.stderr).toMatch(/^opstream: not recorded: Operation .* has ended \(completed\)/m);
   });
 
   it('standard input reaches the program', async () => {

@@ -79,16 +79,29 @@ async function run(command: string[], options: RunOptions): Promise<number> {
     else interrupted = signal;
   });
   const hub = hubClient(options);
-  const cancellation = stopWhenCancelled(hub, recorder.operationId, kill, options.killAfter * 1000, say);
+  let cancelled = false;
+  const cancellation = stopWhenCancelled(
+    hub,
+    recorder.operationId,
+    kill,
+    options.killAfter * 1000,
+    (reason) => {
+      cancelled = true;
+      say(`the operation was cancelled${reason ? `: ${reason}` : ''}`);
+    },
+  );
   const end = await endOf(child);
   await Promise.all(taps.map((tap) => tap.finished));
   ended = true;
   cancellation.abort();
   hub.close();
+  if (end.kind === 'not-started') say(end.message);
 
   const how: CommandEnd =
     interrupted && end.kind !== 'not-started' ? { kind: 'interrupted', signal: interrupted } : end;
   await recordEnd(recorder, how, say);
+  const { stopped } = recorder;
+  if (stopped?.code === 'operation_ended' && !cancelled) say(`not recorded: ${stopped.message}`);
   stopPassing();
   return exitCode(end);
 }
@@ -98,6 +111,7 @@ function tellTroubles(recorder: CommandRecorder, say: (text: string) => void): v
     say(`${error.message}; the program runs on, and is recorded once the service answers`),
   );
   recorder.onStopped((error: OpstreamClientError) => {
+    // Whether the end was a cancellation, and thus no trouble, the hub may tell a moment later.
     if (error.code !== 'operation_ended' && error.code !== 'closed') say(`not recorded: ${error.message}`);
   });
 }
@@ -108,7 +122,7 @@ function stopWhenCancelled(
   operationId: string,
   kill: (signal: NodeJS.Signals) => void,
   killAfterMs: number,
-  say: (text: string) => void,
+  onCancelled: (reason: string) => void,
 ): AbortController {
   const controller = new AbortController();
   const watch = async (): Promise<void> => {
@@ -118,7 +132,7 @@ function stopWhenCancelled(
       signal: controller.signal,
     })) {
       if (event.event_type !== 'cancelled') continue;
-      say(`the operation was cancelled${event.data.reason ? `: ${event.data.reason}` : ''}`);
+      onCancelled(event.data.reason);
       kill('SIGTERM');
       const timer = setTimeout(() => kill('SIGKILL'), killAfterMs);
       controller.signal.addEventListener('abort', () => clearTimeout(timer));
