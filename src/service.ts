@@ -4,6 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { AppModule } from './app.module.js';
 import { Configuration, InvalidConfigurationError } from './config/configuration.js';
 import { configureService, FASTIFY_OPTIONS } from './configure-app.js';
+import { LOG_LEVELS } from './config/environment.js';
 import { createPino, PinoLogger } from './platform/logging/pino-logger.js';
 import { stopOnSignal } from './platform/lifecycle/stop-on-signal.js';
 import { UnusableDatabaseError } from './platform/sqlite/sqlite-database.js';
@@ -22,15 +23,19 @@ class ServiceLogger extends PinoLogger {
 
   /** Nest logs what fails a start with its stack; `explain` says it once, in words. */
   override error(message: unknown, ...rest: unknown[]): void {
-    if (rest.at(-1) !== 'ExceptionHandler') super.error(message, ...rest);
+    const startFailed =
+      rest.at(-1) === 'ExceptionHandler' ||
+      (rest.at(-1) === 'NestApplication' && String(message).startsWith('Error: listen'));
+    if (!startFailed) super.error(message, ...rest);
   }
 }
 
 /** Starts the service and keeps the process alive; a start that cannot succeed says why and exits with code 1. */
 export async function startService(): Promise<void> {
   try {
-    const logger = new ServiceLogger(createPino(process.env.LOG_LEVEL ?? 'info'));
-    stopOnSignal(await openService(AppModule, logger));
+    // A level that is none is named with every other invalid setting, once the configuration is read.
+    const level = LOG_LEVELS.find((known) => known === process.env.LOG_LEVEL) ?? 'info';
+    stopOnSignal(await openService(AppModule, new ServiceLogger(createPino(level))));
   } catch (thrown) {
     process.stderr.write(`${explain(thrown)}\n`);
     process.exit(1);
@@ -50,6 +55,8 @@ export async function openService(
     ...(logger !== undefined && { logger }),
     abortOnError: false,
     return503OnClosing: true,
+    // Fastify's own parser reads JSON; Nest's would add one for forms, whose fields are all text.
+    bodyParser: false,
   });
   try {
     await listen(app);
@@ -84,7 +91,7 @@ function explain(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   const { code, port, address } = thrown as NodeJS.ErrnoException & { port?: number; address?: string };
   if (code === 'EADDRINUSE') {
-    return `Port ${port} on ${address} is in use by another program. Stop it, or set PORT to another one.`;
+    return `Port ${port} on ${address} is in use by another program. Stop it, or set another one (PORT, EXTRA_PORTS).`;
   }
   if (code === 'EACCES' && port !== undefined)
     return `Port ${port} may not be used by this user (${address}).`;

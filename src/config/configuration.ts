@@ -133,11 +133,13 @@ export class Configuration {
   }
 
   /**
-   * Reads the settings from environment variables; unknown variables are ignored.
+   * Reads the settings from environment variables; unknown ones are ignored, and an empty one counts as not set, as
+   * in a `.env` whose lines wait to be filled in.
    * @throws InvalidConfigurationError that names every invalid variable and what it must be
    */
   static fromEnvironment(env: Readonly<Record<string, string | undefined>>): Configuration {
-    const parsed = environmentSchema.safeParse(env);
+    const given = Object.entries(env).filter(([, value]) => value !== '');
+    const parsed = environmentSchema.safeParse(Object.fromEntries(given));
     if (parsed.success) return new Configuration(parsed.data);
     const reasons = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
     throw new InvalidConfigurationError(`Invalid configuration:\n  ${reasons.join('\n  ')}`);

@@ -3,21 +3,18 @@ import { openApiSources } from './openapi-sources.js';
 
 /** The environment variables of the service: one schema, from which `Configuration` gets its types and defaults. */
 
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
 const flag = (fallback: boolean) =>
   z
-    .enum(['true', 'false', '1', '0', ''])
+    .enum(['true', 'false', '1', '0'])
     .optional()
-    .transform((value) =>
-      value === undefined || value === '' ? fallback : value === 'true' || value === '1',
-    );
+    .transform((value) => (value === undefined ? fallback : value === 'true' || value === '1'));
 
 const whole = (fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER) =>
-  z.preprocess(
-    (value) => (value === '' ? undefined : value),
-    z.coerce.number().int().min(min).max(max).default(fallback),
-  );
+  z.coerce.number().int().min(min).max(max).default(fallback);
 
-const text = () => z.preprocess((value) => (value === '' ? undefined : value), z.string().optional());
+const text = () => z.string().optional();
 
 const list = () =>
   z
@@ -59,7 +56,7 @@ const json = <Schema extends z.ZodType>(schema: Schema) =>
     .string()
     .optional()
     .transform((value, context) => {
-      if (value === undefined || value === '') return [];
+      if (value === undefined) return [];
       try {
         return JSON.parse(value) as unknown;
       } catch {
@@ -81,10 +78,10 @@ export const environmentSchema = z
     EXTRA_PORTS: list().refine((ports) => ports.every(port), 'must be port numbers, separated by commas'),
     HOST: z.string().default('127.0.0.1'),
     ENABLE_WEBSOCKET: flag(true),
-    LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+    LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 
     STORE: z.enum(['sqlite', 'memory']).default('sqlite'),
-    DATA_DIR: z.string().min(1).default('./data'),
+    DATA_DIR: z.string().default('./data'),
     DURABILITY: z.enum(['normal', 'full']).default('normal'),
     MAX_OPERATIONS: whole(1000, 1),
     MAX_TOOL_OPERATIONS: whole(10_000, 1),
@@ -92,7 +89,7 @@ export const environmentSchema = z
     OPERATION_MAX_AGE: whole(0),
 
     JWT_SECRET: text(),
-    JWKS_URL: z.preprocess((value) => (value === '' ? undefined : value), z.url().optional()),
+    JWKS_URL: z.url().optional(),
     JWT_ISSUER: text(),
     JWT_AUDIENCE: text(),
     ALLOW_ANONYMOUS: z.enum(['true', 'false']).optional(),
@@ -115,23 +112,17 @@ export const environmentSchema = z
     MCP_CLOSE_TIMEOUT_MS: whole(10_000, 50),
     MCP_REQUEST_TIMEOUT_MS: whole(30_000, 50),
     MCP_PEERS: json(peer),
-    EXTERNAL_WS_URL: z.preprocess(
-      (value) => (value === '' ? undefined : value),
-      z.url({ protocol: PEER_SCHEMES }).optional(),
-    ),
+    EXTERNAL_WS_URL: z.url({ protocol: PEER_SCHEMES }).optional(),
     MCP_PEER_RETRY_MAX_MS: whole(60_000, 100),
     MCP_AUTH_REQUIRED: flag(false),
     MCP_STREAM_CONTENT: flag(true),
     MCP_OPENAPI: openApiSources,
 
-    FORGE_URL: z.preprocess(
-      (value) => (value === '' ? undefined : value),
-      z
-        .url({ protocol: /^https?$/ })
-        .refine(isBaseUrl, 'must be a host, maybe with a port and a path, and nothing else')
-        .transform((value) => new URL(value).href.replace(/\/+$/, ''))
-        .optional(),
-    ),
+    FORGE_URL: z
+      .url({ protocol: /^https?$/ })
+      .refine(isBaseUrl, 'must be a host, maybe with a port and a path, and nothing else')
+      .transform((value) => new URL(value).href.replace(/\/+$/, ''))
+      .optional(),
     FORGE_TOKEN: text(),
     FORGE_API_FLAVOR: z.enum(['auto', 'forge', 'seed']).default('auto'),
     FORGE_RECONNECT_ATTEMPTS: whole(5),

@@ -38,8 +38,12 @@ describe('starting and stopping the built service', () => {
 
   it('S1-20: WEBSOCKET_PORT is accepted for PORT; Ctrl-C ends it in order too', async () => {
     const port = await freePort();
-    const service = await ServiceProcess.start({ PORT: '', WEBSOCKET_PORT: String(port) });
+    // Empty means not set, as in a `.env` that waits to be filled in.
+    const unset = { PORT: '', LOG_LEVEL: '', STORE: '', HOST: '', MAX_OPERATIONS: '', ENABLE_WEBSOCKET: '' };
+    const service = await ServiceProcess.start({ ...unset, WEBSOCKET_PORT: String(port) });
     expect(service.port).toBe(port);
+    // What a person sees is what the service does, not every module and route of its framework.
+    expect(service.output).not.toContain('RouterExplorer');
     expect(await service.stop('SIGINT')).toBe(0);
   });
 
@@ -58,6 +62,7 @@ describe('starting and stopping the built service', () => {
       const { code, output } = await ServiceProcess.failure({ PORT: String(port) });
       expect(code).toBe(1);
       expect(output).toContain(`Port ${port} on 127.0.0.1 is in use by another program`);
+      expect(output).not.toContain('EADDRINUSE');
       const extra = await ServiceProcess.failure({ EXTRA_PORTS: String(port) });
       expect(extra.code).toBe(1);
       expect(extra.output).toContain(`Port ${port} on 127.0.0.1 is in use by another program`);
@@ -67,11 +72,13 @@ describe('starting and stopping the built service', () => {
     it('settings that are not valid, all of them at once', async () => {
       const { code, output } = await ServiceProcess.failure({
         EXTRA_PORTS: '80,none',
+        LOG_LEVEL: 'loud',
         MAX_OPERATIONS: 'many',
         STORE: 'floppy',
       });
       expect(code).toBe(1);
-      for (const name of ['EXTRA_PORTS', 'MAX_OPERATIONS', 'STORE']) expect(output).toContain(name);
+      for (const name of ['EXTRA_PORTS', 'LOG_LEVEL', 'MAX_OPERATIONS', 'STORE'])
+        expect(output).toContain(name);
       expect(output).not.toMatch(/\bat .*\.js:\d+/);
     });
 
@@ -85,6 +92,12 @@ describe('starting and stopping the built service', () => {
       const { code, output } = await ServiceProcess.failure({ WEBSOCKET_PATH: '/mcp' });
       expect(code).toBe(1);
       expect(output).toContain('WEBSOCKET_PATH');
+    });
+
+    it.each(['/proc/opstream', '/dev/null'])('DATA_DIR %s, where no folder can be', async (DATA_DIR) => {
+      const { code, output } = await ServiceProcess.failure({ DATA_DIR });
+      expect(code).toBe(1);
+      expect(output).toMatch(/opstream\.db cannot be opened: .*Check DATA_DIR\.$/m);
     });
 
     it('a file in the place of its database, which stays as it was', async () => {

@@ -38,7 +38,7 @@ export function openDatabase(path: string, durability: Durability): Database.Dat
     .sort();
   let database: Database.Database | undefined;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     if (existsSync(path) && statSync(path).size > 0) inspect(path, migrations.length);
     database = new Database(path, { timeout: 1000 });
     // Exclusive: snapshots are cached in this process, so no other may write; it also spares the shared-memory file.
@@ -55,6 +55,11 @@ export function openDatabase(path: string, durability: Durability): Database.Dat
     database?.close();
     throw unusable(path, thrown);
   }
+}
+
+/** Where the system refuses with ENOENT although the parent exists (`/proc`), Node's recursive form never returns. */
+function makeFolder(folder: string): void {
+  if (!existsSync(folder)) mkdirSync(folder, { recursive: !existsSync(dirname(folder)) });
 }
 
 /** Maps an engine failure to the catalogue; what is no engine failure comes back as it is. */
@@ -138,7 +143,8 @@ function unusable(path: string, thrown: unknown): unknown {
   if (thrown.code.startsWith('SQLITE_CORRUPT') || thrown.code === 'SQLITE_NOTADB') {
     return new UnusableDatabaseError(corrupt(path, thrown.message));
   }
-  return new UnusableDatabaseError(`${path} cannot be opened: ${thrown.message} (${thrown.code})`);
+  const reason = thrown.message.includes(thrown.code) ? thrown.message : `${thrown.message} (${thrown.code})`;
+  return new UnusableDatabaseError(`${path} cannot be opened: ${reason}. Check DATA_DIR.`);
 }
 
 function corrupt(path: string, detail: string): string {
