@@ -41,6 +41,8 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
 /** The service's own settings beyond those: its filter for everything, OpenAPI at `/docs`. */
 export function configureService(app: INestApplication): OpstreamWsAdapter {
   const adapter = configureOpstream(app);
+  // Nothing reads plain text: a body without its type is refused as such, not as one that lacks every field.
+  (app.getHttpAdapter().getInstance() as FastifyInstance).removeContentTypeParser('text/plain');
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
   SwaggerModule.setup('docs', app, () => describe(app), {
     jsonDocumentUrl: 'api-json',
@@ -57,6 +59,10 @@ function describe(app: INestApplication): OpenAPIObject {
     .setVersion(VERSION)
     .addBearerAuth()
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' })
+    // Any one of them will do; on a loopback address, and for health, none is needed.
+    .addSecurityRequirements({})
+    .addSecurityRequirements('bearer')
+    .addSecurityRequirements('api_key')
     .addGlobalResponse({
       status: 'default',
       description: 'The request failed (RFC 9457)',

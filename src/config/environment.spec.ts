@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { environmentSchema } from './environment.js';
+import { Configuration } from './configuration.js';
 
-const forgeUrl = (value: string) => environmentSchema.parse({ FORGE_URL: value }).FORGE_URL;
+const forgeUrl = (value: string) => Configuration.fromEnvironment({ FORGE_URL: value }).forge.url;
 
 describe('FORGE_URL', () => {
   it.each([

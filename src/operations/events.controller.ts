@@ -1,11 +1,21 @@
 import { Body, Controller, HttpCode, Param, Post, UseFilters, UseGuards } from '@nestjs/common';
-import { ApiBody, ApiCreatedResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiCreatedResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+  getSchemaPath,
+} from '@nestjs/swagger';
 import { AuthGuard, Needs } from '../auth/auth.guard.js';
 import { Caller } from '../auth/caller.decorator.js';
 import type { Principal } from '../auth/principal.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { ProblemDetailsFilter } from '../platform/http/problem-details.filter.js';
+import { OperationDto } from './dto/operation.dto.js';
 import {
+  BatchReceiptDto,
   CancelDto,
   ErrorDto,
   EventDto,
@@ -17,7 +27,8 @@ import {
 } from './dto/event-data.dto.js';
 import { isJsonObject } from './json.js';
 import { parseDraft, parseOperationId, type EventDraft, type ProducerEventType } from './operation-draft.js';
-import { toSnapshot } from './operation-snapshot.js';
+import { toSnapshot, type OperationSnapshot } from './operation-snapshot.js';
+import type { Receipt } from './operation-store.js';
 import { OperationsService } from './operations.service.js';
 
 /** Events of one batch. */
@@ -76,9 +87,15 @@ export class EventsController {
   @HttpCode(200)
   @ApiOperation({ operationId: 'stop_operation', summary: 'Cancel the operation' })
   @ApiBody({ type: CancelDto, required: false })
-  async cancel(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal) {
-    const draft = parseDraft('cancelled', body ?? {});
-    const { operation } = await this.operations.append(caller.tenant, parseOperationId(id), draft);
+  @ApiOkResponse({ type: OperationDto })
+  async cancel(
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Caller() caller: Principal,
+  ): Promise<OperationSnapshot> {
+    const operationId = parseOperationId(id);
+    const draft = parseBody('cancelled', operationId, body ?? {});
+    const { operation } = await this.operations.append(caller.tenant, operationId, draft);
     return toSnapshot(operation);
   }
 
@@ -86,10 +103,16 @@ export class EventsController {
   @ApiOperation({ operationId: 'emit_events', summary: 'Record many events in one transaction: all or none' })
   @ApiBody({
     required: true,
-    description: 'A JSON array, or with Content-Type application/x-ndjson one event per line',
+    description: 'A JSON array, or one event per line',
     schema: { type: 'array', items: { $ref: getSchemaPath(EventDto) } },
   })
-  async events(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal) {
+  @ApiConsumes('application/json', 'application/x-ndjson', 'application/jsonl')
+  @ApiCreatedResponse({ type: BatchReceiptDto })
+  async events(
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Caller() caller: Principal,
+  ): Promise<{ operation: OperationSnapshot; receipts: readonly Receipt[] }> {
     const operationId = parseOperationId(id);
     const drafts = parseBatch(body);
     const { operation, receipts } = await this.operations.appendAll(caller.tenant, operationId, drafts);
@@ -106,10 +129,18 @@ export class EventsController {
     const { seq, timestamp, repeated } = await this.operations.append(
       caller.tenant,
       operationId,
-      parseDraft(type, body),
+      parseBody(type, operationId, body),
     );
     return { operation_id: operationId, seq, timestamp, repeated };
   }
+}
+
+/** @throws OpstreamError `invalid_event`, also when the body names another operation than the path */
+function parseBody(type: ProducerEventType, operationId: string, body: unknown): EventDraft {
+  const draft = parseDraft(type, body);
+  const named = isJsonObject(body) ? body.operation_id : undefined;
+  if (named == null || named === operationId) return draft;
+  throw new OpstreamError('invalid_event', 'operation_id is not that of the path');
 }
 
 /** @throws OpstreamError that names the index of the event that is not valid */
@@ -133,12 +164,14 @@ function parseBatch(body: unknown): EventDraft[] {
 }
 
 function parseLines(text: string): unknown[] {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  return lines.map((line, index) => {
+  const events: unknown[] = [];
+  text.split('\n').forEach((line, number) => {
+    if (line.trim() === '') return;
     try {
-      return JSON.parse(line) as unknown;
+      events.push(JSON.parse(line));
     } catch {
-      throw new OpstreamError('invalid_json', `Line ${index + 1} is not JSON`, { index });
+      throw new OpstreamError('invalid_json', `Line ${number + 1} is not JSON`, { index: events.length });
     }
   });
+  return events;
 }

@@ -77,7 +77,8 @@ export function parseMetadata(value: unknown): JsonObject {
 
 /**
  * Validates the `data` of one event as the seed's samples write it; an `operation_id` beside it is allowed because
- * the REST bodies may repeat the path's, an `event_id` because a body is all a REST producer has.
+ * the REST bodies may repeat the path's, an `event_id` because a body is all a REST producer has. An optional field
+ * that is null counts as left out: that is how many languages write an argument that was not given.
  * @throws OpstreamError `invalid_event` that names the field, `payload_too_large`
  */
 export function parseDraft(type: unknown, value: unknown, eventId?: unknown): EventDraft {
@@ -126,9 +127,9 @@ const PARSERS: Record<ProducerEventType, (data: JsonObject) => EventDraft> = {
   },
   log(data) {
     onlyFields(data, 'log', LOG_FIELDS);
-    const level = data.level === undefined ? 'info' : name(data.level, 'level');
+    const level = data.level == null ? 'info' : name(data.level, 'level');
     const message = text(data.message, 'message');
-    const body = data.details === undefined ? { level, message } : { level, message, details: details(data) };
+    const body = data.details == null ? { level, message } : { level, message, details: details(data) };
     return draft('log', body, {});
   },
   result(data) {
@@ -145,7 +146,7 @@ const PARSERS: Record<ProducerEventType, (data: JsonObject) => EventDraft> = {
     const error = text(data.error, 'error');
     const errorType = data.error_type == null ? 'UnknownError' : name(data.error_type, 'error_type');
     const body = { error, error_type: errorType };
-    return draft('error', data.details === undefined ? body : { ...body, details: details(data) }, {
+    return draft('error', data.details == null ? body : { ...body, details: details(data) }, {
       error,
       errorType,
     });

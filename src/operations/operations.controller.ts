@@ -30,7 +30,7 @@ import { EventPageDto, OperationDto, OperationListDto } from './dto/operation.dt
 import { parseOperationId } from './operation-draft.js';
 import { toSnapshot, type OperationSnapshot } from './operation-snapshot.js';
 import { OperationsService } from './operations.service.js';
-import { parseListQuery, wholeNumber } from './request-values.js';
+import { MAX_LIST_PAGE, pageLimit, parseListQuery, wholeNumber } from './request-values.js';
 
 const MAX_EVENT_PAGE = 1000;
 const EVENT_PAGE_BYTES = 1024 * 1024;
@@ -70,12 +70,17 @@ export class OperationsController {
   @ApiOperation({ operationId: 'find_operations', summary: 'List operations, newest first' })
   @ApiQuery({
     name: 'status',
+    type: String,
     required: false,
     description: 'A status, or "active" for all that have not ended',
   })
-  @ApiQuery({ name: 'type', required: false })
-  @ApiQuery({ name: 'limit', required: false, description: '1 to 500, default 50' })
-  @ApiQuery({ name: 'cursor', required: false, description: 'next_cursor of the page before' })
+  @ApiQuery({ name: 'type', type: String, required: false })
+  @ApiQuery({
+    name: 'limit',
+    required: false,
+    schema: { type: 'integer', minimum: 1, maximum: MAX_LIST_PAGE, default: 50 },
+  })
+  @ApiQuery({ name: 'cursor', type: String, required: false, description: 'next_cursor of the page before' })
   @ApiOkResponse({ type: OperationListDto })
   async list(@Query() query: Record<string, unknown>, @Caller() caller: Principal) {
     const page = await this.operations.list(caller.tenant, parseListQuery(query));
@@ -97,8 +102,17 @@ export class OperationsController {
   @Needs('operations:read')
   @Header('Content-Type', 'application/json; charset=utf-8')
   @ApiOperation({ operationId: 'read_events', summary: "A page of an operation's log" })
-  @ApiQuery({ name: 'after_seq', required: false, description: 'Events after this seq, default 0' })
-  @ApiQuery({ name: 'limit', required: false, description: `1 to ${MAX_EVENT_PAGE}, default 100` })
+  @ApiQuery({
+    name: 'after_seq',
+    required: false,
+    description: 'Events after this seq',
+    schema: { type: 'integer', minimum: 0, default: 0 },
+  })
+  @ApiQuery({
+    name: 'limit',
+    required: false,
+    schema: { type: 'integer', minimum: 1, maximum: MAX_EVENT_PAGE, default: 100 },
+  })
   @ApiOkResponse({ type: EventPageDto })
   async events(
     @Param('id') id: string,
@@ -106,8 +120,7 @@ export class OperationsController {
     @Caller() caller: Principal,
   ): Promise<string> {
     const after = wholeNumber(query.after_seq, 'after_seq') ?? 0;
-    const limit = Math.max(1, wholeNumber(query.limit, 'limit', MAX_EVENT_PAGE) ?? 100);
-    const bounds = { limit, maxBytes: EVENT_PAGE_BYTES };
+    const bounds = { limit: pageLimit(query.limit, MAX_EVENT_PAGE, 100), maxBytes: EVENT_PAGE_BYTES };
     const page = await this.operations.history(caller.tenant, parseOperationId(id), after, bounds);
     const last = page.events.at(-1)?.seq ?? after;
     // The events are JSON already: parsing them to serialize them again would only cost time.

@@ -95,7 +95,7 @@ export class OperationsService implements OnModuleInit, OnModuleDestroy, OnAppli
 
   /** @throws OpstreamError `invalid_request`, `invalid_operation_id`, `operation_exists`, `too_many_operations` */
   async create(tenant: string, input: CreateOperation): Promise<CreatedOperation> {
-    const operationId = input.operationId === undefined ? randomUUID() : parseOperationId(input.operationId);
+    const operationId = input.operationId == null ? randomUUID() : parseOperationId(input.operationId);
     const recorded = await this.queue.submit({
       kind: 'open',
       operation: {

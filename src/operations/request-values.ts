@@ -4,17 +4,23 @@ import type { ListQuery } from './operation-store.js';
 
 /** Reads the plain values of commands and queries; text forms are accepted because queries have no others. */
 
-/** @throws OpstreamError `invalid_request` when it is given but no whole number from 0 to `max` */
-export function wholeNumber(
-  value: unknown,
-  field: string,
-  max = Number.MAX_SAFE_INTEGER,
-): number | undefined {
+/** @throws OpstreamError `invalid_request` when it is given but no whole number from 0 on */
+export function wholeNumber(value: unknown, field: string): number | undefined {
+  return numberWithin(value, field, 0, Number.MAX_SAFE_INTEGER);
+}
+
+/** How many a page may hold. @throws OpstreamError `invalid_request` when it is given but not 1 to `max` */
+export function pageLimit(value: unknown, max: number, fallback: number): number {
+  return numberWithin(value, 'limit', 1, max) ?? fallback;
+}
+
+function numberWithin(value: unknown, field: string, min: number, max: number): number | undefined {
   if (value === undefined || value === null) return undefined;
   const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
-  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 && number <= max)
+  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= min && number <= max) {
     return number;
-  throw new OpstreamError('invalid_request', `${field} must be a whole number from 0 to ${max}`);
+  }
+  throw new OpstreamError('invalid_request', `${field} must be a whole number from ${min} to ${max}`);
 }
 
 /** @throws OpstreamError `invalid_request` when it is given but neither true nor false */
@@ -33,20 +39,19 @@ export function parsePosition(value: unknown): number | undefined {
 }
 
 /** Operations of one listing page. */
-const MAX_LIST_PAGE = 500;
+export const MAX_LIST_PAGE = 500;
 
 /** @throws OpstreamError `invalid_request` */
 export function parseListQuery(query: Readonly<Record<string, unknown>>): ListQuery {
   const status = shortText(query.status, 'status');
   const type = shortText(query.type, 'type');
   const cursor = shortText(query.cursor, 'cursor');
-  const limit = wholeNumber(query.limit, 'limit', MAX_LIST_PAGE) ?? 50;
   return {
     // `active` is no status of its own but every one that is not final (C5).
     ...(status === 'active' ? { active: true } : status !== undefined && { status }),
     ...(type !== undefined && { type }),
     ...(cursor !== undefined && { cursor }),
-    limit: Math.max(1, limit),
+    limit: pageLimit(query.limit, MAX_LIST_PAGE, 50),
   };
 }
 

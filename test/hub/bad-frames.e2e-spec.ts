@@ -19,7 +19,9 @@ describe('hub: frames that are no valid command', () => {
   it.each(['not json', '', '{"command":', '{"command":"ping"} trailing', '\u0000', 'NaN'])(
     'X-07: %o is answered Invalid JSON, and the connection stays',
     async (frame) => {
-      expect(await client.ask(frame)).toMatchObject({ error: 'Invalid JSON', event_type: 'command_error' });
+      const answer = await client.ask(frame);
+      expect(answer).toMatchObject({ error: 'Invalid JSON', event_type: 'command_error' });
+      expect(answer.data.code).toBe('invalid_json');
       expect((await client.ask({ command: 'get_stats' })).stats).toBeDefined();
     },
   );
@@ -126,13 +128,17 @@ describe('hub: frames that are no valid command', () => {
     await client.expectNothing();
   });
 
-  it.each([{ limit: 0.5 }, { limit: -1 }, { limit: 1_000_000 }, { cursor: 'made up' }, { status: {} }])(
-    'list_operations with %o is refused',
-    async (query) => {
-      const answer = await client.ask({ command: 'list_operations', ...query });
-      expect(['invalid_request', 'invalid_cursor']).toContain(answer.data.code);
-    },
-  );
+  it.each([
+    { limit: 0.5 },
+    { limit: 0 },
+    { limit: -1 },
+    { limit: 1_000_000 },
+    { cursor: 'made up' },
+    { status: {} },
+  ])('list_operations with %o is refused', async (query) => {
+    const answer = await client.ask({ command: 'list_operations', ...query });
+    expect(['invalid_request', 'invalid_cursor']).toContain(answer.data.code);
+  });
 
   it.each([
     { operation_type: undefined },

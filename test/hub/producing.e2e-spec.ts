@@ -206,7 +206,7 @@ describe('hub: opening operations and recording events', () => {
       'recorded',
       'invalid_event',
       'recorded',
-      'invalid_request',
+      'invalid_json',
       'operation_not_found',
       'invalid_request',
       'recorded',

@@ -49,6 +49,8 @@ describe('REST: requests that are not valid', () => {
     ['error', {}],
     ['error', { error: 'x', error_type: 7 }],
     ['cancel', { reason: 7 }],
+    ['progress', { progress: 0.5, operation_id: 'another-one' }],
+    ['cancel', { operation_id: 'another-one' }],
     ['progress', []],
     ['progress', 'null'],
     ['progress', '7'],
@@ -95,12 +97,17 @@ describe('REST: requests that are not valid', () => {
     },
   );
 
-  it.each(['status=a&status=b', 'limit=x', 'limit=-1', 'limit=501', 'limit=1.5', `type=${'x'.repeat(201)}`])(
-    'listing by %s is refused',
-    async (query) => {
-      expectProblem(await service.rest.get(`/api/operations?${query}`), 400, 'invalid_request');
-    },
-  );
+  it.each([
+    'status=a&status=b',
+    'limit=x',
+    'limit=0',
+    'limit=-1',
+    'limit=501',
+    'limit=1.5',
+    `type=${'x'.repeat(201)}`,
+  ])('listing by %s is refused', async (query) => {
+    expectProblem(await service.rest.get(`/api/operations?${query}`), 400, 'invalid_request');
+  });
 
   it.each(['cursor=x', 'cursor=MTIz', 'cursor=%00'])('listing by %s is refused', async (query) => {
     expectProblem(await service.rest.get(`/api/operations?${query}`), 400, 'invalid_cursor');
@@ -140,11 +147,19 @@ describe('REST: requests that are not valid', () => {
     expectProblem(answer, 400, 'invalid_request');
   });
 
-  it('a body of another type is refused', async () => {
-    const answer = await service.rest.post(`/api/operations/${id}/log`, '<log/>', {
-      'content-type': 'application/xml',
-    });
+  it.each([
+    ['application/xml', '<log/>'],
+    ['text/plain', '{"message":"x"}'],
+    ['application/x-www-form-urlencoded', 'message=x'],
+  ])('a body of type %s is refused, and the right one named', async (type, body) => {
+    const answer = await service.rest.post(`/api/operations/${id}/log`, body, { 'content-type': type });
     expectProblem(answer, 415, 'unsupported_media_type');
+    expect(answer.body.detail).toContain('application/json');
+  });
+
+  it('one sentence says what is wrong with a field', async () => {
+    const { body } = await service.rest.post('/api/operations', {});
+    expect(body.detail).toBe('operation_type must be a string of 1 to 200 characters');
   });
 
   it('metadata above 64 KB, and data above 1 MB, are refused', async () => {

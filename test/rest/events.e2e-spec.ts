@@ -34,6 +34,9 @@ describe('REST: recording events', () => {
     ['result', { result: null }],
     ['error', { error: 'e', error_type: 'T' }],
     ['error', { error: 'e' }, { error: 'e', error_type: 'UnknownError' }],
+    ['progress', { progress: 1, message: null, details: null }, { progress: 1, message: '', details: {} }],
+    ['log', { message: 'm', level: null, details: null }, { level: 'info', message: 'm' }],
+    ['error', { error: 'e', error_type: null, details: null }, { error: 'e', error_type: 'UnknownError' }],
   ])('S1-51…55: %s %o is answered with its receipt and recorded', async (kind, body, recorded = body) => {
     const answer = await service.rest.post(`/api/operations/${id}/${kind}`, body);
     expect(answer.status).toBe(201);
@@ -126,6 +129,16 @@ describe('REST: recording events', () => {
       expect(answer).toMatchObject({
         status: 400,
         body: { code: 'invalid_event', index: 2, detail: expect.stringContaining('Event 2') },
+      });
+      expect(await log()).toEqual([]);
+    });
+
+    it('a line that is no JSON is named by its place in the body', async () => {
+      const lines = `${JSON.stringify(batch[0])}\n\n{no`;
+      const answer = await service.rest.post(`/api/operations/${id}/events`, lines, NDJSON);
+      expect(answer).toMatchObject({
+        status: 400,
+        body: { code: 'invalid_json', index: 1, detail: 'Line 3 is not JSON' },
       });
       expect(await log()).toEqual([]);
     });

@@ -1,8 +1,13 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { PRODUCER_EVENT_TYPES } from '../operation-draft.js';
+import { ANY_JSON } from './any-json.js';
+import { OperationDto } from './operation.dto.js';
 
 /** Bodies of the event endpoints, for OpenAPI; `operation-draft.ts` validates them, as it does for every face. */
 class EventEnvelopeDto {
+  @ApiPropertyOptional({ description: 'May repeat the id of the path' })
+  operation_id?: string;
+
   @ApiPropertyOptional({ description: 'Your own id of the event: a repeat of it is recorded once' })
   event_id?: string;
 }
@@ -30,18 +35,18 @@ export class StatusDto extends EventEnvelopeDto {
 }
 
 export class LogDto extends EventEnvelopeDto {
-  @ApiProperty({ example: 'info' })
-  level: string;
-
   @ApiProperty({ example: 'Successfully validated code' })
   message: string;
+
+  @ApiPropertyOptional({ example: 'info', default: 'info' })
+  level?: string;
 
   @ApiPropertyOptional({ type: 'object', additionalProperties: true })
   details?: Record<string, unknown>;
 }
 
 export class ResultDto extends EventEnvelopeDto {
-  @ApiProperty({ description: 'Any JSON' })
+  @ApiProperty(ANY_JSON)
   result: unknown;
 }
 
@@ -69,11 +74,8 @@ export class EventDto extends EventEnvelopeDto {
   data: Record<string, unknown>;
 }
 
-export class ReceiptDto {
-  @ApiProperty()
-  operation_id: string;
-
-  @ApiProperty({ description: 'Place of the event in the operation' })
+export class BatchItemReceiptDto {
+  @ApiProperty({ type: 'integer', description: 'Place of the event in the operation' })
   seq: number;
 
   @ApiProperty({ description: 'Unix seconds' })
@@ -81,4 +83,17 @@ export class ReceiptDto {
 
   @ApiProperty({ description: 'True when this event_id was recorded before; the rest is the first answer' })
   repeated: boolean;
+}
+
+export class ReceiptDto extends BatchItemReceiptDto {
+  @ApiProperty()
+  operation_id: string;
+}
+
+export class BatchReceiptDto {
+  @ApiProperty({ type: OperationDto })
+  operation: OperationDto;
+
+  @ApiProperty({ type: [BatchItemReceiptDto], description: 'One per event, in order' })
+  receipts: BatchItemReceiptDto[];
 }

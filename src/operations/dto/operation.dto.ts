@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { JsonValue } from '../json.js';
 import type { OperationSnapshot } from '../operation-snapshot.js';
+import { ANY_JSON } from './any-json.js';
 
 /** An operation's snapshot in OpenAPI. */
 export class OperationDto implements OperationSnapshot {
@@ -10,13 +11,14 @@ export class OperationDto implements OperationSnapshot {
   @ApiProperty({ description: 'Free text while running, then completed, error or cancelled' }) status: string;
   @ApiProperty({ minimum: 0, maximum: 1 }) progress: number;
   @ApiProperty({ type: 'object', additionalProperties: true }) metadata: JsonValue;
-  @ApiProperty({ description: 'Events recorded; the seq of the newest' }) event_count: number;
+  @ApiProperty({ type: 'integer', description: 'Events recorded; the seq of the newest' })
+  event_count: number;
   @ApiProperty() message: string;
   @ApiProperty({ description: 'Unix seconds' }) updated_at: number;
   @ApiProperty({ type: Number, nullable: true, description: 'Unix seconds' }) ended_at: number | null;
   @ApiProperty({ type: Number, nullable: true, description: 'Seconds' }) duration: number | null;
-  @ApiProperty({ description: 'Lowest seq still stored' }) first_seq: number;
-  @ApiPropertyOptional({ description: 'Any JSON; not in lists' }) result?: JsonValue;
+  @ApiProperty({ type: 'integer', description: 'Lowest seq still stored' }) first_seq: number;
+  @ApiPropertyOptional({ ...ANY_JSON, description: 'Any JSON; not in lists' }) result?: JsonValue;
   @ApiPropertyOptional() error?: string;
   @ApiPropertyOptional() error_type?: string;
 }
@@ -29,7 +31,7 @@ export class OperationListDto {
 export class RecordedEventDto {
   @ApiProperty() event_type: string;
   @ApiProperty() operation_id: string;
-  @ApiProperty() seq: number;
+  @ApiProperty({ type: 'integer' }) seq: number;
   @ApiProperty({ description: 'Opaque place among all operations' }) position: string;
   @ApiProperty({ description: 'Unix seconds' }) timestamp: number;
   @ApiProperty({ type: 'object', additionalProperties: true }) data: object;
@@ -37,8 +39,8 @@ export class RecordedEventDto {
 
 export class EventPageDto {
   @ApiProperty({ type: [RecordedEventDto] }) events: RecordedEventDto[];
-  @ApiProperty({ description: 'Lowest seq still stored' }) first_seq: number;
-  @ApiProperty({ description: 'seq of the newest event' }) head_seq: number;
+  @ApiProperty({ type: 'integer', description: 'Lowest seq still stored' }) first_seq: number;
+  @ApiProperty({ type: 'integer', description: 'seq of the newest event' }) head_seq: number;
   @ApiProperty() has_more: boolean;
   @ApiProperty({ description: 'True when events after after_seq were trimmed' }) history_trimmed: boolean;
 }

@@ -1,11 +1,12 @@
 import type { Server } from 'node:net';
 import { Controller, Get, Res } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import { Public } from '../../auth/auth.guard.js';
 import { Configuration } from '../../config/configuration.js';
 import { VERSION } from '../version.js';
 import { HealthIndicators, type Health } from './health-indicators.js';
+import { HealthDetailsDto, HealthDto, LivenessDto, ReadinessDto, type OverallHealth } from './health.dto.js';
 
 /** Liveness and readiness. None of it needs a token, and none of it tells more than names of parts. */
 @ApiTags('health')
@@ -23,8 +24,8 @@ export class HealthController {
   /** The bridge's shape (X-27), which its browser client reads `config.websocket_port` from (X-31). */
   @Get()
   @ApiOperation({ operationId: 'health', summary: 'Healthy while the process serves' })
-  @ApiOkResponse()
-  health() {
+  @ApiOkResponse({ type: HealthDto })
+  health(): HealthDto {
     const { streaming } = this.configuration;
     return {
       status: 'healthy',
@@ -43,8 +44,8 @@ export class HealthController {
 
   @Get('live')
   @ApiOperation({ operationId: 'health_live', summary: 'The process runs' })
-  @ApiOkResponse()
-  live() {
+  @ApiOkResponse({ type: LivenessDto })
+  live(): LivenessDto {
     return { status: 'UP' };
   }
 
@@ -53,8 +54,9 @@ export class HealthController {
     operationId: 'health_ready',
     summary: 'Ready to serve; names degraded parts; 503 when a part is down',
   })
-  @ApiOkResponse()
-  ready(@Res({ passthrough: true }) response: { status(code: number): unknown }) {
+  @ApiOkResponse({ type: ReadinessDto })
+  @ApiServiceUnavailableResponse({ type: ReadinessDto, description: 'A part is down' })
+  ready(@Res({ passthrough: true }) response: { status(code: number): unknown }): ReadinessDto {
     const parts = this.indicators.check();
     const status = overall(Object.values(parts));
     if (status === 'DOWN') response.status(503);
@@ -63,13 +65,12 @@ export class HealthController {
 
   @Get('details')
   @ApiOperation({ operationId: 'health_details', summary: 'Every part with its reason' })
-  @ApiOkResponse()
-  details() {
+  @ApiOkResponse({ type: HealthDetailsDto })
+  details(): HealthDetailsDto {
     const parts = this.indicators.check();
     return {
       status: overall(Object.values(parts)),
       version: VERSION,
-      /** Seconds. */
       uptime: Math.round((Date.now() - this.startedAt) / 1000),
       parts,
     };
@@ -82,7 +83,7 @@ export class HealthController {
   }
 }
 
-function overall(parts: readonly Health[]): 'UP' | 'DEGRADED' | 'DOWN' {
+function overall(parts: readonly Health[]): OverallHealth {
   if (parts.some(({ status }) => status === 'down')) return 'DOWN';
   return parts.every(({ status }) => status === 'up') ? 'UP' : 'DEGRADED';
 }

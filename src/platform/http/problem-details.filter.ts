@@ -44,7 +44,6 @@ const CODE_OF_STATUS: Record<number, ErrorCode> = {
   404: 'not_found',
   405: 'method_not_allowed',
   413: 'payload_too_large',
-  415: 'unsupported_media_type',
   429: 'too_many_requests',
   503: 'shutting_down',
 };
@@ -85,6 +84,9 @@ function toCatalogue(thrown: unknown): OpstreamError {
     return status === 503
       ? new OpstreamError('shutting_down', 'The service is shutting down')
       : toOpstreamError(thrown);
+  }
+  if (status === 415) {
+    return new OpstreamError('unsupported_media_type', 'Send JSON, with "Content-Type: application/json"');
   }
   const message = messageOf(thrown);
   const code =

@@ -1,5 +1,5 @@
 import { Controller, Get, Header, Req, UseFilters } from '@nestjs/common';
-import { ApiExcludeController } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Registry } from 'prom-client';
 import { requireScope, type AuthenticatedRequest } from '../../auth/auth.guard.js';
 import { Authenticator } from '../../auth/authenticator.js';
@@ -8,7 +8,7 @@ import { Configuration } from '../../config/configuration.js';
 import { ProblemDetailsFilter } from '../http/problem-details.filter.js';
 
 /** Prometheus text; open on a loopback address, for `admin` elsewhere. */
-@ApiExcludeController()
+@ApiTags('health')
 @Controller('metrics')
 @UseFilters(ProblemDetailsFilter)
 export class MetricsController {
@@ -20,6 +20,8 @@ export class MetricsController {
 
   @Get()
   @Header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE)
+  @ApiOperation({ operationId: 'metrics', summary: "Metrics in Prometheus' text format" })
+  @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
   async metrics(@Req() request: AuthenticatedRequest): Promise<string> {
     if (!isLoopback(this.configuration.http.host)) {
       requireScope(await this.authenticator.authenticate(request, true), 'admin');

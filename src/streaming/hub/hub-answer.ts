@@ -39,15 +39,6 @@ export function errorAnswer(requestId: RequestId, error: OpstreamError, operatio
   });
 }
 
-/** The seed's errors for frames that are no command (X-06 … X-08) have these texts. */
-export function badFrame(message: string, requestId?: RequestId): string {
-  return answer(requestId, {
-    top: { error: message },
-    eventType: 'command_error',
-    data: { error: message, error_type: 'invalid_request', code: 'invalid_request' },
-  });
-}
-
 export function welcome(clientId: number): string {
   const at = new Date();
   return JSON.stringify({

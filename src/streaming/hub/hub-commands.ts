@@ -1,6 +1,12 @@
 import { parseDraft, parseOperationId } from '../../operations/operation-draft.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
-import { boolean, parseListQuery, parsePosition, wholeNumber } from '../../operations/request-values.js';
+import {
+  boolean,
+  pageLimit,
+  parseListQuery,
+  parsePosition,
+  wholeNumber,
+} from '../../operations/request-values.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { HubCommand } from './command-session.js';
 import { answer, recordedAnswer } from './hub-answer.js';
@@ -92,8 +98,7 @@ const getHistory: HubCommand = {
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     const after = wholeNumber(input.after_seq, 'after_seq') ?? 0;
-    const limit = wholeNumber(input.limit, 'limit', MAX_HISTORY_PAGE) ?? 100;
-    const bounds = { limit: Math.max(1, limit), maxBytes: HISTORY_PAGE_BYTES };
+    const bounds = { limit: pageLimit(input.limit, MAX_HISTORY_PAGE, 100), maxBytes: HISTORY_PAGE_BYTES };
     const page = await session.services.operations.history(session.tenant, operationId, after, bounds);
     const last = page.events.at(-1)?.seq ?? after;
     const { requestId } = reply;

@@ -1,11 +1,11 @@
 import { isJsonObject, type JsonObject } from '../../operations/json.js';
-import { toOpstreamError } from '../../platform/errors/opstream-error.js';
+import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Connection } from '../socket/connection.js';
 import { Inbox } from '../socket/inbox.js';
 import { parseFrame } from '../socket/parse-frame.js';
 import { AnswerOrder } from './answer-order.js';
 import { CommandSession, type HubCommand, type Reply } from './command-session.js';
-import { badFrame, errorAnswer, type RequestId } from './hub-answer.js';
+import { errorAnswer, type RequestId } from './hub-answer.js';
 import { HUB_COMMANDS } from './hub-commands.js';
 import { hubFormatFor } from './hub-format.js';
 import type { HubServices } from './hub-services.js';
@@ -100,11 +100,11 @@ export class HubSession {
     send(errorAnswer(requestId, error, typeof id === 'string' ? id.slice(0, 200) : undefined));
   }
 
-  /** What is no command counts against the limit as well. */
-  private refuseFrame(send: Reply['send'], message: string, requestId?: RequestId): undefined {
+  /** What is no command (X-06 … X-08 have the texts) counts against the limit as well. */
+  private refuseFrame(send: Reply['send'], refusal: OpstreamError, requestId?: RequestId): undefined {
     try {
       this.commands.gate.count();
-      send(badFrame(message, requestId));
+      send(errorAnswer(requestId, refusal));
     } catch (thrown) {
       send(errorAnswer(requestId, toOpstreamError(thrown)));
     }
@@ -115,18 +115,22 @@ export class HubSession {
     try {
       input = parseFrame(frame);
     } catch (thrown) {
-      const { code, message } = toOpstreamError(thrown);
-      return this.refuseFrame(send, code === 'invalid_json' ? 'Invalid JSON' : message);
+      const refusal = toOpstreamError(thrown);
+      const { code } = refusal;
+      const worded = code === 'invalid_json' ? new OpstreamError(code, 'Invalid JSON') : refusal;
+      return this.refuseFrame(send, worded);
     }
     if (!isJsonObject(input)) {
-      return this.refuseFrame(send, 'A command must be a JSON object');
+      const refusal = new OpstreamError('invalid_request', 'A command must be a JSON object');
+      return this.refuseFrame(send, refusal);
     }
     const requestId = requestIdOf(input);
     const name = input.command ?? 'None';
     const definition = typeof name === 'string' ? HUB_COMMANDS.get(name) : undefined;
     if (definition === undefined) {
       const shown = (typeof name === 'string' ? name : JSON.stringify(name)).slice(0, 100);
-      return this.refuseFrame(send, `Unknown command: ${shown}`, requestId);
+      const refusal = new OpstreamError('invalid_request', `Unknown command: ${shown}`);
+      return this.refuseFrame(send, refusal, requestId);
     }
     return { definition, input, requestId, send };
   }

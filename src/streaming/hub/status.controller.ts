@@ -7,16 +7,20 @@ import { ProblemDetailsFilter } from '../../platform/http/problem-details.filter
 import { HubStatus, type HubStats, type WebSocketStatus } from './hub-status.js';
 
 class HubStatsDto implements HubStats {
-  @ApiProperty() connected_clients: number;
-  @ApiProperty() active_operations: number;
-  @ApiProperty() total_operations: number;
-  @ApiProperty() subscriptions: number;
+  @ApiProperty({ type: 'integer' }) connected_clients: number;
+  @ApiProperty({ type: 'integer' }) active_operations: number;
+  @ApiProperty({ type: 'integer' }) total_operations: number;
+  @ApiProperty({ type: 'integer' }) subscriptions: number;
 }
 
 class HubStatusDto implements WebSocketStatus {
   @ApiProperty() available: boolean;
   @ApiProperty() running: boolean;
   @ApiProperty({ type: HubStatsDto, nullable: true }) stats: HubStatsDto | null;
+}
+
+class GradioStatusDto {
+  @ApiProperty({ type: [HubStatusDto], minItems: 1, maxItems: 1 }) data: [HubStatusDto];
 }
 
 @ApiTags('status')
@@ -52,10 +56,8 @@ export class StatusController {
     required: false,
     schema: { type: 'object', properties: { data: { type: 'array', items: {} } } },
   })
-  async gradioStatus(
-    @Body() _body: unknown,
-    @Caller() caller: Principal,
-  ): Promise<{ data: [WebSocketStatus] }> {
+  @ApiOkResponse({ type: GradioStatusDto })
+  async gradioStatus(@Body() _body: unknown, @Caller() caller: Principal): Promise<GradioStatusDto> {
     return { data: [await this.hub.status(caller.tenant)] };
   }
 }

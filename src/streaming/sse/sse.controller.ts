@@ -17,7 +17,6 @@ import {
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
-  ApiProduces,
   ApiQuery,
   ApiTags,
 } from '@nestjs/swagger';
@@ -41,6 +40,14 @@ import { SseStream } from './sse-stream.js';
 
 /** Fastify's reply holds the response; Express's is the response. */
 type Reply = ServerResponse | { readonly raw: ServerResponse; hijack(): void };
+
+const EVENT_STREAM = { 'text/event-stream': { schema: { type: 'string' } } };
+const COALESCE = {
+  name: 'coalesce',
+  required: false,
+  description: 'Skip superseded progress when catching up',
+  schema: { type: 'boolean', default: false },
+};
 
 /** Server-sent events; both streams resume by `Last-Event-ID`. */
 @ApiTags('streams')
@@ -71,20 +78,16 @@ export class SseController implements BeforeApplicationShutdown {
     operationId: 'stream_operation',
     summary: 'Follow one operation: its whole log, then live; ends with the final event',
   })
-  @ApiProduces('text/event-stream')
-  @ApiOkResponse({ description: 'Event stream; the ids are seqs.' })
+  @ApiOkResponse({ description: 'Event stream; the ids are seqs.', content: EVENT_STREAM })
   @ApiNoContentResponse({ description: 'The operation has ended, and everything was read before.' })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'seq of the newest event received' })
   @ApiQuery({
     name: 'after_seq',
     required: false,
-    description: 'Begin after this seq (default 0: from the beginning)',
+    description: 'Begin after this seq',
+    schema: { type: 'integer', minimum: 0, default: 0 },
   })
-  @ApiQuery({
-    name: 'coalesce',
-    required: false,
-    description: 'true: skip superseded progress when catching up',
-  })
+  @ApiQuery(COALESCE)
   async operation(
     @Param('id') id: string,
     @Query() query: Record<string, unknown>,
@@ -107,19 +110,15 @@ export class SseController implements BeforeApplicationShutdown {
 
   @Get('stream')
   @ApiOperation({ operationId: 'stream_all', summary: 'Follow all operations of the tenant' })
-  @ApiProduces('text/event-stream')
-  @ApiOkResponse({ description: 'Event stream; the ids are positions.' })
+  @ApiOkResponse({ description: 'Event stream; the ids are positions.', content: EVENT_STREAM })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'position of the newest event received' })
   @ApiQuery({
     name: 'after',
+    type: String,
     required: false,
     description: 'Begin after this position (default: from now on)',
   })
-  @ApiQuery({
-    name: 'coalesce',
-    required: false,
-    description: 'true: skip superseded progress when catching up',
-  })
+  @ApiQuery(COALESCE)
   all(
     @Query() query: Record<string, unknown>,
     @Headers('last-event-id') lastEventId: string | undefined,
