@@ -7,6 +7,7 @@ import { configureService, FASTIFY_OPTIONS } from './configure-app.js';
 import { LOG_LEVELS } from './config/environment.js';
 import { createPino, PinoLogger } from './platform/logging/pino-logger.js';
 import { stopOnSignal } from './platform/lifecycle/stop-on-signal.js';
+import { keepHeapYoung } from './platform/lifecycle/young-heap.js';
 import { UnusableDatabaseError } from './platform/sqlite/sqlite-database.js';
 import { LISTEN_BACKLOG } from './streaming/upgrade/opstream-ws.adapter.js';
 
@@ -32,6 +33,7 @@ class ServiceLogger extends PinoLogger {
 
 /** Starts the service and keeps the process alive; a start that cannot succeed says why and exits with code 1. */
 export async function startService(): Promise<void> {
+  keepHeapYoung();
   try {
     // A level that is none is named with every other invalid setting, once the configuration is read.
     const level = LOG_LEVELS.find((known) => known === process.env.LOG_LEVEL) ?? 'info';
