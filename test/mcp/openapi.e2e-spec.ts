@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../harness/service-process.js';
 import { eventually } from '../harness/eventually.js';
 import { McpClient, type Json } from '../harness/mcp-client.js';
+import { LogLines } from '../harness/log-lines.js';
 import { RunningService } from '../harness/running-service.js';
 
 const SHOP = join(ROOT, 'test/fixtures/openapi/shop.yaml');
@@ -17,6 +18,23 @@ interface Seen {
   readonly body: string;
 }
 
+/** Counts who comes where a redirect leads. */
+const foreign = createServer((_request, response) => {
+  strangers += 1;
+  response.end();
+});
+let strangers = 0;
+
+const ODD_ANSWERS: Record<string, [status: number, headers: Record<string, string>, content?: Buffer]> = {
+  '/picture': [200, { 'content-type': 'image/png' }, Buffer.from([1, 2, 3])],
+  '/moved': [307, { location: '/orders/8' }],
+  '/circle': [302, { location: '/circle' }],
+  '/empty': [204, {}],
+  '/latin': [200, { 'content-type': 'text/plain; charset=iso-8859-1' }, Buffer.from([0xfc])],
+  '/file': [200, { 'content-type': 'application/pdf' }, Buffer.from([0x25, 0xff, 0xfe])],
+  '/huge': [200, { 'content-type': 'text/plain' }, Buffer.alloc(9 * 1024 * 1024, 'x')],
+};
+
 /** The API that the fixture describes; it answers with what it was asked. */
 class Shop {
   readonly seen: Seen[] = [];
@@ -26,9 +44,11 @@ class Shop {
     request.on('end', () => {
       const { method, url, headers } = request;
       this.seen.push({ method, url, headers, body });
+      const odd = ODD_ANSWERS[url ?? ''];
       if (url === '/slow') return;
-      if (url === '/picture') {
-        response.writeHead(200, { 'content-type': 'image/png' }).end(Buffer.from([1, 2, 3]));
+      if (odd) {
+        const [oddStatus, headers, content] = odd;
+        response.writeHead(oddStatus, headers).end(content);
         return;
       }
       const status = url?.startsWith('/orders/404') ? 404 : 200;
@@ -49,12 +69,19 @@ class Shop {
 }
 
 const shop = new Shop();
+const log = new LogLines();
 let service: RunningService;
 let client: McpClient;
 let tools: ReadonlyMap<string, Json>;
 
 beforeAll(async () => {
   const base_url = await shop.start();
+  foreign.listen(0, '127.0.0.1');
+  await once(foreign, 'listening');
+  ODD_ANSWERS['/left'] = [
+    307,
+    { location: `http://127.0.0.1:${(foreign.address() as AddressInfo).port}/orders` },
+  ];
   const documents = [
     {
       document: SHOP,
@@ -72,14 +99,20 @@ beforeAll(async () => {
     },
     { document: SHOP, base_url, prefix: 'some_', include_operations: ['slow'], include_tags: ['read'] },
     { document: SHOP, base_url, prefix: 'most_', exclude_tags: ['misc'], exclude_operations: ['get_order'] },
+    { document: SHOP, prefix: 'other_', include_operations: ['label', 'get_order', 'no_such_operation'] },
+    'http://127.0.0.1:1/openapi.json',
     join(ROOT, 'package.json'),
     join(ROOT, 'no-such-file.json'),
   ];
-  service = await RunningService.start({
-    STORE: 'memory',
-    DEMO: 'true',
-    MCP_OPENAPI: JSON.stringify(documents),
-  });
+  service = await RunningService.start(
+    {
+      STORE: 'memory',
+      DEMO: 'true',
+      MCP_OPENAPI: JSON.stringify(documents),
+    },
+    [],
+    log,
+  );
   client = await McpClient.connect(`${service.ws}/ws`, { headers: { 'X-Tenant': 't1' } });
   await client.initialize();
   await eventually('all documents are offered', async () => {
@@ -94,6 +127,7 @@ afterAll(async () => {
   client.terminate();
   shop.server.closeAllConnections();
   shop.server.close();
+  foreign.close();
   await service.stop();
 });
 
@@ -210,7 +244,56 @@ describe('documents of other APIs as tools', () => {
     expect((await client.call('picture')).content[0]).toMatchObject({ type: 'image', data: 'AQID' });
   });
 
-  it('what cannot be offered is left out, and the service serves', () => {
-    for (const name of ['upload', 'broken_reference']) expect(tools.has(name)).toBe(false);
+  it('redirects are followed within the API, and nowhere else with its key', async () => {
+    expect((await client.call('moved')).structuredContent).toMatchObject({ url: '/orders/8' });
+    expect((await client.call('left')).content[0]?.text).toMatch(
+      /redirects to http:\/\/127\.0\.0\.1:\d+, which is not followed/,
+    );
+    expect(strangers).toBe(0);
+    expect((await client.call('circle')).content[0]?.text).toMatch(/redirects more than 5 times/);
+  });
+
+  it('nothing, other encodings, files and floods are told as what they are', async () => {
+    expect((await client.call('empty')).content).toEqual([{ type: 'text', text: 'Status code: 204' }]);
+    expect((await client.call('latin')).content[0]?.text).toBe('ü');
+    expect((await client.call('file')).content).toEqual([
+      { type: 'resource', resource: { uri: 'answer:file', mimeType: 'application/pdf', blob: 'Jf/+' } },
+    ]);
+    expect(await client.call('huge')).toMatchObject({
+      isError: true,
+      content: [{ text: 'The answer has more than 8388608 bytes' }],
+    });
+  });
+
+  it('a body that takes further members gets them', async () => {
+    await client.call('label', { on: '7', colour: 'red', size: 'XL' });
+    expect(shop.last.url).toBe('/labels?on=7');
+    expect(JSON.parse(shop.last.body)).toEqual({ colour: 'red', size: 'XL' });
+    expect(await client.call('label', { size: 5 })).toMatchObject({ isError: true });
+  });
+
+  it("a path's own servers are called where no base_url is set", async () => {
+    expect((await client.call('other_label')).content[0]?.text).toMatch(
+      /^http:\/\/labels\.invalid:8443 cannot/,
+    );
+    expect((await client.call('other_get_order', { order_id: 1 })).content[0]?.text).toMatch(
+      /^http:\/\/127\.0\.0\.1:1 cannot be reached: .*(ECONNREFUSED|bad port)/,
+    );
+  });
+
+  it('what cannot be offered is left out, the log says why, and the service serves', async () => {
+    const messages = () => log.texts.join('\n');
+    for (const name of ['upload', 'broken_reference', 'broken_body', 'broken_parameter']) {
+      expect(tools.has(name)).toBe(false);
+      expect(messages()).toMatch(new RegExp(`${name} of .*shop\\.yaml is not offered as a tool: `));
+    }
+    expect(messages()).toMatch(/\/broken-path of .*does not point into this document/);
+    expect(messages()).toMatch(/shop\.yaml has no operations no_such_operation/);
+    expect(messages()).toMatch(/shop\.yaml without operationId, which are not offered: 1/);
+    await eventually('the unreachable document is named', () =>
+      /MCP_OPENAPI: http:\/\/127\.0\.0\.1:1\/openapi\.json cannot be read: .*tried again in 1 s/.test(
+        messages(),
+      ),
+    );
   });
 });

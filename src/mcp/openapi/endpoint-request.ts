@@ -65,9 +65,10 @@ function pair(key: string, item: string): string {
   return `${encodeURIComponent(key)}=${encodeURIComponent(item)}`;
 }
 
-function encodeBody({ body }: Endpoint, args: Params): string | undefined {
+function encodeBody(endpoint: Endpoint, args: Params): string | undefined {
+  const { body } = endpoint;
   if (!body) return undefined;
-  const value = body.members === undefined ? args.body : pick(args, body);
+  const value = body.members === undefined ? args.body : pick(args, membersOf(args, endpoint), body.required);
   if (value === undefined) return undefined;
   switch (body.encoding) {
     case 'json':
@@ -83,8 +84,15 @@ function encodeBody({ body }: Endpoint, args: Params): string | undefined {
   }
 }
 
+function membersOf(args: Params, { body, pathParameters, queryParameters }: Endpoint): readonly string[] {
+  const { members = [], additional } = body!;
+  if (additional === undefined) return members;
+  const elsewhere = new Set([...pathParameters, ...queryParameters].map(({ name }) => name));
+  return [...members, ...Object.keys(args).filter((name) => !members.includes(name) && !elsewhere.has(name))];
+}
+
 /** Undefined when none of the members of an optional body is given: it is then left out. */
-function pick(args: Params, { members = [], required }: NonNullable<Endpoint['body']>): Params | undefined {
+function pick(args: Params, members: readonly string[], required: boolean): Params | undefined {
   const given = members.filter((name) => args[name] !== undefined);
   return given.length === 0 && !required
     ? undefined

@@ -14,12 +14,12 @@ const MAX_ERROR_TEXT = 4000;
 
 /**
  * An endpoint's answer as a tool result: JSON as text (an object also structured), images as images, other text as it
- * is.
+ * is, and what is no text as a file.
  * @throws UserError for a status that is no success
  */
 export function toToolResult(name: string, { status, contentType, body }: EndpointResponse): ToolResult {
   if (status < 200 || status >= 300) {
-    const detail = body.toString().slice(0, MAX_ERROR_TEXT).trim();
+    const detail = (textOf(body, contentType) ?? '').slice(0, MAX_ERROR_TEXT).trim();
     throw new UserError(
       `Error calling ${name}. Status code: ${status}.${detail === '' ? '' : ` Response: ${detail}`}`,
     );
@@ -31,13 +31,33 @@ export function toToolResult(name: string, { status, contentType, body }: Endpoi
   if (type.startsWith('audio/')) {
     return { content: [{ type: 'audio', data: body.toString('base64'), mimeType: type }] };
   }
-  const text = body.toString();
+  // An empty text tells a model nothing, and some APIs for models refuse it.
+  if (body.length === 0) return { content: [{ type: 'text', text: `Status code: ${status}` }] };
+  const text = textOf(body, contentType);
+  if (text === undefined) {
+    const file = {
+      uri: `answer:${encodeURIComponent(name)}`,
+      mimeType: type || 'application/octet-stream',
+      blob: body.toString('base64'),
+    };
+    return { content: [{ type: 'resource', resource: file }] };
+  }
   const value = /(^|\+|\/)json$/.test(type) ? parse(text) : undefined;
   if (value === undefined) return { content: [{ type: 'text', text }] };
   return {
     content: [{ type: 'text', text: JSON.stringify(value, undefined, 2) }],
     ...(isObject(value) && { structuredContent: value }),
   };
+}
+
+/** Undefined for bytes that are no text of the encoding they are said to have, UTF-8 if none. */
+function textOf(body: Buffer, contentType: string): string | undefined {
+  const charset = /;\s*charset="?([^\s;"]+)/i.exec(contentType)?.[1] ?? 'utf-8';
+  try {
+    return new TextDecoder(charset, { fatal: true }).decode(body);
+  } catch {
+    return undefined;
+  }
 }
 
 function parse(text: string): unknown {

@@ -27,6 +27,8 @@ export interface Endpoint {
         readonly required: boolean;
         /** Arguments that are the members of the body; undefined: the argument `body` is the body. */
         readonly members: readonly string[] | undefined;
+        /** Schema of further arguments, which are members, too; undefined: there are none. */
+        readonly additional: unknown;
       }
     | undefined;
 }
@@ -45,7 +47,7 @@ export function toEndpoint(document: OpenApiDocument, operation: OpenApiOperatio
   const required = new Set<string>();
   const places: Record<'path' | 'query', ParameterPlace[]> = { path: [], query: [] };
 
-  for (const parameter of operation.parameters) {
+  for (const parameter of parametersOf(document, operation)) {
     const { name, in: place } = parameter;
     // Headers and cookies are the transport's matter: the caller's go through the allow-list.
     if (typeof name !== 'string' || (place !== 'path' && place !== 'query')) continue;
@@ -57,7 +59,8 @@ export function toEndpoint(document: OpenApiDocument, operation: OpenApiOperatio
     if (places.path.some((place) => place.name === name)) continue;
     throw new OpenApiProblem(`its path has {${name}}, which is no parameter`);
   }
-  const body = bodyOf(inliner, operation.requestBody, properties, required);
+  const requestBody = operation.requestBody && document.resolve(operation.requestBody);
+  const body = bodyOf(inliner, requestBody, properties, required);
   return {
     method: operation.method,
     path: operation.path,
@@ -65,12 +68,22 @@ export function toEndpoint(document: OpenApiDocument, operation: OpenApiOperatio
       type: 'object',
       properties,
       ...(required.size > 0 && { required: [...required] }),
+      ...(body?.additional !== undefined && { additionalProperties: body.additional }),
       ...(inliner.defs && { $defs: inliner.defs }),
     },
     pathParameters: places.path,
     queryParameters: places.query,
     body,
   };
+}
+
+function parametersOf(document: OpenApiDocument, { parameters }: OpenApiOperation): Iterable<Params> {
+  const byPlace = new Map<string, Params>();
+  for (const declared of parameters) {
+    const parameter = document.resolve(declared);
+    byPlace.set(`${String(parameter.in)} ${String(parameter.name)}`, parameter);
+  }
+  return byPlace.values();
 }
 
 function parameterSchema(inliner: SchemaInliner, parameter: Params): JsonSchema {
@@ -103,14 +116,15 @@ function bodyOf(
   if (!isObject(schema.properties)) {
     properties[BODY] = { ...schema, ...(encoding === 'text' && { type: 'string' }) };
     if (isRequired) required.add(BODY);
-    return { encoding, contentType, required: isRequired, members: undefined };
+    return { encoding, contentType, required: isRequired, members: undefined, additional: undefined };
   }
   const members = Object.keys(schema.properties);
   for (const name of members) properties[name] ??= schema.properties[name] as JsonSchema;
   if (isRequired && Array.isArray(schema.required)) {
     for (const name of schema.required) required.add(String(name));
   }
-  return { encoding, contentType, required: isRequired, members };
+  const additional = schema.additionalProperties === false ? undefined : schema.additionalProperties;
+  return { encoding, contentType, required: isRequired, members, additional };
 }
 
 /** Objects put together with `allOf` are one object to whoever fills it in. */

@@ -16,15 +16,16 @@ export async function loadDocument(location: string): Promise<OpenApiDocument> {
 }
 
 /**
- * Where the API of a document is.
- * @throws OpenApiProblem when neither the document nor its location say so
+ * Where an API is: the first of its servers, which may be relative to where the document was found.
+ * @throws OpenApiProblem when neither the servers nor the location say so
  */
-export function baseUrlOf(document: OpenApiDocument, location: string): string {
-  const server = document.servers[0];
+export function baseUrlOf(servers: readonly Params[], location: string): string {
+  const server = servers[0];
   const url = typeof server?.url === 'string' ? fillIn(server.url, server.variables) : '/';
   const base = isUrl(location) ? location : pathToFileURL(location).href;
   const resolved = URL.canParse(url, base) ? new URL(url, base) : undefined;
-  if (resolved && /^https?:$/.test(resolved.protocol)) return resolved.href;
+  const known = resolved && /^https?:$/.test(resolved.protocol) && !/[{}]/.test(url);
+  if (known) return resolved.href;
   throw new OpenApiProblem('its "servers" do not say where the API is; set base_url');
 }
 
@@ -36,10 +37,15 @@ export function shownLocation(location: string): string {
 }
 
 async function read(location: string): Promise<string> {
-  if (!isUrl(location)) return readFile(location, 'utf8');
+  if (!isUrl(location)) return withoutMark(await readFile(location));
   const response = await fetch(location, { signal: AbortSignal.timeout(LOAD_TIMEOUT_MS) });
   if (!response.ok) throw new Error(`the answer was ${response.status} ${response.statusText}`);
-  return (await readBounded(response, MAX_DOCUMENT_BYTES)).toString();
+  return withoutMark(await readBounded(response, MAX_DOCUMENT_BYTES));
+}
+
+/** UTF-8 text; some editors begin it with a byte order mark, which is no part of it. */
+function withoutMark(bytes: Buffer): string {
+  return new TextDecoder().decode(bytes);
 }
 
 async function parse(text: string): Promise<Params> {
@@ -56,7 +62,8 @@ async function parse(text: string): Promise<Params> {
 function fillIn(url: string, variables: unknown): string {
   return url.replaceAll(/\{([^{}]+)\}/g, (whole, name: string) => {
     const variable = isObject(variables) ? variables[name] : undefined;
-    return isObject(variable) && typeof variable.default === 'string' ? variable.default : whole;
+    const preset = isObject(variable) ? variable.default : undefined;
+    return typeof preset === 'string' || typeof preset === 'number' ? String(preset) : whole;
   });
 }
 

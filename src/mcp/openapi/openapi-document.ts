@@ -7,7 +7,7 @@ export class OpenApiProblem extends Error {
   override readonly name = 'OpenApiProblem';
 }
 
-/** One operation of a document, its parameters merged with those of its path. */
+/** One operation of a document, with what its path says for all its methods. */
 export interface OpenApiOperation {
   readonly method: string;
   readonly path: string;
@@ -15,9 +15,12 @@ export interface OpenApiOperation {
   readonly tags: readonly string[];
   readonly summary: string | undefined;
   readonly description: string | undefined;
+  /** Those of the path first, which the operation's own of the same name and place replace; may be references. */
   readonly parameters: readonly Params[];
+  /** May be a reference. */
   readonly requestBody: Params | undefined;
   readonly responses: Params;
+  /** Empty where the document's own apply. */
   readonly servers: readonly Params[];
 }
 
@@ -40,13 +43,19 @@ export class OpenApiDocument {
     return objects(this.root.servers);
   }
 
-  *operations(): Iterable<OpenApiOperation> {
+  /** @param unreadable is told of paths whose operations cannot be known */
+  *operations(unreadable?: (path: string, problem: Error) => void): Iterable<OpenApiOperation> {
     for (const [path, value] of Object.entries((this.root.paths ?? {}) as Params)) {
-      const item = this.tryResolve(value);
-      if (!item) continue;
+      let item: Params;
+      try {
+        item = this.resolve(value);
+      } catch (thrown) {
+        unreadable?.(path, thrown as OpenApiProblem);
+        continue;
+      }
       for (const method of METHODS) {
         const operation = item[method];
-        if (isObject(operation)) yield this.operationAt(path, method, item, operation);
+        if (isObject(operation)) yield operationAt(path, method, item, operation);
       }
     }
   }
@@ -80,34 +89,22 @@ export class OpenApiDocument {
     }
     return value;
   }
+}
 
-  private operationAt(path: string, method: string, item: Params, operation: Params): OpenApiOperation {
-    const merged = new Map<string, Params>();
-    for (const value of [...objects(item.parameters), ...objects(operation.parameters)]) {
-      const parameter = this.tryResolve(value);
-      if (parameter) merged.set(`${String(parameter.in)} ${String(parameter.name)}`, parameter);
-    }
-    return {
-      method: method.toUpperCase(),
-      path,
-      operationId: text(operation.operationId),
-      tags: Array.isArray(operation.tags) ? operation.tags.filter((tag) => typeof tag === 'string') : [],
-      summary: text(operation.summary),
-      description: text(operation.description) ?? text(item.description),
-      parameters: [...merged.values()],
-      requestBody: operation.requestBody === undefined ? undefined : this.tryResolve(operation.requestBody),
-      responses: isObject(operation.responses) ? operation.responses : {},
-      servers: [...objects(operation.servers), ...objects(item.servers)],
-    };
-  }
-
-  private tryResolve(value: unknown): Params | undefined {
-    try {
-      return this.resolve(value);
-    } catch {
-      return undefined;
-    }
-  }
+function operationAt(path: string, method: string, item: Params, operation: Params): OpenApiOperation {
+  const servers = objects(operation.servers);
+  return {
+    method: method.toUpperCase(),
+    path,
+    operationId: text(operation.operationId),
+    tags: Array.isArray(operation.tags) ? operation.tags.filter((tag) => typeof tag === 'string') : [],
+    summary: text(operation.summary),
+    description: text(operation.description) ?? text(item.description),
+    parameters: [...objects(item.parameters), ...objects(operation.parameters)],
+    requestBody: isObject(operation.requestBody) ? operation.requestBody : undefined,
+    responses: isObject(operation.responses) ? operation.responses : {},
+    servers: servers.length > 0 ? servers : objects(item.servers),
+  };
 }
 
 function objects(value: unknown): readonly Params[] {

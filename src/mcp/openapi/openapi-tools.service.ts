@@ -7,9 +7,9 @@ import { ToolRegistry } from '../tools/tool-registry.js';
 import type { EndpointCaller } from './endpoint-caller.js';
 import { isOffered } from './endpoint-filter.js';
 import { defineEndpointTool } from './endpoint-tool.js';
-import { fetchCaller } from './fetch-caller.js';
+import { fetchCaller, reasonOf } from './fetch-caller.js';
 import { baseUrlOf, loadDocument, shownLocation } from './load-document.js';
-import { OpenApiDocument, OpenApiProblem } from './openapi-document.js';
+import { OpenApiDocument, OpenApiProblem, type OpenApiOperation } from './openapi-document.js';
 import { ownApiCaller } from './own-api-caller.js';
 
 /** A document that cannot be had is tried again after this time, each further time after twice as long. */
@@ -51,28 +51,52 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /**
-   * Offers what a source selects of a document.
+   * Offers what a source selects of a document; what cannot be offered is named in the log.
+   * @param callerOf what calls an operation; throws OpenApiProblem when that cannot be known
    * @returns the names of the new tools
-   * @throws OpenApiProblem when the document is none
    */
-  offer(document: OpenApiDocument, source: OpenApiSource, caller: EndpointCaller): readonly string[] {
+  private offer(
+    document: OpenApiDocument,
+    source: OpenApiSource,
+    callerOf: (operation: OpenApiOperation) => EndpointCaller,
+  ): readonly string[] {
     const tools = new Map<string, ToolDefinition>();
-    for (const operation of document.operations()) {
+    const shown = shownLocation(source.document);
+    const operations = [
+      ...document.operations((path, { message }) => {
+        this.logger.warn(`The operations of ${path} of ${shown} are not offered as tools: ${message}`);
+      }),
+    ];
+    this.warnOfNames(operations, source);
+    for (const operation of operations) {
       if (!isOffered(operation, source.filter)) continue;
       try {
-        const tool = defineEndpointTool(document, operation, source, caller);
+        const tool = defineEndpointTool(document, operation, source, callerOf(operation));
         if (this.registry.get(tool.name) || tools.has(tool.name)) {
           throw new OpenApiProblem('there already is a tool of this name');
         }
         tools.set(tool.name, tool);
       } catch (thrown) {
         if (!(thrown instanceof OpenApiProblem)) throw thrown;
-        const which = `${operation.operationId} of ${shownLocation(source.document)}`;
-        this.logger.warn(`${which} is not offered as a tool: ${thrown.message}`);
+        this.logger.warn(`${operation.operationId} of ${shown} is not offered as a tool: ${thrown.message}`);
       }
     }
     this.registry.add(...tools.values());
     return [...tools.keys()];
+  }
+
+  private warnOfNames(
+    operations: readonly OpenApiOperation[],
+    { document, filter: { includeOperations } }: OpenApiSource,
+  ): void {
+    const shown = shownLocation(document);
+    const ids = new Set(operations.map(({ operationId }) => operationId));
+    const unknown = includeOperations.filter((id) => !ids.has(id));
+    if (unknown.length > 0) this.logger.warn(`${shown} has no operations ${unknown.join(', ')}`);
+    const nameless = operations.filter(({ operationId }) => operationId === undefined).length;
+    if (nameless > 0) {
+      this.logger.warn(`Operations of ${shown} without operationId, which are not offered: ${nameless}`);
+    }
   }
 
   private offerOwn(source: OpenApiSource): void {
@@ -84,7 +108,7 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
       const names = this.offer(
         document,
         { ...source, forwardHeaders: source.forwardHeaders ?? ['authorization'] },
-        caller,
+        () => caller,
       );
       if (names.length > 0) this.logger.log(`Own endpoints offered as tools: ${names.join(', ')}`);
     } catch (thrown) {
@@ -96,12 +120,15 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
     const shown = shownLocation(source.document);
     try {
       const document = await loadDocument(source.document);
-      const base = source.baseUrl ?? baseUrlOf(document, source.document);
+      const base = source.baseUrl ?? baseUrlOf(document.servers, source.document);
       if (this.stopped) return;
-      const names = this.offer(document, source, fetchCaller(base));
+      const names = this.offer(document, source, ({ servers }) => {
+        const own = source.baseUrl === undefined && servers.length > 0;
+        return fetchCaller(own ? baseUrlOf(servers, source.document) : base);
+      });
       this.logger.log(`${names.length} endpoints of ${shown} offered as tools`);
     } catch (thrown) {
-      const reason = (thrown as Error).message;
+      const reason = reasonOf(thrown);
       if (thrown instanceof OpenApiProblem) {
         this.logger.error(`MCP_OPENAPI: ${shown} is not used: ${reason}`);
         return;
