@@ -109,7 +109,8 @@ export class WebSocketClient extends Emitter<WebSocketClientEvents> {
   }
 
   async #connectSocket(generation: number): Promise<void> {
-    const socket = await this.#open(`${this.url}?token=${encodeURIComponent(this.token)}`);
+    const separator = this.url.includes('?') ? '&' : '?';
+    const socket = await this.#open(`${this.url}${separator}token=${encodeURIComponent(this.token)}`);
     if (generation !== this.#generation) {
       return closeSocket(socket);
     }

@@ -1,3 +1,4 @@
+import { HandlerBacklog } from './handler-backlog.js';
 import { RECONNECT, type ReconnectPolicy } from './reconnect-policy.js';
 import { openUpstreamSocket, type UpstreamOptions, type UpstreamSocket } from './upstream-socket.js';
 
@@ -33,22 +34,12 @@ export interface WebSocketManagerOptions extends UpstreamOptions {
   readonly reconnect?: Pick<ReconnectPolicy, 'delay'>;
 }
 
-/**
- * Messages whose handlers have not finished, and their characters: above the first bound of either the socket is
- * paused, at the second of both it reads on. Small on purpose: what waits here for long outlives its youth in V8's
- * eyes, and a flood would grow the heap several times over before it is collected.
- */
-const PAUSE_ABOVE = { messages: 16, length: 32 * 1024 };
-const RESUME_AT = { messages: 4, length: 8 * 1024 };
-
-/** Everything that belongs to one pooled URL: its listeners, its reconnects, its backpressure. */
+/** Everything that belongs to one pooled URL: its listeners and its reconnects. */
 interface Stream {
   readonly url: string;
   readonly listeners: Set<Subscription>;
   attempts: number;
   timer: ReturnType<typeof setTimeout> | undefined;
-  unfinished: { messages: number; length: number };
-  paused: boolean;
 }
 
 /**
@@ -126,8 +117,6 @@ export class WebSocketManager {
       listeners: new Set<Subscription>(),
       attempts: 0,
       timer: undefined,
-      unfinished: { messages: 0, length: 0 },
-      paused: false,
     };
     this.streams.set(url, stream);
     return stream;
@@ -152,16 +141,15 @@ export class WebSocketManager {
   }
 
   private connect(stream: Stream): UpstreamSocket {
-    stream.unfinished = { messages: 0, length: 0 };
-    stream.paused = false;
     const socket = openUpstreamSocket(stream.url, this.options, {
       onOpen: () => this.opened(stream, socket),
-      onMessage: (text) => this.received(stream, socket, text),
+      onMessage: (text) => this.received(stream, socket, backlog, text),
       onError: (error) => {
         if (this.isCurrent(stream, socket)) this.report(stream, error);
       },
       onClose: (code) => this.closed(stream, socket, code),
     });
+    const backlog = new HandlerBacklog(socket);
     this.connectionPool.set(stream.url, socket);
     for (const listener of stream.listeners) listener.ws = socket;
     return socket;
@@ -182,49 +170,18 @@ export class WebSocketManager {
     }
   }
 
-  private received(stream: Stream, socket: UpstreamSocket, text: string): void {
+  private received(stream: Stream, socket: UpstreamSocket, backlog: HandlerBacklog, text: string): void {
     if (!this.isCurrent(stream, socket)) return;
     const message = parse(text);
     for (const listener of listenersOf(stream)) {
       if (listener.closed) continue;
       try {
         const finished = listener.onMessage(message, text);
-        if (finished instanceof Promise) this.waitFor(stream, socket, listener, text.length, finished);
-      } catch (error) {
-        listener.onError?.(toError(error));
+        if (finished instanceof Promise) backlog.add(text.length, finished.catch(handlerFailed(listener)));
+      } catch (thrown) {
+        handlerFailed(listener)(thrown);
       }
     }
-  }
-
-  private waitFor(
-    stream: Stream,
-    socket: UpstreamSocket,
-    listener: Subscription,
-    length: number,
-    finished: Promise<void>,
-  ): void {
-    const { unfinished } = stream;
-    unfinished.messages++;
-    unfinished.length += length;
-    const tooMany = unfinished.messages > PAUSE_ABOVE.messages || unfinished.length > PAUSE_ABOVE.length;
-    if (tooMany && !stream.paused) {
-      stream.paused = true;
-      socket.pause();
-    }
-    finished
-      .catch((error: unknown) => {
-        if (!listener.closed) listener.onError?.(toError(error));
-      })
-      .finally(() => {
-        if (!this.isCurrent(stream, socket)) return;
-        unfinished.messages--;
-        unfinished.length -= length;
-        const few = unfinished.messages <= RESUME_AT.messages && unfinished.length <= RESUME_AT.length;
-        if (stream.paused && few) {
-          stream.paused = false;
-          socket.resume();
-        }
-      });
   }
 
   private closed(stream: Stream, socket: UpstreamSocket, code: number): void {
@@ -275,6 +232,12 @@ export const wsManager = new WebSocketManager();
 /** A copy: listeners may unsubscribe, or subscribe others, while they are called. */
 function listenersOf(stream: Stream): readonly Subscription[] {
   return Array.from(stream.listeners);
+}
+
+function handlerFailed(listener: Subscription): (thrown: unknown) => void {
+  return (thrown) => {
+    if (!listener.closed) listener.onError?.(toError(thrown));
+  };
 }
 
 function parse(text: string): unknown {

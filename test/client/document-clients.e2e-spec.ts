@@ -207,9 +207,11 @@ describe('WebSocketClient (document 004)', () => {
     create();
     client!.connect();
     client!.close();
-    const probe = new WebSocketClient(url, 'probe');
+    const probe = new WebSocketClient(`${url}?region=eu`, 'a+b');
     probe.connect();
     await eventually('a later connection', () => probe.isConnected());
+    // An address with a query keeps it.
+    expect(requests.at(-1)).toBe('/agents?region=eu&token=a%2Bb');
     await eventually('only that one', () => sockets.filter((socket) => socket.readyState === 1).length === 1);
     probe.close();
   });
