@@ -124,8 +124,7 @@ export class SqliteLogWriter {
       );
     }
     if (events.length > 0) {
-      stored.operation = decision.operation;
-      this.snapshots.changed(stored);
+      this.snapshots.change(stored, decision.operation);
       this.trim(stored);
     }
     return { operation: stored.operation, events, receipts: decision.receipts };
@@ -137,7 +136,7 @@ export class SqliteLogWriter {
     const firstSeq = stored.operation.firstSeq + excess;
     this.trimmed(stored.tenant, this.sql.lastPosition.get(stored.op, firstSeq - 1)?.position);
     this.sql.trimEvents.run(stored.op, firstSeq);
-    stored.operation = { ...stored.operation, firstSeq };
+    this.snapshots.change(stored, { ...stored.operation, firstSeq });
   }
 
   private trimmed(tenant: TenantState, position: number | undefined): void {

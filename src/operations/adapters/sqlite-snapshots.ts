@@ -118,8 +118,6 @@ export class SqliteSnapshots {
         operation.status,
         operation.progress,
         operation.message,
-        operation.updatedAt,
-        operation.eventCount,
         operation.firstSeq,
         stored.op,
       );
@@ -130,9 +128,7 @@ export class SqliteSnapshots {
       operation.status,
       operation.progress,
       operation.message,
-      operation.updatedAt,
       operation.endedAt,
-      operation.eventCount,
       operation.firstSeq,
       outcomeOf(operation),
       stored.op,
@@ -163,8 +159,11 @@ export class SqliteSnapshots {
     return row.ended_at === null ? remember(stored) : stored;
   }
 
-  changed(stored: StoredOperation): void {
-    if (stored.dirty) return;
+  /** Takes over a snapshot after events were recorded; how many and when, their rows tell. */
+  change(stored: StoredOperation, operation: Operation): void {
+    const written = differsBeyondNewestEvent(stored.operation, operation);
+    stored.operation = operation;
+    if (!written || stored.dirty) return;
     stored.dirty = true;
     this.changedOperations.push(stored);
   }
@@ -174,6 +173,16 @@ export class SqliteSnapshots {
     tenant.dirty = true;
     this.changedTenants.push(tenant);
   }
+}
+
+function differsBeyondNewestEvent(before: Operation, after: Operation): boolean {
+  return (
+    before.progress !== after.progress ||
+    before.message !== after.message ||
+    before.status !== after.status ||
+    before.state !== after.state ||
+    before.firstSeq !== after.firstSeq
+  );
 }
 
 function remember(stored: StoredOperation): StoredOperation {

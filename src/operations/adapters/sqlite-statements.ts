@@ -1,7 +1,7 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import type { OperationState } from '../operation.js';
 
-/** One row of `operations`. */
+/** One row of `operations`, with what its newest event tells: `updated_at` and `event_count`. */
 export interface OperationRow {
   op: number;
   tenant_no: number;
@@ -69,9 +69,9 @@ export interface Statements {
   readonly operation: Statement<[number, string], OperationRow>;
   readonly logOfOperation: Statement<[number, string], LogRow>;
   readonly addOperation: Statement<[number, string, string, number, string, number]>;
-  readonly updateRunning: Statement<[string, number, string, number, number, number, number]>;
+  readonly updateRunning: Statement<[string, number, string, number, number]>;
   readonly updateEnded: Statement<
-    [string, string, number, string, number, number | null, number, number, string | null, number]
+    [string, string, number, string, number | null, number, string | null, number]
   >;
   readonly removeOperation: Statement<[number]>;
   readonly listOperations: Statement<
@@ -103,6 +103,11 @@ export interface Statements {
   readonly adopt: Statement<[number]>;
 }
 
+/** The newest event's seq and time: one look-up each in the index of an operation's events. */
+const EVENT_COUNT = '(SELECT max(seq) FROM events WHERE events.op = operations.op) AS event_count';
+const UPDATED_AT = `(SELECT timestamp FROM events WHERE events.op = operations.op ORDER BY seq DESC LIMIT 1)
+         AS updated_at`;
+
 /** Compiles every statement once. */
 export function prepareStatements(db: BetterSqlite3.Database): Statements {
   return {
@@ -118,28 +123,30 @@ export function prepareStatements(db: BetterSqlite3.Database): Statements {
     ),
     lastTenant: db.prepare('SELECT coalesce(max(tenant_no), 0) AS tenant_no FROM tenants'),
 
-    operation: db.prepare('SELECT * FROM operations WHERE tenant_no = ? AND operation_id = ?'),
+    operation: db.prepare(
+      `SELECT *, ${EVENT_COUNT}, ${UPDATED_AT} FROM operations WHERE tenant_no = ? AND operation_id = ?`,
+    ),
     logOfOperation: db.prepare(
-      'SELECT op, first_seq, event_count FROM operations WHERE tenant_no = ? AND operation_id = ?',
+      `SELECT op, first_seq, ${EVENT_COUNT} FROM operations WHERE tenant_no = ? AND operation_id = ?`,
     ),
     addOperation: db.prepare(
       `INSERT INTO operations (tenant_no, operation_id, operation_type, pool, metadata, started_at,
-         state, status, progress, message, updated_at, event_count, first_seq)
-       VALUES (?, ?, ?, ?, ?, ?, 'running', 'running', 0, '', 0, 0, 1)`,
+         state, status, progress, message, first_seq)
+       VALUES (?, ?, ?, ?, ?, ?, 'running', 'running', 0, '', 1)`,
     ),
     // Leaves out the indexed ended_at: naming it would cost a write to its index with every transaction.
     updateRunning: db.prepare(
-      `UPDATE operations SET status = ?, progress = ?, message = ?, updated_at = ?, event_count = ?, first_seq = ?
-       WHERE op = ?`,
+      'UPDATE operations SET status = ?, progress = ?, message = ?, first_seq = ? WHERE op = ?',
     ),
     updateEnded: db.prepare(
-      `UPDATE operations SET state = ?, status = ?, progress = ?, message = ?, updated_at = ?, ended_at = ?,
-         event_count = ?, first_seq = ?, outcome = ? WHERE op = ?`,
+      `UPDATE operations SET state = ?, status = ?, progress = ?, message = ?, ended_at = ?, first_seq = ?,
+         outcome = ? WHERE op = ?`,
     ),
     removeOperation: db.prepare('DELETE FROM operations WHERE op = ?'),
     listOperations: db.prepare(
       `SELECT op, tenant_no, operation_id, operation_type, pool, metadata, state, status, progress, message,
-         started_at, updated_at, ended_at, event_count, first_seq, iif(state = 'error', outcome, NULL) AS outcome
+         started_at, ended_at, first_seq, iif(state = 'error', outcome, NULL) AS outcome,
+         ${EVENT_COUNT}, ${UPDATED_AT}
        FROM operations WHERE tenant_no = :tenantNo AND op < :before
          AND (:status IS NULL OR status = :status) AND (:type IS NULL OR operation_type = :type)
          AND (:active IS NULL OR (ended_at IS NULL) = :active)
