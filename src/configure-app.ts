@@ -151,8 +151,9 @@ export const FASTIFY_OPTIONS = {
   requestTimeout: SERVER_TIMEOUTS.requestTimeout,
   http: SERVER_TIMEOUTS,
   // What fails before a route is found (a path that cannot be decoded) never reaches Nest's filters.
+  // Its words quote the URL, and the query may hold a token.
   frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply): void => {
-    const problem = toProblem(new OpstreamError('invalid_request', error.message));
+    const problem = toProblem(new OpstreamError('invalid_request', error.message.replace(/\?[^']*/, '')));
     void reply
       .code(problem.status)
       .type('application/problem+json; charset=utf-8')

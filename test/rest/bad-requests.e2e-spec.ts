@@ -142,6 +142,15 @@ describe('REST: requests that are not valid', () => {
     expectProblem(await service.rest.get(path), 404, 'not_found');
   });
 
+  it.each(['/nope', '/api/operations/%zz'])(
+    'the answer on %s quotes no query, which may hold a token',
+    async (path) => {
+      const { status, text } = await service.rest.get(`${path}?token=geheim`);
+      expect(status).toBeGreaterThanOrEqual(400);
+      expect(text).not.toContain('geheim');
+    },
+  );
+
   it('a path that is no path is refused', async () => {
     const answer = await service.rest.get('/api/operations/%');
     expectProblem(answer, 400, 'invalid_request');

@@ -15,6 +15,13 @@ const INVALID_TOKEN: unknown = expect.objectContaining({ reason: 'invalid_token'
 const isRefusal = (message: unknown): boolean =>
   ['request_refused', 'websocket_auth_error'].includes(String((message as { event?: unknown }).event));
 
+/** A call of a tool that needs more than the scope `mcp`. */
+const CREATE_BY_TOOL = {
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'tools/call',
+  params: { name: 'create_operation', arguments: { operation_type: 't' } },
+};
 const RIGHT = { sub: 'ann', iss: 'us', aud: 'opstream' };
 
 describe('trust: tokens of a shared secret', () => {
@@ -106,8 +113,9 @@ describe('trust: tokens of a shared secret', () => {
     ['/agents', 'operations:write', { type: 'batch', messages: [{ type: 'emit', operation_id: 'x' }] }],
     ['/mcp', 'mcp', INITIALIZE],
     ['/ws', 'mcp', INITIALIZE],
+    ['/mcp', 'operations:write', CREATE_BY_TOOL],
   ])('%s: what needs the scope %s is refused without it, and written down', async (path, _scope, message) => {
-    const token = await sign({ ...RIGHT, sub: 'idle', scope: '' });
+    const token = await sign({ ...RIGHT, sub: 'idle', scope: message === CREATE_BY_TOOL ? 'mcp' : '' });
     const before = log.lines.length;
     const socket = await JsonSocket.connect(`${service.ws}${path}?token=${token}`);
     socket.send(message);

@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { AuditLog } from '../../auth/audit-log.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { Cancellation } from '../protocol/cancellation.js';
 import type { Exchange, Link } from '../protocol/exchange.js';
@@ -31,6 +32,7 @@ export class McpDispatcher {
   constructor(
     private readonly methods: Methods,
     private readonly metrics: RequestMetrics,
+    private readonly audit: AuditLog,
   ) {}
 
   /** Serves one message. Never throws: every request is answered over the link, nothing else is. */
@@ -113,8 +115,9 @@ export class McpDispatcher {
   }
 
   private refuse(exchange: Exchange, thrown: unknown): void {
-    const { id, era, method, outlet, cancellation } = exchange;
+    const { id, era, method, outlet, cancellation, principal, address } = exchange;
     const error = toRpcError(thrown);
+    if (thrown instanceof OpstreamError) this.audit.commandRefused(address, thrown, { principal });
     if (!(thrown instanceof RpcError) && !(thrown instanceof OpstreamError)) {
       this.logger.error({ error: thrown }, `${method} failed`);
     }
@@ -147,7 +150,7 @@ export function eraOf({ method, params }: RpcRequest): Era {
  * @throws RpcError when the envelope of 2026-07-28 is not complete
  */
 function toExchange({ id, method, params }: RpcRequest, link: Link, era: Era): Exchange {
-  const { principal, headers, outlet, openSession } = link;
+  const { principal, address, headers, outlet, openSession } = link;
   const meta = objectAt(params, '_meta');
   // What begins a session belongs to none: it may end the one before it.
   const session = era === 'legacy' && method !== 'initialize' ? link.session : undefined;
@@ -159,6 +162,7 @@ function toExchange({ id, method, params }: RpcRequest, link: Link, era: Era): E
     params,
     meta,
     principal,
+    address,
     headers,
     session,
     capabilities: era === 'modern' ? checkEnvelope(meta) : (session?.capabilities ?? {}),

@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { AuditLog } from '../../auth/audit-log.js';
 import { requireScope } from '../../auth/auth.guard.js';
+import { clientAddress } from '../../auth/client-address.js';
 import { HttpGate, type IncomingRequest } from '../../auth/http-gate.js';
 import type { Principal } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
@@ -109,6 +110,7 @@ export class McpHttp implements OnModuleDestroy {
     const outlet = new HttpOutlet(response, session, acceptsSse, this.metrics);
     const link: Link = {
       principal,
+      address: this.addressOf(request),
       headers,
       era,
       session,
@@ -128,11 +130,13 @@ export class McpHttp implements OnModuleDestroy {
   /** Several messages at once, which only sessions of 2025-03-26 and before may send. */
   private postBatch(
     messages: readonly RpcMessage[],
-    { headers }: IncomingMessage,
+    request: IncomingMessage,
     response: ServerResponse,
     principal: Principal,
     acceptsSse: boolean,
   ): void {
+    const { headers } = request;
+    const address = this.addressOf(request);
     if (headers['mcp-session-id'] === undefined || headers['mcp-protocol-version'] === MODERN_VERSION) {
       throw new RpcError(RPC.invalidRequest, 'Invalid Request: batches belong to sessions of 2025-03-26');
     }
@@ -142,11 +146,15 @@ export class McpHttp implements OnModuleDestroy {
     const awaited = messages.filter(expectsAnswer).length;
     const answers = new BatchAnswers(outlet, awaited);
     for (const message of messages) {
-      const link = { principal, headers, era: 'legacy', session, inFlight: undefined } as const;
+      const link = { principal, address, headers, era: 'legacy', session, inFlight: undefined } as const;
       this.dispatcher.dispatch(message, { ...link, outlet: answers.outlet(), openSession: noSession });
     }
     if (awaited === 0) response.writeHead(202).end();
     else if (!response.writableEnded) waitFor(response, outlet, undefined);
+  }
+
+  private addressOf(request: IncomingMessage): string {
+    return clientAddress(request, this.configuration.http.trustProxy);
   }
 
   private checkModern(message: RpcMessage & { kind: 'request' }, { headers }: IncomingMessage): void {

@@ -27,7 +27,7 @@ export class PeerServer {
 
   receive(message: RpcMessage): void {
     const { principal, outlet, inFlight, session, openSession } = this;
-    const link: Link = { principal, headers: {}, session, outlet, inFlight, openSession };
+    const link: Link = { principal, address: '', headers: {}, session, outlet, inFlight, openSession };
     this.dispatcher.dispatch(message, link);
   }
 

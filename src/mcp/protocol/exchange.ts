@@ -10,6 +10,8 @@ import type { Era } from './versions.js';
 /** What a transport knows about a message before it is read. */
 export interface Link {
   readonly principal: Principal;
+  /** Of the client, for the log of refusals; empty for a peer that was dialled. */
+  readonly address: string;
   /** Of the HTTP request or the WebSocket upgrade; empty where there was none. */
   readonly headers: IncomingHttpHeaders;
   /** Set where the transport knows; otherwise the message says. */
@@ -33,6 +35,7 @@ export interface Exchange {
   readonly params: Params;
   readonly meta: Params;
   readonly principal: Principal;
+  readonly address: string;
   readonly headers: IncomingHttpHeaders;
   readonly session: McpSession | undefined;
   readonly capabilities: Params;

@@ -44,8 +44,16 @@ export class McpSocket {
     const message = parseMessage(frame.toString());
     if (!this.admits(message)) return;
     const { connection, headers, session, outlet, inFlight, openSession } = this;
-    const { principal } = connection;
-    this.dispatcher.dispatch(message, { principal, headers, session, outlet, inFlight, openSession });
+    const { principal, address } = connection;
+    this.dispatcher.dispatch(message, {
+      principal,
+      address,
+      headers,
+      session,
+      outlet,
+      inFlight,
+      openSession,
+    });
   }
 
   /** Answers to our own requests are not the client's to save. */
