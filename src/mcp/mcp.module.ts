@@ -9,6 +9,7 @@ import { ChangeFeed } from './dispatch/change-feed.service.js';
 import { McpDispatcher } from './dispatch/dispatcher.service.js';
 import { Methods } from './dispatch/methods.service.js';
 import { McpHttp } from './http/mcp-http.service.js';
+import { MessageTrace } from './message-trace.service.js';
 import { RequestMetrics } from './metrics/request.metrics.js';
 import { StateMetrics } from './metrics/state.metrics.js';
 import { OpenApiTools } from './openapi/openapi-tools.service.js';
@@ -40,6 +41,7 @@ import { McpGateway } from './websocket/mcp.gateway.js';
     PromptRegistry,
     DeclarationExplorer,
     Instance,
+    MessageTrace,
     RequestMetrics,
     StateMetrics,
     RequestStates,

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -307,24 +306,6 @@ function plain(name: string, url: string) {
 }
 
 describe('in code, by the names of document 003', () => {
-  it('S3-06 S3-07 S3-08: mounts on further paths and on other servers', async () => {
-    const service = await start({});
-    const transport = service.get(McpWebSocketTransport);
-    transport.mountWebSocket();
-    transport.mountWebSocket({ mountPath: '/tools' });
-    const other = createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    transport.mountWebSocket({ router: other, mountPath: '/elsewhere' });
-    const { port } = other.address() as AddressInfo;
-    for (const url of [`${service.ws}/ws`, `${service.ws}/tools`, `ws://127.0.0.1:${port}/elsewhere`]) {
-      const client = await McpClient.connect(url);
-      expect(await client.initialize()).toMatchObject({ serverInfo: { name: 'opstream' } });
-      client.terminate();
-    }
-    await expect(McpClient.connect(`ws://127.0.0.1:${port}/hub`)).rejects.toThrow(/400/);
-    other.close();
-  });
-
   it('S3-20 S3-21 S3-24: connects, sends, and gets the response of a request, errors too', async () => {
     const service = await start({});
     const transport = service.get(McpWebSocketTransport);

@@ -1,5 +1,7 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../harness/eventually.js';
+import { LogLines } from '../harness/log-lines.js';
 import { McpClient, modern } from '../harness/mcp-client.js';
 import { McpHttpClient } from '../harness/mcp-http.js';
 import { RunningService } from '../harness/running-service.js';
@@ -304,4 +306,37 @@ describe('Pings of inbound MCP connections', () => {
     client.terminate();
     await stop();
   });
+});
+
+it.each([
+  ['debug', true],
+  ['info', false],
+])('S3-36: LOG_LEVEL=%s shows the communication with clients and peers: %s', async (LOG_LEVEL, shows) => {
+  // Nest has one logger for a process: the service that starts last brings it.
+  const log = new LogLines();
+  const listening = await RunningService.start({ STORE: 'memory', LOG_LEVEL });
+  const far = { name: 'far', url: `${listening.ws}/ws`, role: 'client' };
+  const settings = { STORE: 'memory', LOG_LEVEL, MCP_PEERS: JSON.stringify([far]) };
+  const dialling = await RunningService.start(settings, [], log);
+  const client = await McpClient.connect(`${dialling.ws}/mcp`);
+  await client.initialize();
+  await eventually("the peer's tools are offered", async () =>
+    (await client.result('tools/list')).tools.some(({ name }) => name === 'far_list_operations'),
+  );
+  client.send('{oops');
+  await client.answerTo(null);
+  client.terminate();
+  await dialling.stop();
+  await listening.stop();
+  const seen = (event: string) =>
+    log.of(event).map(({ other, kind, method }) => [String(other).split(' ')[0], kind, method].join(' '));
+  const expected = (list: string[]) => (shows ? expect.arrayContaining(list) : []) as string[];
+  expect(seen('message_sent')).toEqual(
+    expected(['peer request initialize', 'peer request tools/list', 'client response ']),
+  );
+  expect(seen('message_received')).toEqual(
+    expected(['client request initialize', 'client malformed ', 'peer response ']),
+  );
+  expect(log.of('connection_opened').length > 0).toBe(shows);
+  expect(log.of('connection_closed').length > 0).toBe(shows);
 });

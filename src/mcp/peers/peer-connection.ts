@@ -1,11 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { Principal } from '../../auth/principal.js';
 import type { McpDispatcher } from '../dispatch/dispatcher.service.js';
+import type { MessageTrace } from '../message-trace.service.js';
 import {
   encodeError,
   isObject,
   parseMessage,
-  readMessage,
   type RequestId,
   type RpcMessage,
 } from '../protocol/json-rpc.js';
@@ -28,11 +28,10 @@ export interface PeerServices {
   readonly sessions: McpSessions;
   readonly filters: MessageFilters;
   readonly instance: Instance;
-  /** Whether the log is detailed enough to show single messages. */
-  readonly logsMessages: boolean;
+  readonly trace: MessageTrace;
 }
 
-/** Characters of a message that the log shows at its most detailed level. */
+/** Characters of a far side's error report that the log shows. */
 const MAX_LOGGED = 2000;
 
 /** One connection to a peer, from dialling to its end: tells what belongs to which half. */
@@ -153,22 +152,8 @@ export class PeerConnection {
     }
   }
 
-  /** Debug shows which messages pass, the level below also what is in them (S3-36). */
-  private trace(what: 'sent' | 'received', text: string): void {
-    if (!this.services.logsMessages) return;
-    const message = readMessage(safeParse(text));
-    const { name: peer } = this.target;
-    const method = 'method' in message ? message.method : undefined;
-    const id = 'id' in message ? message.id : undefined;
-    PeerConnection.logger.debug({
-      event: `peer_${what}`,
-      peer,
-      kind: message.kind,
-      method,
-      id,
-      bytes: text.length,
-    });
-    PeerConnection.logger.verbose({ event: `peer_${what}`, peer, message: text.slice(0, MAX_LOGGED) });
+  private trace(direction: 'sent' | 'received', text: string): void {
+    this.services.trace.message(direction, `peer ${this.target.name}`, text);
   }
 
   private closed(reason: string): void {

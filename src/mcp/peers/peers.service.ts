@@ -3,6 +3,7 @@ import { Configuration } from '../../config/configuration.js';
 import type { McpPeerConfiguration } from '../../config/environment.js';
 import { HealthIndicators, type Health } from '../../platform/health/health-indicators.js';
 import { McpDispatcher } from '../dispatch/dispatcher.service.js';
+import { MessageTrace } from '../message-trace.service.js';
 import { Instance } from '../protocol/instance.js';
 import type { Params } from '../protocol/json-rpc.js';
 import { McpSessions } from '../session/mcp-sessions.service.js';
@@ -41,10 +42,10 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
     dispatcher: McpDispatcher,
     sessions: McpSessions,
     filters: MessageFilters,
+    trace: MessageTrace,
     private readonly instance: Instance,
   ) {
-    const logsMessages = configuration.logLevel === 'debug' || configuration.logLevel === 'trace';
-    this.services = { dialer, dispatcher, sessions, filters, instance, logsMessages };
+    this.services = { dialer, dispatcher, sessions, filters, trace, instance };
   }
 
   /** Once every tool of our own is registered: the far side may ask for them at once. */

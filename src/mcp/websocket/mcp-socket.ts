@@ -2,12 +2,20 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Connection } from '../../streaming/socket/connection.js';
 import type { MessageGate } from '../../streaming/socket/message-gate.js';
 import type { McpDispatcher } from '../dispatch/dispatcher.service.js';
+import type { MessageTrace } from '../message-trace.service.js';
 import { InFlight } from '../protocol/in-flight.js';
 import { encodeError, parseMessage, type Params, type RpcMessage } from '../protocol/json-rpc.js';
 import { toRpcError } from '../protocol/rpc-error.js';
 import type { McpSession, SessionChannel } from '../session/mcp-session.js';
 import type { McpSessions } from '../session/mcp-sessions.service.js';
 import { SocketOutlet } from './socket-outlet.js';
+
+/** Parts of the service that a connection works with. */
+export interface SocketServices {
+  readonly dispatcher: McpDispatcher;
+  readonly sessions: McpSessions;
+  readonly trace: MessageTrace;
+}
 
 /** Binary frames are no MCP messages. */
 const UNSUPPORTED_DATA = 1003;
@@ -21,31 +29,40 @@ export class McpSocket {
   private readonly inFlight = new InFlight();
   private readonly channel: SessionChannel;
   private session: McpSession | undefined;
+  /** As the log calls it. */
+  private readonly name: string;
 
   /** @param headers of the upgrade request; @param resume id of an earlier session, from the query */
   constructor(
     private readonly connection: Connection,
     private readonly gate: MessageGate,
-    private readonly dispatcher: McpDispatcher,
-    private readonly sessions: McpSessions,
+    private readonly services: SocketServices,
     private readonly headers: IncomingHttpHeaders,
     resume: string | null,
   ) {
-    this.outlet = new SocketOutlet(connection, (message) => this.leaveBehind(message));
+    this.name = `client ${connection.clientId}`;
+    this.outlet = new SocketOutlet(
+      connection,
+      (message) => this.leaveBehind(message),
+      (message) => services.trace.message('sent', this.name, message),
+    );
     this.channel = {
       send: (message) => this.outlet.send(message),
       close: (reason) => connection.close(1000, reason.slice(0, 120)),
     };
-    if (resume !== null) this.use(sessions.find(resume, connection.principal));
+    if (resume !== null) this.use(services.sessions.find(resume, connection.principal));
+    services.trace.connection('opened', this.name, connection.principal.userId);
   }
 
   receive(frame: Buffer, isBinary: boolean): void {
     if (isBinary) return this.connection.close(UNSUPPORTED_DATA, 'MCP messages are text');
-    const message = parseMessage(frame.toString());
+    const text = frame.toString();
+    this.services.trace.message('received', this.name, text);
+    const message = parseMessage(text);
     if (!this.admits(message)) return;
     const { connection, headers, session, outlet, inFlight, openSession } = this;
     const { principal, address } = connection;
-    this.dispatcher.dispatch(message, {
+    this.services.dispatcher.dispatch(message, {
       principal,
       address,
       headers,
@@ -71,6 +88,7 @@ export class McpSocket {
 
   /** Requests of 2026-07-28 end with the connection; a session waits for its client. */
   closed(): void {
+    this.services.trace.connection('closed', this.name, this.connection.principal.userId);
     this.inFlight.cancelAll('The connection closed');
     this.session?.detach(this.channel);
   }
@@ -83,11 +101,11 @@ export class McpSocket {
 
   /** `initialize` may come again on a connection: it begins a new session. */
   private readonly openSession = (params: Params): McpSession => {
-    const opened = this.sessions.open(this.connection.principal, params, 'websocket');
+    const opened = this.services.sessions.open(this.connection.principal, params, 'websocket');
     const previous = this.session;
     previous?.detach(this.channel);
     this.use(opened);
-    if (previous) this.sessions.end(previous, 'The client began another session');
+    if (previous) this.services.sessions.end(previous, 'The client began another session');
     return opened;
   };
 

@@ -17,9 +17,10 @@ import { SHARED_DEFLATE } from '../../streaming/socket/text-frame.js';
 import type { SocketServer } from '../../streaming/upgrade/socket-server.js';
 import type { UpgradeRequest } from '../../streaming/upgrade/upgrade-request.js';
 import { McpDispatcher } from '../dispatch/dispatcher.service.js';
+import { MessageTrace } from '../message-trace.service.js';
 import { MCP_PATH } from '../http/mcp-http.service.js';
 import { McpSessions } from '../session/mcp-sessions.service.js';
-import { McpSocket } from './mcp-socket.js';
+import { McpSocket, type SocketServices } from './mcp-socket.js';
 import { SocketMounts } from './socket-mounts.service.js';
 
 /** Bytes of one message. */
@@ -34,16 +35,20 @@ export class McpGateway
   private readonly logger = new Logger('Mcp');
   private readonly connections = new Set<Connection>();
   private readonly sockets = new Map<WebSocket, { connection: Connection; mcp: McpSocket }>();
+  private readonly services: SocketServices;
   private heartbeat: Heartbeat | undefined;
 
   constructor(
     private readonly configuration: Configuration,
-    private readonly dispatcher: McpDispatcher,
-    private readonly sessions: McpSessions,
+    dispatcher: McpDispatcher,
+    sessions: McpSessions,
+    trace: MessageTrace,
     private readonly mounts: SocketMounts,
     private readonly limits: RateLimits,
     private readonly audit: AuditLog,
-  ) {}
+  ) {
+    this.services = { dispatcher, sessions, trace };
+  }
 
   afterInit(server: SocketServer): void {
     const { authRequired, pingIntervalMs, pingTimeoutMs } = this.configuration.mcp;
@@ -64,7 +69,7 @@ export class McpGateway
     const connection = new Connection(socket, request);
     const gate = new MessageGate(connection, this.limits, this.audit);
     const resume = request.query.get('session_id');
-    const mcp = new McpSocket(connection, gate, this.dispatcher, this.sessions, request.headers, resume);
+    const mcp = new McpSocket(connection, gate, this.services, request.headers, resume);
     this.connections.add(connection);
     this.sockets.set(socket, { connection, mcp });
     connection.onFrame((frame, isBinary) => mcp.receive(frame, isBinary));

@@ -14,10 +14,11 @@ const COMPRESSION_THRESHOLD = 4096;
 export class SocketOutlet implements Outlet {
   private wroteThisTurn = false;
 
-  /** @param afterwards takes what is sent once the connection has closed */
+  /** @param afterwards takes what is sent once the connection has closed; @param written sees all else */
   constructor(
     private readonly connection: Connection,
     private readonly afterwards: (message: string) => void,
+    private readonly written: (message: string) => void,
   ) {}
 
   send(message: string): void {
@@ -46,6 +47,7 @@ export class SocketOutlet implements Outlet {
   private write(message: string): void {
     const { connection } = this;
     if (!connection.open) return this.afterwards(message);
+    this.written(message);
     const compresses = message.length >= COMPRESSION_THRESHOLD && connection.takesDeflated;
     if (compresses && connection.bufferedBytes < HIGH_WATER_BYTES)
       connection.write(deflatedTextFrame(message));
