@@ -9,15 +9,49 @@ const ATTEMPT = '11111111-2222-3333-4444-555555555555';
 const SEED_DIFF = new RegExp(`^/api/tasks/${ATTEMPT}/diff/ws`);
 const PROCESS = { id: '99999999-2222-3333-4444-555555555555', status: 'running', logs: 'line 1\nline 2\n' };
 
+/** The 32 of the original, with their arguments, and the two of document 000. */
 const FORGE_TOOLS = [
-  'health_check get_system_info list_executor_profiles',
-  'list_projects create_project get_project update_project delete_project list_project_branches search_project_files',
-  'list_tasks create_task create_and_start_task get_task update_task delete_task',
-  'list_task_attempts create_task_attempt get_task_attempt follow_up_task_attempt stop_task_attempt',
-  'get_branch_status rebase_task_attempt merge_task_attempt push_branch create_pull_request attach_existing_pr',
-  'change_target_branch replace_process list_execution_processes get_execution_process stop_execution_process',
-  'watch_task watch_task_polling',
-].flatMap((line) => line.split(' '));
+  'forge_health_check()',
+  'forge_get_system_info()',
+  'forge_list_executor_profiles()',
+  'forge_list_projects()',
+  'forge_create_project(name, repo_path, setup_script?, dev_script?)',
+  'forge_get_project(project_id)',
+  'forge_update_project(project_id, name?, setup_script?, dev_script?)',
+  'forge_delete_project(project_id)',
+  'forge_list_project_branches(project_id)',
+  'forge_search_project_files(project_id, query, mode?)',
+  'forge_list_tasks(project_id)',
+  'forge_create_task(project_id, title, description?)',
+  'forge_create_and_start_task(project_id, title, description?, executor, base_branch)',
+  'forge_get_task(project_id?, task_id)',
+  'forge_update_task(project_id?, task_id, title?, description?, status?)',
+  'forge_delete_task(project_id?, task_id)',
+  'forge_list_task_attempts(task_id?)',
+  'forge_create_task_attempt(task_id, executor, base_branch, variant?)',
+  'forge_get_task_attempt(attempt_id)',
+  'forge_follow_up_task_attempt(attempt_id, prompt)',
+  'forge_stop_task_attempt(attempt_id)',
+  'forge_get_branch_status(attempt_id)',
+  'forge_rebase_task_attempt(attempt_id, base_branch?)',
+  'forge_merge_task_attempt(attempt_id)',
+  'forge_push_branch(attempt_id)',
+  'forge_create_pull_request(attempt_id, title, body?, target_branch?)',
+  'forge_attach_existing_pr(attempt_id, pr_number?)',
+  'forge_change_target_branch(attempt_id, target_branch)',
+  'forge_replace_process(attempt_id, prompt, executor?, process_id?)',
+  'forge_list_execution_processes(attempt_id, show_soft_deleted?)',
+  'forge_get_execution_process(process_id)',
+  'forge_stop_execution_process(process_id)',
+  'forge_watch_task(attempt_id, duration_seconds?)',
+  'forge_watch_task_polling(attempt_id, poll_interval_ms?, max_duration_seconds?)',
+];
+
+interface ListedTool {
+  readonly name: string;
+  readonly annotations: { readonly readOnlyHint: boolean; readonly destructiveHint?: boolean };
+  readonly inputSchema: { readonly properties?: object; readonly required?: readonly string[] };
+}
 
 let forge: FakeForge;
 let service: RunningService;
@@ -103,12 +137,18 @@ describe('What is listed', () => {
     );
   });
 
-  it('S0-89: the 32 tools of the original and the two watch tools', async () => {
+  it('S0-89: the 32 tools of the original and the two watch tools, with their arguments', async () => {
     const { tools } = await (await connect()).result('tools/list');
-    const names = tools.map(({ name }) => name).filter((name) => name.startsWith('forge_'));
-    expect(names.toSorted((a, b) => a.localeCompare(b))).toEqual(
-      FORGE_TOOLS.map((name) => `forge_${name}`).toSorted((a, b) => a.localeCompare(b)),
-    );
+    const listed = (tools as unknown as ListedTool[]).filter(({ name }) => name.startsWith('forge_'));
+    const signatures = listed.map(({ name, inputSchema: { properties = {}, required = [] } }) => {
+      const args = Object.keys(properties).map((arg) => (required.includes(arg) ? arg : `${arg}?`));
+      return `${name}(${args.join(', ')})`;
+    });
+    expect(signatures.toSorted()).toEqual(FORGE_TOOLS.toSorted());
+    for (const { name, annotations } of listed) {
+      // What says nothing about it counts as destructive.
+      expect(annotations.readOnlyHint || annotations.destructiveHint !== undefined, name).toBe(true);
+    }
   });
 
   it('without FORGE_URL there are none', async () => {

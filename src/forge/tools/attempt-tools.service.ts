@@ -5,27 +5,29 @@ import { Tool } from '../../mcp/tools/tool.decorator.js';
 import { UserError } from '../../mcp/tools/user-error.js';
 import { ForgeClient } from '../api/forge-client.service.js';
 import {
+  ADDS,
+  baseBranch,
   ByAttempt,
   DESTROYS,
   executor,
   processId,
+  prompt,
   READ_ONLY,
   recordText,
   taskId,
-  WRITES,
 } from './tool-text.js';
 
 const ListAttempts = z.object({ task_id: taskId.optional() });
 const CreateAttempt = z.object({
   task_id: taskId,
   executor,
-  base_branch: z.string().describe('Branch to start from'),
+  base_branch: baseBranch,
   variant: z.string().optional().describe("Variant of the executor's profile"),
 });
-const FollowUp = ByAttempt.extend({ prompt: z.string() });
+const FollowUp = ByAttempt.extend({ prompt });
 const ReplaceProcess = ByAttempt.extend({
-  prompt: z.string(),
-  executor: executor.optional(),
+  prompt,
+  executor: executor.optional().describe('Taken from the process that is replaced, whatever is said here'),
   process_id: processId.optional().describe('The process to replace; the latest agent by default'),
 });
 
@@ -49,7 +51,7 @@ export class AttemptTools {
     name: 'forge_create_task_attempt',
     description: 'Create and start task execution',
     parameters: CreateAttempt,
-    annotations: WRITES,
+    annotations: ADDS,
   })
   async create(args: z.output<typeof CreateAttempt>, { log, reportProgress }: ToolContext): Promise<string> {
     log.info('Starting task attempt...');
@@ -75,7 +77,7 @@ export class AttemptTools {
     name: 'forge_follow_up_task_attempt',
     description: 'Send a follow-up prompt to the agent of an attempt',
     parameters: FollowUp,
-    annotations: WRITES,
+    annotations: ADDS,
   })
   async followUp({ attempt_id, prompt }: z.output<typeof FollowUp>): Promise<string> {
     return recordText('Follow-up started', await this.forge.followUp(attempt_id, { prompt }));

@@ -2,20 +2,20 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { Tool } from '../../mcp/tools/tool.decorator.js';
 import { ForgeClient } from '../api/forge-client.service.js';
-import { ByAttempt, DESTROYS, READ_ONLY, recordText, WRITES } from './tool-text.js';
+import { ADDS, ByAttempt, CHANGES, DESTROYS, READ_ONLY, recordText } from './tool-text.js';
 
 const Rebase = ByAttempt.extend({
   base_branch: z.string().optional().describe('New base; the present one by default'),
 });
 const CreatePullRequest = ByAttempt.extend({
-  title: z.string(),
-  body: z.string().optional(),
-  target_branch: z.string().optional(),
+  title: z.string().describe('Title of the pull request'),
+  body: z.string().optional().describe('Its text'),
+  target_branch: z.string().optional().describe("The attempt's target branch by default"),
 });
 const AttachPullRequest = ByAttempt.extend({
   pr_number: z.number().int().positive().optional().describe('For servers that do not find it themselves'),
 });
-const ChangeTarget = ByAttempt.extend({ target_branch: z.string() });
+const ChangeTarget = ByAttempt.extend({ target_branch: z.string().describe('Branch to merge into') });
 
 /** What becomes of an attempt's branch. */
 @Injectable()
@@ -59,7 +59,7 @@ export class BranchTools {
     name: 'forge_push_branch',
     description: "Push an attempt's branch to the remote",
     parameters: ByAttempt,
-    annotations: WRITES,
+    annotations: ADDS,
   })
   async push({ attempt_id }: z.output<typeof ByAttempt>): Promise<string> {
     await this.forge.act(attempt_id, 'push');
@@ -70,7 +70,7 @@ export class BranchTools {
     name: 'forge_create_pull_request',
     description: "Open a pull request for an attempt's branch",
     parameters: CreatePullRequest,
-    annotations: WRITES,
+    annotations: ADDS,
   })
   async createPullRequest(args: z.output<typeof CreatePullRequest>): Promise<string> {
     const { attempt_id, title, body, target_branch } = args;
@@ -86,7 +86,7 @@ export class BranchTools {
     name: 'forge_attach_existing_pr',
     description: "Attach the pull request that exists for an attempt's branch",
     parameters: AttachPullRequest,
-    annotations: WRITES,
+    annotations: ADDS,
   })
   async attachPullRequest({ attempt_id, pr_number }: z.output<typeof AttachPullRequest>): Promise<string> {
     const body = pr_number === undefined ? undefined : { pr_number };
@@ -97,7 +97,7 @@ export class BranchTools {
     name: 'forge_change_target_branch',
     description: "Change the branch an attempt's work is to be merged into",
     parameters: ChangeTarget,
-    annotations: WRITES,
+    annotations: CHANGES,
   })
   async changeTarget({ attempt_id, target_branch }: z.output<typeof ChangeTarget>): Promise<string> {
     const changed = await this.forge.act(attempt_id, 'change-target-branch', {

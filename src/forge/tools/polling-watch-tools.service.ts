@@ -50,7 +50,9 @@ export class PollingWatchTools implements OnModuleDestroy {
       const progress = Math.min(99, Math.floor((elapsed / durationMs) * 100));
       await context.reportProgress({ progress, total: 100 });
       if (FINAL_STATES.has(status)) break;
-      await delay(poll_interval_ms, undefined, { signal: stop }).catch(() => {});
+      // A long interval does not outlast the watch.
+      const wait = Math.min(poll_interval_ms, durationMs - elapsed);
+      if (wait > 0) await delay(wait, undefined, { signal: stop }).catch(() => {});
     }
     if (stop.aborted) return `Watch interrupted. Received ${updates} updates.`;
     await context.reportProgress({ progress: 100, total: 100 });

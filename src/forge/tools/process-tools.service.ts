@@ -4,7 +4,9 @@ import { Tool } from '../../mcp/tools/tool.decorator.js';
 import { ForgeClient } from '../api/forge-client.service.js';
 import { ByAttempt, ByProcess, DESTROYS, READ_ONLY, recordText } from './tool-text.js';
 
-const ListProcesses = ByAttempt.extend({ show_soft_deleted: z.boolean().optional().default(false) });
+const ListProcesses = ByAttempt.extend({
+  show_soft_deleted: z.boolean().optional().default(false).describe('With those that a replacement undid'),
+});
 
 /** What runs, or ran, for an attempt: setup script, agent, cleanup script, development server. */
 @Injectable()

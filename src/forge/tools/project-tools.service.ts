@@ -2,25 +2,33 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { Tool } from '../../mcp/tools/tool.decorator.js';
 import { ForgeClient } from '../api/forge-client.service.js';
-import { ByProject, DESTROYS, Nothing, projectId, READ_ONLY, recordText, WRITES } from './tool-text.js';
+import {
+  ADDS,
+  ByProject,
+  CHANGES,
+  DESTROYS,
+  Nothing,
+  projectId,
+  READ_ONLY,
+  recordText,
+} from './tool-text.js';
 
+const name = z.string().describe('Name of the project');
 const script = z.string().nullable().optional();
-const CreateProject = z.object({
-  name: z.string(),
-  repo_path: z.string().describe('Path of a git repository on the machine of the Forge server'),
+const scripts = {
   setup_script: script.describe('Run in each new worktree before the agent'),
   dev_script: script.describe('Starts the development server'),
+};
+const CreateProject = z.object({
+  name,
+  repo_path: z.string().describe('Path of a git repository on the machine of the Forge server'),
+  ...scripts,
 });
-const UpdateProject = z.object({
-  project_id: projectId,
-  name: z.string().optional(),
-  setup_script: script,
-  dev_script: script,
-});
+const UpdateProject = z.object({ project_id: projectId, name: name.optional(), ...scripts });
 const SearchFiles = z.object({
   project_id: projectId,
-  query: z.string(),
-  mode: z.enum(['taskform', 'settings']).optional(),
+  query: z.string().describe('Part of a path'),
+  mode: z.enum(['taskform', 'settings']).optional().describe("Which of Forge's searches"),
 });
 
 /** Forge's projects: repositories in which agents work. */
@@ -43,7 +51,7 @@ export class ProjectTools {
     name: 'forge_create_project',
     description: 'Create a project for an existing git repository',
     parameters: CreateProject,
-    annotations: WRITES,
+    annotations: ADDS,
   })
   async create({
     name,
@@ -77,7 +85,7 @@ export class ProjectTools {
     name: 'forge_update_project',
     description: "Change a project's name or scripts",
     parameters: UpdateProject,
-    annotations: WRITES,
+    annotations: CHANGES,
   })
   async update({ project_id, ...changes }: z.output<typeof UpdateProject>): Promise<string> {
     // Forge clears what an update does not mention.

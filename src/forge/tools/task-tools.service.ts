@@ -4,27 +4,31 @@ import { Tool } from '../../mcp/tools/tool.decorator.js';
 import { ForgeClient } from '../api/forge-client.service.js';
 import { TASK_STATUSES } from '../api/forge-records.js';
 import {
+  ADDS,
+  baseBranch,
   ByProject,
+  CHANGES,
   DESTROYS,
   executor,
   projectId,
   READ_ONLY,
   recordText,
   taskId,
-  WRITES,
 } from './tool-text.js';
 
+const title = z.string().describe('Begins the prompt of its agents');
+const description = z.string().describe('The rest of the prompt');
 const CreateTask = z.object({
   project_id: projectId,
-  title: z.string(),
-  description: z.string().optional(),
+  title,
+  description: description.optional(),
 });
-const StartTask = CreateTask.extend({ executor, base_branch: z.string() });
+const StartTask = CreateTask.extend({ executor, base_branch: baseBranch });
 /** Tasks have ids of their own; the project's is accepted for callers that used to need it. */
 const ByTask = z.object({ project_id: projectId.optional(), task_id: taskId });
 const UpdateTask = ByTask.extend({
-  title: z.string().optional(),
-  description: z.string().optional(),
+  title: title.optional(),
+  description: description.optional(),
   status: z.enum(TASK_STATUSES).optional(),
 });
 
@@ -48,7 +52,7 @@ export class TaskTools {
     name: 'forge_create_task',
     description: 'Create a task without starting it',
     parameters: CreateTask,
-    annotations: WRITES,
+    annotations: ADDS,
   })
   async create({ project_id, title, description }: z.output<typeof CreateTask>): Promise<string> {
     const task = await this.forge.createTask({ project_id, title, description: description ?? null });
@@ -59,7 +63,7 @@ export class TaskTools {
     name: 'forge_create_and_start_task',
     description: 'Create a task and start an agent on it',
     parameters: StartTask,
-    annotations: WRITES,
+    annotations: ADDS,
   })
   async start(args: z.output<typeof StartTask>): Promise<string> {
     const { project_id, title, description, base_branch } = args;
@@ -88,7 +92,7 @@ export class TaskTools {
     name: 'forge_update_task',
     description: "Change a task's title, description or status",
     parameters: UpdateTask,
-    annotations: WRITES,
+    annotations: CHANGES,
   })
   async update({ task_id, project_id: _project, ...changes }: z.output<typeof UpdateTask>): Promise<string> {
     return recordText('Task updated', await this.forge.updateTask(task_id, changes));

@@ -11,6 +11,8 @@ export const taskId = z.string().describe('Task UUID');
 export const attemptId = z.string().describe('Task attempt UUID');
 export const processId = z.string().describe('Execution process UUID');
 export const executor = z.enum(EXECUTORS).describe('Coding agent');
+export const baseBranch = z.string().describe('Branch to start from');
+export const prompt = z.string().describe('What the agent is to do');
 
 export const Nothing = z.object({});
 export const ByProject = z.object({ project_id: projectId });
@@ -18,5 +20,13 @@ export const ByAttempt = z.object({ attempt_id: attemptId });
 export const ByProcess = z.object({ process_id: processId });
 
 export const READ_ONLY = { readOnlyHint: true, openWorldHint: true } as const;
-export const WRITES = { readOnlyHint: false, openWorldHint: true } as const;
+/** Adds something; a client takes what says nothing about it for destructive. */
+export const ADDS = { readOnlyHint: false, destructiveHint: false, openWorldHint: true } as const;
+/** Overwrites something, twice with the same result. */
+export const CHANGES = {
+  readOnlyHint: false,
+  destructiveHint: true,
+  idempotentHint: true,
+  openWorldHint: true,
+} as const;
 export const DESTROYS = { readOnlyHint: false, destructiveHint: true, openWorldHint: true } as const;
