@@ -171,10 +171,12 @@ describe('forge_watch_task', () => {
     await eventually('the diff is open', () => forge.open(SEED_DIFF).length === 1);
     forge.send(SEED_DIFF, { file: 'src/a.ts', changes: [{ add: 'x' }] });
     forge.send(SEED_DIFF, { file: 'src/b.ts', changes: ['y'.repeat(300)] });
-    expect(textOf(await watched)).toBe('Watch completed. Received 2 updates over 1.5s');
+    forge.send(SEED_DIFF, { file: 'src/c.ts', changes: ['z'.repeat(2_000_000)] });
+    expect(textOf(await watched)).toBe('Watch completed. Received 3 updates over 1.5s');
     expect(streamed(client)).toEqual([
       '[Diff #1] src/a.ts: [{"add":"x"}]...\n',
       `[Diff #2] src/b.ts: ["${'y'.repeat(98)}...\n`,
+      `[Diff #3] src/c.ts: ["${'z'.repeat(98)}...\n`,
     ]);
     expect(progress(client)[0]).toMatchObject({ progressToken: 'p1', progress: 0, total: 100 });
     await eventually('sockets are released', () => forge.openSockets === 0);

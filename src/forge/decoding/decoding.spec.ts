@@ -192,9 +192,11 @@ describe('Tolerance', () => {
       { JsonPatch: [{ op: 'add', path: '/entries/big', value: { type: 'DIFF', content } }] },
       '',
     );
-    expect(new DiffDecoder().accept(frame)[0]!.changes).toEqual([
+    const [update] = new DiffDecoder().accept(frame);
+    expect(update!.changes).toEqual([
       { change: 'added', newPath: 'big', oldContent: null, newContent: null, contentOmitted: true },
     ]);
+    expect(update!.beginning).toBe(JSON.stringify([content]).slice(0, 200));
   });
 });
 

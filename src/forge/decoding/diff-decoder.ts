@@ -9,12 +9,15 @@ export interface DiffUpdate {
   readonly change: string;
   /** What the document's server calls `changes`: its own list, or Forge's one description of the file. */
   readonly changes: JsonValue;
+  /** How the changes begin, as JSON, where contents had to be left out of them. */
+  readonly beginning?: string;
   /** Same for the same content; null where every frame counts (the document's server). */
   readonly fingerprint: string | null;
 }
 
 /** Characters of file content that one update carries; what exceeds it is left out and marked, as Forge itself does. */
 const MAX_CONTENT = 100_000;
+const BEGINNING_LENGTH = 200;
 
 /**
  * Follows the diff of an attempt. Forge replays it on every socket and repeats entries at will, so an update is only
@@ -70,10 +73,11 @@ function toUpdate(key: string, value: unknown): DiffUpdate | undefined {
   const content = contentOf(value);
   if (!content) return undefined;
   const { newPath, oldPath, change } = content;
+  const length = lengthOf(content.oldContent) + lengthOf(content.newContent);
   return {
     file: typeof newPath === 'string' ? newPath : typeof oldPath === 'string' ? oldPath : key,
     change: typeof change === 'string' ? change : 'modified',
-    changes: [withinLimit(content)],
+    ...(length <= MAX_CONTENT ? { changes: [content] } : withoutContents(content)),
     fingerprint: createHash('sha1').update(JSON.stringify(content)).digest('base64url'),
   };
 }
@@ -86,11 +90,20 @@ function contentOf(entry: unknown): JsonObject | undefined {
   return isRecord(entry) && entry.type === 'DIFF' && isJsonObject(entry.content) ? entry.content : undefined;
 }
 
-function withinLimit(content: JsonObject): JsonObject {
-  const length = lengthOf(content.oldContent) + lengthOf(content.newContent);
-  return length <= MAX_CONTENT
-    ? content
-    : { ...content, oldContent: null, newContent: null, contentOmitted: true };
+function withoutContents(content: JsonObject): Pick<DiffUpdate, 'changes' | 'beginning'> {
+  return {
+    changes: [{ ...content, oldContent: null, newContent: null, contentOmitted: true }],
+    beginning: beginningOf([content]),
+  };
+}
+
+/** What is known of changes that an event cannot carry as a whole. */
+export function omitted(changes: JsonValue): Pick<DiffUpdate, 'changes' | 'beginning'> {
+  return { changes: [{ contentOmitted: true }], beginning: beginningOf(changes) };
+}
+
+function beginningOf(changes: JsonValue): string {
+  return JSON.stringify(changes).slice(0, BEGINNING_LENGTH);
 }
 
 function lengthOf(value: JsonValue | undefined): number {
@@ -100,13 +113,9 @@ function lengthOf(value: JsonValue | undefined): number {
 /** `{file, changes}`; anything else is no diff. */
 function documentUpdate({ file, changes }: Readonly<Record<string, unknown>>): DiffUpdate[] {
   if (typeof file !== 'string') return [];
-  const tooLong = (JSON.stringify(changes) ?? '').length > 3 * MAX_CONTENT;
+  const known = (changes ?? []) as JsonValue;
+  const tooLong = JSON.stringify(known).length > 3 * MAX_CONTENT;
   return [
-    {
-      file,
-      change: 'modified',
-      changes: tooLong ? [{ contentOmitted: true }] : ((changes ?? []) as JsonValue),
-      fingerprint: null,
-    },
+    { file, change: 'modified', ...(tooLong ? omitted(known) : { changes: known }), fingerprint: null },
   ];
 }

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../../operations/json.js';
 import { parseDraft, type EventDraft } from '../../operations/operation-draft.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import type { ExecutionProcess } from '../api/forge-records.js';
-import type { DiffUpdate } from '../decoding/diff-decoder.js';
+import { omitted, type DiffUpdate } from '../decoding/diff-decoder.js';
 import type { LogLine, LogStream } from '../decoding/log-decoder.js';
 
 /**
@@ -16,6 +16,7 @@ export type MirrorDetails =
       readonly file: string;
       readonly change: string;
       readonly changes: JsonValue;
+      readonly beginning?: string;
       readonly fingerprint: string | null;
     }
   | { readonly kind: 'log'; readonly process_id: string; readonly stream: LogStream; readonly line: number }
@@ -34,19 +35,16 @@ export interface MirrorEvent {
   readonly details: MirrorDetails;
 }
 
-export function diffEvent({ file, change, changes, fingerprint }: DiffUpdate): MirrorEvent {
-  const details: MirrorDetails = { kind: 'diff', file, change, changes, fingerprint };
+export function diffEvent(update: DiffUpdate): MirrorEvent {
+  const { file, change } = update;
+  const details: MirrorDetails = { kind: 'diff', ...update };
   try {
     return logEvent('info', `${change} ${file}`, details);
   } catch (error) {
     // Contents that no event may carry (too deep, too long): that the file changed is still worth recording.
     if (!(error instanceof OpstreamError)) throw error;
     const short = file.slice(0, 1000);
-    return logEvent('info', `${change} ${short}`, {
-      ...details,
-      file: short,
-      changes: [{ contentOmitted: true }],
-    });
+    return logEvent('info', `${change} ${short}`, { ...details, file: short, ...omitted(update.changes) });
   }
 }
 

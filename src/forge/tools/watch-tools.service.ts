@@ -85,7 +85,8 @@ export class WatchTools implements OnModuleDestroy {
 function diffText(event: RecordedEvent, number: number): string | undefined {
   const details = mayBe('diff', event) ? mirrorDetails(event) : undefined;
   if (details?.kind !== 'diff') return undefined;
-  const preview = JSON.stringify(details.changes).substring(0, PREVIEW_LENGTH);
+  const changes = details.beginning ?? JSON.stringify(details.changes);
+  const preview = changes.substring(0, PREVIEW_LENGTH);
   return `[Diff #${number}] ${details.file}: ${preview}...\n`;
 }
 
