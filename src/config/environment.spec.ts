@@ -26,3 +26,24 @@ describe('FORGE_URL', () => {
     expect(() => forgeUrl(value)).toThrow('FORGE_URL');
   });
 });
+
+describe('ALLOWED_ORIGINS and ALLOWED_HOSTS', () => {
+  it('are lists of what browsers send', () => {
+    const { http } = Configuration.fromEnvironment({
+      ALLOWED_ORIGINS: 'https://app.example.com, http://localhost:3000,chrome-extension://abc,null,*',
+      ALLOWED_HOSTS: 'app.example.com,other.example:8443,[::1]',
+    });
+    expect(http.allowedOrigins).toHaveLength(5);
+    expect(http.allowedHosts).toHaveLength(3);
+  });
+
+  it.each([
+    ['ALLOWED_ORIGINS', 'app.example.com'],
+    ['ALLOWED_ORIGINS', 'https://app.example.com/'],
+    ['ALLOWED_ORIGINS', 'https://App.example.com'],
+    ['ALLOWED_HOSTS', 'https://app.example.com'],
+    ['ALLOWED_HOSTS', 'app.example.com/path'],
+  ])('%s=%s would never match anything, and is refused', (name, value) => {
+    expect(() => Configuration.fromEnvironment({ [name]: value })).toThrow(name);
+  });
+});

@@ -29,6 +29,12 @@ const list = () =>
 
 const port = (value: string): boolean => /^\d{1,5}$/.test(value) && Number(value) <= 65_535;
 
+/** Origins are compared to the letter: one with a path or in capitals would never match. */
+const isOrigin = (value: string): boolean =>
+  value === '*' || value === 'null' || /^[a-z][a-z\d+.-]*:\/\/[^/?#@A-Z\s]+$/.test(value);
+
+const isHost = (value: string): boolean => /^[^/?#@\s]+$/.test(value);
+
 /** Paths are added to such a URL; credentials have a setting of their own. */
 const isBaseUrl = (value: string): boolean => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
@@ -93,8 +99,14 @@ export const environmentSchema = z
     JWT_ISSUER: text(),
     JWT_AUDIENCE: text(),
     ALLOW_ANONYMOUS: z.enum(['true', 'false']).optional(),
-    ALLOWED_ORIGINS: list(),
-    ALLOWED_HOSTS: list(),
+    ALLOWED_ORIGINS: list().refine(
+      (origins) => origins.every(isOrigin),
+      'must be origins as browsers send them, like https://app.example.com, separated by commas, or *',
+    ),
+    ALLOWED_HOSTS: list().refine(
+      (hosts) => hosts.every(isHost),
+      'must be names like app.example.com, separated by commas',
+    ),
     TRUST_PROXY: flag(false),
 
     WEBSOCKET_PATH: path,
