@@ -46,11 +46,11 @@ export class AttemptMirror {
   private readonly logger = new Logger('ForgeMirror');
   private readonly decoder = new DiffDecoder();
   private readonly recorded = new MirrorRecord(this.decoder);
-  private readonly processes = new Map<string, ExecutionProcess>();
+  private readonly seen = new Map<string, ExecutionProcess>();
   private readonly writer: MirrorWriter;
   private readonly diff: AttemptDiff;
   private readonly logs: AttemptLogs;
-  private readonly source: AttemptProcesses;
+  private readonly processes: AttemptProcesses;
   private readonly ending: MirrorEnding;
   private attemptStatus: string | undefined;
   /** Milliseconds; when something was last recorded. */
@@ -83,7 +83,7 @@ export class AttemptMirror {
       record: (events) => this.record(events),
       logEnded: () => this.settle(),
     });
-    this.source = new AttemptProcesses(tenant, attemptId, services.client, services.streams, {
+    this.processes = new AttemptProcesses(tenant, attemptId, services.client, services.streams, {
       onProcesses: (processes, status) => this.seeProcesses(processes, status),
       onUnavailable: (error) => void this.loseForge(error),
     });
@@ -109,7 +109,7 @@ export class AttemptMirror {
     if (this.active || this.over) return;
     this.active = true;
     this.diff.open();
-    this.source.start();
+    this.processes.start();
   }
 
   /** Closes the upstream streams; the operation stays open for whoever takes it up. */
@@ -117,7 +117,7 @@ export class AttemptMirror {
     this.active = false;
     clearTimeout(this.settleTimer);
     this.diff.close();
-    this.source.stop();
+    this.processes.stop();
     this.logs.close();
   }
 
@@ -139,10 +139,10 @@ export class AttemptMirror {
     this.attemptStatus = attemptStatus ?? this.attemptStatus;
     for (const process of processes) {
       if (this.target.ignored.has(process.id)) continue;
-      const before = this.processes.get(process.id)?.status ?? this.recorded.statusOf(process.id);
+      const before = this.seen.get(process.id)?.status ?? this.recorded.statusOf(process.id);
       // An answer may be older than what the stream has told meanwhile: no process runs again.
       if (before !== undefined && FINAL_STATES.has(before) && !hasEnded(process)) continue;
-      this.processes.set(process.id, process);
+      this.seen.set(process.id, process);
       if (before !== process.status) await this.record([processEvent(process)]);
       if (this.active) await this.logs.see(process);
     }
@@ -185,10 +185,10 @@ export class AttemptMirror {
   }
 
   private outcome(): RunOutcome | undefined {
-    const outcome = outcomeOf(this.processes.values(), this.attemptStatus);
+    const outcome = outcomeOf(this.seen.values(), this.attemptStatus);
     if (outcome || this.diff.ended !== 'finished') return outcome;
     // A server that finishes the diff has nothing more to say, unless an agent is at work all the same.
-    if (agentRuns(this.processes.values())) return undefined;
+    if (agentRuns(this.seen.values())) return undefined;
     return { status: 'completed', message: 'The diff is finished', exitCode: null };
   }
 
