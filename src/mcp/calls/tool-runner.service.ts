@@ -13,12 +13,12 @@ import { OperationsService } from '../../operations/operations.service.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { RequestMetrics } from '../metrics/request.metrics.js';
 import type { Exchange } from '../protocol/exchange.js';
-import { isObject, objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
+import { objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
-import { TASKS_EXTENSION } from '../protocol/versions.js';
 import type { ToolDefinition } from '../tools/tool-definition.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 import { toLegacyTask, toModernTask } from '../tasks/task-view.js';
+import { type Manner, mannerOf } from './call-manner.js';
 import { CallerNotifications } from './caller-notifications.js';
 import { INTERRUPTED, OperationRecord, recordedArguments, unrecorded } from './call-record.js';
 import { InputDesk, inputRequiredResult } from './input-desk.js';
@@ -28,9 +28,6 @@ import { toolError, type ToolOutcome } from './tool-outcome.js';
 
 /** A call of a tool that may become a task is answered directly when it ends within this time. */
 const TASK_GRACE_MS = 50;
-
-/** How a call is answered: with its result, with a task at once, or with a task unless it ends quickly. */
-type Manner = 'result' | 'task' | 'either';
 
 /** Runs tool calls and knows those that run on this node. */
 @Injectable()
@@ -194,38 +191,6 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
       ? { task: toLegacyTask(operation) }
       : { resultType: 'task', ...toModernTask(operation) };
   }
-}
-
-/** @throws RpcError when tool and caller do not agree on tasks */
-function mannerOf(tool: ToolDefinition, { era, params, meta, capabilities }: Exchange): Manner {
-  if (era === 'legacy') {
-    const wanted = params.task !== undefined;
-    if (wanted && tool.taskSupport === 'forbidden') {
-      throw new RpcError(RPC.methodNotFound, `Tool ${tool.name} cannot be called as a task`);
-    }
-    if (!wanted && tool.taskSupport === 'required') {
-      throw new RpcError(RPC.methodNotFound, `Tool ${tool.name} must be called as a task`);
-    }
-    return wanted ? 'task' : 'result';
-  }
-  if (tool.taskSupport === 'forbidden') return 'result';
-  if (declaresTasks(capabilities)) {
-    if (tool.taskSupport === 'required') return 'task';
-    // Tasks carry no progress: who asks for it wants the call itself.
-    return meta.progressToken === undefined ? 'either' : 'result';
-  }
-  if (tool.taskSupport === 'required') throw tasksMissing();
-  return 'result';
-}
-
-export function declaresTasks(capabilities: Params): boolean {
-  return isObject(capabilities.extensions) && isObject(capabilities.extensions[TASKS_EXTENSION]);
-}
-
-export function tasksMissing(): RpcError {
-  return new RpcError(RPC.missingCapability, `The client does not declare ${TASKS_EXTENSION}`, {
-    requiredCapabilities: { extensions: { [TASKS_EXTENSION]: {} } },
-  });
 }
 
 function answer(outcome: ToolOutcome): Params | undefined {

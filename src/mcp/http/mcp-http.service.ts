@@ -13,21 +13,22 @@ import type { Link } from '../protocol/exchange.js';
 import { InFlight } from '../protocol/in-flight.js';
 import { encodeError, parseMessages, type RpcMessage } from '../protocol/json-rpc.js';
 import { httpStatusOf, RPC, RpcError, toRpcError } from '../protocol/rpc-error.js';
-import { ASSUMED_VERSION, isLegacyVersion, MODERN_VERSION, type Era } from '../protocol/versions.js';
+import { MODERN_VERSION, type Era } from '../protocol/versions.js';
 import type { McpSession } from '../session/mcp-session.js';
 import { McpSessions } from '../session/mcp-sessions.service.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 import { BatchAnswers, checkBatch, expectsAnswer } from './batch.js';
 import { HttpOutlet } from './http-outlet.js';
 import { checkHeaders } from './modern-headers.js';
+import { namedSession } from './named-session.js';
 import { readBody } from './request-body.js';
+import { RequestError } from './request-error.js';
 import { openStandaloneStream } from './standalone-stream.js';
+import { keepAlive, waitFor } from './waiting-response.js';
 
 export const MCP_PATH = '/mcp';
 /** Bytes of one message. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
-/** A response that has been quiet for this long gets a comment, so that proxies keep it open. */
-const KEEP_ALIVE_MS = 15_000;
 
 /**
  * MCP's Streamable HTTP transport on `/mcp`, for the stateless era (POST only) and the eras with sessions. It is
@@ -140,7 +141,7 @@ export class McpHttp implements OnModuleDestroy {
     if (headers['mcp-session-id'] === undefined || headers['mcp-protocol-version'] === MODERN_VERSION) {
       throw new RpcError(RPC.invalidRequest, 'Invalid Request: batches belong to sessions of 2025-03-26');
     }
-    const session = this.sessionNamed(headers, principal, null);
+    const session = namedSession(this.sessions, headers, principal, null);
     checkBatch(messages, session);
     const outlet = new HttpOutlet(response, session, acceptsSse, this.metrics);
     const awaited = messages.filter(expectsAnswer).length;
@@ -176,31 +177,7 @@ export class McpHttp implements OnModuleDestroy {
   ): McpSession | undefined {
     if (message.kind === 'malformed') return undefined;
     if (message.kind === 'request' && message.method === 'initialize') return undefined;
-    return this.sessionNamed(headers, principal, message.kind === 'request' ? message.id : null);
-  }
-
-  private sessionNamed(
-    headers: IncomingMessage['headers'],
-    principal: Principal,
-    id: string | number | null,
-  ): McpSession {
-    const version = headers['mcp-protocol-version'] ?? ASSUMED_VERSION;
-    if (!isLegacyVersion(version)) {
-      throw new RequestError(
-        id,
-        new RpcError(RPC.serverError, 'Bad Request: Unsupported protocol version', undefined, 400),
-      );
-    }
-    const named = headers['mcp-session-id'];
-    if (typeof named !== 'string' || named === '') {
-      throw new RequestError(
-        id,
-        new RpcError(RPC.serverError, 'Bad Request: Mcp-Session-Id header is required', undefined, 400),
-      );
-    }
-    const session = this.sessions.find(named, principal);
-    if (session) return session;
-    throw new RequestError(id, new RpcError(RPC.sessionNotFound, 'Session not found', undefined, 404));
+    return namedSession(this.sessions, headers, principal, message.kind === 'request' ? message.id : null);
   }
 
   private openStream(request: IncomingMessage, response: ServerResponse, principal: Principal): void {
@@ -208,13 +185,16 @@ export class McpHttp implements OnModuleDestroy {
     if (!/text\/event-stream|\*\/\*/.test(request.headers.accept ?? '')) {
       throw new RpcError(RPC.serverError, 'Accept must name text/event-stream', undefined, 406);
     }
-    const session = this.sessionNamed(request.headers, principal, null);
+    const session = namedSession(this.sessions, request.headers, principal, null);
     keepAlive(response, openStandaloneStream(request, response, session, this.metrics));
   }
 
   private endSession(request: IncomingMessage, response: ServerResponse, principal: Principal): void {
     if (request.headers['mcp-protocol-version'] === MODERN_VERSION) throw modernIsPostOnly();
-    this.sessions.end(this.sessionNamed(request.headers, principal, null), 'The client ended the session');
+    this.sessions.end(
+      namedSession(this.sessions, request.headers, principal, null),
+      'The client ended the session',
+    );
     response.writeHead(204).end();
   }
 
@@ -243,37 +223,9 @@ export class McpHttp implements OnModuleDestroy {
   }
 }
 
-/** Gone readers are noticed: that cancels in 2026-07-28, and waits for a resumption in sessions. */
-function waitFor(response: ServerResponse, outlet: HttpOutlet, inFlight: InFlight | undefined): void {
-  keepAlive(response, outlet);
-  response.once('close', () => {
-    if (response.writableFinished) return;
-    outlet.gone();
-    inFlight?.cancelAll('The caller closed the response stream');
-  });
-}
-
-/**
- * The timeout of the socket itself tells when a response was quiet for long: a list of our own of everything that
- * waits would drag each of its short-lived entries into the old generation of the heap.
- */
-function keepAlive(response: ServerResponse, quiet: { keepAlive(): void }): void {
-  response.setTimeout(KEEP_ALIVE_MS, () => quiet.keepAlive());
-}
-
 /** `initialize` never comes in a batch. */
 function noSession(): never {
   throw new RpcError(RPC.invalidRequest, 'Invalid Request: initialize must come alone');
-}
-
-/** A refusal of a request whose id is known. */
-class RequestError extends Error {
-  constructor(
-    readonly id: string | number | null,
-    readonly error: RpcError,
-  ) {
-    super(error.message);
-  }
 }
 
 function isMcp(url = '/'): boolean {

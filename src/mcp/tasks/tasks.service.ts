@@ -7,12 +7,13 @@ import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
 import { isActive, type Operation } from '../../operations/operation.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { declaresTasks, tasksMissing, ToolRunner } from '../calls/tool-runner.service.js';
+import { ToolRunner } from '../calls/tool-runner.service.js';
 import type { Exchange } from '../protocol/exchange.js';
 import { isObject, objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { META } from '../protocol/versions.js';
 import { isExpired, outcomeOf, taskStatus, toLegacyTask, toModernTask } from './task-view.js';
+import { declaresTasks, tasksMissing } from './tasks-extension.js';
 
 const PAGE = 100;
 
