@@ -12,7 +12,7 @@ export function withConnection(command: Command): Command {
     .addOption(
       new Option('--url <url>', 'the service').env('OPSTREAM_URL').default(DEFAULT_URL).argParser(parseUrl),
     )
-    .addOption(new Option('--token <token>', 'bearer token').env('OPSTREAM_TOKEN'));
+    .addOption(new Option('--token <token>', 'a token or an API key').env('OPSTREAM_TOKEN'));
 }
 
 export function restClient({ url, token }: ConnectionOptions): RestClient {
