@@ -15,7 +15,7 @@ const UNNAMEABLE = /[^A-Za-z0-9_./-]/g;
 const MAX_NAME = 128;
 
 /** The tool name of an operation: its id, with what no tool name may have replaced. */
-export function toolNameOf(operationId: string, prefix: string): string {
+function toolNameOf(operationId: string, prefix: string): string {
   return (prefix + operationId.replaceAll(UNNAMEABLE, '_')).slice(0, MAX_NAME);
 }
 

@@ -1,6 +1,5 @@
 /** The severities of RFC 5424 as MCP names them, least severe first. */
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
-export type LogLevel = (typeof LEVELS)[number];
 
 /** Severity as a number to compare, undefined for what is no level. */
 export function levelNumber(level: unknown): number | undefined {

@@ -8,9 +8,9 @@ import { ClientProfiles } from './client-profiles.js';
 import { McpSession, type SessionTransport } from './mcp-session.js';
 
 /** Sessions kept on one node; beyond it the longest unused idle one ends, since clients rarely end theirs. */
-export const MAX_SESSIONS = 10_000;
+const MAX_SESSIONS = 10_000;
 /** Of one user: one user's forgotten sessions must not cost others theirs. */
-export const MAX_SESSIONS_PER_USER = 5000;
+const MAX_SESSIONS_PER_USER = 5000;
 /** An idle session ends after this time without a request. */
 const IDLE_MS = 30 * 60_000;
 const SWEEP_MS = 60_000;
