@@ -8,6 +8,7 @@ import { SqliteOperationStore } from './adapters/sqlite-operation-store.js';
 import { EventBus } from './event-bus.js';
 import { EventsController } from './events.controller.js';
 import { LogFollower } from './log-follower.service.js';
+import { OperationExpiry } from './operation-expiry.service.js';
 import { OperationStore } from './operation-store.js';
 import { OperationsController } from './operations.controller.js';
 import { OperationsMetrics } from './operations.metrics.js';
@@ -25,6 +26,7 @@ function createStore({ store }: Configuration): OperationStore {
     { provide: OperationStore, useFactory: createStore, inject: [Configuration] },
     { provide: EventBus, useClass: LocalEventBus },
     OperationsService,
+    OperationExpiry,
     LogFollower,
     OperationsMetrics,
   ],

@@ -1,12 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
-import {
-  Injectable,
-  Logger,
-  type OnApplicationShutdown,
-  type OnModuleDestroy,
-  type OnModuleInit,
-} from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import { OpstreamError, toOpstreamError } from '../platform/errors/opstream-error.js';
 import { AppendQueue } from './append-queue.js';
 import { EventBus } from './event-bus.js';
@@ -36,9 +29,6 @@ import {
 } from './operation-store.js';
 import type { Operation } from './operation.js';
 
-/** How often ended operations are checked against `OPERATION_MAX_AGE`. */
-const EXPIRY_INTERVAL_MS = 30_000;
-
 export interface CreateOperation {
   readonly operationType: unknown;
   readonly metadata?: unknown;
@@ -61,11 +51,10 @@ export interface AppendReceipt extends Receipt {
  * was published; a rejection is an `OpstreamError` and means nothing was recorded.
  */
 @Injectable()
-export class OperationsService implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
+export class OperationsService implements OnModuleDestroy, OnApplicationShutdown {
   private readonly logger = new Logger(OperationsService.name);
   private readonly queue: AppendQueue;
   private readonly runner: OperationRunner;
-  private expiry: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly store: OperationStore,
@@ -76,19 +65,12 @@ export class OperationsService implements OnModuleInit, OnModuleDestroy, OnAppli
     store.onRemoved = (removed) => bus.publishRemoved(removed);
   }
 
-  onModuleInit(): void {
-    this.expiry = setInterval(() => {
-      this.expire().catch((error: unknown) => this.logger.warn({ error }, 'Removing old operations failed'));
-    }, EXPIRY_INTERVAL_MS).unref();
-  }
-
   onModuleDestroy(): void {
     this.runner.stop();
   }
 
   /** Everything accepted is answered before the store closes. */
   async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.expiry);
     await this.queue.close();
     await this.store.close();
   }
@@ -227,11 +209,6 @@ export class OperationsService implements OnModuleInit, OnModuleDestroy, OnAppli
   /** Forgets an ended operation. @throws OpstreamError `operation_not_found`, `operation_running` */
   async remove(tenant: string, operationId: string): Promise<void> {
     if (!(await this.store.remove(tenant, operationId))) throw notFound(operationId);
-  }
-
-  private async expire(): Promise<void> {
-    // In steps, so that appends and reads get their turn in between.
-    while (await this.store.expire(now())) await setImmediate();
   }
 
   private publish(outcomes: readonly Recorded[]): void {

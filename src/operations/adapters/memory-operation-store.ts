@@ -1,49 +1,30 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { RecordedEvent } from '../operation-event.js';
 import { isActive, type Operation } from '../operation.js';
 import {
   OperationStore,
-  TOOL_OPERATION_PREFIX,
   type ListQuery,
   type LogPage,
   type OperationCounts,
   type OperationKey,
   type OperationPage,
   type PageBounds,
-  type Receipt,
-  type Recorded,
+  type RemovedOperation,
   type Retention,
   type StateCounts,
-  type RemovedOperation,
   type StoreCommand,
   type StoreOutcome,
 } from '../operation-store.js';
-import { decideOpen, decideRecord, type Decision } from './decide.js';
-import { parseCursor, eventsToTrim } from './retention.js';
-
-interface Entry {
-  /** Order of creation, the listing's cursor. */
-  readonly number: number;
-  operation: Operation;
-  events: RecordedEvent[];
-  readonly receipts: Map<string, Receipt>;
-}
-
-interface TenantLog {
-  readonly operations: Map<string, Entry>;
-  /** All events in order of position; holes where operations were removed. */
-  events: RecordedEvent[];
-  head: number;
-  trimmedThrough: number;
-}
+import { MemoryTenantLog, page } from './memory-tenant-log.js';
+import { parseCursor } from './retention.js';
 
 /**
  * Keeps everything in this process, for tests and throw-away runs (`STORE=memory`). Its methods are async although
  * nothing is awaited, so that failures are rejections as they are of every other store.
  */
 export class MemoryOperationStore extends OperationStore {
-  private readonly tenants = new Map<string, TenantLog>();
-  private created = 0;
+  private readonly tenants = new Map<string, MemoryTenantLog>();
+  /** Gone, and not yet told. */
+  private removed: RemovedOperation[] = [];
   private closed = false;
 
   constructor(private readonly retention: Retention) {
@@ -52,24 +33,23 @@ export class MemoryOperationStore extends OperationStore {
 
   async append(commands: readonly StoreCommand[]): Promise<readonly StoreOutcome[]> {
     this.checkOpen();
-    const removed: RemovedOperation[] = [];
-    const outcomes = commands.map((command) => this.execute(command, removed));
-    this.tellRemoved(removed);
+    const outcomes = commands.map((command) => this.execute(command));
+    this.flushRemoved();
     return outcomes;
   }
 
   async get(tenant: string, operationId: string): Promise<Operation | null> {
-    return this.find(tenant)?.operations.get(operationId)?.operation ?? null;
+    return this.log(tenant)?.find(operationId)?.operation ?? null;
   }
 
   async list(tenant: string, query: ListQuery): Promise<OperationPage> {
     const before = parseCursor(query.cursor);
-    const matching = [...(this.find(tenant)?.operations.values() ?? [])]
+    const matching = (this.log(tenant)?.all() ?? [])
       .filter(({ number, operation }) => number < before && matches(operation, query))
       .sort((a, b) => b.number - a.number);
-    const page = matching.slice(0, query.limit);
-    const nextCursor = matching.length > page.length ? String(page.at(-1)!.number) : null;
-    return { operations: page.map(({ operation }) => withoutResult(operation)), nextCursor };
+    const listed = matching.slice(0, query.limit);
+    const nextCursor = matching.length > listed.length ? String(listed.at(-1)!.number) : null;
+    return { operations: listed.map(({ operation }) => withoutResult(operation)), nextCursor };
   }
 
   async readOperation(
@@ -78,65 +58,56 @@ export class MemoryOperationStore extends OperationStore {
     afterSeq: number,
     bounds: PageBounds,
   ): Promise<LogPage | null> {
-    const entry = this.find(tenant)?.operations.get(operationId);
+    const entry = this.log(tenant)?.find(operationId);
     if (!entry) return null;
     const { firstSeq, eventCount } = entry.operation;
     const from = Math.max(0, afterSeq + 1 - firstSeq);
-    return { events: bounded(entry.events, from, bounds), first: firstSeq, head: eventCount };
+    return { events: page(entry.events, from, bounds), first: firstSeq, head: eventCount };
   }
 
   async readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage> {
-    const log = this.find(tenant);
-    if (!log) return { events: [], first: 1, head: 0 };
-    const from = firstIndexAfter(log.events, afterPosition);
-    return { events: bounded(log.events, from, bounds), first: log.trimmedThrough + 1, head: log.head };
+    return this.log(tenant)?.read(afterPosition, bounds) ?? { events: [], first: 1, head: 0 };
   }
 
   async countsByState(): Promise<StateCounts> {
     const counts = { running: 0, completed: 0, error: 0, cancelled: 0 };
-    for (const { operations } of this.tenants.values()) {
-      for (const { operation } of operations.values()) counts[operation.state] += 1;
-    }
+    for (const { state } of this.operations()) counts[state] += 1;
     return counts;
   }
 
   async counts(tenant: string): Promise<OperationCounts> {
-    const entries = [...(this.find(tenant)?.operations.values() ?? [])];
+    const entries = this.log(tenant)?.all() ?? [];
     const active = entries.filter(({ operation }) => isActive(operation)).length;
     return { active, total: entries.length };
   }
 
   async unfinished(typePrefix: string): Promise<readonly OperationKey[]> {
-    return [...this.tenants.values()]
-      .flatMap(({ operations }) => [...operations.values()])
-      .filter(({ operation }) => isActive(operation) && operation.operationType.startsWith(typePrefix))
-      .map(({ operation: { tenant, operationId } }) => ({ tenant, operationId }));
+    return this.operations()
+      .filter((operation) => isActive(operation) && operation.operationType.startsWith(typePrefix))
+      .map(({ tenant, operationId }) => ({ tenant, operationId }));
   }
 
   async remove(tenant: string, operationId: string): Promise<boolean> {
-    const log = this.find(tenant);
-    const entry = log?.operations.get(operationId);
+    const log = this.log(tenant);
+    const entry = log?.find(operationId);
     if (!log || !entry) return false;
     if (isActive(entry.operation)) {
       throw new OpstreamError('operation_running', `Operation ${operationId} is still running`);
     }
-    this.drop(log, entry);
-    this.tellRemoved([{ tenant, operationId }]);
+    log.drop(entry);
+    this.flushRemoved();
     return true;
   }
 
   async expire(at: number): Promise<boolean> {
     if (this.retention.maxAge === 0) return false;
-    const removed: RemovedOperation[] = [];
-    for (const [tenant, log] of this.tenants) {
-      for (const entry of log.operations.values()) {
-        const { endedAt, operationId } = entry.operation;
-        if (endedAt === null || endedAt + this.retention.maxAge > at) continue;
-        this.drop(log, entry);
-        removed.push({ tenant, operationId });
+    for (const log of this.tenants.values()) {
+      for (const entry of log.all()) {
+        const { endedAt } = entry.operation;
+        if (endedAt !== null && endedAt + this.retention.maxAge <= at) log.drop(entry);
       }
     }
-    this.tellRemoved(removed);
+    this.flushRemoved();
     return false;
   }
 
@@ -149,107 +120,40 @@ export class MemoryOperationStore extends OperationStore {
     if (this.closed) throw new OpstreamError('shutting_down', 'The store is closed');
   }
 
-  private find(tenant: string): TenantLog | undefined {
+  private log(tenant: string): MemoryTenantLog | undefined {
     this.checkOpen();
     return this.tenants.get(tenant);
   }
 
-  private execute(command: StoreCommand, removed: RemovedOperation[]): StoreOutcome {
+  private operations(): Operation[] {
+    return [...this.tenants.values()].flatMap((log) => log.all().map(({ operation }) => operation));
+  }
+
+  private execute(command: StoreCommand): StoreOutcome {
     try {
-      return command.kind === 'open' ? this.open(command, removed) : this.record(command);
+      return command.kind === 'open'
+        ? this.logFor(command.operation.tenant).open(command)
+        : this.logFor(command.tenant).record(command);
     } catch (thrown) {
       if (thrown instanceof OpstreamError) return thrown;
       throw thrown;
     }
   }
 
-  private open(command: StoreCommand & { kind: 'open' }, removed: RemovedOperation[]): Recorded {
-    const { tenant, operationId } = command.operation;
-    const log = this.tenantLog(tenant);
-    const stored = log.operations.get(operationId);
-    const decision = decideOpen(command, stored?.operation);
-    if (stored) return this.commit(log, stored, decision);
-    this.makeRoom(log, command.operation.operationType, removed, tenant);
-    const entry: Entry = {
-      number: ++this.created,
-      operation: decision.operation,
-      events: [],
-      receipts: new Map(),
-    };
-    log.operations.set(operationId, entry);
-    return this.commit(log, entry, decision);
-  }
-
-  private record(command: StoreCommand & { kind: 'record' }): Recorded {
-    const log = this.tenantLog(command.tenant);
-    const entry = log.operations.get(command.operationId);
-    const decision = decideRecord(command, entry?.operation, (eventId) => entry?.receipts.get(eventId));
-    return this.commit(log, entry!, decision);
-  }
-
-  private commit(log: TenantLog, entry: Entry, decision: Decision): Recorded {
-    const { tenant, operationId } = decision.operation;
-    const events = decision.events.map(
-      (event) => new RecordedEvent({ tenant, operationId, position: ++log.head, ...event }),
-    );
-    for (const { eventId, seq, timestamp } of decision.events) {
-      if (eventId !== undefined) entry.receipts.set(eventId, { seq, timestamp, repeated: true });
-    }
-    entry.operation = decision.operation;
-    for (const event of events) {
-      entry.events.push(event);
-      log.events.push(event);
-    }
-    this.trim(log, entry);
-    return { operation: entry.operation, events, receipts: decision.receipts };
-  }
-
-  private trim(log: TenantLog, entry: Entry): void {
-    const excess = eventsToTrim(entry.operation, this.retention.maxEventsPerOperation);
-    if (excess === 0) return;
-    const trimmed = new Set(entry.events.splice(0, excess));
-    const firstSeq = entry.operation.firstSeq + excess;
-    entry.operation = { ...entry.operation, firstSeq };
-    for (const [eventId, { seq }] of entry.receipts) if (seq < firstSeq) entry.receipts.delete(eventId);
-    this.forget(log, trimmed);
-  }
-
-  /** @throws OpstreamError `too_many_operations` when only running ones are left */
-  private makeRoom(log: TenantLog, operationType: string, removed: RemovedOperation[], tenant: string): void {
-    const isTool = operationType.startsWith(TOOL_OPERATION_PREFIX);
-    const limit = isTool ? this.retention.maxToolOperations : this.retention.maxOperations;
-    const pool = [...log.operations.values()].filter(
-      ({ operation }) => operation.operationType.startsWith(TOOL_OPERATION_PREFIX) === isTool,
-    );
-    if (pool.length < limit) return;
-    const ended = pool.filter(({ operation }) => !isActive(operation));
-    ended.sort((a, b) => a.operation.endedAt! - b.operation.endedAt! || a.number - b.number);
-    const oldest = ended[0];
-    if (!oldest) {
-      throw new OpstreamError(
-        'too_many_operations',
-        `${limit} operations are running; no more can be opened`,
-      );
-    }
-    this.drop(log, oldest);
-    removed.push({ tenant, operationId: oldest.operation.operationId });
-  }
-
-  private drop(log: TenantLog, entry: Entry): void {
-    log.operations.delete(entry.operation.operationId);
-    this.forget(log, new Set(entry.events));
-  }
-
-  private forget(log: TenantLog, events: ReadonlySet<RecordedEvent>): void {
-    for (const { position } of events) log.trimmedThrough = Math.max(log.trimmedThrough, position);
-    log.events = log.events.filter((event) => !events.has(event));
-  }
-
-  private tenantLog(tenant: string): TenantLog {
+  private logFor(tenant: string): MemoryTenantLog {
     let log = this.tenants.get(tenant);
-    if (!log)
-      this.tenants.set(tenant, (log = { operations: new Map(), events: [], head: 0, trimmedThrough: 0 }));
+    if (log) return log;
+    log = new MemoryTenantLog(tenant, this.retention, (operationId) =>
+      this.removed.push({ tenant, operationId }),
+    );
+    this.tenants.set(tenant, log);
     return log;
+  }
+
+  private flushRemoved(): void {
+    const { removed } = this;
+    this.removed = [];
+    this.tellRemoved(removed);
   }
 }
 
@@ -263,30 +167,4 @@ function matches(operation: Operation, query: ListQuery): boolean {
     (query.type === undefined || operation.operationType === query.type) &&
     (query.active === undefined || isActive(operation) === query.active)
   );
-}
-
-function bounded(
-  events: readonly RecordedEvent[],
-  from: number,
-  { limit, maxBytes }: PageBounds,
-): RecordedEvent[] {
-  const page: RecordedEvent[] = [];
-  let bytes = 0;
-  for (let index = from; index < events.length && page.length < limit && bytes < maxBytes; index++) {
-    const event = events[index]!;
-    page.push(event);
-    bytes += event.data.length;
-  }
-  return page;
-}
-
-function firstIndexAfter(events: readonly RecordedEvent[], position: number): number {
-  let low = 0;
-  let high = events.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (events[middle]!.position <= position) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

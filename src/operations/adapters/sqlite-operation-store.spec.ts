@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { openDatabase } from '../../platform/sqlite/sqlite-database.js';
 import { describeOperationStore } from './operation-store.contract.js';
 import { SqliteOperationStore } from './sqlite-operation-store.js';
+import { prepareStatements } from './sqlite-statements.js';
 
 describeOperationStore({ name: 'SQLite', durable: true }, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'opstream-store-'));
@@ -42,4 +43,14 @@ it('takes over a file whose operations carry what their newest event tells', asy
   expect(await store.readTenant('default', 0, { limit: 10, maxBytes: 1000 })).toMatchObject({ head: 2 });
   await store.close();
   rmSync(directory, { recursive: true });
+});
+
+it('counting operations reads an index, not the rows with their results: metrics ask every few seconds', () => {
+  const database = openDatabase(':memory:', 'normal');
+  const { counts, countsByState, countPool } = prepareStatements(database);
+  for (const { source } of [counts, countsByState, countPool]) {
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${source.replaceAll('?', '1')}`).all();
+    expect(JSON.stringify(plan)).toContain('USING COVERING INDEX');
+  }
+  database.close();
 });

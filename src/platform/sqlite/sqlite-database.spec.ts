@@ -74,6 +74,21 @@ describe('openDatabase', () => {
     again.close();
   });
 
+  it('brings the schema of an earlier version up to date, and keeps what is stored', () => {
+    createOurs();
+    const earlier = new Database(path);
+    earlier.exec(
+      'DROP INDEX operations_by_end; CREATE INDEX operations_by_end ON operations (tenant_no, pool, ended_at)',
+    );
+    earlier.pragma('user_version = 2');
+    earlier.close();
+    const database = openDatabase(path, 'normal');
+    const columns = database.prepare("SELECT name FROM pragma_index_info('operations_by_end')").pluck().all();
+    expect(columns).toEqual(['tenant_no', 'pool', 'ended_at', 'state']);
+    expect(database.prepare('SELECT count(*) FROM events').pluck().get()).toBe(2000);
+    database.close();
+  });
+
   it('starts on an empty file as on none', () => {
     writeFileSync(path, '');
     openDatabase(path, 'normal').close();
