@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import type { HubClient, OpstreamClientError } from '../../client/index.js';
@@ -10,9 +9,8 @@ import {
   withConnection,
   type ConnectionOptions,
 } from '../connection-options.js';
-import { EXIT } from '../exit-codes.js';
+import { ChildProgram } from '../run/child-program.js';
 import { CommandRecorder, type CommandEnd } from '../run/command-recorder.js';
-import { OutputTap } from '../run/output-tap.js';
 
 interface RunOptions extends ConnectionOptions {
   readonly type?: string;
@@ -33,75 +31,52 @@ export function runCommand(): Command {
     .option('--kill-after <seconds>', 'time a cancelled program has to stop', wholeNumber(0), 5)
     .option('--no-progress', 'take no percentages and counters from the output')
     .option('--quiet', 'say nothing of our own')
-    .action(async (command: string[], options: RunOptions) => {
+    .action(async (command: [string, ...string[]], options: RunOptions) => {
       process.exitCode = await run(command, options);
     });
 }
 
 /** @returns the exit code of the program, whatever became of the recording */
-async function run(command: string[], options: RunOptions): Promise<number> {
-  const [program, ...args] = command as [string, ...string[]];
-  const taps: OutputTap[] = [];
-  const recorder = new CommandRecorder(
-    restClient(options),
-    options.type ?? `run/${basename(program)}`,
-    { command, cwd: process.cwd() },
-    options.operationId,
-    (wait) => taps.forEach((tap) => (wait ? tap.hold() : tap.release())),
-    options.progress,
-  );
+async function run(command: [string, ...string[]], options: RunOptions): Promise<number> {
   const say = (text: string): void => {
     if (!options.quiet) process.stderr.write(`opstream: ${text}\n`);
   };
-  say(`operation ${recorder.operationId}`);
+  const recorder = new CommandRecorder(
+    restClient(options),
+    options.type ?? `run/${basename(command[0])}`,
+    { command, cwd: process.cwd() },
+    options.operationId,
+    (wait) => program.hold(wait),
+    options.progress,
+  );
+  const { operationId } = recorder;
+  say(`operation ${operationId}`);
+  const env = { OPSTREAM_URL: options.url, OPSTREAM_OPERATION_ID: operationId };
+  const program = new ChildProgram(command, env, (stream, text) => recorder.output(stream, text));
   recorder.start();
   tellTroubles(recorder, say);
 
-  // Without a terminal the program leads a process group of its own, so that all it started can be stopped with it.
-  // On a terminal it stays in ours: otherwise it could not read from the keyboard.
-  const ownGroup = !process.stdin.isTTY;
-  const child = spawn(program, args, {
-    stdio: ['inherit', 'pipe', 'pipe'],
-    detached: ownGroup,
-    env: { ...process.env, OPSTREAM_URL: options.url, OPSTREAM_OPERATION_ID: recorder.operationId },
-  });
-  taps.push(
-    new OutputTap(child.stdout, process.stdout, (text) => recorder.output('stdout', text)),
-    new OutputTap(child.stderr, process.stderr, (text) => recorder.output('stderr', text)),
-  );
-
   let interrupted: NodeJS.Signals | undefined;
   let ended = false;
-  const kill = (signal: NodeJS.Signals): void => sendSignal(child, signal, ownGroup);
-  const stopPassing = passSignals(kill, (signal) => {
-    // Once the program is over, whoever interrupts does not want to wait for the recording.
-    if (ended) recorder.close();
-    else interrupted = signal;
-  });
-  const hub = hubClient(options);
-  let cancelled = false;
-  const cancellation = stopWhenCancelled(
-    hub,
-    recorder.operationId,
-    kill,
-    options.killAfter * 1000,
-    (reason) => {
-      cancelled = true;
-      say(`the operation was cancelled${reason ? `: ${reason}` : ''}`);
+  const stopPassing = passSignals(
+    (signal) => program.kill(signal),
+    (signal) => {
+      // Once the program is over, whoever interrupts does not want to wait for the recording.
+      if (ended) recorder.close();
+      else interrupted = signal;
     },
   );
-  const end = await endOf(child);
-  await Promise.all(taps.map((tap) => tap.finished));
+  const cancellation = new Cancellation(hubClient(options), operationId, program, options.killAfter, say);
+  const end = await program.ended;
   ended = true;
-  cancellation.abort();
-  hub.close();
+  cancellation.close();
   if (end.kind === 'not-started') say(end.message);
 
   const how: CommandEnd =
     interrupted && end.kind !== 'not-started' ? { kind: 'interrupted', signal: interrupted } : end;
   await recordEnd(recorder, how, say);
   const { stopped } = recorder;
-  if (stopped?.code === 'operation_ended' && !cancelled) say(`not recorded: ${stopped.message}`);
+  if (stopped?.code === 'operation_ended' && !cancellation.seen) say(`not recorded: ${stopped.message}`);
   stopPassing();
   return exitCode(end);
 }
@@ -117,54 +92,36 @@ function tellTroubles(recorder: CommandRecorder, say: (text: string) => void): v
 }
 
 /** Ends the program when somebody cancels the operation. The recording itself would only notice with its next event. */
-function stopWhenCancelled(
-  hub: HubClient,
-  operationId: string,
-  kill: (signal: NodeJS.Signals) => void,
-  killAfterMs: number,
-  onCancelled: (reason: string) => void,
-): AbortController {
-  const controller = new AbortController();
-  const watch = async (): Promise<void> => {
-    for await (const event of hub.follow(operationId, {
-      afterSeq: 0,
-      coalesce: true,
-      signal: controller.signal,
-    })) {
-      if (event.event_type !== 'cancelled') continue;
-      onCancelled(event.data.reason);
-      kill('SIGTERM');
-      const timer = setTimeout(() => kill('SIGKILL'), killAfterMs);
-      controller.signal.addEventListener('abort', () => clearTimeout(timer));
-    }
-  };
-  // Without a hub the program runs all the same; it then learns of a cancellation by nothing but its end.
-  watch().catch(() => {});
-  return controller;
-}
+class Cancellation {
+  seen = false;
+  readonly #abort = new AbortController();
 
-function sendSignal(child: ChildProcess, signal: NodeJS.Signals, group: boolean): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(group ? -child.pid : child.pid, signal);
-  } catch {
-    // It has ended in the meantime.
+  constructor(
+    private readonly hub: HubClient,
+    operationId: string,
+    program: ChildProgram,
+    killAfterSeconds: number,
+    say: (text: string) => void,
+  ) {
+    const { signal } = this.#abort;
+    const watch = async (): Promise<void> => {
+      for await (const event of hub.follow(operationId, { afterSeq: 0, coalesce: true, signal })) {
+        if (event.event_type !== 'cancelled') continue;
+        this.seen = true;
+        say(`the operation was cancelled${event.data.reason ? `: ${event.data.reason}` : ''}`);
+        program.kill('SIGTERM');
+        const timer = setTimeout(() => program.kill('SIGKILL'), killAfterSeconds * 1000);
+        signal.addEventListener('abort', () => clearTimeout(timer));
+      }
+    };
+    // Without a hub the program runs all the same; it then learns of a cancellation by nothing but its end.
+    watch().catch(() => {});
   }
-}
 
-function endOf(child: ChildProcess): Promise<CommandEnd> {
-  return new Promise((resolve) => {
-    child.on('error', (error) => resolve(notStarted(error)));
-    child.on('exit', (code, signal) =>
-      resolve(signal ? { kind: 'killed', signal } : { kind: 'exited', code: code ?? EXIT.failed }),
-    );
-  });
-}
-
-function notStarted(error: NodeJS.ErrnoException): CommandEnd {
-  const missing = error.code === 'ENOENT';
-  const message = missing ? `There is no program ${error.path ?? ''}` : error.message;
-  return { kind: 'not-started', message, code: missing ? EXIT.notFound : EXIT.notExecutable };
+  close(): void {
+    this.#abort.abort();
+    this.hub.close();
+  }
 }
 
 async function recordEnd(
