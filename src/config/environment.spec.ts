@@ -47,3 +47,12 @@ describe('ALLOWED_ORIGINS and ALLOWED_HOSTS', () => {
     expect(() => Configuration.fromEnvironment({ [name]: value })).toThrow(name);
   });
 });
+
+it('S3-30 S3-31 S3-32 S3-33: the times of MCP connections are those of document 003, in milliseconds', () => {
+  expect(Configuration.fromEnvironment({}).mcp).toMatchObject({
+    connectTimeoutMs: 30_000,
+    pingIntervalMs: 20_000,
+    pingTimeoutMs: 20_000,
+    closeTimeoutMs: 10_000,
+  });
+});

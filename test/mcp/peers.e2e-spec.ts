@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { McpWebSocketTransport } from '../../src/mcp/peers/mcp-web-socket-transport.service.js';
@@ -354,6 +354,33 @@ describe('in code, by the names of document 003', () => {
     await expect(
       transport.sendToExternalWebSocket({ jsonrpc: '2.0', id: 1, method: 'ping' }),
     ).rejects.toThrow(/There is no peer/);
+  });
+
+  it('S3-27 S3-28 S3-30 S3-32 S3-37: a far side that does not answer is given up in time, with the reason', async () => {
+    const transport = (await start({})).get(McpWebSocketTransport);
+    const dead = createServer().listen(0, '127.0.0.1');
+    const mute = new WebSocketServer({ port: 0, host: '127.0.0.1', autoPong: false });
+    await Promise.all([once(dead, 'listening'), once(mute, 'listening')]);
+    const [deadPort, mutePort] = [dead, mute].map((server) => (server.address() as AddressInfo).port);
+    const timeouts = { connectMs: 100, pingIntervalMs: 50, pingTimeoutMs: 100, closeMs: 50 };
+    for (const [name, port, role, reason] of [
+      ['nobody', 1, 'both', /ECONNREFUSED/],
+      ['dead', deadPort, 'both', /Opening handshake has timed out/],
+      ['silent', mutePort, 'client', /no answer to initialize within 100 ms/],
+      ['gone', mutePort, 'server', /no pong within 100 ms/],
+    ] as const) {
+      const signal = AbortSignal.timeout(5000);
+      const url = `ws://127.0.0.1:${port}/mcp`;
+      void transport.connectToExternalWebSocket(url, { name, role, timeouts, signal }).catch(() => undefined);
+      const message = { jsonrpc: '2.0', id: 1, method: 'ping' };
+      await eventually(`the reason of ${name}`, async () => {
+        const failure: unknown = await transport.sendToExternalWebSocket(message, name).catch(String);
+        return typeof failure === 'string' && /is not connected: /.test(failure) && reason.test(failure);
+      });
+    }
+    await transport.shutdown();
+    dead.close();
+    mute.close();
   });
 
   it('S3-40: long messages are compressed where the far side can, unless that is switched off', async () => {

@@ -82,7 +82,7 @@ describe('starting and stopping the built service', () => {
       expect(output).not.toMatch(/\bat .*\.js:\d+/);
     });
 
-    it('an address that others can reach, without a key', async () => {
+    it('S1-21 S3-23: an address that others can reach, without a key', async () => {
       const { code, output } = await ServiceProcess.failure({ HOST: '0.0.0.0' });
       expect(code).toBe(1);
       expect(output).toContain('JWT_SECRET');
