@@ -86,7 +86,6 @@ beforeAll(async () => {
     {
       document: SHOP,
       base_url,
-      timeout_ms: 300,
       headers: { 'X-Api-Key': 'k' },
       forward_headers: ['X-Tenant'],
     },
@@ -97,7 +96,14 @@ beforeAll(async () => {
       include_operations: ['get_order'],
       describe_all_responses: true,
     },
-    { document: SHOP, base_url, prefix: 'some_', include_operations: ['slow'], include_tags: ['read'] },
+    {
+      document: SHOP,
+      base_url,
+      prefix: 'some_',
+      timeout_ms: 300,
+      include_operations: ['slow'],
+      include_tags: ['read'],
+    },
     { document: SHOP, base_url, prefix: 'most_', exclude_tags: ['misc'], exclude_operations: ['get_order'] },
     { document: SHOP, prefix: 'other_', include_operations: ['label', 'get_order', 'no_such_operation'] },
     'http://127.0.0.1:1/openapi.json',
@@ -240,7 +246,9 @@ describe('documents of other APIs as tools', () => {
       isError: true,
       content: [{ text: expect.stringMatching(/Status code: 404\. Response: .*no such order/) as string }],
     });
-    expect((await client.call('slow')).content[0]?.text).toBe('Error calling slow: no answer within 300 ms');
+    expect((await client.call('some_slow')).content[0]?.text).toBe(
+      'Error calling some_slow: no answer within 300 ms',
+    );
     expect((await client.call('picture')).content[0]).toMatchObject({ type: 'image', data: 'AQID' });
   });
 
