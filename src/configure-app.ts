@@ -41,8 +41,11 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
 /** The service's own settings beyond those: its filter for everything, OpenAPI at `/docs`. */
 export function configureService(app: INestApplication): OpstreamWsAdapter {
   const adapter = configureOpstream(app);
+  const fastify = app.getHttpAdapter().getInstance() as FastifyInstance;
   // Nothing reads plain text: a body without its type is refused as such, not as one that lacks every field.
-  (app.getHttpAdapter().getInstance() as FastifyInstance).removeContentTypeParser('text/plain');
+  fastify.removeContentTypeParser('text/plain');
+  // Whoever opens the address that the start prints sees what can be done there.
+  fastify.get('/', (_request, reply) => reply.redirect('docs'));
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
   SwaggerModule.setup('docs', app, () => describe(app), {
     jsonDocumentUrl: 'api-json',

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { Configuration, InvalidConfigurationError } from '../config/configuration.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
@@ -10,6 +10,9 @@ import { secretKey, verifySecretSigned } from './secret-signed-token.js';
 const PUBLIC_KEY_ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(
   ' ',
 );
+
+/** RFC 7518 wants an HMAC key as long as its digest; a shorter one can be guessed from any token. */
+const SECRET_BYTES = 32;
 
 /** Verifies JSON Web Tokens (RFC 7519) with the secret or the key set of the configuration. */
 @Injectable()
@@ -24,6 +27,11 @@ export class TokenVerifier {
       throw new InvalidConfigurationError('Set either JWT_SECRET or JWKS_URL, not both');
     }
     if (jwtSecret !== undefined) this.secret = secretKey(jwtSecret);
+    if (jwtSecret !== undefined && Buffer.byteLength(jwtSecret) < SECRET_BYTES) {
+      new Logger('Auth').warn(
+        `JWT_SECRET has fewer than ${SECRET_BYTES} bytes: whoever has a token may guess it`,
+      );
+    }
     if (jwksUrl !== undefined) this.keySet = createRemoteJWKSet(new URL(jwksUrl));
   }
 

@@ -40,8 +40,14 @@ describe('starting and stopping the built service', () => {
     const port = await freePort();
     // Empty means not set, as in a `.env` that waits to be filled in.
     const unset = { PORT: '', LOG_LEVEL: '', STORE: '', HOST: '', MAX_OPERATIONS: '', ENABLE_WEBSOCKET: '' };
-    const service = await ServiceProcess.start({ ...unset, WEBSOCKET_PORT: String(port) });
+    const service = await ServiceProcess.start({
+      ...unset,
+      WEBSOCKET_PORT: String(port),
+      JWT_SECRET: 'guess-me',
+    });
     expect(service.port).toBe(port);
+    expect(service.output).toContain('JWT_SECRET has fewer than 32 bytes');
+    expect(service.output).not.toContain('guess-me');
     // What a person sees is what the service does, not every module and route of its framework.
     expect(service.output).not.toContain('RouterExplorer');
     expect(await service.stop('SIGINT')).toBe(0);
