@@ -36,9 +36,9 @@ describe('OpenAPI', () => {
   });
 
   it('the address of the service leads to it', async () => {
-    const root = await fetch(service.url, { redirect: 'manual' });
+    const root = await fetch(service.http, { redirect: 'manual' });
     expect([root.status, root.headers.get('location')]).toEqual([302, 'docs']);
-    expect((await fetch(service.url)).headers.get('content-type')).toMatch(/^text\/html/);
+    expect((await fetch(service.http)).headers.get('content-type')).toMatch(/^text\/html/);
   });
 
   it('names every operation once, and says how each fails', () => {
