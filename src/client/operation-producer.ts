@@ -59,6 +59,8 @@ export class OperationProducer extends Emitter<ProducerEvents> {
   #failures = 0;
   #dropped = 0;
   #stopped: OpstreamClientError | undefined;
+  /** Ends the wait before the next request. */
+  #wake: (() => void) | undefined;
 
   constructor(
     private readonly rest: RestClient,
@@ -159,6 +161,8 @@ export class OperationProducer extends Emitter<ProducerEvents> {
         this.#push('log', { level: 'warning', message });
       }
       this.#push(type, data);
+      // Whoever ends may be about to exit: the service may be back long before the next attempt is due.
+      this.#wake?.();
     }
     return this.flush();
   }
@@ -176,7 +180,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
   }
 
   async #send(): Promise<void> {
-    await pause(this.#flushMs, this.#abort.signal);
+    await this.#pause(this.#flushMs);
     while (!this.#stopped && (this.#buffer.length > 0 || !this.#opened)) {
       try {
         if (this.#opened) await this.#sendBatch(this.#buffer.batchLength(this.#batchSize));
@@ -223,7 +227,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     const attempt = ++this.#failures;
     const delay = this.#policy.delay(attempt, Math.random());
     this.emit('retrying', { attempt, delay, error });
-    await pause(delay, this.#abort.signal);
+    await this.#pause(delay);
   }
 
   #stop(error: OpstreamClientError): void {
@@ -231,22 +235,21 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     this.#stopped = error;
     this.#buffer.clear();
     this.#abort.abort(error);
+    this.#wake?.();
     this.emit('stopped', error);
+  }
+
+  /** Resolves after a time, or early when woken. */
+  #pause(ms: number): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 }
 
 const INVALID: ReadonlySet<string> = new Set(['invalid_event', 'invalid_request', 'payload_too_large']);
-
-/** Resolves after a time, or early when the signal fires. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
-}

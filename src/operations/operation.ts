@@ -93,7 +93,7 @@ export function record(operation: Operation, draft: EventDraft, at: number): Tra
     throw new OpstreamError(
       'operation_ended',
       `Operation ${operation.operationId} has ended (${operation.state}); no event can be added`,
-      { status: operation.state },
+      { state: operation.state },
     );
   }
   const seq = operation.eventCount + 1;

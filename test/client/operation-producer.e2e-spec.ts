@@ -87,6 +87,22 @@ describe('OperationProducer', () => {
     await proxy.close();
   });
 
+  it('an end is tried at once, however long the wait for the next attempt', async () => {
+    let away = true;
+    const flaky = new RestClient({
+      url: service.url,
+      fetch: (input, init) => (away ? Promise.reject(new TypeError('away')) : fetch(input, init)),
+    });
+    const retry = { maxAttempts: Infinity, delay: () => 600_000 };
+    const job = new OperationProducer(flaky, 'patient', { retry });
+    const waiting = new Promise((resolve) => job.on('retrying', resolve));
+    job.log('info', 'said while it was away');
+    await waiting;
+    away = false;
+    await job.result('done');
+    expect(messages(await log(job.operationId))).toEqual(['said while it was away']);
+  });
+
   it('S1-61 a full buffer refuses events without an error, and the end says how many', async () => {
     const proxy = await CuttableProxy.inFrontOf(service.port);
     proxy.refuse(true);

@@ -98,7 +98,7 @@ describe('hub: opening operations and recording events', () => {
     expect(await emit(id, 'progress', { progress: 1 })).toMatchObject({
       event_type: 'command_error',
       operation_id: id,
-      data: { code: 'operation_ended' },
+      data: { code: 'operation_ended', state: 'completed' },
     });
     const { operation } = await client.ask({ command: 'get_operation', operation_id: id });
     expect(operation!.event_count).toBe(3);

@@ -135,7 +135,7 @@ describe('REST: requests that are not valid', () => {
     await service.rest.emit(id, 'result', { result: 1 });
     const answer = await service.rest.post(`/api/operations/${id}/log`, { message: 'late' });
     expectProblem(answer, 409, 'operation_ended');
-    expect(answer.body).toMatchObject({ error: { code: 'CONFLICT' } });
+    expect(answer.body).toMatchObject({ state: 'completed', error: { code: 'CONFLICT' } });
   });
 
   it.each(['/nothing', '/api', '/api/nothing', '/api/operations/a/b/c'])('%s is 404', async (path) => {
