@@ -1,9 +1,10 @@
 // Makes `npm start` and `npm test` work in a fresh clone, and after every pull: installs what is missing, then builds
 // what is stale.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { isInstalled } from './is-installed.mjs';
 
 const run = (command, args) => {
   const { status } = spawnSync(command, args, { stdio: 'inherit', shell: process.platform === 'win32' });
@@ -15,20 +16,6 @@ const newest = (path) => {
   const stat = statSync(path);
   if (!stat.isDirectory()) return stat.mtimeMs;
   return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
-};
-
-/**
- * True when every package of the lock file is there in its version. npm writes its own record last, so an interrupted
- * install is noticed and repeated; packages for other platforms are in the lock file only.
- */
-const isInstalled = () => {
-  const record = 'node_modules/.package-lock.json';
-  if (!existsSync(record)) return false;
-  const packagesOf = (file) => JSON.parse(readFileSync(file, 'utf8')).packages;
-  const installed = packagesOf(record);
-  return Object.entries(packagesOf('package-lock.json')).every(
-    ([path, { version, optional }]) => path === '' || optional || installed[path]?.version === version,
-  );
 };
 
 /** False after a change of Node's major version: the SQLite driver is compiled for one of them. */
@@ -43,7 +30,7 @@ const driverLoads = () => {
   }
 };
 
-if (!isInstalled()) {
+if (!isInstalled('.')) {
   // --include=dev: the compiler is a development dependency and NODE_ENV=production would leave it out.
   run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']);
 } else if (!driverLoads()) {

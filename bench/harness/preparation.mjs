@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isInstalled } from '../../scripts/is-installed.mjs';
 
 export const BENCH = fileURLToPath(new URL('..', import.meta.url));
 const NATIVE = join(BENCH, 'native');
@@ -16,9 +17,8 @@ export function prepare({ peers, generator = true }) {
   if (availableParallelism() < 2) skip('server and load generator want a CPU core each');
   run(process.execPath, [join(BENCH, '../scripts/ensure-built.mjs')], join(BENCH, '..'));
   if (generator) compile();
-  if (peers && !existsSync(join(BENCH, 'peers/node_modules/.package-lock.json'))) {
-    run('npm', ['ci', '--no-audit', '--no-fund'], join(BENCH, 'peers'));
-  }
+  const folder = join(BENCH, 'peers');
+  if (peers && !isInstalled(folder)) run('npm', ['ci', '--no-audit', '--no-fund'], folder);
 }
 
 /** A compiled program of `native/`. */
