@@ -82,7 +82,9 @@ it('tasks of both generations survive kill -9: status, result, cancel and lifeti
     }
     expect((await after.request('tasks/result', { taskId })).error?.message).toContain('restarted');
     expect((await after.request('tasks/cancel', { taskId })).error).toMatchObject({ code: -32602 });
-    expect(await after.result('tasks/cancel', modern({ taskId }, TASKS))).toMatchObject({ resultType: 'complete' });
+    expect(await after.result('tasks/cancel', modern({ taskId }, TASKS))).toMatchObject({
+      resultType: 'complete',
+    });
   }
   expect((await ofBothGenerations(after, tasks.interrupted!))[0].ttl).toBe(600_000);
 
