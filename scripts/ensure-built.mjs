@@ -2,7 +2,6 @@
 // what is stale.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { isInstalled } from './is-installed.mjs';
 
@@ -18,23 +17,23 @@ const newest = (path) => {
   return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
 };
 
-/** False after a change of Node's major version: the SQLite driver is compiled for one of them. */
-const driverLoads = () => {
-  try {
-    const Database = createRequire(import.meta.url)('better-sqlite3');
-    new Database(':memory:').close();
-    return true;
-  } catch (error) {
-    if (error.code === 'ERR_DLOPEN_FAILED') return false;
-    throw error;
-  }
-};
+const [major, minor] = process.versions.node.split('.').map(Number);
+const isNodeTooOld = major < 22 || (major === 22 && minor < 15);
+const RUNTIME = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
+const RUNTIME_VERSION = '24.21.0';
 
 if (!isInstalled('.')) {
   // --include=dev: the compiler is a development dependency and NODE_ENV=production would leave it out.
-  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund']);
-} else if (!driverLoads()) {
-  run('npm', ['rebuild', 'better-sqlite3']);
+  // --loglevel=error: an old Node that only installs need not be warned of.
+  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+if (isNodeTooOld && !existsSync(join('node_modules', RUNTIME))) {
+  process.stdout.write(
+    `Opstream needs Node.js 22.15 or newer and this is ${process.versions.node}: installing ${RUNTIME_VERSION} into node_modules.\n`,
+  );
+  // npm's scripts and npx find `node` in node_modules/.bin first.
+  const runtime = `${RUNTIME}@${RUNTIME_VERSION}`;
+  run('npm', ['install', '--no-save', runtime, '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
 const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs', 'package-lock.json'];
