@@ -3,7 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { OperationsService } from './operations/operations.service.js';
 import { OpstreamModule, type OpstreamOptions } from './opstream.module.js';
 import { openService } from './service.js';
-import { HubStatus } from './streaming/hub/hub-status.js';
+import { HubStatus } from './streaming/commands/status.js';
 
 /** Document 001's control from code (S1-16, S1-22 … S1-25): the whole service inside a program that is no Nest app. */
 

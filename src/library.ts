@@ -25,8 +25,8 @@ export type { JsonObject, JsonValue } from './operations/json.js';
 export { toSnapshot, type OperationSnapshot } from './operations/operation-snapshot.js';
 export type { RunOptions } from './operations/operation-runner.js';
 export { currentOperation, type OperationScope } from './operations/operation-scope.js';
-export { StreamOperation } from './operations/stream-operation.decorator.js';
-export { ProgressTracker } from './operations/progress-tracker.js';
+export { StreamOperation } from './operations/running/stream-operation.decorator.js';
+export { ProgressTracker } from './operations/running/progress-tracker.js';
 export {
   createLogCallback,
   createProgressCallback,
@@ -34,9 +34,9 @@ export {
   runWithProgress,
   streamOrchestration,
   type OrchestrationStep,
-} from './operations/operation-helpers.js';
+} from './operations/running/operation-helpers.js';
 export { HubGateway } from './streaming/hub/hub.gateway.js';
-export { HubStatus, type HubStats, type WebSocketStatus } from './streaming/hub/hub-status.js';
+export { HubStatus, type HubStats, type WebSocketStatus } from './streaming/commands/status.js';
 
 export { Tool } from './mcp/tools/tool.decorator.js';
 export type { ToolContext } from './mcp/tools/tool-context.js';
@@ -57,7 +57,7 @@ export {
   type ConnectOptions,
   type MountOptions,
   type MountTarget,
-} from './mcp/peers/mcp-web-socket-transport.service.js';
+} from './mcp/peers/mcp-websocket-transport.service.js';
 export type { MessageFilter, MessageRoute } from './mcp/peers/message-filters.service.js';
 export type { PeerTimeouts } from './mcp/peers/peer-channel.js';
 export type { Peer, PeerState } from './mcp/peers/peer.js';

@@ -3,11 +3,12 @@ import { AuthModule } from './auth/auth.module.js';
 import { Configuration } from './config/configuration.js';
 import { ConfigurationModule } from './config/configuration.module.js';
 import { ForgeModule } from './forge/forge.module.js';
-import { ItemsModule } from './mcp/demo/items.module.js';
+import { ItemsModule } from './mcp/builtin/items.module.js';
 import { McpModule } from './mcp/mcp.module.js';
 import { OperationsModule } from './operations/operations.module.js';
-import { HealthModule } from './platform/health/health.module.js';
-import { MetricsModule } from './platform/metrics/metrics.module.js';
+import { ApiKeysModule } from './rest/api-keys/api-keys.module.js';
+import { HealthModule } from './rest/health/health.module.js';
+import { MetricsModule } from './rest/metrics/metrics.module.js';
 import { StreamingModule } from './streaming/streaming.module.js';
 
 /** Settings of an embedded Opstream: the service's environment variables by their names, as text. */
@@ -32,6 +33,7 @@ export class OpstreamModule {
       imports: [
         ConfigurationModule.forRoot(configuration),
         AuthModule,
+        ApiKeysModule,
         MetricsModule,
         HealthModule,
         OperationsModule,

@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
-import { HttpGate, type IncomingRequest } from './http-gate.js';
+import { HttpGate, type IncomingRequest } from './http-security.js';
 import type { Principal, Scope } from './principal.js';
 
 const NEEDS = 'opstream:needs';

@@ -5,11 +5,10 @@ import { FileApiKeyStore } from './api-keys/adapters/file-api-key-store.js';
 import { MemoryApiKeyStore } from './api-keys/adapters/memory-api-key-store.js';
 import { ApiKeyStore } from './api-keys/api-key-store.js';
 import { ApiKeys } from './api-keys/api-keys.js';
-import { ApiKeysController } from './api-keys/api-keys.controller.js';
 import { AuditLog } from './audit-log.js';
 import { AuthGuard } from './auth.guard.js';
 import { Authenticator } from './authenticator.js';
-import { HttpGate } from './http-gate.js';
+import { HttpGate } from './http-security.js';
 import { OriginPolicy } from './origin-policy.js';
 import { RateLimits } from './rate-limits.js';
 import { TokenVerifier } from './token-verifier.js';
@@ -23,7 +22,6 @@ function createApiKeyStore({ store }: Configuration): ApiKeyStore {
 /** Who may do what, for every face of the service (docs/security.md). */
 @Global()
 @Module({
-  controllers: [ApiKeysController],
   providers: [
     { provide: ApiKeyStore, useFactory: createApiKeyStore, inject: [Configuration] },
     ApiKeys,
@@ -35,6 +33,6 @@ function createApiKeyStore({ store }: Configuration): ApiKeyStore {
     RateLimits,
     TokenVerifier,
   ],
-  exports: [AuditLog, AuthGuard, Authenticator, HttpGate, OriginPolicy, RateLimits],
+  exports: [ApiKeys, AuditLog, AuthGuard, Authenticator, HttpGate, OriginPolicy, RateLimits],
 })
 export class AuthModule {}

@@ -2,15 +2,20 @@
 export type { ClientLogger, LogEntry } from './client-logger.js';
 export { Emitter } from './emitter.js';
 export { CLIENT_ERROR, OpstreamClientError } from './errors.js';
-export { HubClient, type FollowAllOptions, type FollowOptions, type HubClientOptions } from './hub-client.js';
+export {
+  HubClient,
+  type FollowAllOptions,
+  type FollowOptions,
+  type HubClientOptions,
+} from './hub/hub-client.js';
 export type { JsonObject, JsonValue } from './json.js';
-export { MCPWebSocketClient, type HubFrame } from './mcp-web-socket-client.js';
+export { MCPWebSocketClient, type HubFrame } from './compat/mcp-websocket-client.js';
 export {
   MessageBatcher,
   type FlushReason,
   type MessageBatch,
   type MessageBatcherOptions,
-} from './message-batcher.js';
+} from './compat/message-batcher.js';
 export {
   isFinalEvent,
   isHistoryTrimmed,
@@ -25,9 +30,9 @@ export {
   type ProducerEventType,
   type Receipt,
   type ServerStats,
-} from './operation-events.js';
-export type { FollowedEvent } from './operation-feed.js';
-export { OperationProducer, type ProducerEvents, type ProducerOptions } from './operation-producer.js';
+} from './hub/operation-events.js';
+export type { FollowedEvent } from './hub/operation-feed.js';
+export { OperationProducer, type ProducerEvents, type ProducerOptions } from './hub/operation-producer.js';
 export {
   RECONNECT,
   reconnectPolicy,
@@ -42,19 +47,19 @@ export {
   type ListQuery,
   type OperationPage,
   type RestClientOptions,
-} from './rest-client.js';
+} from './rest/rest-client.js';
 export { DEFAULT_URL, ServiceAddress, type TokenSource } from './service-address.js';
 export type { Socket, SocketConstructor } from './socket.js';
 export {
   WebSocketClient,
   type WebSocketClientEvents,
   type WebSocketClientOptions,
-} from './web-socket-client.js';
-export { StreamRefusedError } from './upstream-socket.js';
+} from './compat/websocket-client.js';
+export { StreamRefusedError } from './upstream/upstream-socket.js';
 export {
   WebSocketManager,
   wsManager,
   type StreamHooks,
   type Subscription,
   type WebSocketManagerOptions,
-} from './websocket-manager.js';
+} from './upstream/websocket-manager.js';

@@ -1,6 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
-import { HealthIndicators, type Health } from '../platform/health/health-indicators.js';
+import { HealthIndicators, type Health } from '../rest/health/health-indicators.js';
 import { ForgeClient } from './api/forge-client.service.js';
 import { ForgeMirrors } from './mirror/forge-mirrors.service.js';
 

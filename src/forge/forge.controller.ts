@@ -1,11 +1,11 @@
 import { Controller, Param, Post, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AuthGuard, Needs } from '../auth/auth.guard.js';
-import { Caller } from '../auth/caller.decorator.js';
+import { Caller } from '../auth/current-principal.decorator.js';
 import type { Principal } from '../auth/principal.js';
-import { OperationDto } from '../operations/dto/operation.dto.js';
+import { OperationDto } from '../operations/rest/dto/operation.dto.js';
 import { toSnapshot, type OperationSnapshot } from '../operations/operation-snapshot.js';
-import { ProblemDetailsFilter } from '../platform/http/problem-details.filter.js';
+import { ProblemDetailsFilter } from '../rest/problem-details.filter.js';
 import { ForgeMirrors } from './mirror/forge-mirrors.service.js';
 
 /** Forge's attempts over REST; everything else about them is read from their operations. */

@@ -1,22 +1,22 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { OperationsModule } from '../operations/operations.module.js';
-import { RequestStates } from './calls/request-states.service.js';
+import { RequestStates } from './calls/request-state-codec.js';
 import { ToolRunner } from './calls/tool-runner.service.js';
 import { DeclarationExplorer } from './declaration-explorer.service.js';
-import { DemoTools } from './demo/demo-tools.service.js';
-import { ChangeFeed } from './dispatch/change-feed.service.js';
+import { DemoTools } from './builtin/demo-tools.service.js';
+import { ChangeFeed } from './dispatch/change-notifier.js';
 import { McpDispatcher } from './dispatch/dispatcher.service.js';
 import { Methods } from './dispatch/methods.service.js';
-import { McpHttp } from './http/mcp-http.service.js';
-import { MessageTrace } from './message-trace.service.js';
+import { McpHttp } from './transports/http/mcp-http.service.js';
+import { MessageTrace } from './session/message-logger.js';
 import { RequestMetrics } from './metrics/request.metrics.js';
 import { StateMetrics } from './metrics/state.metrics.js';
 import { OpenApiTools } from './openapi/openapi-tools.service.js';
-import { OperationResources } from './operations/operation-resources.service.js';
-import { OperationTools } from './operations/operation-tools.service.js';
+import { OperationResources } from './builtin/operation-resources.service.js';
+import { OperationTools } from './builtin/operation-tools.service.js';
 import { UrlDialer } from './peers/adapters/url-dialer.js';
-import { McpWebSocketTransport } from './peers/mcp-web-socket-transport.service.js';
+import { McpWebSocketTransport } from './peers/mcp-websocket-transport.service.js';
 import { MessageFilters } from './peers/message-filters.service.js';
 import { PeerDialer } from './peers/peer-channel.js';
 import { Peers } from './peers/peers.service.js';
@@ -27,10 +27,10 @@ import { ResourceMethods } from './resources/resource-methods.service.js';
 import { ResourceRegistry } from './resources/resource-registry.js';
 import { ResourceSubscriptions } from './resources/resource-subscriptions.service.js';
 import { McpSessions } from './session/mcp-sessions.service.js';
-import { TasksService } from './tasks/tasks.service.js';
+import { TasksService } from './calls/tasks.service.js';
 import { ToolRegistry } from './tools/tool-registry.js';
-import { SocketMounts } from './websocket/socket-mounts.service.js';
-import { McpGateway } from './websocket/mcp.gateway.js';
+import { SocketMounts } from './transports/websocket/socket-mounts.service.js';
+import { McpGateway } from './transports/websocket/mcp.gateway.js';
 
 /** The MCP endpoint and the registries that other modules contribute tools, resources and prompts to. */
 @Module({

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
-import { foldLog } from './fold-log.contract.js';
-import { anyDraft } from './arbitraries.contract.js';
+import { foldLog } from './testing/fold-log.contract.js';
+import { anyDraft } from './testing/arbitraries.contract.js';
 import { parseDraft } from './operation-draft.js';
 import { isFinal, RecordedEvent } from './operation-event.js';
 import { duration, isActive, open, record, type NumberedEvent, type Operation } from './operation.js';

@@ -6,11 +6,11 @@ import { LocalEventBus } from './adapters/local-event-bus.js';
 import { MemoryOperationStore } from './adapters/memory-operation-store.js';
 import { SqliteOperationStore } from './adapters/sqlite-operation-store.js';
 import { EventBus } from './event-bus.js';
-import { EventsController } from './events.controller.js';
+import { EventsController } from './rest/events.controller.js';
 import { LogFollower } from './log-follower.service.js';
 import { OperationExpiry } from './operation-expiry.service.js';
 import { OperationStore } from './operation-store.js';
-import { OperationsController } from './operations.controller.js';
+import { OperationsController } from './rest/operations.controller.js';
 import { OperationsMetrics } from './operations.metrics.js';
 import { OperationsService } from './operations.service.js';
 

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { Subscriptions } from './delivery/subscriptions.js';
 import { AgentRooms } from './agents/agent-rooms.js';
-import { SocketMeter } from './socket/socket-meter.js';
+import { SocketMeter } from './socket/socket-metrics.js';
 
 /** Metrics of the delivery side, read from plain counters when they are scraped. */
 @Injectable()

@@ -4,10 +4,10 @@ import { AgentRooms } from './agents/agent-rooms.js';
 import { AgentsGateway } from './agents/agents.gateway.js';
 import { Subscriptions } from './delivery/subscriptions.js';
 import { HubGateway } from './hub/hub.gateway.js';
-import { HubServices } from './hub/hub-services.js';
-import { HubStatus } from './hub/hub-status.js';
-import { SocketMeter } from './socket/socket-meter.js';
-import { StatusController } from './hub/status.controller.js';
+import { HubServices } from './commands/command-dependencies.js';
+import { HubStatus } from './commands/status.js';
+import { SocketMeter } from './socket/socket-metrics.js';
+import { StatusController } from './commands/status.controller.js';
 import { SseController } from './sse/sse.controller.js';
 import { StreamingMetrics } from './streaming.metrics.js';
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SCOPES } from '../../src/auth/principal.js';
 import { HubClient } from '../../src/client/index.js';
 import { runCli } from '../harness/cli-process.js';
-import { statusesOf } from '../harness/faces.js';
+import { statusesOf } from '../harness/transports.js';
 import { RunningService } from '../harness/running-service.js';
 
 const TRUST = {

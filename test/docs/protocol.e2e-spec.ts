@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { EVENT_TYPES } from '../../src/operations/operation-event.js';
 import { ERROR_CATALOGUE } from '../../src/platform/errors/error-catalogue.js';
-import { HUB_COMMANDS } from '../../src/streaming/hub/hub-commands.js';
+import { HUB_COMMANDS } from '../../src/streaming/commands/hub-commands.js';
 
 describe('docs/protocol.md', async () => {
   const text = await readFile(new URL('../../docs/protocol.md', import.meta.url), 'utf8');

@@ -1,6 +1,6 @@
 import { WebSocket, type ClientOptions } from 'ws';
 import type { OperationSnapshot } from '../../src/operations/operation-snapshot.js';
-import type { HubStats } from '../../src/streaming/hub/hub-status.js';
+import type { HubStats } from '../../src/streaming/commands/status.js';
 
 /** Any message of the hub: an event, or an answer, which has the same envelope and its own members at the top. */
 export interface HubMessage {

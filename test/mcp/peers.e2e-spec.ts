@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { McpWebSocketTransport } from '../../src/mcp/peers/mcp-web-socket-transport.service.js';
+import { McpWebSocketTransport } from '../../src/mcp/peers/mcp-websocket-transport.service.js';
 import { Peers } from '../../src/mcp/peers/peers.service.js';
 import { eventually } from '../harness/eventually.js';
-import { FarEnd } from '../harness/far-end.js';
+import { FarEnd } from '../harness/remote-peer.js';
 import { McpClient, type Json } from '../harness/mcp-client.js';
 import { RunningService } from '../harness/running-service.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeForge, WEB_PAGE } from '../../../test/harness/fake-forge.js';
-import { WebSocketManager } from '../../client/websocket-manager.js';
+import { WebSocketManager } from '../../client/upstream/websocket-manager.js';
 import type { ForgeFrame } from '../decoding/frame.js';
 import { ForgeStream, type StreamEnd } from './forge-stream.js';
 import { streamUrls, type ForgeFlavor, type StreamKind } from './stream-urls.js';

@@ -1,5 +1,5 @@
-import { StreamRefusedError } from '../../client/upstream-socket.js';
-import type { WebSocketManager } from '../../client/websocket-manager.js';
+import { StreamRefusedError } from '../../client/upstream/upstream-socket.js';
+import type { WebSocketManager } from '../../client/upstream/websocket-manager.js';
 import { decodeFrame, type ForgeFrame } from '../decoding/frame.js';
 
 /** Why a stream is over: the server said `finished`, does not have it, or could not be reached any more. */

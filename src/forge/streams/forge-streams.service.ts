@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { RECONNECT } from '../../client/reconnect-policy.js';
-import { WebSocketManager } from '../../client/websocket-manager.js';
+import { WebSocketManager } from '../../client/upstream/websocket-manager.js';
 import { Configuration } from '../../config/configuration.js';
 import { ForgeMetrics } from '../forge.metrics.js';
 import { ForgeStream, type StreamHandlers } from './forge-stream.js';

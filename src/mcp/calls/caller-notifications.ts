@@ -1,6 +1,6 @@
 import { encodeNotification, isObject } from '../protocol/json-rpc.js';
 import { META } from '../protocol/versions.js';
-import type { Exchange } from '../protocol/exchange.js';
+import type { Exchange } from '../session/request-context.js';
 import { levelNumber } from '../session/log-level.js';
 import type { ProgressReport } from '../tools/tool-context.js';
 import type { ContentBlock } from '../tools/tool-result.js';

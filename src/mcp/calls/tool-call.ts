@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Principal } from '../../auth/principal.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { Cancellation } from '../protocol/cancellation.js';
-import type { Exchange } from '../protocol/exchange.js';
+import type { Exchange } from '../session/request-context.js';
 import type { Params } from '../protocol/json-rpc.js';
 import type {
   InputOptions,
@@ -16,9 +16,9 @@ import type {
 import type { ToolDefinition } from '../tools/tool-definition.js';
 import type { ContentBlock } from '../tools/tool-result.js';
 import type { CallRecord } from './call-record.js';
-import { CallReports } from './call-reports.js';
+import { CallReports } from './report-queue.js';
 import type { CallerNotifications } from './caller-notifications.js';
-import type { InputDesk } from './input-desk.js';
+import type { InputDesk } from './input-requester.js';
 import { checkContent, toFailure, toolError, toResult, type ToolOutcome } from './tool-outcome.js';
 
 /** Blocks kept for the final result of a tool that streams and returns nothing; later ones are in the log only. */

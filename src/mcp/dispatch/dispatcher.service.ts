@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AuditLog } from '../../auth/audit-log.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { Cancellation } from '../protocol/cancellation.js';
-import type { Exchange, Link } from '../protocol/exchange.js';
+import type { Exchange, Link } from '../session/request-context.js';
 import type { InFlight } from '../protocol/in-flight.js';
 import {
   encodeError,
@@ -19,7 +19,7 @@ import { httpStatusOf, RPC, RpcError, toRpcError } from '../protocol/rpc-error.j
 import { META, MODERN_VERSION, type Era } from '../protocol/versions.js';
 import { RequestMetrics, type RequestOutcome } from '../metrics/request.metrics.js';
 import { Methods, type Answer, type Method } from './methods.service.js';
-import { EncodedResult, encodeResultOf } from './result.js';
+import { EncodedResult, encodeResultOf } from '../protocol/result.js';
 
 /** Methods that only exist in the era without sessions. */
 const MODERN_ONLY: ReadonlySet<string> = new Set(['server/discover', 'subscriptions/listen', 'tasks/update']);

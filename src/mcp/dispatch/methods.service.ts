@@ -1,19 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { ToolRunner } from '../calls/tool-runner.service.js';
 import { PromptMethods } from '../prompts/prompt-methods.service.js';
-import type { Exchange } from '../protocol/exchange.js';
+import type { Exchange } from '../session/request-context.js';
 import { Instance } from '../protocol/instance.js';
 import type { Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { META, MODERN_VERSION, type Era } from '../protocol/versions.js';
 import { ResourceMethods } from '../resources/resource-methods.service.js';
 import { levelNumber } from '../session/log-level.js';
-import { TasksService } from '../tasks/tasks.service.js';
+import { TasksService } from '../calls/tasks.service.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
-import { ChangeFeed } from './change-feed.service.js';
-import { PagedList } from './lists.js';
-import { EncodedResult } from './result.js';
-import { CAPABILITIES, INSTRUCTIONS, SERVER_INFO } from './server-info.js';
+import { ChangeFeed } from './change-notifier.js';
+import { PagedList } from '../registry/paged-list.js';
+import { EncodedResult } from '../protocol/result.js';
+import { CAPABILITIES, INSTRUCTIONS, SERVER_INFO } from '../protocol/server-info.js';
 
 /** Serves one method. `undefined` means that there is no answer, because the caller has given the request up. */
 export type Method = (exchange: Exchange) => Promise<Answer> | Answer;

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Principal } from '../../auth/principal.js';
 import type { McpDispatcher } from '../dispatch/dispatcher.service.js';
-import type { MessageTrace } from '../message-trace.service.js';
+import type { MessageTrace } from '../session/message-logger.js';
 import {
   encodeError,
   isObject,
@@ -12,7 +12,7 @@ import {
 import type { Instance } from '../protocol/instance.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import type { McpSessions } from '../session/mcp-sessions.service.js';
-import { ChannelOutlet } from './channel-outlet.js';
+import { ChannelOutlet } from './channel-responder.js';
 import type { MessageFilters, MessageRoute } from './message-filters.service.js';
 import { PeerClient, type PeerClientEvents } from './peer-client.js';
 import type { PeerChannel, PeerDialer, PeerTarget } from './peer-channel.js';

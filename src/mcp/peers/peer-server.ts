@@ -1,9 +1,9 @@
 import type { Principal } from '../../auth/principal.js';
 import type { McpDispatcher } from '../dispatch/dispatcher.service.js';
-import type { Link } from '../protocol/exchange.js';
+import type { Link } from '../session/request-context.js';
 import { InFlight } from '../protocol/in-flight.js';
 import type { Params, RpcMessage } from '../protocol/json-rpc.js';
-import type { Outlet } from '../protocol/outlet.js';
+import type { Outlet } from '../session/responder.js';
 import type { McpSession, SessionChannel } from '../session/mcp-session.js';
 import type { McpSessions } from '../session/mcp-sessions.service.js';
 

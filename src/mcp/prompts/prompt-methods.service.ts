@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { InputDesk, InputRequiredError } from '../calls/input-desk.js';
-import { RequestStates } from '../calls/request-states.service.js';
-import { PagedList } from '../dispatch/lists.js';
-import type { EncodedResult } from '../dispatch/result.js';
-import type { Exchange } from '../protocol/exchange.js';
+import { InputDesk, InputRequiredError } from '../calls/input-requester.js';
+import { RequestStates } from '../calls/request-state-codec.js';
+import { PagedList } from '../registry/paged-list.js';
+import type { EncodedResult } from '../protocol/result.js';
+import type { Exchange } from '../session/request-context.js';
 import { isObject, objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { ResourceRegistry } from '../resources/resource-registry.js';

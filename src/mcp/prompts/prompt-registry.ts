@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Catalogue } from '../catalogue.js';
+import { Catalogue } from '../registry/named-registry.js';
 import type { PromptContext, PromptOptions, PromptReturn } from './prompt.decorator.js';
 
 export interface PromptDefinition {

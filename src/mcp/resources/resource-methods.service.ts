@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { PagedList } from '../dispatch/lists.js';
-import type { EncodedResult } from '../dispatch/result.js';
-import type { Exchange } from '../protocol/exchange.js';
+import { PagedList } from '../registry/paged-list.js';
+import type { EncodedResult } from '../protocol/result.js';
+import type { Exchange } from '../session/request-context.js';
 import { encodeNotification, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import type { ResourceContents } from './resource.decorator.js';

@@ -3,7 +3,7 @@ import { UriTemplate } from '@modelcontextprotocol/server';
 import { Subject, type Observable } from 'rxjs';
 import type { Principal, Scope } from '../../auth/principal.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { Catalogue } from '../catalogue.js';
+import { Catalogue } from '../registry/named-registry.js';
 import type { LoadContext } from '../tools/tool-context.js';
 import type { ResourceOptions, ResourceReturn, ResourceTemplateOptions } from './resource.decorator.js';
 

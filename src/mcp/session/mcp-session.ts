@@ -4,7 +4,7 @@ import { encodeRequest, type Params, type RequestId, type RpcResponse } from '..
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import type { ToolSession } from '../tools/tool-context.js';
 import { Backlog } from './backlog.js';
-import type { ClientProfile } from './client-profiles.js';
+import type { ClientProfile } from './client-profile-cache.js';
 import { levelNumber } from './log-level.js';
 import { SessionStreams } from './session-streams.js';
 

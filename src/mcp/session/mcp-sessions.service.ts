@@ -4,7 +4,7 @@ import type { Principal } from '../../auth/principal.js';
 import type { Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { negotiateVersion } from '../protocol/versions.js';
-import { ClientProfiles } from './client-profiles.js';
+import { ClientProfiles } from './client-profile-cache.js';
 import { McpSession, type SessionTransport } from './mcp-session.js';
 
 /** Sessions kept on one node; beyond it the longest unused idle one ends, since clients rarely end theirs. */

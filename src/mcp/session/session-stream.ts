@@ -1,5 +1,5 @@
 import type { ReplayBuffer } from './replay-buffer.js';
-import type { SseResponse } from '../http/sse-response.js';
+import type { SseResponse } from './sse-response.js';
 
 /**
  * One server-sent stream of a session. It outlives its HTTP response: what is sent while nobody reads is kept, within

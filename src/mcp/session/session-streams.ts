@@ -1,6 +1,6 @@
 import { parseEventId, ReplayBuffer } from './replay-buffer.js';
 import { SessionStream } from './session-stream.js';
-import type { SseResponse } from '../http/sse-response.js';
+import type { SseResponse } from './sse-response.js';
 
 /** Unfinished streams of one session. */
 const MAX_STREAMS = 256;

@@ -1,5 +1,5 @@
 import { MemoryOperationStore } from './memory-operation-store.js';
-import { describeOperationStore } from './operation-store.contract.js';
+import { describeOperationStore } from '../testing/operation-store.contract.js';
 
 describeOperationStore({ name: 'memory', durable: false }, async () => ({
   open: async (retention) => new MemoryOperationStore(retention),

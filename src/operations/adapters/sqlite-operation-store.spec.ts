@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, it } from 'vitest';
 import { openDatabase } from '../../platform/sqlite/sqlite-database.js';
-import { describeOperationStore } from './operation-store.contract.js';
+import { describeOperationStore } from '../testing/operation-store.contract.js';
 import { SqliteOperationStore } from './sqlite-operation-store.js';
 import { prepareStatements } from './sqlite-statements.js';
 

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../operations/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
-import type { CommandSession } from '../hub/command-session.js';
+import type { CommandSession } from '../commands/command-session.js';
 import { refusal, success, unknownTypeText } from './agent-answer.js';
 import type { AgentCommands } from './agent-commands.js';
 

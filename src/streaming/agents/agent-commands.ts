@@ -1,8 +1,8 @@
 import type { Logger } from '@nestjs/common';
 import type { JsonObject, JsonValue } from '../../operations/json.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import type { HubCommand } from '../hub/command-session.js';
-import { HUB_COMMANDS } from '../hub/hub-commands.js';
+import type { HubCommand } from '../commands/command-session.js';
+import { HUB_COMMANDS } from '../commands/hub-commands.js';
 import { message } from './agent-answer.js';
 import type { AgentRoom } from './agent-room.js';
 

@@ -1,11 +1,11 @@
 import { Logger } from '@nestjs/common';
 import { isJsonObject, type JsonObject } from '../../operations/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
-import { CommandSession } from '../hub/command-session.js';
-import type { HubServices } from '../hub/hub-services.js';
+import { CommandSession } from '../commands/command-session.js';
+import type { HubServices } from '../commands/command-dependencies.js';
 import type { Connection } from '../socket/connection.js';
 import { Inbox } from '../socket/inbox.js';
-import type { MessageLog } from '../socket/message-log.js';
+import type { MessageLog } from '../socket/message-logger.js';
 import { parseFrame } from '../socket/parse-frame.js';
 import { batchResponse, failure, refusal, shownType, success, unknownType } from './agent-answer.js';
 import { AgentBatch } from './agent-batch.js';

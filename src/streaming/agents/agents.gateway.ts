@@ -8,13 +8,13 @@ import {
 import type { WebSocket } from 'ws';
 import { ConnectionLimit } from '../../auth/connection-limit.js';
 import { Configuration } from '../../config/configuration.js';
-import { HubServices } from '../hub/hub-services.js';
+import { HubServices } from '../commands/command-dependencies.js';
 import { Connection } from '../socket/connection.js';
 import { Heartbeat } from '../socket/heartbeat.js';
-import { MessageLog } from '../socket/message-log.js';
+import { MessageLog } from '../socket/message-logger.js';
 import { SHARED_DEFLATE } from '../socket/text-frame.js';
 import type { Admission, SocketServer } from '../upgrade/socket-server.js';
-import type { UpgradeRequest } from '../upgrade/upgrade-request.js';
+import type { UpgradeRequest } from '../socket/upgrade-request.js';
 import { message } from './agent-answer.js';
 import { AgentRooms } from './agent-rooms.js';
 import { AgentSession } from './agent-session.js';

@@ -3,7 +3,14 @@ import { setImmediate as turn } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseDraft } from '../../operations/operation-draft.js';
-import { createWorld, Follower, OPERATIONS, TENANT, turns, type World } from './delivery-world.contract.js';
+import {
+  createWorld,
+  Follower,
+  OPERATIONS,
+  TENANT,
+  turns,
+  type World,
+} from './testing/delivery-world.contract.js';
 import { HIGH_WATER_BYTES } from './sink.js';
 
 const step = fc.oneof(

@@ -2,8 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { isFinal } from '../../operations/operation-event.js';
 import type { LogPage, PageBounds } from '../../operations/operation-store.js';
-import type { Audience, Member } from './audience.js';
-import type { DeliveryMeter } from './delivery-meter.js';
+import type { Audience, Member } from './broadcaster.js';
+import type { DeliveryMeter } from './delivery-metrics.js';
 import type { Sink } from './sink.js';
 import { cursorOf } from './topic.js';
 

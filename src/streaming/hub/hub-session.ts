@@ -3,12 +3,12 @@ import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-e
 import type { Connection } from '../socket/connection.js';
 import { Inbox } from '../socket/inbox.js';
 import { parseFrame } from '../socket/parse-frame.js';
-import { AnswerOrder } from './answer-order.js';
-import { CommandSession, type HubCommand, type Reply } from './command-session.js';
-import { errorAnswer, type RequestId } from './hub-answer.js';
-import { HUB_COMMANDS } from './hub-commands.js';
+import { AnswerOrder } from '../commands/answer-order.js';
+import { CommandSession, type HubCommand, type Reply } from '../commands/command-session.js';
+import { errorAnswer, type RequestId } from '../commands/answer.js';
+import { HUB_COMMANDS } from '../commands/hub-commands.js';
 import { hubFormatFor } from './hub-format.js';
-import type { HubServices } from './hub-services.js';
+import type { HubServices } from '../commands/command-dependencies.js';
 
 /** Answers held back by an earlier one; above it the next frame waits. */
 const MAX_WAITING_ANSWERS = 20_000;

@@ -12,9 +12,9 @@ import { Heartbeat } from '../socket/heartbeat.js';
 import { SHARED_DEFLATE } from '../socket/text-frame.js';
 import { EXISTING_CLIENT_PATHS } from '../existing-client-paths.js';
 import type { SocketServer } from '../upgrade/socket-server.js';
-import type { UpgradeRequest } from '../upgrade/upgrade-request.js';
-import { welcome } from './hub-answer.js';
-import { HubServices } from './hub-services.js';
+import type { UpgradeRequest } from '../socket/upgrade-request.js';
+import { welcome } from '../commands/answer.js';
+import { HubServices } from '../commands/command-dependencies.js';
 import { HubSession } from './hub-session.js';
 
 const HUB_PATH = '/hub';

@@ -3,8 +3,8 @@ import { WebSocket } from 'ws';
 import type { Principal } from '../../auth/principal.js';
 import { ValidityWatch } from '../../auth/validity-watch.js';
 import { HIGH_WATER_BYTES, type Sink } from '../delivery/sink.js';
-import type { UpgradeRequest } from '../upgrade/upgrade-request.js';
-import type { SocketMeter } from './socket-meter.js';
+import type { UpgradeRequest } from './upgrade-request.js';
+import type { SocketMeter } from './socket-metrics.js';
 import { SocketDescriptor } from './socket-descriptor.js';
 import { deflatedTextFrame, splitFrames } from './text-frame.js';
 

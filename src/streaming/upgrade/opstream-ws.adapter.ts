@@ -7,8 +7,8 @@ import { Authenticator } from '../../auth/authenticator.js';
 import { OriginPolicy } from '../../auth/origin-policy.js';
 import { RateLimits } from '../../auth/rate-limits.js';
 import { Configuration } from '../../config/configuration.js';
-import { SERVER_TIMEOUTS } from '../../platform/http/server-timeouts.js';
-import { SocketMeter } from '../socket/socket-meter.js';
+import { SERVER_TIMEOUTS } from '../../rest/server-timeouts.js';
+import { SocketMeter } from '../socket/socket-metrics.js';
 import { SocketServer } from './socket-server.js';
 import { UpgradeRouter } from './upgrade-router.js';
 

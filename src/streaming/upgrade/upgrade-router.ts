@@ -7,10 +7,10 @@ import type { OriginPolicy } from '../../auth/origin-policy.js';
 import type { Principal } from '../../auth/principal.js';
 import type { RateLimits } from '../../auth/rate-limits.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
-import type { SocketMeter } from '../socket/socket-meter.js';
+import type { SocketMeter } from '../socket/socket-metrics.js';
 import { matchPath, type PathMatch } from './path-pattern.js';
 import type { SocketServer } from './socket-server.js';
-import type { UpgradeRequest } from './upgrade-request.js';
+import type { UpgradeRequest } from '../socket/upgrade-request.js';
 
 /** Who decides about upgrades. */
 export interface UpgradeChecks {

@@ -1,0 +1,63 @@
+import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
+import { EventQueue } from './event-queue.js';
+import { HubConnection, type HubConnectionOptions } from './hub-connection.js';
+import { isObject } from '../json.js';
+import type { FollowedEvent } from './operation-feed.js';
+import { isHistoryTrimmed, isOperationEvent } from './operation-events.js';
+
+/**
+ * The events of all operations, in the order of their positions. It has a connection of its own, because a frame does
+ * not say for which subscription it was sent. A reader that falls behind lets go of the connection and takes the
+ * rest from the log.
+ * @param after the `position` to continue behind; without one, from now on
+ */
+export function firehose(
+  options: HubConnectionOptions,
+  after: string | undefined,
+  capacity: number,
+  onEnd: () => void,
+): EventQueue<FollowedEvent> {
+  const connection = new HubConnection(options);
+  let position = after;
+  let lagging = false;
+  const queue = new EventQueue<FollowedEvent>(capacity, {
+    drained: () => {
+      if (!lagging) return;
+      lagging = false;
+      connection.start();
+    },
+    released: () => {
+      connection.close();
+      onEnd();
+    },
+  });
+
+  const deliver = (event: FollowedEvent): void => {
+    if (lagging) return;
+    if (!queue.push(event)) {
+      lagging = true;
+      connection.suspend();
+    } else if (isOperationEvent(event)) {
+      position = event.position;
+    }
+  };
+
+  const subscribe = async (): Promise<void> => {
+    try {
+      const command = { command: 'subscribe_all', after: position };
+      const { data } = await connection.request(command, { resend: false });
+      // Where "now" was, so that a connection lost before the first event leaves no gap.
+      if (isObject(data) && typeof data.position === 'string') position ??= data.position;
+    } catch (error) {
+      if (error instanceof OpstreamClientError && error.code !== CLIENT_ERROR.connectionLost)
+        queue.end(error);
+    }
+  };
+  connection.on('connected', () => void subscribe());
+  connection.on('frame', (frame) => {
+    if (isOperationEvent(frame) || isHistoryTrimmed(frame)) deliver(frame);
+  });
+  connection.on('ended', (error) => queue.end(error.code === CLIENT_ERROR.closed ? undefined : error));
+  connection.start();
+  return queue;
+}

@@ -1,0 +1,220 @@
+import { Emitter } from '../emitter.js';
+import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
+import type { EventQueue } from './event-queue.js';
+import { firehose } from './firehose.js';
+import { HubConnection, type HubConnectionEvents, type HubConnectionOptions } from './hub-connection.js';
+import type { JsonObject } from '../json.js';
+import { OperationFeed, snapshotOf, type FollowedEvent } from './operation-feed.js';
+import {
+  isHistoryTrimmed,
+  isOperationEvent,
+  type OperationSnapshot,
+  type ProducerEventData,
+  type ProducerEventType,
+  type Receipt,
+  type ServerStats,
+} from './operation-events.js';
+import type { HubAnswer } from './pending-commands.js';
+import { randomId } from '../random-id.js';
+import type { EventPage, ListQuery, OperationPage } from '../rest/rest-client.js';
+
+export interface HubClientOptions extends HubConnectionOptions {
+  /** Events held for one loop that reads slowly, before the rest is left in the log for later. 10,000 by default. */
+  readonly maxBuffered?: number;
+}
+
+export interface FollowOptions {
+  /** Begin behind this event: 0 for the whole log. Without it, from now on. */
+  readonly afterSeq?: number;
+  /** Lets the service leave out `progress` events that newer ones have overtaken. */
+  readonly coalesce?: boolean;
+  /** Ends the loop. */
+  readonly signal?: AbortSignal;
+}
+
+export interface FollowAllOptions {
+  /** Begin behind the event with this `position`. Without it, from now on. */
+  readonly after?: string;
+  readonly signal?: AbortSignal;
+}
+
+type HubClientEvents = Omit<HubConnectionEvents, 'frame'>;
+
+/**
+ * A client of the operations hub (docs/protocol.md, "Hub"). It connects on first use, reconnects by its policy, and
+ * continues every loop where it was: each event once, in order, without a gap.
+ *
+ * ```ts
+ * const hub = new HubClient({ url: 'http://127.0.0.1:8765' });
+ * for await (const event of hub.follow(operationId, { afterSeq: 0 })) {
+ *   if (event.event_type === 'progress') console.log(event.data.progress);
+ * }
+ * hub.close();
+ * ```
+ */
+export class HubClient extends Emitter<HubClientEvents> {
+  readonly #options: HubClientOptions;
+  readonly #connection: HubConnection;
+  readonly #feeds = new Map<string, OperationFeed>();
+  /** Firehoses under way; they end with the client. */
+  readonly #firehoses = new Set<EventQueue<FollowedEvent>>();
+
+  /** @throws TypeError for an address that is no URL */
+  constructor(options: HubClientOptions = {}) {
+    super();
+    this.#options = options;
+    this.#connection = new HubConnection(options)
+      .on('connected', () => {
+        for (const feed of this.#feeds.values()) feed.subscribe();
+        this.emit('connected');
+      })
+      .on('frame', (frame) => this.#receive(frame))
+      .on('disconnected', (how) => this.emit('disconnected', how))
+      .on('reconnecting', (when) => this.emit('reconnecting', when))
+      .on('ended', (error) => {
+        for (const feed of this.#feeds.values()) {
+          if (error.code === CLIENT_ERROR.closed) feed.end();
+          else feed.fail(error);
+        }
+        this.emit('ended', error);
+      });
+  }
+
+  get isConnected(): boolean {
+    return this.#connection.isOpen;
+  }
+
+  /** Commands that wait for a connection or an answer. */
+  get pendingCount(): number {
+    return this.#connection.pendingCount;
+  }
+
+  /**
+   * Connects at once, to learn whether the service is there; every other method also connects, but keeps trying.
+   * @throws OpstreamClientError `unreachable`, `unauthorized`, `forbidden`; the client is closed then
+   */
+  connect(): Promise<void> {
+    return this.#connection.connect();
+  }
+
+  /** Ends every loop, refuses what is unanswered, and disconnects for good. */
+  close(): void {
+    for (const queue of this.#firehoses) queue.end();
+    this.#connection.close();
+  }
+
+  /**
+   * The events of one operation until its end, also when it is opened only later. Yields a `history_trimmed` where
+   * the service no longer has the events. The loop throws OpstreamClientError when the service refuses, is given up,
+   * or has lost the operation.
+   */
+  follow(operationId: string, options: FollowOptions = {}): AsyncIterableIterator<FollowedEvent, undefined> {
+    if (this.#connection.hasEnded)
+      throw new OpstreamClientError(CLIENT_ERROR.closed, 'The client was closed');
+    let feed = this.#feeds.get(operationId);
+    if (!feed) {
+      feed = new OperationFeed(this.#connection, operationId, () => this.#feeds.delete(operationId));
+      this.#feeds.set(operationId, feed);
+    }
+    this.#connection.start();
+    const queue = feed.follow(options.afterSeq, options.coalesce ?? false, this.#capacity);
+    if (options.signal) queue.endWith(options.signal);
+    return queue;
+  }
+
+  /** The events of all operations, in the order in which they were recorded, until the signal or the client ends it. */
+  followAll(options: FollowAllOptions = {}): AsyncIterableIterator<FollowedEvent, undefined> {
+    if (this.#connection.hasEnded)
+      throw new OpstreamClientError(CLIENT_ERROR.closed, 'The client was closed');
+    const queue = firehose(this.#options, options.after, this.#capacity, () => this.#firehoses.delete(queue));
+    this.#firehoses.add(queue);
+    if (options.signal) queue.endWith(options.signal);
+    return queue;
+  }
+
+  /**
+   * Opens an operation. The id is given here when the caller gives none, so that a repeat after a lost connection
+   * opens no second one.
+   */
+  async createOperation(
+    operationType: string,
+    options: { operationId?: string; metadata?: JsonObject } = {},
+  ): Promise<string> {
+    const operationId = options.operationId ?? randomId();
+    await this.#connection.request({
+      command: 'create_operation',
+      operation_type: operationType,
+      operation_id: operationId,
+      metadata: options.metadata,
+    });
+    return operationId;
+  }
+
+  /**
+   * Records one event; resolves once it is stored. Repeated after a lost connection it is recorded once.
+   * @param eventId the producer's own id of this event, when the caller itself may repeat it
+   */
+  async record<Type extends ProducerEventType>(
+    operationId: string,
+    eventType: Type,
+    data: ProducerEventData[Type],
+    eventId: string = randomId(),
+  ): Promise<Omit<Receipt, 'timestamp'>> {
+    const answer = await this.#connection.request({
+      command: 'emit',
+      operation_id: operationId,
+      event_type: eventType,
+      data,
+      event_id: eventId,
+    });
+    return answer.data as Omit<Receipt, 'timestamp'>;
+  }
+
+  /** Ends an operation as `cancelled`; whoever runs it learns of it. */
+  async cancelOperation(operationId: string, reason?: string): Promise<void> {
+    await this.#connection.request({
+      command: 'cancel_operation',
+      operation_id: operationId,
+      reason,
+      event_id: randomId(),
+    });
+  }
+
+  /** @returns null for an operation the service does not know */
+  async getOperation(operationId: string): Promise<OperationSnapshot | null> {
+    const answer = await this.#connection.request({ command: 'get_operation', operation_id: operationId });
+    return snapshotOf(answer.operation);
+  }
+
+  async listOperations(query: ListQuery = {}): Promise<OperationPage> {
+    const answer = await this.#connection.request({ command: 'list_operations', ...query });
+    return answer.data as OperationPage;
+  }
+
+  /** @param afterSeq 0 for the beginning */
+  async getHistory(operationId: string, afterSeq = 0, limit?: number): Promise<EventPage> {
+    const command = { command: 'get_history', operation_id: operationId, after_seq: afterSeq, limit };
+    return (await this.#connection.request(command)).data as EventPage;
+  }
+
+  async getStats(): Promise<ServerStats> {
+    const answer = await this.#connection.request({ command: 'get_stats' });
+    return answer.stats as ServerStats;
+  }
+
+  /** @returns the round trip in milliseconds */
+  async ping(): Promise<number> {
+    const sent = performance.now();
+    await this.#connection.request({ command: 'ping' });
+    return performance.now() - sent;
+  }
+
+  get #capacity(): number {
+    return this.#options.maxBuffered ?? 10_000;
+  }
+
+  #receive(frame: HubAnswer): void {
+    if (isOperationEvent(frame)) this.#feeds.get(frame.operation_id)?.accept(frame);
+    else if (isHistoryTrimmed(frame)) this.#feeds.get(frame.operation_id)?.trimmed(frame);
+  }
+}

@@ -1,0 +1,137 @@
+import { isObject, type JsonObject, type JsonValue } from '../json.js';
+
+/** What a service tells about operations, as it stands on the wire (docs/protocol.md). */
+
+/** The `data` of each type of event. */
+export interface EventData {
+  /** `progress` is 0 to 1. */
+  progress: { progress: number; message: string; details: JsonObject };
+  status: {
+    status: string;
+    message?: string;
+    details?: JsonObject;
+    operation_type?: string;
+    metadata?: JsonObject;
+  };
+  log: { level: string; message: string; details?: JsonObject };
+  result: { result: JsonValue };
+  /** `duration` in seconds. */
+  completed: { status: 'completed'; duration: number };
+  error: { error: string; error_type: string; details?: JsonObject };
+  cancelled: { status: 'cancelled'; reason: string };
+}
+
+export type EventType = keyof EventData;
+
+/** One recorded event of an operation. */
+export interface EventOf<Type extends EventType> {
+  event_type: Type;
+  operation_id: string;
+  /** 1, 2, 3 … within the operation, without gaps. */
+  seq: number;
+  /** Order over all operations; only to be handed back, as `after`. */
+  position: string;
+  /** Unix seconds with fraction. */
+  timestamp: number;
+  data: EventData[Type];
+}
+
+export type OperationEvent = { [Type in EventType]: EventOf<Type> }[EventType];
+
+/** Stands in a stream where events are missing because the service no longer keeps them. */
+export interface HistoryTrimmed {
+  event_type: 'history_trimmed';
+  operation_id: string;
+  /** Of one operation: seqs, `first_seq` null when it is gone. Of all operations: positions. */
+  data: {
+    after_seq?: number;
+    first_seq?: number | null;
+    after?: string;
+    first_position?: string | null;
+  };
+}
+
+/** The state folded from an operation's log. Times are Unix seconds. */
+export interface OperationSnapshot {
+  operation_id: string;
+  operation_type: string;
+  started_at: number;
+  status: string;
+  /** 0 to 1. */
+  progress: number;
+  metadata: JsonObject;
+  event_count: number;
+  message: string;
+  updated_at: number;
+  ended_at: number | null;
+  /** Seconds, once ended. */
+  duration: number | null;
+  /** The oldest event still kept. */
+  first_seq: number;
+  result?: JsonValue;
+  error?: string;
+  error_type?: string;
+}
+
+export interface ServerStats {
+  connected_clients: number;
+  active_operations: number;
+  total_operations: number;
+  subscriptions: number;
+  [key: string]: JsonValue;
+}
+
+/** What a producer may record; `completed` follows from `result`. */
+export interface ProducerEventData {
+  progress: { progress: number; message?: string; details?: JsonObject };
+  status: { status: string; message?: string; details?: JsonObject };
+  log: { level?: string; message: string; details?: JsonObject };
+  result: { result: JsonValue };
+  error: { error: string; error_type?: string; details?: JsonObject };
+  cancelled: { reason?: string };
+}
+
+export type ProducerEventType = keyof ProducerEventData;
+
+export interface Receipt {
+  seq: number;
+  /** Unix seconds. */
+  timestamp: number;
+  /** True when this `event_id` was recorded before; `seq` is where. */
+  repeated: boolean;
+}
+
+const EVENT_TYPES: ReadonlySet<unknown> = new Set<EventType>([
+  'progress',
+  'status',
+  'log',
+  'result',
+  'completed',
+  'error',
+  'cancelled',
+]);
+
+/** Tells an operation's event from the other frames of a connection. */
+export function isOperationEvent(frame: unknown): frame is OperationEvent {
+  return (
+    isObject(frame) &&
+    EVENT_TYPES.has(frame.event_type) &&
+    typeof frame.operation_id === 'string' &&
+    typeof frame.seq === 'number' &&
+    isObject(frame.data)
+  );
+}
+
+export function isHistoryTrimmed(frame: unknown): frame is HistoryTrimmed {
+  return (
+    isObject(frame) &&
+    frame.event_type === 'history_trimmed' &&
+    typeof frame.operation_id === 'string' &&
+    isObject(frame.data)
+  );
+}
+
+/** True for the last event of an operation. */
+export function isFinalEvent(event: { readonly event_type: string }): boolean {
+  return event.event_type === 'completed' || event.event_type === 'error' || event.event_type === 'cancelled';
+}

@@ -1,0 +1,209 @@
+import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
+import { EventQueue } from './event-queue.js';
+import type { HubConnection } from './hub-connection.js';
+import { isObject } from '../json.js';
+import {
+  isFinalEvent,
+  type HistoryTrimmed,
+  type OperationEvent,
+  type OperationSnapshot,
+} from './operation-events.js';
+
+export type FollowedEvent = OperationEvent | HistoryTrimmed;
+
+/** Consecutive tries to close a gap that may bring nothing before the log is taken to be broken. */
+const MAX_RESYNCS = 3;
+
+interface Follower {
+  readonly queue: EventQueue<FollowedEvent>;
+  readonly coalesce: boolean;
+  /** The seq up to which this follower has everything. */
+  last: number;
+  /**
+   * It takes nothing for now: because it is not yet known where "now" is, or because its buffer was full. It is served
+   * from the log again once that is over.
+   */
+  paused: boolean;
+}
+
+/**
+ * One operation on one connection, and everybody who follows it there. The service holds one subscription per
+ * operation and connection, so the feed asks from the lowest seq any follower still needs; each takes what is new
+ * to it. A gap, a reconnect or a slow reader is repaired in one way: subscribe again from there.
+ */
+export class OperationFeed {
+  readonly #followers = new Set<Follower>();
+  /** Subscriptions sent and not yet answered: until then a gap is expected and filled by the replay. */
+  #subscribing = 0;
+  #resyncs = 0;
+
+  /** @param onEmpty called when the last follower has left */
+  constructor(
+    private readonly connection: HubConnection,
+    readonly operationId: string,
+    private readonly onEmpty: () => void,
+  ) {}
+
+  /** @param afterSeq undefined for "from now on" */
+  follow(afterSeq: number | undefined, coalesce: boolean, capacity: number): EventQueue<FollowedEvent> {
+    const follower: Follower = {
+      queue: new EventQueue<FollowedEvent>(capacity, {
+        drained: () => this.#catchUp(follower),
+        released: () => this.#leave(follower),
+      }),
+      coalesce,
+      last: afterSeq ?? 0,
+      paused: afterSeq === undefined,
+    };
+    this.#followers.add(follower);
+    if (follower.paused) void this.#findNow(follower);
+    else this.subscribe();
+    return follower.queue;
+  }
+
+  /** Asks the service for everything from the lowest seq a follower needs; for the first time or again. */
+  subscribe(): void {
+    const reading = [...this.#followers].filter((follower) => !follower.paused);
+    if (reading.length === 0 || !this.connection.isOpen) return;
+    void this.#subscribe(reading);
+  }
+
+  accept(event: OperationEvent): void {
+    for (const follower of this.#followers) this.#offer(follower, event);
+  }
+
+  trimmed(notice: HistoryTrimmed): void {
+    const firstSeq = notice.data.first_seq;
+    if (typeof firstSeq !== 'number') return this.#gone();
+    for (const follower of this.#followers) {
+      if (follower.paused || follower.last >= firstSeq - 1) continue;
+      if (follower.queue.push(notice)) follower.last = firstSeq - 1;
+      else this.#pause(follower);
+    }
+  }
+
+  /** The operation was removed. Who has nothing of it waits on: it may be opened again. */
+  #gone(): void {
+    const message = `There is no operation ${this.operationId} any more`;
+    for (const follower of this.#followers) {
+      if (follower.last > 0) follower.queue.end(new OpstreamClientError('operation_not_found', message));
+    }
+  }
+
+  /** Ends every follower's loop with the error. */
+  fail(error: Error): void {
+    for (const follower of this.#followers) follower.queue.end(error);
+  }
+
+  end(): void {
+    for (const follower of this.#followers) follower.queue.end();
+  }
+
+  /** "Now" becomes a seq, so that everything behind it survives a lost connection. */
+  async #findNow(follower: Follower): Promise<void> {
+    try {
+      const command = { command: 'get_operation', operation_id: this.operationId };
+      follower.last = snapshotOf((await this.connection.request(command)).operation)?.event_count ?? 0;
+      this.#catchUp(follower);
+    } catch (error) {
+      follower.queue.end(error as Error);
+    }
+  }
+
+  async #subscribe(reading: readonly Follower[]): Promise<void> {
+    const command = {
+      command: 'subscribe',
+      operation_id: this.operationId,
+      after_seq: Math.min(...reading.map((follower) => follower.last)),
+      coalesce: reading.every((follower) => follower.coalesce),
+    };
+    const look = { command: 'get_operation', operation_id: this.operationId };
+    const asked = new Map(reading.map((follower) => [follower, follower.last]));
+    this.#subscribing++;
+    try {
+      // Both go out at once: the second tells whether there is anything to wait for.
+      const [, answer] = await Promise.all([
+        this.connection.request(command, { resend: false }),
+        this.connection.request(look, { resend: false }),
+      ]);
+      this.#compareWith(snapshotOf(answer.operation), asked);
+    } catch (error) {
+      // A lost connection is no failure: its successor subscribes again.
+      if (error instanceof OpstreamClientError && error.code !== CLIENT_ERROR.connectionLost)
+        this.fail(error);
+    } finally {
+      this.#subscribing--;
+    }
+  }
+
+  /**
+   * Finds followers who wait for what will never come.
+   * @param asked what each had when the service was asked; by now a live event may have brought it further
+   */
+  #compareWith(snapshot: OperationSnapshot | null, asked: ReadonlyMap<Follower, number>): void {
+    const known = snapshot?.event_count ?? 0;
+    for (const [follower, last] of asked) {
+      // An operation that nobody has opened yet may still come; one that was there and is gone may not.
+      if (last > known) {
+        const message = snapshot
+          ? `The service has ${known} events of ${this.operationId}, but ${last} were delivered before`
+          : `There is no operation ${this.operationId} any more`;
+        follower.queue.end(
+          new OpstreamClientError(snapshot ? 'history_lost' : 'operation_not_found', message),
+        );
+      } else if (snapshot !== null && snapshot.ended_at !== null && follower.last >= known) {
+        follower.queue.end();
+      }
+    }
+  }
+
+  #offer(follower: Follower, event: OperationEvent): void {
+    if (follower.paused || event.seq <= follower.last) return;
+    if (event.seq > follower.last + 1 && !follower.coalesce) return this.#gap();
+    if (!follower.queue.push(event)) return this.#pause(follower);
+    follower.last = event.seq;
+    this.#resyncs = 0;
+    if (isFinalEvent(event)) follower.queue.end();
+  }
+
+  #gap(): void {
+    if (this.#subscribing > 0) return;
+    if (++this.#resyncs > MAX_RESYNCS) {
+      this.fail(new OpstreamClientError('history_lost', `Events of ${this.operationId} are missing`));
+    } else {
+      this.subscribe();
+    }
+  }
+
+  #pause(follower: Follower): void {
+    follower.paused = true;
+    const allPaused = [...this.#followers].every((other) => other.paused);
+    if (allPaused) this.#unsubscribe();
+  }
+
+  #catchUp(follower: Follower): void {
+    if (!follower.paused) return;
+    follower.paused = false;
+    this.subscribe();
+  }
+
+  #leave(follower: Follower): void {
+    if (!this.#followers.delete(follower) || this.#followers.size > 0) return;
+    this.#unsubscribe();
+    this.onEmpty();
+  }
+
+  #unsubscribe(): void {
+    if (!this.connection.isOpen) return;
+    this.connection
+      .request({ command: 'unsubscribe', operation_id: this.operationId }, { resend: false })
+      // Nothing depends on the answer: without a connection there is no subscription either.
+      .catch(() => {});
+  }
+}
+
+export function snapshotOf(value: unknown): OperationSnapshot | null {
+  return isObject(value) && typeof value.operation_id === 'string' && typeof value.event_count === 'number'
+    ? (value as unknown as OperationSnapshot)
+    : null;
+}

@@ -1,0 +1,255 @@
+import { Emitter } from '../emitter.js';
+import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
+import { EventBuffer } from './event-buffer.js';
+import type { JsonObject, JsonValue } from '../json.js';
+import type { ProducerEventData, ProducerEventType } from './operation-events.js';
+import { randomId } from '../random-id.js';
+import { reconnectPolicy, type ReconnectPolicy, type ReconnectPreset } from '../reconnect-policy.js';
+import type { EventDraft, RestClient } from '../rest/rest-client.js';
+
+export interface ProducerOptions {
+  readonly operationId?: string;
+  readonly metadata?: JsonObject;
+  /** How long an event may wait for others to share its request; 20 ms by default. */
+  readonly flushMs?: number;
+  /** Events in one request at most; 500 by default. */
+  readonly batchSize?: number;
+  /** Events held while the service cannot be reached; further ones are refused. 10,000 by default. */
+  readonly maxBuffered?: number;
+  /** The same bound in characters of JSON; 16 million by default. */
+  readonly maxBufferedCharacters?: number;
+  /** When to try again after a failure that may pass; `spread` by default. */
+  readonly retry?: ReconnectPreset | ReconnectPolicy;
+}
+
+export interface ProducerEvents {
+  /** A request failed and will be repeated after `delay` milliseconds. */
+  retrying: [{ attempt: number; delay: number; error: OpstreamClientError }];
+  /** The service is answering (again). */
+  recording: [];
+  /** So many events are recorded. */
+  acknowledged: [number];
+  /** The service will never take this event: it is not valid. */
+  rejected: [{ event: EventDraft; error: OpstreamClientError }];
+  /** Nothing more will be recorded: the operation was ended elsewhere, access was refused, or the policy gave up. */
+  stopped: [OpstreamClientError];
+}
+
+/**
+ * Records one operation over REST without ever getting in the way of the work: events are buffered, sent in batches,
+ * and repeated with their `event_id` until the service has acknowledged them, so that each is recorded once. The
+ * operation itself is opened by the first request.
+ *
+ * ```ts
+ * const job = new OperationProducer(new RestClient(), 'import', { metadata: { file: 'a.csv' } });
+ * job.progress(0.5, 'Half of the rows');
+ * await job.result({ rows: 1200 });
+ * ```
+ */
+export class OperationProducer extends Emitter<ProducerEvents> {
+  readonly operationId: string;
+  readonly #metadata: JsonObject | undefined;
+  readonly #flushMs: number;
+  readonly #batchSize: number;
+  readonly #policy: ReconnectPolicy;
+  readonly #abort = new AbortController();
+  readonly #buffer: EventBuffer;
+  #opened = false;
+  #sending: Promise<void> | undefined;
+  #failures = 0;
+  #dropped = 0;
+  #stopped: OpstreamClientError | undefined;
+  /** Ends the wait before the next request. */
+  #wake: (() => void) | undefined;
+
+  constructor(
+    private readonly rest: RestClient,
+    private readonly operationType: string,
+    options: ProducerOptions = {},
+  ) {
+    super();
+    this.operationId = options.operationId ?? randomId();
+    this.#metadata = options.metadata;
+    this.#flushMs = options.flushMs ?? 20;
+    this.#batchSize = options.batchSize ?? 500;
+    const { maxBuffered = 10_000, maxBufferedCharacters = 16_000_000 } = options;
+    this.#buffer = new EventBuffer(maxBuffered, maxBufferedCharacters);
+    this.#policy = reconnectPolicy(options.retry ?? 'spread');
+  }
+
+  /** Why nothing more is recorded, once that is so. */
+  get stopped(): OpstreamClientError | undefined {
+    return this.#stopped;
+  }
+
+  /** Events not yet acknowledged. */
+  get bufferedCount(): number {
+    return this.#buffer.length;
+  }
+
+  /** Events that were refused because the buffer was full. */
+  get droppedCount(): number {
+    return this.#dropped;
+  }
+
+  /** Opens the operation without waiting for its first event. */
+  open(): void {
+    void this.#start();
+  }
+
+  /** @param progress 0 to 1. @returns false when it was refused: the buffer is full, or recording has stopped */
+  progress(progress: number, message?: string, details?: JsonObject): boolean {
+    return this.record('progress', { progress, message, details });
+  }
+
+  status(status: string, message?: string, details?: JsonObject): boolean {
+    return this.record('status', { status, message, details });
+  }
+
+  log(level: string, message: string, details?: JsonObject): boolean {
+    return this.record('log', { level, message, details });
+  }
+
+  /** Ends the operation with its result; resolves once everything is recorded. @throws see `flush` */
+  result(result: JsonValue): Promise<void> {
+    return this.#finish('result', { result });
+  }
+
+  /** Ends the operation with an error; resolves once everything is recorded. @throws see `flush` */
+  error(error: string, errorType?: string, details?: JsonObject): Promise<void> {
+    return this.#finish('error', { error, error_type: errorType, details });
+  }
+
+  /** Ends the operation as cancelled; resolves once everything is recorded. @throws see `flush` */
+  cancelled(reason?: string): Promise<void> {
+    return this.#finish('cancelled', { reason });
+  }
+
+  /**
+   * @returns false when it was refused: the buffer is full, or recording has stopped
+   * @throws TypeError for data that cannot be written as JSON, e.g. because it contains itself
+   */
+  record<Type extends ProducerEventType>(type: Type, data: ProducerEventData[Type]): boolean {
+    if (this.#stopped) return false;
+    if (this.#buffer.isFull) {
+      this.#dropped++;
+      return false;
+    }
+    this.#push(type, data);
+    return true;
+  }
+
+  /**
+   * Resolves once everything recorded so far is acknowledged.
+   * @throws OpstreamClientError why recording stopped: `operation_ended`, `unauthorized`, `unreachable` …
+   */
+  async flush(): Promise<void> {
+    while (!this.#stopped && (this.#buffer.length > 0 || this.#sending)) await this.#start();
+    if (this.#stopped) throw this.#stopped;
+  }
+
+  /** Gives up: nothing more is sent. */
+  close(): void {
+    this.#stop(new OpstreamClientError(CLIENT_ERROR.closed, 'The producer was closed'));
+  }
+
+  #finish<Type extends ProducerEventType>(type: Type, data: ProducerEventData[Type]): Promise<void> {
+    if (!this.#stopped) {
+      // The end is never refused for want of room, and what is missing before it is told.
+      if (this.#dropped > 0) {
+        const message = `${this.#dropped} events were dropped while the service could not be reached`;
+        this.#push('log', { level: 'warning', message });
+      }
+      this.#push(type, data);
+      // Whoever ends may be about to exit: the service may be back long before the next attempt is due.
+      this.#wake?.();
+    }
+    return this.flush();
+  }
+
+  #push<Type extends ProducerEventType>(type: Type, data: ProducerEventData[Type]): void {
+    this.#buffer.push({ event_type: type, data, event_id: randomId() } as EventDraft);
+    void this.#start();
+  }
+
+  /** One loop at a time sends; events that come meanwhile go with its next request. */
+  #start(): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    this.#sending ??= this.#send().finally(() => (this.#sending = undefined));
+    return this.#sending;
+  }
+
+  async #send(): Promise<void> {
+    await this.#pause(this.#flushMs);
+    while (!this.#stopped && (this.#buffer.length > 0 || !this.#opened)) {
+      try {
+        if (this.#opened) await this.#sendBatch(this.#buffer.batchLength(this.#batchSize));
+        else await this.#openOperation();
+        if (this.#failures > 0) this.emit('recording');
+        this.#failures = 0;
+      } catch (thrown) {
+        await this.#failed(thrown);
+      }
+    }
+  }
+
+  async #openOperation(): Promise<void> {
+    await this.rest.createOperation(this.operationType, {
+      operationId: this.operationId,
+      metadata: this.#metadata,
+      signal: this.#abort.signal,
+    });
+    this.#opened = true;
+    this.emit('recording');
+  }
+
+  /** Sends the oldest events; one the service calls invalid is found by halving, and reported instead of sent. */
+  async #sendBatch(count: number): Promise<void> {
+    const events = this.#buffer.oldest(count);
+    try {
+      await this.rest.record(this.operationId, events, { signal: this.#abort.signal });
+      this.#buffer.remove(count);
+      this.emit('acknowledged', count);
+    } catch (error) {
+      if (!(error instanceof OpstreamClientError) || !INVALID.has(error.code)) throw error;
+      if (count > 1) return this.#sendBatch(Math.ceil(count / 2));
+      this.#buffer.remove(1);
+      this.emit('rejected', { event: events[0]!, error });
+    }
+  }
+
+  async #failed(thrown: unknown): Promise<void> {
+    const error =
+      thrown instanceof OpstreamClientError
+        ? thrown
+        : new OpstreamClientError(CLIENT_ERROR.closed, String(thrown));
+    if (!error.retryable || this.#failures >= this.#policy.maxAttempts) return this.#stop(error);
+    const attempt = ++this.#failures;
+    const delay = this.#policy.delay(attempt, Math.random());
+    this.emit('retrying', { attempt, delay, error });
+    await this.#pause(delay);
+  }
+
+  #stop(error: OpstreamClientError): void {
+    if (this.#stopped) return;
+    this.#stopped = error;
+    this.#buffer.clear();
+    this.#abort.abort(error);
+    this.#wake?.();
+    this.emit('stopped', error);
+  }
+
+  /** Resolves after a time, or early when woken. */
+  #pause(ms: number): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+const INVALID: ReadonlySet<string> = new Set(['invalid_event', 'invalid_request', 'payload_too_large']);

@@ -1,0 +1,195 @@
+import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
+import { isObject, parseJson, type JsonObject } from '../json.js';
+import type {
+  OperationEvent,
+  OperationSnapshot,
+  ProducerEventData,
+  ProducerEventType,
+  Receipt,
+  ServerStats,
+} from '../hub/operation-events.js';
+import { resolveToken, ServiceAddress, type TokenSource } from '../service-address.js';
+
+export interface RestClientOptions {
+  /** The service's address; `http://127.0.0.1:8765` by default. */
+  readonly url?: string;
+  readonly token?: TokenSource;
+  readonly fetch?: typeof fetch;
+  /** How long an answer may take; 30,000 by default. */
+  readonly timeoutMs?: number;
+}
+
+export interface ListQuery {
+  readonly status?: string;
+  readonly type?: string;
+  readonly limit?: number;
+  /** The `next_cursor` of the page before. */
+  readonly cursor?: string;
+}
+
+export interface OperationPage {
+  operations: OperationSnapshot[];
+  next_cursor: string | null;
+}
+
+export interface EventPage {
+  events: OperationEvent[];
+  first_seq: number;
+  head_seq: number;
+  has_more: boolean;
+  /** True when events after `after_seq` are no longer kept. */
+  history_trimmed: boolean;
+}
+
+/** One event as a producer sends it in a batch. */
+export type EventDraft = {
+  [Type in ProducerEventType]: { event_type: Type; data: ProducerEventData[Type]; event_id?: string };
+}[ProducerEventType];
+
+export interface BatchReceipt {
+  receipts: Receipt[];
+  operation: OperationSnapshot;
+}
+
+interface Call {
+  readonly query?: Record<string, string | number | undefined>;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The REST interface of a service (docs/protocol.md, "REST"). Nothing is repeated here: what fails throws an
+ * OpstreamClientError with the service's code, or `unreachable`, `timeout`, `unexpected_answer`.
+ */
+export class RestClient {
+  readonly address: ServiceAddress;
+  readonly #token: TokenSource | undefined;
+  readonly #fetch: typeof fetch;
+  readonly #timeoutMs: number;
+
+  /** @throws TypeError for an address that is no URL */
+  constructor(options: RestClientOptions = {}) {
+    this.address = new ServiceAddress(options.url);
+    this.#token = options.token;
+    this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
+    this.#timeoutMs = options.timeoutMs ?? 30_000;
+  }
+
+  /** Repeating it with the same `operationId`, type and metadata gives the same operation again. */
+  createOperation(
+    operationType: string,
+    options: { operationId?: string; metadata?: JsonObject; signal?: AbortSignal } = {},
+  ): Promise<OperationSnapshot> {
+    const body = {
+      operation_type: operationType,
+      operation_id: options.operationId,
+      metadata: options.metadata,
+    };
+    return this.#call('POST', 'api/operations', { body, signal: options.signal });
+  }
+
+  /** Newest first, one page. */
+  listOperations(query: ListQuery = {}): Promise<OperationPage> {
+    return this.#call('GET', 'api/operations', { query: { ...query } });
+  }
+
+  getOperation(operationId: string): Promise<OperationSnapshot> {
+    return this.#call('GET', operationPath(operationId));
+  }
+
+  /** One page of an operation's log. @param afterSeq 0 for the beginning */
+  getEvents(operationId: string, afterSeq = 0, limit?: number): Promise<EventPage> {
+    return this.#call('GET', operationPath(operationId, 'events'), { query: { after_seq: afterSeq, limit } });
+  }
+
+  /** Records events in one transaction: all of them or none. */
+  record(
+    operationId: string,
+    events: readonly EventDraft[],
+    options: { signal?: AbortSignal } = {},
+  ): Promise<BatchReceipt> {
+    return this.#call('POST', operationPath(operationId, 'events'), { body: events, ...options });
+  }
+
+  cancelOperation(operationId: string, reason?: string): Promise<unknown> {
+    return this.#call('POST', operationPath(operationId, 'cancel'), { body: { reason } });
+  }
+
+  /** Forgets an ended operation. */
+  async deleteOperation(operationId: string): Promise<void> {
+    await this.#call('DELETE', operationPath(operationId));
+  }
+
+  /** Mirrors an attempt of a Forge agent into an operation, which all who watch it share. */
+  watchForgeAttempt(attemptId: string): Promise<OperationSnapshot> {
+    return this.#call('POST', `api/forge/attempts/${encodeURIComponent(attemptId)}/watch`);
+  }
+
+  async getStats(): Promise<ServerStats> {
+    const answer = await this.#call<ServerStats | { stats: ServerStats }>('GET', 'api/stats');
+    return isObject(answer.stats) ? (answer.stats as ServerStats) : (answer as ServerStats);
+  }
+
+  async #call<Answer>(method: string, path: string, call: Call = {}): Promise<Answer> {
+    const url = this.address.http(path);
+    for (const [name, value] of Object.entries(call.query ?? {})) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    const token = await resolveToken(this.#token);
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (token) headers.authorization = `Bearer ${token}`;
+    if (call.body !== undefined) headers['content-type'] = 'application/json';
+    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    const { status, text } = await this.#exchange(url, { method, headers, body }, call.signal);
+    const answer = text === '' ? undefined : parseJson(text);
+    if (status >= 400) throw this.#refused(status, answer);
+    if (answer === undefined && status !== 204) throw this.#unexpected(status);
+    return answer as Answer;
+  }
+
+  async #exchange(
+    url: URL,
+    request: RequestInit,
+    signal: AbortSignal | undefined,
+  ): Promise<{ status: number; text: string }> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
+    try {
+      const response = await this.#fetch(url, {
+        ...request,
+        signal: signal ? AbortSignal.any([timeout, signal]) : timeout,
+      });
+      return { status: response.status, text: await response.text() };
+    } catch (cause) {
+      if (signal?.aborted) throw cause;
+      if (timeout.aborted) {
+        const message = `${this.address.displayUrl} gave no answer within ${this.#timeoutMs} ms`;
+        throw new OpstreamClientError(CLIENT_ERROR.timeout, message, undefined, { cause });
+      }
+      const message = `Cannot reach ${this.address.displayUrl}: ${reasonOf(cause)}`;
+      throw new OpstreamClientError(CLIENT_ERROR.unreachable, message, undefined, { cause });
+    }
+  }
+
+  #refused(status: number, problem: unknown): OpstreamClientError {
+    if (!isObject(problem) || typeof problem.code !== 'string') return this.#unexpected(status);
+    const message = typeof problem.detail === 'string' ? problem.detail : problem.code;
+    return new OpstreamClientError(problem.code, message, status);
+  }
+
+  #unexpected(status: number): OpstreamClientError {
+    const message = `${this.address.displayUrl} does not answer like an Opstream service (HTTP ${status})`;
+    return new OpstreamClientError(CLIENT_ERROR.unexpectedAnswer, message, status);
+  }
+}
+
+function operationPath(operationId: string, below?: string): string {
+  const path = `api/operations/${encodeURIComponent(operationId)}`;
+  return below ? `${path}/${below}` : path;
+}
+
+/** `fetch` hides what happened in the cause of a "fetch failed", which may itself hold one error per address tried. */
+function reasonOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  if (thrown instanceof AggregateError && thrown.errors.length > 0) return reasonOf(thrown.errors[0]);
+  return thrown.cause instanceof Error ? reasonOf(thrown.cause) : thrown.message;
+}

@@ -1,0 +1,219 @@
+import {
+  CreateMessageResultSchema,
+  CreateMessageResultWithToolsSchema,
+  ElicitResultSchema,
+  ListRootsResultSchema,
+} from '@modelcontextprotocol/core';
+import { z } from 'zod';
+import type { Exchange } from '../session/request-context.js';
+import { isObject, objectAt, type Params } from '../protocol/json-rpc.js';
+import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { META } from '../protocol/versions.js';
+import type { McpSession } from '../session/mcp-session.js';
+import type { InputMethod, InputOptions, InputRequests } from '../tools/tool-context.js';
+import { UserError } from '../tools/user-error.js';
+import type { CallRecord } from './call-record.js';
+import type { RequestStates } from './request-state-codec.js';
+import type { ToolOutcome } from './tool-outcome.js';
+
+const CAPABILITY: Record<InputMethod, string> = {
+  'elicitation/create': 'elicitation',
+  'sampling/createMessage': 'sampling',
+  'roots/list': 'roots',
+};
+
+const ANSWER: Record<InputMethod, z.ZodType> = {
+  'elicitation/create': ElicitResultSchema,
+  'sampling/createMessage': z.union([CreateMessageResultSchema, CreateMessageResultWithToolsSchema]),
+  'roots/list': ListRootsResultSchema,
+};
+
+/** The running call that asks; a prompt asks without one. */
+interface AskingCall {
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+  readonly record: CallRecord;
+  stop(outcome: ToolOutcome, reason: string): void;
+}
+
+interface Pending {
+  readonly requests: Map<string, InputRequests[string]>;
+  readonly answers: Record<string, unknown>;
+  readonly resolve: (answers: Params) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Where one call asks its caller for input: by requests of the server's in a session, by ending the call with
+ * `input_required` in 2026-07-28, or, once the call is a task, by waiting for `tasks/update`.
+ */
+export class InputDesk {
+  /** Called when the call has to wait for input, which is where a call that may become a task does. */
+  onWaiting: (() => Promise<void>) | undefined;
+  private asTask = false;
+  private pending: Pending | undefined;
+  private answered: Params | undefined;
+
+  /** @param name what the sealed answers belong to: the tool or prompt */
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly name: string,
+    private readonly args: Params,
+    private readonly states: RequestStates,
+  ) {}
+
+  /** From now on the call is a task. */
+  becomeTask(): void {
+    this.asTask = true;
+  }
+
+  /** What a task waits for. */
+  get open(): Readonly<Record<string, unknown>> {
+    return Object.fromEntries(this.pending?.requests ?? []);
+  }
+
+  /**
+   * Answers of earlier rounds and of this request.
+   * @throws RpcError `invalidParams` for answers or a state that are not valid
+   */
+  given(): Params {
+    const { params, principal } = this.exchange;
+    this.answered ??= {
+      ...this.states.open(params.requestState, principal, this.name, this.args),
+      ...objectAt(params, 'inputResponses'),
+    };
+    return this.answered;
+  }
+
+  async ask(
+    requests: InputRequests,
+    { beforeTask }: InputOptions,
+    call: AskingCall | undefined,
+  ): Promise<Params> {
+    this.requireCapabilities(requests);
+    const { era, session } = this.exchange;
+    if (era === 'legacy' && session) return this.askSession(session, requests, call);
+    if (!this.asTask) {
+      const missing = this.missing(requests);
+      if (missing === undefined) return this.read(requests, this.given());
+      if (!this.onWaiting || beforeTask) throw this.inputRequired(missing, call);
+      await this.onWaiting();
+    }
+    return this.wait(requests, call);
+  }
+
+  /** Answers for a waiting task; unknown keys are ignored. @throws RpcError `invalidParams` */
+  async answer(responses: Params, call: AskingCall): Promise<void> {
+    const pending = this.pending;
+    if (!pending) return;
+    for (const [key, value] of Object.entries(responses)) {
+      const request = pending.requests.get(key);
+      if (!request) continue;
+      pending.answers[key] = readAnswer(key, request.method, value);
+      pending.requests.delete(key);
+    }
+    if (pending.requests.size > 0) return;
+    this.pending = undefined;
+    await call.record.status('running');
+    pending.resolve(pending.answers);
+  }
+
+  /** The call has ended: nobody will answer any more. */
+  giveUp(): void {
+    this.pending?.reject(new UserError('The call ended before its input arrived'));
+    this.pending = undefined;
+  }
+
+  private wait(requests: InputRequests, call: AskingCall | undefined): Promise<Params> {
+    if (this.pending) throw new UserError('A tool may wait for one group of inputs at a time');
+    const waiting = new Promise<Params>((resolve, reject) => {
+      this.pending = { requests: new Map(Object.entries(requests)), answers: {}, resolve, reject };
+    });
+    void call?.record.status('input_required', { keys: Object.keys(requests) });
+    return waiting;
+  }
+
+  private async askSession(
+    session: McpSession,
+    requests: InputRequests,
+    call: AskingCall | undefined,
+  ): Promise<Params> {
+    const { outlet, cancellation } = this.exchange;
+    const signal = call?.signal ?? cancellation.signal;
+    const send = (message: string): void => (this.asTask ? session.sendAside(message) : outlet.send(message));
+    await call?.record.status('input_required', { keys: Object.keys(requests) });
+    const related = this.asTask && call ? { _meta: { [META.relatedTask]: { taskId: call.requestId } } } : {};
+    const answers = await Promise.all(
+      Object.entries(requests).map(async ([key, { method, params }]) => {
+        const answer = await session.request(
+          method,
+          { ...(params as Params | undefined), ...related },
+          send,
+          signal,
+        );
+        return [key, readAnswer(key, method, answer)] as const;
+      }),
+    );
+    await call?.record.status('running');
+    return Object.fromEntries(answers);
+  }
+
+  private missing(requests: InputRequests): InputRequests | undefined {
+    const given = this.given();
+    const missing = Object.entries(requests).filter(([key]) => given[key] === undefined);
+    return missing.length === 0 ? undefined : Object.fromEntries(missing);
+  }
+
+  private read(requests: InputRequests, given: Params): Params {
+    return Object.fromEntries(
+      Object.entries(requests).map(([key, { method }]) => [key, readAnswer(key, method, given[key])]),
+    );
+  }
+
+  private inputRequired(requests: InputRequests, call: AskingCall | undefined): InputRequiredError {
+    const state = this.states.seal(this.exchange.principal, this.name, this.args, this.given());
+    const error = new InputRequiredError(requests, state);
+    // The outcome stands even if the tool swallows the error.
+    call?.stop({ kind: 'input-required', requests, state }, 'input required');
+    return error;
+  }
+
+  /** @throws RpcError `missingCapability` (2026-07-28) or UserError */
+  private requireCapabilities(requests: InputRequests): void {
+    const missing = Object.values(requests)
+      .map(({ method }) => CAPABILITY[method])
+      .filter((capability) => !isObject(this.exchange.capabilities[capability]));
+    if (missing.length === 0) return;
+    const message = `The client does not support ${missing.join(', ')}`;
+    if (this.exchange.era === 'legacy') throw new UserError(message);
+    throw new RpcError(RPC.missingCapability, message, {
+      requiredCapabilities: Object.fromEntries(missing.map((capability) => [capability, {}])),
+    });
+  }
+}
+
+/** Ends a request of 2026-07-28 that needs input first. */
+export class InputRequiredError extends Error {
+  override readonly name = 'InputRequiredError';
+
+  constructor(
+    readonly requests: InputRequests,
+    readonly state: string,
+  ) {
+    super('Input is required');
+  }
+
+  toResult(): Params {
+    return inputRequiredResult(this.requests, this.state);
+  }
+}
+
+export function inputRequiredResult(requests: InputRequests, state: string): Params {
+  return { resultType: 'input_required', inputRequests: requests, requestState: state };
+}
+
+function readAnswer(key: string, method: InputMethod, value: unknown): unknown {
+  const parsed = ANSWER[method].safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new RpcError(RPC.invalidParams, `The answer "${key.slice(0, 100)}" is no result of ${method}`);
+}

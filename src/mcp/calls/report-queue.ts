@@ -1,0 +1,56 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Outlet } from '../session/responder.js';
+import type { CallerNotifications } from './caller-notifications.js';
+
+/** Milliseconds that a tool may go on reporting before the event loop gets a turn. */
+const SLICE_MS = 0.5;
+/** Reports that a tool which awaits them may have on their way into the log. */
+const MAX_ON_THEIR_WAY = 256;
+
+/**
+ * The reports of one tool call on their way: the caller is told of each once it is recorded, in the order in which they
+ * were made. A tool that awaits its reports does not wait for the commit of each: those of one slice of time share a
+ * transaction and a write to the caller. A report after a pause of the tool's own is waited for, so that it leaves at once.
+ */
+export class CallReports {
+  /** Resolves when every report so far is recorded and told. */
+  allTold: Promise<void> = Promise.resolve();
+  private onTheirWay = 0;
+  private sliceBegan = -Infinity;
+
+  constructor(
+    private readonly notifications: CallerNotifications,
+    private readonly outlet: Outlet,
+  ) {}
+
+  /**
+   * @param recorded resolves, and never rejects, when the report is in the log or could not be recorded
+   * @param messages what the caller is told then
+   */
+  add(recorded: Promise<void>, messages: readonly string[]): void {
+    this.onTheirWay += 1;
+    this.allTold = this.tell(recorded, this.allTold, messages);
+  }
+
+  /**
+   * Where the tool waits: for the log, for the event loop, so that what was told leaves the process, and for a caller
+   * that is slow to read.
+   */
+  async pace(): Promise<void> {
+    if (this.onTheirWay < MAX_ON_THEIR_WAY && performance.now() - this.sliceBegan < SLICE_MS) return;
+    await this.allTold;
+    await (this.outlet.drained() ?? nextTurn());
+    this.sliceBegan = performance.now();
+  }
+
+  private async tell(
+    recorded: Promise<void>,
+    before: Promise<void>,
+    messages: readonly string[],
+  ): Promise<void> {
+    await recorded;
+    await before;
+    this.onTheirWay -= 1;
+    for (const message of messages) this.notifications.send?.(message);
+  }
+}

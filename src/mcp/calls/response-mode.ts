@@ -1,0 +1,29 @@
+import type { Exchange } from '../session/request-context.js';
+import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { declaresTasks, tasksMissing } from './tasks-extension.js';
+import type { ToolDefinition } from '../tools/tool-definition.js';
+
+/** How a call is answered: with its result, with a task at once, or with a task unless it ends quickly. */
+export type Manner = 'result' | 'task' | 'either';
+
+/** @throws RpcError when tool and caller do not agree on tasks */
+export function mannerOf(tool: ToolDefinition, { era, params, meta, capabilities }: Exchange): Manner {
+  if (era === 'legacy') {
+    const wanted = params.task !== undefined;
+    if (wanted && tool.taskSupport === 'forbidden') {
+      throw new RpcError(RPC.methodNotFound, `Tool ${tool.name} cannot be called as a task`);
+    }
+    if (!wanted && tool.taskSupport === 'required') {
+      throw new RpcError(RPC.methodNotFound, `Tool ${tool.name} must be called as a task`);
+    }
+    return wanted ? 'task' : 'result';
+  }
+  if (tool.taskSupport === 'forbidden') return 'result';
+  if (declaresTasks(capabilities)) {
+    if (tool.taskSupport === 'required') return 'task';
+    // Tasks carry no progress: who asks for it wants the call itself.
+    return meta.progressToken === undefined ? 'either' : 'result';
+  }
+  if (tool.taskSupport === 'required') throw tasksMissing();
+  return 'result';
+}

@@ -1,0 +1,181 @@
+import { Injectable } from '@nestjs/common';
+import { filter, firstValueFrom, from, fromEvent, merge } from 'rxjs';
+import type { Principal, Scope } from '../../auth/principal.js';
+import { EventBus } from '../../operations/event-bus.js';
+import { isFinal, type RecordedEvent } from '../../operations/operation-event.js';
+import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
+import { isActive, type Operation } from '../../operations/operation.js';
+import { OperationsService } from '../../operations/operations.service.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { ToolRunner } from './tool-runner.service.js';
+import type { Exchange } from '../session/request-context.js';
+import { isObject, objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
+import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { META } from '../protocol/versions.js';
+import { isExpired, outcomeOf, taskStatus, toLegacyTask, toModernTask } from './task-view.js';
+import { declaresTasks, tasksMissing } from './tasks-extension.js';
+
+const PAGE = 100;
+
+/** The task methods of both generations, on the operations of the caller's tenant. */
+@Injectable()
+export class TasksService {
+  constructor(
+    private readonly operations: OperationsService,
+    private readonly bus: EventBus,
+    private readonly runner: ToolRunner,
+  ) {}
+
+  readonly legacy = {
+    get: async (exchange: Exchange): Promise<Params> => toLegacyTask(await this.readable(exchange)),
+
+    list: async ({ params, principal }: Exchange): Promise<Params> => {
+      const cursor = params.cursor === undefined ? {} : { cursor: stringAt(params, 'cursor') };
+      const page = await this.operations.list(principal.tenant, { limit: PAGE, ...cursor });
+      const kept = page.operations.filter(
+        (operation) => !isExpired(operation, now()) && mayUse(principal, operation, 'operations:read'),
+      );
+      return {
+        tasks: kept.map(toLegacyTask),
+        ...(page.nextCursor !== null && { nextCursor: page.nextCursor }),
+      };
+    },
+
+    /** Waits for the end and gives the result of the original request. */
+    result: async (exchange: Exchange): Promise<Params> => {
+      const ended = await this.untilEnded(exchange);
+      const outcome = outcomeOf(ended, await this.errorDetails(ended));
+      if ('error' in outcome) {
+        const { code, message, data } = outcome.error;
+        throw new RpcError(Number(code), String(message), isObject(data) ? data : undefined);
+      }
+      const related = { [META.relatedTask]: { taskId: ended.operationId } };
+      const own = isObject(outcome.result._meta) ? outcome.result._meta : {};
+      return { ...outcome.result, _meta: { ...own, ...related } };
+    },
+
+    cancel: async (exchange: Exchange): Promise<Params> => {
+      const operation = await this.writable(exchange);
+      if (!isActive(operation)) {
+        throw new RpcError(
+          RPC.invalidParams,
+          `Task ${operation.operationId} has ended (${taskStatus(operation, 'legacy')})`,
+        );
+      }
+      return toLegacyTask(await this.cancelled(exchange, operation));
+    },
+  };
+
+  readonly modern = {
+    get: async (exchange: Exchange): Promise<Params> => {
+      requireExtension(exchange);
+      const operation = await this.readable(exchange);
+      return { ...toModernTask(operation), ...(await this.detailsOf(operation)) };
+    },
+
+    update: async (exchange: Exchange): Promise<Params> => {
+      requireExtension(exchange);
+      const operation = await this.writable(exchange);
+      const call = this.runner.find(operation.tenant, operation.operationId);
+      if (call) await call.inputs.answer(objectAt(exchange.params, 'inputResponses'), call);
+      return {};
+    },
+
+    /** Cancelling what has ended changes nothing and is acknowledged all the same. */
+    cancel: async (exchange: Exchange): Promise<Params> => {
+      requireExtension(exchange);
+      const operation = await this.writable(exchange);
+      if (isActive(operation)) await this.cancelled(exchange, operation);
+      return {};
+    },
+  };
+
+  /** The parts of a task of 2026-07-28 that its status decides on. */
+  async detailsOf(operation: Operation): Promise<Params> {
+    if (isActive(operation)) {
+      const open = this.runner.find(operation.tenant, operation.operationId)?.inputs.open ?? {};
+      return Object.keys(open).length === 0 ? {} : { inputRequests: open };
+    }
+    if (operation.state === 'cancelled') return {};
+    return outcomeOf(operation, await this.errorDetails(operation));
+  }
+
+  private readable(exchange: Exchange): Promise<Operation> {
+    return this.task(exchange, 'operations:read');
+  }
+
+  private writable(exchange: Exchange): Promise<Operation> {
+    return this.task(exchange, 'operations:write');
+  }
+
+  /** @throws RpcError `invalidParams`: a task that the caller may not use is as unknown as one that never was */
+  private async task({ params, principal }: Exchange, scope: Scope): Promise<Operation> {
+    const taskId = stringAt(params, 'taskId');
+    const operation = await this.operations.find(principal.tenant, taskId);
+    if (!operation || !mayUse(principal, operation, scope))
+      throw new RpcError(RPC.invalidParams, `There is no task ${taskId.slice(0, 128)}`);
+    if (!isExpired(operation, now())) return operation;
+    await this.operations.remove(principal.tenant, taskId);
+    throw new RpcError(RPC.invalidParams, `Task ${taskId} has expired`);
+  }
+
+  private async cancelled({ params, principal }: Exchange, { operationId }: Operation): Promise<Operation> {
+    const reason =
+      typeof params.reason === 'string' ? params.reason.slice(0, 1000) : `Cancelled by ${principal.userId}`;
+    try {
+      return (await this.operations.cancel(principal.tenant, operationId, reason)).operation;
+    } catch (error) {
+      // It ended while the cancellation was under way.
+      if (error instanceof OpstreamError && error.code === 'operation_ended') {
+        return this.operations.get(principal.tenant, operationId);
+      }
+      throw error;
+    }
+  }
+
+  private async untilEnded(exchange: Exchange): Promise<Operation> {
+    const operation = await this.readable(exchange);
+    if (!isActive(operation)) return operation;
+    const { tenant, operationId } = operation;
+    const isEnd = (event: RecordedEvent): boolean =>
+      isFinal(event.type) && event.operationId === operationId && event.tenant === tenant;
+    const ended = firstValueFrom(
+      merge(
+        this.bus.events$.pipe(filter((events) => events.some(isEnd))),
+        // It may have ended between the first look and the subscription.
+        from(this.operations.get(tenant, operationId)).pipe(filter((current) => !isActive(current))),
+        fromEvent(exchange.cancellation.signal, 'abort'),
+      ),
+    );
+    await ended;
+    return this.operations.get(tenant, operationId);
+  }
+
+  private async errorDetails(operation: Operation): Promise<Params> {
+    if (operation.state !== 'error') return {};
+    const { tenant, operationId, eventCount } = operation;
+    const page = await this.operations.history(tenant, operationId, eventCount - 1, {
+      limit: 1,
+      maxBytes: 1,
+    });
+    const data: unknown = JSON.parse(page.events[0]?.data ?? '{}');
+    return isObject(data) && isObject(data.details) ? data.details : {};
+  }
+}
+
+/** Without the scope for operations in general, a caller has the tasks of its own calls. */
+export function mayUse(principal: Principal, operation: Operation, scope: Scope): boolean {
+  const { operationType, metadata } = operation;
+  return (
+    principal.scopes.has(scope) ||
+    (operationType.startsWith(TOOL_OPERATION_PREFIX) && metadata.user === principal.userId)
+  );
+}
+
+function requireExtension({ capabilities }: Exchange): void {
+  if (!declaresTasks(capabilities)) throw tasksMissing();
+}
+
+function now(): number {
+  return Date.now() / 1000;
+}

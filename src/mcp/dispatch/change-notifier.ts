@@ -1,0 +1,171 @@
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import type { Principal } from '../../auth/principal.js';
+import { EventBus } from '../../operations/event-bus.js';
+import { OperationsService } from '../../operations/operations.service.js';
+import { PromptRegistry } from '../prompts/prompt-registry.js';
+import type { Exchange } from '../session/request-context.js';
+import { encodeNotification, objectAt, type Params } from '../protocol/json-rpc.js';
+import type { Outlet } from '../session/responder.js';
+import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { META } from '../protocol/versions.js';
+import { resourceUpdated } from '../resources/resource-methods.service.js';
+import { ResourceRegistry } from '../resources/resource-registry.js';
+import { ResourceSubscriptions } from '../resources/resource-subscriptions.service.js';
+import { McpSessions } from '../session/mcp-sessions.service.js';
+import { declaresTasks } from '../calls/tasks-extension.js';
+import { mayUse, TasksService } from '../calls/tasks.service.js';
+import { toModernTask } from '../calls/task-view.js';
+import { ToolRegistry } from '../tools/tool-registry.js';
+
+/** Resources and tasks that one `subscriptions/listen` may name. */
+const MAX_NAMED = 1000;
+const LISTS = ['tools', 'prompts', 'resources'] as const;
+
+interface Filter {
+  readonly lists: ReadonlySet<(typeof LISTS)[number]>;
+  readonly uris: readonly string[];
+  readonly taskIds: ReadonlySet<string>;
+}
+
+/**
+ * Tells clients what has changed: connected sessions of every list, and the streams of `subscriptions/listen`
+ * (2026-07-28) of what they asked for.
+ */
+@Injectable()
+export class ChangeFeed implements OnModuleInit, OnModuleDestroy {
+  private readonly logger = new Logger('Mcp');
+  /** Ends one `subscriptions/listen` each. */
+  private readonly listeners = new Set<() => void>();
+  private readonly changes: Record<(typeof LISTS)[number], Observable<void>[]>;
+
+  constructor(
+    tools: ToolRegistry,
+    prompts: PromptRegistry,
+    private readonly registry: ResourceRegistry,
+    private readonly sessions: McpSessions,
+    private readonly watched: ResourceSubscriptions,
+    private readonly tasks: TasksService,
+    private readonly operations: OperationsService,
+    private readonly bus: EventBus,
+  ) {
+    this.changes = {
+      tools: [tools.changes$],
+      prompts: [prompts.changes$],
+      resources: [registry.resources.changes$, registry.templates.changes$],
+    };
+  }
+
+  onModuleInit(): void {
+    for (const list of LISTS) {
+      const message = encodeNotification(`notifications/${list}/list_changed`);
+      for (const changes$ of this.changes[list]) {
+        changes$.subscribe(() => {
+          for (const { channel } of this.sessions.connected()) channel?.send(message);
+        });
+      }
+    }
+  }
+
+  onModuleDestroy(): void {
+    for (const stop of this.listeners) stop();
+  }
+
+  /** Serves `subscriptions/listen` until the caller ends it, which needs no answer, or the service does. */
+  listen(exchange: Exchange): Promise<Params | undefined> {
+    const { id, outlet, principal, cancellation } = exchange;
+    const filter = readFilter(exchange);
+    for (const uri of filter.uris) this.registry.authorize(uri, principal);
+    const meta = { [META.subscriptionId]: id };
+    outlet.send(
+      encodeNotification('notifications/subscriptions/acknowledged', {
+        notifications: granted(filter),
+        _meta: meta,
+      }),
+    );
+    const releases: (() => void)[] = [];
+    for (const list of filter.lists) {
+      const message = encodeNotification(`notifications/${list}/list_changed`, { _meta: meta });
+      for (const changes$ of this.changes[list]) {
+        const following = changes$.subscribe(() => outlet.send(message));
+        releases.push(() => following.unsubscribe());
+      }
+    }
+    for (const uri of filter.uris) {
+      releases.push(this.watched.watch(uri, principal.tenant, () => outlet.send(resourceUpdated(uri, meta))));
+    }
+    if (filter.taskIds.size > 0) releases.push(this.followTasks(exchange, filter.taskIds, meta));
+    return new Promise((resolve) => {
+      const end = (result?: Params): void => {
+        this.listeners.delete(stop);
+        for (const release of releases) release();
+        resolve(result);
+      };
+      const stop = (): void => end({ _meta: meta });
+      this.listeners.add(stop);
+      cancellation.onCancel = () => end();
+      if (cancellation.cancelled) end();
+    });
+  }
+
+  /** `notifications/tasks` whenever the status of a task changes; progress is no change of status. */
+  private followTasks(
+    { principal, outlet }: Exchange,
+    taskIds: ReadonlySet<string>,
+    meta: Params,
+  ): () => void {
+    const { tenant } = principal;
+    const announce = (taskId: string): void => {
+      this.announceTask(principal, taskId, outlet, meta).catch((error: unknown) =>
+        this.logger.warn({ error, task: taskId }, 'A change of a task was not announced'),
+      );
+    };
+    const following = this.bus.events$.subscribe((events) => {
+      const changed = new Set<string>();
+      for (const event of events) {
+        if (event.tenant !== tenant || event.type === 'progress' || event.type === 'log') continue;
+        if (taskIds.has(event.operationId)) changed.add(event.operationId);
+      }
+      for (const taskId of changed) announce(taskId);
+    });
+    return () => following.unsubscribe();
+  }
+
+  private async announceTask(
+    principal: Principal,
+    taskId: string,
+    outlet: Outlet,
+    meta: Params,
+  ): Promise<void> {
+    const operation = await this.operations.find(principal.tenant, taskId);
+    if (!operation || !mayUse(principal, operation, 'operations:read')) return;
+    const task = { ...toModernTask(operation), ...(await this.tasks.detailsOf(operation)), _meta: meta };
+    outlet.send(encodeNotification('notifications/tasks', task));
+  }
+}
+
+/** @throws RpcError `invalidParams` */
+function readFilter({ params, capabilities }: Exchange): Filter {
+  const wanted = objectAt(params, 'notifications');
+  return {
+    lists: new Set(LISTS.filter((list) => wanted[`${list}ListChanged`] === true)),
+    uris: names(wanted, 'resourceSubscriptions'),
+    taskIds: new Set(declaresTasks(capabilities) ? names(wanted, 'taskIds') : []),
+  };
+}
+
+function names(wanted: Params, key: string): readonly string[] {
+  const value = wanted[key] ?? [];
+  if (Array.isArray(value) && value.length <= MAX_NAMED && value.every((name) => typeof name === 'string')) {
+    return [...new Set(value)];
+  }
+  throw new RpcError(RPC.invalidParams, `${key} must be an array of at most ${MAX_NAMED} strings`);
+}
+
+function granted({ lists, uris, taskIds }: Filter): Params {
+  return {
+    ...Object.fromEntries([...lists].map((list) => [`${list}ListChanged`, true])),
+    ...(uris.length > 0 && { resourceSubscriptions: uris }),
+    ...(taskIds.size > 0 && { taskIds: [...taskIds] }),
+  };
+}

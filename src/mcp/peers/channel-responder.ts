@@ -1,0 +1,28 @@
+import type { Outlet } from '../session/responder.js';
+import type { PeerChannel } from './peer-channel.js';
+
+/** A channel as the outlet of every request that the far side makes over it. */
+export class ChannelOutlet implements Outlet {
+  private wroteThisTurn = false;
+
+  constructor(private readonly channel: Pick<PeerChannel, 'send' | 'drained'>) {}
+
+  send(message: string): void {
+    this.channel.send(message);
+    if (this.wroteThisTurn) return;
+    this.wroteThisTurn = true;
+    setImmediate(() => (this.wroteThisTurn = false));
+  }
+
+  /** An answer never shares a write with what precedes it: clients lose progress that comes with its result. */
+  respond(message: string): void {
+    if (this.wroteThisTurn) setImmediate(() => this.respond(message));
+    else this.channel.send(message);
+  }
+
+  close(): void {}
+
+  drained(): Promise<void> | undefined {
+    return this.channel.drained();
+  }
+}

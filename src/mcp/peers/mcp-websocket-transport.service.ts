@@ -1,0 +1,127 @@
+import type { Server } from 'node:http';
+import { Injectable } from '@nestjs/common';
+import { plainPeer, type McpPeerConfiguration } from '../../config/environment.js';
+import { isObject, readMessage, type Params } from '../protocol/json-rpc.js';
+import { SocketMounts } from '../transports/websocket/socket-mounts.service.js';
+import { MessageFilters, type MessageFilter } from './message-filters.service.js';
+import type { PeerTimeouts } from './peer-channel.js';
+import type { Peer } from './peer.js';
+import { Peers } from './peers.service.js';
+
+/** Another HTTP server to serve MCP on: a Nest application or a server of Node. */
+export type MountTarget = Server | { getHttpServer(): unknown };
+
+export interface MountOptions {
+  /** Where to mount; this application by default (S3-07). */
+  readonly router?: MountTarget;
+  /** `/ws` by default (S3-08). */
+  readonly mountPath?: string;
+  /** Dialled as well when given (S3-09). */
+  readonly externalWsUrl?: string;
+}
+
+export interface ConnectOptions extends Partial<Omit<McpPeerConfiguration, 'name' | 'url'>> {
+  /** Puts its tools under `<name>_`; `external` by default. */
+  readonly name?: string;
+  /** Milliseconds; those of the configuration where not given (S3-28). */
+  readonly timeouts?: Partial<PeerTimeouts>;
+  /** Ends the waiting, not the dialling. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * MCP over WebSocket in code, by the names of document 003: `app.get(McpWebSocketTransport)` in any application that
+ * imports `OpstreamModule` and called `configureOpstream`.
+ */
+@Injectable()
+export class McpWebSocketTransport {
+  constructor(
+    private readonly mounts: SocketMounts,
+    private readonly peers: Peers,
+    private readonly filters: MessageFilters,
+  ) {}
+
+  /**
+   * Serves MCP over WebSocket on a path (S3-06), at any time before or after `listen`.
+   * @throws Error for what is no path
+   */
+  mountWebSocket({ router, mountPath = '/ws', externalWsUrl }: MountOptions = {}): void {
+    if (router === undefined) this.mounts.addPath(mountPath);
+    else this.mounts.attach(serverOf(router), mountPath);
+    if (externalWsUrl !== undefined) this.dial(externalWsUrl, {});
+  }
+
+  /**
+   * Connects to another MCP endpoint (S3-20), and again whenever the connection is lost, until `shutdown`.
+   * @returns the peer, once it is connected for the first time
+   * @throws Error for an invalid URL or a name in use, when `shutdown` comes first, or the signal's reason
+   */
+  async connectToExternalWebSocket(url: string, options: ConnectOptions = {}): Promise<Peer> {
+    const peer = this.dial(url, options);
+    await peer.whenConnected(options.signal);
+    return peer;
+  }
+
+  /**
+   * Sends a JSON-RPC message to a peer (S3-21).
+   * @param name the peer; needed only when there are several
+   * @returns the response to a request, with the id that was given, also when it is an error; undefined for others
+   * @throws Error when there is no such peer, it is not connected, or it gives no answer in time
+   */
+  async sendToExternalWebSocket(message: object, name?: string): Promise<Params | undefined> {
+    const peer = this.find(name);
+    const { client } = peer;
+    if (!client) throw new Error(`Peer ${peer.name} is not connected: ${peer.problem ?? peer.state}`);
+    const read = readMessage(message);
+    switch (read.kind) {
+      case 'request': {
+        const { method, params } = read;
+        const response = await (method === 'initialize'
+          ? client.handshake(params)
+          : client.request(method, params));
+        const { result, error } = response;
+        return { jsonrpc: '2.0', id: read.id, ...(result ? { result } : { error }) };
+      }
+      case 'notification':
+        client.notify(read.method, read.params);
+        return undefined;
+      case 'response':
+        throw new Error('Responses are sent by whoever serves the request');
+      case 'malformed':
+        throw read.error;
+    }
+  }
+
+  /** Looks at every message from and to peers (S3-41). @returns removes the filter again */
+  useFilter(filter: MessageFilter): () => void {
+    return this.filters.add(filter);
+  }
+
+  /** Closes the connections to all peers for good (S3-35); what is mounted ends with the application. */
+  shutdown(): Promise<void> {
+    return this.peers.stopAll();
+  }
+
+  private dial(
+    url: string,
+    { name = 'external', timeouts, signal: _signal, ...settings }: ConnectOptions,
+  ): Peer {
+    return this.peers.add({ ...plainPeer(name, url), ...settings }, timeouts);
+  }
+
+  private find(name: string | undefined): Peer {
+    const known = this.peers.list();
+    const peer = name === undefined && known.length === 1 ? known[0] : this.peers.get(name ?? 'external');
+    if (peer) return peer;
+    const names = known.map((one) => one.name).join(', ');
+    throw new Error(
+      known.length === 0 ? 'There is no peer' : `There is no peer "${name ?? 'external'}", only ${names}`,
+    );
+  }
+}
+
+function serverOf(target: MountTarget): Server {
+  const server: unknown = 'getHttpServer' in target ? target.getHttpServer() : target;
+  if (isObject(server) && typeof server.on === 'function') return server as unknown as Server;
+  throw new Error('The router has no HTTP server');
+}

@@ -1,0 +1,43 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Configuration } from '../../config/configuration.js';
+import { readMessage } from '../protocol/json-rpc.js';
+
+/** Characters of a message that the log shows at its most detailed level. */
+const MAX_LOGGED = 2000;
+
+/**
+ * Writes down what passes over WebSockets and to peers (S3-36): `debug` shows that a message did, the level below also
+ * what is in it.
+ */
+@Injectable()
+export class MessageTrace {
+  private readonly logger = new Logger('McpMessages');
+  private readonly enabled: boolean;
+
+  constructor({ logLevel }: Configuration) {
+    this.enabled = logLevel === 'debug' || logLevel === 'trace';
+  }
+
+  /** @param other who sent it or is sent it, e.g. `client 7` */
+  message(direction: 'received' | 'sent', other: string, text: string): void {
+    if (!this.enabled) return;
+    const message = readMessage(parsed(text));
+    const { kind } = message;
+    const method = 'method' in message ? message.method : undefined;
+    const id = 'id' in message ? message.id : undefined;
+    this.logger.debug({ event: `message_${direction}`, other, kind, method, id, bytes: text.length });
+    this.logger.verbose({ event: `message_${direction}`, other, message: text.slice(0, MAX_LOGGED) });
+  }
+
+  connection(event: 'opened' | 'closed', other: string, user: string): void {
+    if (this.enabled) this.logger.debug({ event: `connection_${event}`, other, user });
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,24 @@
+import type { ServerResponse } from 'node:http';
+import type { InFlight } from '../../protocol/in-flight.js';
+import type { HttpOutlet } from './http-responder.js';
+
+/** A response that has been quiet for this long gets a comment, so that proxies keep it open. */
+const KEEP_ALIVE_MS = 15_000;
+
+/** Gone readers are noticed: that cancels in 2026-07-28, and waits for a resumption in sessions. */
+export function waitFor(response: ServerResponse, outlet: HttpOutlet, inFlight: InFlight | undefined): void {
+  keepAlive(response, outlet);
+  response.once('close', () => {
+    if (response.writableFinished) return;
+    outlet.gone();
+    inFlight?.cancelAll('The caller closed the response stream');
+  });
+}
+
+/**
+ * The timeout of the socket itself tells when a response was quiet for long: a list of our own of everything that
+ * waits would drag each of its short-lived entries into the old generation of the heap.
+ */
+export function keepAlive(response: ServerResponse, quiet: { keepAlive(): void }): void {
+  response.setTimeout(KEEP_ALIVE_MS, () => quiet.keepAlive());
+}

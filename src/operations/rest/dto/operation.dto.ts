@@ -1,0 +1,46 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import type { JsonValue } from '../../json.js';
+import type { OperationSnapshot } from '../../operation-snapshot.js';
+import { ANY_JSON } from './any-json.js';
+
+/** An operation's snapshot in OpenAPI. */
+export class OperationDto implements OperationSnapshot {
+  @ApiProperty() operation_id: string;
+  @ApiProperty() operation_type: string;
+  @ApiProperty({ description: 'Unix seconds' }) started_at: number;
+  @ApiProperty({ description: 'Free text while running, then completed, error or cancelled' }) status: string;
+  @ApiProperty({ minimum: 0, maximum: 1 }) progress: number;
+  @ApiProperty({ type: 'object', additionalProperties: true }) metadata: JsonValue;
+  @ApiProperty({ type: 'integer', description: 'Events recorded; the seq of the newest' })
+  event_count: number;
+  @ApiProperty() message: string;
+  @ApiProperty({ description: 'Unix seconds' }) updated_at: number;
+  @ApiProperty({ type: Number, nullable: true, description: 'Unix seconds' }) ended_at: number | null;
+  @ApiProperty({ type: Number, nullable: true, description: 'Seconds' }) duration: number | null;
+  @ApiProperty({ type: 'integer', description: 'Lowest seq still stored' }) first_seq: number;
+  @ApiPropertyOptional({ ...ANY_JSON, description: 'Any JSON; not in lists' }) result?: JsonValue;
+  @ApiPropertyOptional() error?: string;
+  @ApiPropertyOptional() error_type?: string;
+}
+
+export class OperationListDto {
+  @ApiProperty({ type: [OperationDto] }) operations: OperationDto[];
+  @ApiProperty({ type: String, nullable: true }) next_cursor: string | null;
+}
+
+export class RecordedEventDto {
+  @ApiProperty() event_type: string;
+  @ApiProperty() operation_id: string;
+  @ApiProperty({ type: 'integer' }) seq: number;
+  @ApiProperty({ description: 'Opaque place among all operations' }) position: string;
+  @ApiProperty({ description: 'Unix seconds' }) timestamp: number;
+  @ApiProperty({ type: 'object', additionalProperties: true }) data: object;
+}
+
+export class EventPageDto {
+  @ApiProperty({ type: [RecordedEventDto] }) events: RecordedEventDto[];
+  @ApiProperty({ type: 'integer', description: 'Lowest seq still stored' }) first_seq: number;
+  @ApiProperty({ type: 'integer', description: 'seq of the newest event' }) head_seq: number;
+  @ApiProperty() has_more: boolean;
+  @ApiProperty({ description: 'True when events after after_seq were trimmed' }) history_trimmed: boolean;
+}

@@ -1,0 +1,177 @@
+import { Body, Controller, HttpCode, Param, Post, UseFilters, UseGuards } from '@nestjs/common';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiCreatedResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+  getSchemaPath,
+} from '@nestjs/swagger';
+import { AuthGuard, Needs } from '../../auth/auth.guard.js';
+import { Caller } from '../../auth/current-principal.decorator.js';
+import type { Principal } from '../../auth/principal.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
+import { OperationDto } from './dto/operation.dto.js';
+import {
+  BatchReceiptDto,
+  CancelDto,
+  ErrorDto,
+  EventDto,
+  LogDto,
+  ProgressDto,
+  ReceiptDto,
+  ResultDto,
+  StatusDto,
+} from './dto/event-data.dto.js';
+import { isJsonObject } from '../json.js';
+import { parseDraft, parseOperationId, type EventDraft, type ProducerEventType } from '../operation-draft.js';
+import { toSnapshot, type OperationSnapshot } from '../operation-snapshot.js';
+import type { Receipt } from '../operation-store.js';
+import { OperationsService } from '../operations.service.js';
+
+/** Events of one batch. */
+const MAX_BATCH = 10_000;
+
+/** Records events over REST. Every answer means: durable and published. */
+@ApiTags('events')
+@Controller('api/operations/:id')
+@UseGuards(AuthGuard)
+@UseFilters(ProblemDetailsFilter)
+@Needs('operations:write')
+export class EventsController {
+  constructor(private readonly operations: OperationsService) {}
+
+  @Post('progress')
+  @ApiOperation({ operationId: 'emit_progress', summary: 'Record progress' })
+  @ApiBody({ type: ProgressDto })
+  @ApiCreatedResponse({ type: ReceiptDto })
+  progress(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal) {
+    return this.record('progress', id, body, caller);
+  }
+
+  @Post('status')
+  @ApiOperation({ operationId: 'emit_status', summary: 'Record a status' })
+  @ApiBody({ type: StatusDto })
+  @ApiCreatedResponse({ type: ReceiptDto })
+  status(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal) {
+    return this.record('status', id, body, caller);
+  }
+
+  @Post('log')
+  @ApiOperation({ operationId: 'emit_log', summary: 'Record a log line' })
+  @ApiBody({ type: LogDto })
+  @ApiCreatedResponse({ type: ReceiptDto })
+  log(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal) {
+    return this.record('log', id, body, caller);
+  }
+
+  @Post('result')
+  @ApiOperation({ operationId: 'emit_result', summary: 'Record the result; the operation is completed' })
+  @ApiBody({ type: ResultDto })
+  @ApiCreatedResponse({ type: ReceiptDto })
+  result(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal) {
+    return this.record('result', id, body, caller);
+  }
+
+  @Post('error')
+  @ApiOperation({ operationId: 'emit_error', summary: 'Record an error; the operation has failed' })
+  @ApiBody({ type: ErrorDto })
+  @ApiCreatedResponse({ type: ReceiptDto })
+  error(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal) {
+    return this.record('error', id, body, caller);
+  }
+
+  @Post('cancel')
+  @HttpCode(200)
+  @ApiOperation({ operationId: 'stop_operation', summary: 'Cancel the operation' })
+  @ApiBody({ type: CancelDto, required: false })
+  @ApiOkResponse({ type: OperationDto })
+  async cancel(
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Caller() caller: Principal,
+  ): Promise<OperationSnapshot> {
+    const operationId = parseOperationId(id);
+    const draft = parseBody('cancelled', operationId, body ?? {});
+    const { operation } = await this.operations.append(caller.tenant, operationId, draft);
+    return toSnapshot(operation);
+  }
+
+  @Post('events')
+  @ApiOperation({ operationId: 'emit_events', summary: 'Record many events in one transaction: all or none' })
+  @ApiBody({
+    required: true,
+    description: 'A JSON array, or one event per line',
+    schema: { type: 'array', items: { $ref: getSchemaPath(EventDto) } },
+  })
+  @ApiConsumes('application/json', 'application/x-ndjson', 'application/jsonl')
+  @ApiCreatedResponse({ type: BatchReceiptDto })
+  async events(
+    @Param('id') id: string,
+    @Body() body: unknown,
+    @Caller() caller: Principal,
+  ): Promise<{ operation: OperationSnapshot; receipts: readonly Receipt[] }> {
+    const operationId = parseOperationId(id);
+    const drafts = parseBatch(body);
+    const { operation, receipts } = await this.operations.appendAll(caller.tenant, operationId, drafts);
+    return { operation: toSnapshot(operation), receipts };
+  }
+
+  private async record(
+    type: ProducerEventType,
+    id: string,
+    body: unknown,
+    caller: Principal,
+  ): Promise<ReceiptDto> {
+    const operationId = parseOperationId(id);
+    const { seq, timestamp, repeated } = await this.operations.append(
+      caller.tenant,
+      operationId,
+      parseBody(type, operationId, body),
+    );
+    return { operation_id: operationId, seq, timestamp, repeated };
+  }
+}
+
+/** @throws OpstreamError `invalid_event`, also when the body names another operation than the path */
+function parseBody(type: ProducerEventType, operationId: string, body: unknown): EventDraft {
+  const draft = parseDraft(type, body);
+  const named = isJsonObject(body) ? body.operation_id : undefined;
+  if (named == null || named === operationId) return draft;
+  throw new OpstreamError('invalid_event', 'operation_id is not that of the path');
+}
+
+/** @throws OpstreamError that names the index of the event that is not valid */
+function parseBatch(body: unknown): EventDraft[] {
+  const items = typeof body === 'string' ? parseLines(body) : body;
+  if (!Array.isArray(items) || items.length === 0) {
+    throw new OpstreamError('invalid_request', 'The body must be an array of events, or one event per line');
+  }
+  if (items.length > MAX_BATCH) {
+    throw new OpstreamError('payload_too_large', `A batch has at most ${MAX_BATCH} events`);
+  }
+  return items.map((item: unknown, index) => {
+    try {
+      if (!isJsonObject(item)) throw new OpstreamError('invalid_event', 'an event must be an object');
+      return parseDraft(item.event_type, item.data, item.event_id);
+    } catch (thrown) {
+      if (!(thrown instanceof OpstreamError)) throw thrown;
+      throw new OpstreamError(thrown.code, `Event ${index}: ${thrown.message}`, { index });
+    }
+  });
+}
+
+function parseLines(text: string): unknown[] {
+  const events: unknown[] = [];
+  text.split('\n').forEach((line, number) => {
+    if (line.trim() === '') return;
+    try {
+      events.push(JSON.parse(line));
+    } catch {
+      throw new OpstreamError('invalid_json', `Line ${number + 1} is not JSON`, { index: events.length });
+    }
+  });
+  return events;
+}

@@ -1,0 +1,141 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  Param,
+  Post,
+  Query,
+  Res,
+  UseFilters,
+  UseGuards,
+} from '@nestjs/common';
+import {
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiQuery,
+  ApiTags,
+} from '@nestjs/swagger';
+import { AuthGuard, Needs } from '../../auth/auth.guard.js';
+import { Caller } from '../../auth/current-principal.decorator.js';
+import type { Principal } from '../../auth/principal.js';
+import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
+import { RequestValidationPipe } from '../../rest/request-validation.pipe.js';
+import { CreateOperationDto } from './dto/create-operation.dto.js';
+import { EventPageDto, OperationDto, OperationListDto } from './dto/operation.dto.js';
+import { parseOperationId } from '../operation-draft.js';
+import { toSnapshot, type OperationSnapshot } from '../operation-snapshot.js';
+import { OperationsService } from '../operations.service.js';
+import { MAX_LIST_PAGE, pageLimit, parseListQuery, wholeNumber } from './request-values.js';
+
+const MAX_EVENT_PAGE = 1000;
+const EVENT_PAGE_BYTES = 1024 * 1024;
+
+/** Operations over REST: open, look at, list, forget. Their events are recorded by `EventsController`. */
+@ApiTags('operations', 'mcp')
+@Controller('api/operations')
+@UseGuards(AuthGuard)
+@UseFilters(ProblemDetailsFilter)
+export class OperationsController {
+  constructor(private readonly operations: OperationsService) {}
+
+  @Post()
+  @Needs('operations:write')
+  @ApiOperation({ operationId: 'open_operation', summary: 'Open an operation' })
+  @ApiCreatedResponse({ type: OperationDto })
+  @ApiOkResponse({
+    type: OperationDto,
+    description: 'The operation_id was opened before, with the same type and metadata',
+  })
+  async create(
+    @Body(RequestValidationPipe) body: CreateOperationDto,
+    @Caller() caller: Principal,
+    @Res({ passthrough: true }) response: { status(code: number): unknown },
+  ): Promise<OperationSnapshot> {
+    const { operation, created } = await this.operations.create(caller.tenant, {
+      operationType: body.operation_type,
+      metadata: body.metadata,
+      operationId: body.operation_id,
+    });
+    response.status(created ? 201 : 200);
+    return toSnapshot(operation);
+  }
+
+  @Get()
+  @Needs('operations:read')
+  @ApiOperation({ operationId: 'find_operations', summary: 'List operations, newest first' })
+  @ApiQuery({
+    name: 'status',
+    type: String,
+    required: false,
+    description: 'A status, or "active" for all that have not ended',
+  })
+  @ApiQuery({ name: 'type', type: String, required: false })
+  @ApiQuery({
+    name: 'limit',
+    required: false,
+    schema: { type: 'integer', minimum: 1, maximum: MAX_LIST_PAGE, default: 50 },
+  })
+  @ApiQuery({ name: 'cursor', type: String, required: false, description: 'next_cursor of the page before' })
+  @ApiOkResponse({ type: OperationListDto })
+  async list(@Query() query: Record<string, unknown>, @Caller() caller: Principal) {
+    const page = await this.operations.list(caller.tenant, parseListQuery(query));
+    return {
+      operations: page.operations.map((operation) => toSnapshot(operation, false)),
+      next_cursor: page.nextCursor,
+    };
+  }
+
+  @Get(':id')
+  @Needs('operations:read')
+  @ApiOperation({ operationId: 'read_operation', summary: 'Snapshot of one operation' })
+  @ApiOkResponse({ type: OperationDto })
+  async get(@Param('id') id: string, @Caller() caller: Principal): Promise<OperationSnapshot> {
+    return toSnapshot(await this.operations.get(caller.tenant, parseOperationId(id)));
+  }
+
+  @Get(':id/events')
+  @Needs('operations:read')
+  @Header('Content-Type', 'application/json; charset=utf-8')
+  @ApiOperation({ operationId: 'read_events', summary: "A page of an operation's log" })
+  @ApiQuery({
+    name: 'after_seq',
+    required: false,
+    description: 'Events after this seq',
+    schema: { type: 'integer', minimum: 0, default: 0 },
+  })
+  @ApiQuery({
+    name: 'limit',
+    required: false,
+    schema: { type: 'integer', minimum: 1, maximum: MAX_EVENT_PAGE, default: 100 },
+  })
+  @ApiOkResponse({ type: EventPageDto })
+  async events(
+    @Param('id') id: string,
+    @Query() query: Record<string, unknown>,
+    @Caller() caller: Principal,
+  ): Promise<string> {
+    const after = wholeNumber(query.after_seq, 'after_seq') ?? 0;
+    const bounds = { limit: pageLimit(query.limit, MAX_EVENT_PAGE, 100), maxBytes: EVENT_PAGE_BYTES };
+    const page = await this.operations.history(caller.tenant, parseOperationId(id), after, bounds);
+    const last = page.events.at(-1)?.seq ?? after;
+    // The events are JSON already: parsing them to serialize them again would only cost time.
+    return (
+      `{"events":[${page.events.map((event) => event.json).join(',')}],"first_seq":${page.first},` +
+      `"head_seq":${page.head},"has_more":${last < page.head},"history_trimmed":${after + 1 < page.first}}`
+    );
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @Needs('operations:write')
+  @ApiOperation({ operationId: 'forget_operation', summary: 'Forget an ended operation' })
+  @ApiNoContentResponse()
+  async remove(@Param('id') id: string, @Caller() caller: Principal): Promise<void> {
+    await this.operations.remove(caller.tenant, parseOperationId(id));
+  }
+}

@@ -1,0 +1,65 @@
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { LIMITS } from '../operation-draft.js';
+import type { ListQuery } from '../operation-store.js';
+
+/** Reads the plain values of commands and queries; text forms are accepted because queries have no others. */
+
+/** @throws OpstreamError `invalid_request` when it is given but no whole number from 0 on */
+export function wholeNumber(value: unknown, field: string): number | undefined {
+  return numberWithin(value, field, 0, Number.MAX_SAFE_INTEGER);
+}
+
+/** How many a page may hold. @throws OpstreamError `invalid_request` when it is given but not 1 to `max` */
+export function pageLimit(value: unknown, max: number, fallback: number): number {
+  return numberWithin(value, 'limit', 1, max) ?? fallback;
+}
+
+function numberWithin(value: unknown, field: string, min: number, max: number): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
+  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= min && number <= max) {
+    return number;
+  }
+  throw new OpstreamError('invalid_request', `${field} must be a whole number from ${min} to ${max}`);
+}
+
+/** @throws OpstreamError `invalid_request` when it is given but neither true nor false */
+export function boolean(value: unknown, field: string): boolean {
+  if (value === undefined || value === null) return false;
+  if (typeof value === 'boolean') return value;
+  if (value === 'true' || value === 'false') return value === 'true';
+  throw new OpstreamError('invalid_request', `${field} must be true or false`);
+}
+
+/** The opaque place in a tenant's log that every event carries. @throws OpstreamError `invalid_cursor` */
+export function parsePosition(value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string' && /^\d{1,15}$/.test(value)) return Number(value);
+  throw new OpstreamError('invalid_cursor', 'after must be the position of an event');
+}
+
+/** Operations of one listing page. */
+export const MAX_LIST_PAGE = 500;
+
+/** @throws OpstreamError `invalid_request` */
+export function parseListQuery(query: Readonly<Record<string, unknown>>): ListQuery {
+  const status = shortText(query.status, 'status');
+  const type = shortText(query.type, 'type');
+  const cursor = shortText(query.cursor, 'cursor');
+  return {
+    // `active` is no status of its own but every one that is not final (C5).
+    ...(status === 'active' ? { active: true } : status !== undefined && { status }),
+    ...(type !== undefined && { type }),
+    ...(cursor !== undefined && { cursor }),
+    limit: pageLimit(query.limit, MAX_LIST_PAGE, 50),
+  };
+}
+
+function shortText(value: unknown, field: string): string | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'string' && value.length <= LIMITS.name) return value;
+  throw new OpstreamError(
+    'invalid_request',
+    `${field} must be a string of at most ${LIMITS.name} characters`,
+  );
+}

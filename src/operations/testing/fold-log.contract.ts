@@ -1,0 +1,67 @@
+import type { JsonObject, JsonValue } from '../json.js';
+import type { RecordedEvent } from '../operation-event.js';
+import type { Operation } from '../operation.js';
+
+/**
+ * An independent reading of a whole log, for tests: the snapshot as the stored events alone tell it, without the
+ * state machine that recorded them.
+ */
+export function foldLog(events: readonly RecordedEvent[]): Operation {
+  const [started] = events;
+  if (!started) throw new Error('A log begins with its started event');
+  const start = JSON.parse(started.data) as { operation_type: string; metadata: JsonObject };
+  let folded: Operation = {
+    tenant: started.tenant,
+    operationId: started.operationId,
+    operationType: start.operation_type,
+    metadata: start.metadata,
+    state: 'running',
+    status: 'running',
+    progress: 0,
+    message: '',
+    startedAt: started.timestamp,
+    updatedAt: started.timestamp,
+    endedAt: null,
+    eventCount: 1,
+    firstSeq: 1,
+  };
+  for (const event of events.slice(1)) folded = fold(folded, event);
+  return folded;
+}
+
+function fold(before: Operation, { type, seq, timestamp, data }: RecordedEvent): Operation {
+  const body = JSON.parse(data) as Record<string, JsonValue>;
+  const base = { ...before, eventCount: seq, updatedAt: timestamp };
+  const text = (field: string) => body[field] as string;
+  switch (type) {
+    case 'progress':
+      return { ...base, progress: body.progress as number, message: text('message') };
+    case 'status': {
+      const final = ['completed', 'error', 'cancelled'].includes(text('status'));
+      return { ...base, status: final ? before.status : text('status'), message: text('message') };
+    }
+    case 'result':
+      return { ...base, result: body.result! };
+    case 'completed':
+      return { ...base, state: 'completed', status: 'completed', progress: 1, endedAt: timestamp };
+    case 'error':
+      return {
+        ...base,
+        state: 'error',
+        status: 'error',
+        endedAt: timestamp,
+        error: text('error'),
+        errorType: text('error_type'),
+      };
+    case 'cancelled':
+      return {
+        ...base,
+        state: 'cancelled',
+        status: 'cancelled',
+        endedAt: timestamp,
+        message: text('reason'),
+      };
+    case 'log':
+      return base;
+  }
+}

@@ -1,0 +1,57 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, UseFilters, UseGuards } from '@nestjs/common';
+import {
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import { ProblemDetailsFilter } from '../problem-details.filter.js';
+import { RequestValidationPipe } from '../request-validation.pipe.js';
+import { AuthGuard, Needs } from '../../auth/auth.guard.js';
+import { Caller } from '../../auth/current-principal.decorator.js';
+import { type Principal, scopesOfRole } from '../../auth/principal.js';
+import { ApiKeyListDto, CreateApiKeyDto, CreatedApiKeyDto, toDto } from './api-key.dto.js';
+import { ApiKeys } from '../../auth/api-keys/api-keys.js';
+
+/** API keys of the caller's tenant, for its administrators. */
+@ApiTags('keys')
+@Controller('api/keys')
+@UseGuards(AuthGuard)
+@UseFilters(ProblemDetailsFilter)
+@Needs('admin')
+export class ApiKeysController {
+  constructor(private readonly keys: ApiKeys) {}
+
+  @Post()
+  @ApiOperation({ operationId: 'create_api_key', summary: 'Make an API key; it is shown this once' })
+  @ApiCreatedResponse({ type: CreatedApiKeyDto })
+  async create(
+    @Body(RequestValidationPipe) body: CreateApiKeyDto,
+    @Caller() caller: Principal,
+  ): Promise<CreatedApiKeyDto> {
+    const { key, secret } = await this.keys.create({
+      name: body.name,
+      tenant: caller.tenant,
+      userId: body.user_id ?? caller.userId,
+      scopes: body.scopes ?? [...scopesOfRole(body.role ?? 'user')],
+      expiresIn: body.expires_in,
+    });
+    return Object.assign(toDto(key), { key: secret });
+  }
+
+  @Get()
+  @ApiOperation({ operationId: 'list_api_keys', summary: 'The keys of the tenant, without their secrets' })
+  @ApiOkResponse({ type: ApiKeyListDto })
+  list(@Caller() caller: Principal): ApiKeyListDto {
+    return { keys: this.keys.list(caller.tenant).map(toDto) };
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiOperation({ operationId: 'revoke_api_key', summary: 'End a key and every connection it opened' })
+  @ApiNoContentResponse()
+  revoke(@Param('id') id: string, @Caller() caller: Principal): Promise<void> {
+    return this.keys.revoke(caller.tenant, id);
+  }
+}

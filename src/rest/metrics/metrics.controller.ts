@@ -1,0 +1,31 @@
+import { Controller, Get, Header, Req, UseFilters } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Registry } from 'prom-client';
+import { requireScope, type AuthenticatedRequest } from '../../auth/auth.guard.js';
+import { Authenticator } from '../../auth/authenticator.js';
+import { isLoopback } from '../../auth/loopback.js';
+import { Configuration } from '../../config/configuration.js';
+import { ProblemDetailsFilter } from '../problem-details.filter.js';
+
+/** Prometheus text; open on a loopback address, for `admin` elsewhere. */
+@ApiTags('health')
+@Controller('metrics')
+@UseFilters(ProblemDetailsFilter)
+export class MetricsController {
+  constructor(
+    private readonly registry: Registry,
+    private readonly authenticator: Authenticator,
+    private readonly configuration: Configuration,
+  ) {}
+
+  @Get()
+  @Header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE)
+  @ApiOperation({ operationId: 'metrics', summary: "Metrics in Prometheus' text format" })
+  @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
+  async metrics(@Req() request: AuthenticatedRequest): Promise<string> {
+    if (!isLoopback(this.configuration.http.host)) {
+      requireScope(await this.authenticator.authenticate(request, true), 'admin');
+    }
+    return this.registry.metrics();
+  }
+}

@@ -1,0 +1,112 @@
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  HttpException,
+  Logger,
+  NotFoundException,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { randomUUID } from 'node:crypto';
+import type { AuthenticatedRequest } from '../auth/auth.guard.js';
+import { AuditLog } from '../auth/audit-log.js';
+import type { ErrorCode } from '../platform/errors/error-catalogue.js';
+import { OpstreamError, toOpstreamError } from '../platform/errors/opstream-error.js';
+
+/** RFC 9457 body; `error` is document 004's form (S4-72) of the same. */
+export interface ProblemDetails {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ErrorCode;
+  error: { id: string; code: string; message: string };
+  [extra: string]: unknown;
+}
+
+export function toProblem(error: OpstreamError): ProblemDetails {
+  const { status, title, category } = error.entry;
+  return {
+    ...error.extra,
+    type: `urn:opstream:error:${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    error: { id: randomUUID(), code: category, message: error.message },
+  };
+}
+
+const CODE_OF_STATUS: Record<number, ErrorCode> = {
+  400: 'invalid_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not_found',
+  405: 'method_not_allowed',
+  413: 'payload_too_large',
+  429: 'too_many_requests',
+  503: 'shutting_down',
+};
+
+/** REST's one mapping of the catalogue: every failure becomes `application/problem+json`. */
+@Catch()
+export class ProblemDetailsFilter implements ExceptionFilter {
+  private readonly logger = new Logger(ProblemDetailsFilter.name);
+
+  constructor(
+    private readonly host: HttpAdapterHost,
+    private readonly audit: AuditLog,
+  ) {}
+
+  catch(thrown: unknown, context: ArgumentsHost): void {
+    if (context.getType() !== 'http') throw thrown;
+    const error = toCatalogue(thrown);
+    const problem = toProblem(error);
+    if (problem.status >= 500)
+      this.logger.error({ error: thrown, error_id: problem.error.id }, problem.detail);
+    const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    this.audit.requestRefused(request, error, { principal: request.principal });
+    const { httpAdapter } = this.host;
+    const response: unknown = context.switchToHttp().getResponse();
+    httpAdapter.setHeader(response, 'Content-Type', 'application/problem+json; charset=utf-8');
+    const { retry_after: seconds } = error.extra;
+    if (typeof seconds === 'number') httpAdapter.setHeader(response, 'Retry-After', String(seconds));
+    if (problem.status === 401) httpAdapter.setHeader(response, 'WWW-Authenticate', 'Bearer');
+    httpAdapter.reply(response, JSON.stringify(problem), problem.status);
+  }
+}
+
+/** Errors of the framework, of body parsers (`statusCode`) and our own. */
+function toCatalogue(thrown: unknown): OpstreamError {
+  if (thrown instanceof OpstreamError) return thrown;
+  const status = thrown instanceof HttpException ? thrown.getStatus() : statusOf(thrown);
+  if (status === undefined || status >= 500) {
+    return status === 503
+      ? new OpstreamError('shutting_down', 'The service is shutting down')
+      : toOpstreamError(thrown);
+  }
+  if (status === 415) {
+    return new OpstreamError('unsupported_media_type', 'Send JSON, with "Content-Type: application/json"');
+  }
+  const message = messageOf(thrown);
+  const code =
+    thrown instanceof SyntaxError || /JSON/.test(message) ? 'invalid_json' : CODE_OF_STATUS[status];
+  return new OpstreamError(code ?? 'invalid_request', message, {}, { cause: thrown });
+}
+
+function statusOf(thrown: unknown): number | undefined {
+  const status = (thrown as { statusCode?: unknown } | null)?.statusCode;
+  return typeof status === 'number' ? status : undefined;
+}
+
+/** A `ValidationPipe` keeps the failed constraints in the response body, not in the message. */
+function messageOf(thrown: unknown): string {
+  if (thrown instanceof HttpException) {
+    const body = thrown.getResponse();
+    const reasons = typeof body === 'object' && 'message' in body ? body.message : thrown.message;
+    const text = [reasons].flat().join('; ');
+    // The framework's words quote the URL, and its query may hold a token.
+    return thrown instanceof NotFoundException ? text.replace(/\?.*$/s, '') : text;
+  }
+  return thrown instanceof Error ? thrown.message : 'The request is not valid';
+}

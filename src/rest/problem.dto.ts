@@ -1,0 +1,21 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { ERROR_CATALOGUE } from '../platform/errors/error-catalogue.js';
+import type { ProblemDetails } from './problem-details.filter.js';
+
+class ErrorBodyDto {
+  @ApiProperty({ description: 'Names this occurrence in the log' }) id: string;
+  @ApiProperty({ example: 'CONFLICT' }) code: string;
+  @ApiProperty() message: string;
+}
+
+/** The answer to every request that fails, in OpenAPI. Some codes add members of their own. */
+export class ProblemDto implements ProblemDetails {
+  [extra: string]: unknown;
+
+  @ApiProperty({ example: 'urn:opstream:error:operation_ended' }) type: string;
+  @ApiProperty({ example: 'The operation has ended' }) title: string;
+  @ApiProperty({ example: 409 }) status: number;
+  @ApiProperty({ description: 'What went wrong this time' }) detail: string;
+  @ApiProperty({ enum: Object.keys(ERROR_CATALOGUE) }) code: ProblemDetails['code'];
+  @ApiProperty({ type: ErrorBodyDto }) error: ErrorBodyDto;
+}

@@ -1,0 +1,28 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { AuditLog } from '../../auth/audit-log.js';
+import { Authenticator } from '../../auth/authenticator.js';
+import { RateLimits } from '../../auth/rate-limits.js';
+import { OperationsService } from '../../operations/operations.service.js';
+import { Subscriptions } from '../delivery/subscriptions.js';
+import { SocketMeter } from '../socket/socket-metrics.js';
+import { HubStatus } from './status.js';
+
+/** What commands work with, and who decides whether they may. */
+@Injectable()
+export class HubServices {
+  private readonly logger = new Logger('Hub');
+
+  constructor(
+    readonly operations: OperationsService,
+    readonly subscriptions: Subscriptions,
+    readonly status: HubStatus,
+    readonly authenticator: Authenticator,
+    readonly limits: RateLimits,
+    readonly audit: AuditLog,
+    readonly meter: SocketMeter,
+  ) {}
+
+  reportFailure(error: unknown): void {
+    this.logger.error({ event: 'hub_command_failed', error });
+  }
+}

@@ -1,0 +1,225 @@
+import { isFinal, type RecordedEvent } from '../../operations/operation-event.js';
+import type { DeliveryMeter } from './delivery-metrics.js';
+import type { Sink } from './sink.js';
+import { cursorOf, type Topic } from './topic.js';
+import type { WireFormat } from './wire-format.js';
+import { writeToAll } from './write-to-all.js';
+
+/** Sockets written before the event loop gets a turn; a sweep of them takes about two milliseconds. */
+const SLICE = 256;
+/** One shared buffer; with the high-water mark it bounds what a stalled socket can hold. */
+const MAX_FLUSH_BYTES = 16 * 1024;
+/** Events waiting for a sweep. Beyond it nobody is live any more and all read on from the log. */
+const MAX_PENDING = 20_000;
+
+/** A subscriber as its audience sees it. */
+export interface Member {
+  state: 'catching-up' | 'live' | 'closed';
+  /** Newest seq or position it has received, while it is not live. */
+  cursor: number;
+  readonly sink: Sink;
+  /** Leaves live delivery, having received everything up to `cursor`. */
+  lag(cursor: number): void;
+  /** The operation's final event was written. */
+  ended(): void;
+}
+
+/** One shared buffer on its way to the subscribers that were live when it began. */
+interface Sweep {
+  readonly batch: readonly RecordedEvent[];
+  readonly bytes: Buffer;
+  /** Where a subscriber that skips this buffer reads on from. */
+  readonly before: number;
+  /** How many of the live subscribers it is for. */
+  readonly end: number;
+  readonly epoch: number;
+}
+
+/**
+ * All subscribers of one topic in one wire format. What became due since the last flush leaves as one shared buffer
+ * and one write per socket; under load flushes grow by themselves, because events gather while a sweep runs.
+ */
+export class Audience {
+  /** Subscribers that have everything up to `swept`; the ones that left or fell behind stay as holes for a while. */
+  private live: Member[] = [];
+  /** At least as many as there are holes. */
+  private holes = 0;
+  /** Subscribers that have read the log further than the bus has told, waiting for `swept` to reach them. */
+  private readonly joining = new Set<Member>();
+  private pending: RecordedEvent[] = [];
+  private sweeping = false;
+  /** So many events waited that the rest was left to the log. */
+  private overflowed = false;
+  /** Changes when the log begins anew, so that a sweep still under way does not move the new log's marks. */
+  private epoch = 0;
+  /** Newest event the bus has told of. */
+  private tail = 0;
+  /** Newest event written to the live subscribers. */
+  private swept = 0;
+  private members = 0;
+
+  constructor(
+    readonly topic: Topic,
+    readonly format: WireFormat,
+    private readonly meter: DeliveryMeter,
+  ) {}
+
+  get size(): number {
+    return this.members;
+  }
+
+  enter(): void {
+    this.members += 1;
+  }
+
+  leave(member: Member): void {
+    this.members -= 1;
+    this.joining.delete(member);
+    this.holes += 1;
+    // Thousands may leave at once: closing the holes costs a look at all, so half of them must be worth it.
+    if (this.holes * 2 >= this.live.length) this.compact();
+  }
+
+  /** Takes an event from the bus; `flush` sends it. What the log already gave everyone is dropped. */
+  offer(event: RecordedEvent): void {
+    const cursor = cursorOf(this.topic, event);
+    if (cursor <= this.tail) return;
+    this.tail = cursor;
+    // Nothing lies between what was swept and the first event that waits.
+    if (this.pending.length === 0 && !this.sweeping) this.swept = Math.max(this.swept, cursor - 1);
+    if (this.live.length === 0 && this.joining.size === 0) this.swept = cursor;
+    else if (this.pending.length < MAX_PENDING) this.pending.push(event);
+    else this.overflowed = true;
+  }
+
+  /** Makes a subscriber live from now on, without history. */
+  joinNow(member: Member): void {
+    member.cursor = this.tail;
+    if (this.sweeping || this.pending.length > 0) this.joining.add(member);
+    else this.admit(member);
+  }
+
+  /**
+   * Makes a subscriber live that has read the log up to its cursor.
+   * @returns false when the bus is already further: it must read on first
+   */
+  join(member: Member): boolean {
+    if (this.idle && member.cursor >= this.tail) this.tail = this.swept = member.cursor;
+    if (member.cursor < this.swept) return false;
+    if (!this.sweeping && member.cursor === this.swept) this.admit(member);
+    else this.joining.add(member);
+    return true;
+  }
+
+  /** Nobody is served and nothing waits to be. */
+  private get idle(): boolean {
+    return this.live.length === 0 && this.joining.size === 0 && this.pending.length === 0 && !this.sweeping;
+  }
+
+  flush(): void {
+    if (this.sweeping || this.pending.length === 0) return;
+    if (this.overflowed) this.leaveToLog();
+    else this.sweepNext();
+  }
+
+  /** The operation is gone: should its id be used again, its log begins at 1. */
+  reset(): void {
+    this.pending = [];
+    this.overflowed = false;
+    this.epoch += 1;
+    this.tail = this.swept = 0;
+    const waiting = [...this.joining];
+    this.joining.clear();
+    for (const member of waiting) member.lag(member.cursor);
+  }
+
+  private sweepNext(): void {
+    const batch = this.takeBatch();
+    const first = batch[0];
+    if (first === undefined) return;
+    this.sweeping = true;
+    const frames = batch.map((event) => this.format.frame(event));
+    const bytes = frames.length === 1 ? frames[0]! : Buffer.concat(frames);
+    const before = cursorOf(this.topic, first) - 1;
+    this.sweep({ batch, bytes, before, end: this.live.length, epoch: this.epoch }, 0);
+  }
+
+  /** Writes to the live subscribers from `from` on, a slice per turn of the event loop. */
+  private sweep(sweep: Sweep, from: number): void {
+    const stop = Math.min(from + SLICE, sweep.end);
+    const due = this.live.slice(from, stop).filter(({ state }) => state === 'live');
+    const behind = writeToAll(due, sweep.bytes);
+    for (const member of behind) this.leaveBehind(member, sweep.before);
+    const written = due.length - behind.length;
+    this.meter.delivered(this.format, written * sweep.batch.length, written * sweep.bytes.length);
+    if (stop < sweep.end) setImmediate(() => this.sweep(sweep, stop));
+    else this.finish(sweep);
+  }
+
+  private finish({ batch, epoch }: Sweep): void {
+    this.sweeping = false;
+    this.compact();
+    const last = batch.at(-1)!;
+    if (epoch === this.epoch) this.swept = Math.max(this.swept, cursorOf(this.topic, last));
+    if (this.topic.operationId !== null && isFinal(last.type)) {
+      for (const member of this.live) member.ended();
+    }
+    this.admitJoining();
+    if (this.overflowed) this.leaveToLog();
+    else if (this.pending.length > 0) setImmediate(() => this.flush());
+  }
+
+  /** Events up to one buffer's size, ending where a joining subscriber can come in. */
+  private takeBatch(): RecordedEvent[] {
+    const first = this.pending[0];
+    if (first === undefined) return [];
+    const start = cursorOf(this.topic, first);
+    // Nothing lies between what was swept and the first pending event, so whoever stands in between is up to date.
+    this.swept = Math.max(this.swept, start - 1);
+    this.admitJoining();
+    let stop = Infinity;
+    for (const { cursor } of this.joining) stop = Math.min(stop, cursor);
+    let count = 0;
+    let bytes = 0;
+    for (const event of this.pending) {
+      if (count > 0 && (bytes >= MAX_FLUSH_BYTES || cursorOf(this.topic, event) > stop)) break;
+      bytes += this.format.frame(event).length;
+      count += 1;
+    }
+    return this.pending.splice(0, count);
+  }
+
+  private admitJoining(): void {
+    for (const member of this.joining) {
+      if (member.cursor > this.swept) continue;
+      this.joining.delete(member);
+      if (member.cursor === this.swept) this.admit(member);
+      else member.lag(member.cursor);
+    }
+  }
+
+  private admit(member: Member): void {
+    member.state = 'live';
+    this.live.push(member);
+  }
+
+  /** Nobody is live any more: all read what was not swept from the log. */
+  private leaveToLog(): void {
+    this.overflowed = false;
+    this.pending = [];
+    for (const member of this.live) if (member.state === 'live') this.leaveBehind(member, this.swept);
+    this.compact();
+  }
+
+  private leaveBehind(member: Member, cursor: number): void {
+    this.holes += 1;
+    member.lag(cursor);
+  }
+
+  /** Closes holes, except while a sweep counts on the indexes. */
+  private compact(): void {
+    if (this.sweeping || this.holes === 0) return;
+    this.holes = 0;
+    this.live = this.live.filter(({ state }) => state === 'live');
+  }
+}
