@@ -4,7 +4,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { DocumentBuilder, getSchemaPath, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AuditLog } from './auth/audit-log.js';
-import { HttpGate } from './auth/http-security.js';
+import { HttpSecurity } from './auth/http-security.js';
 import { McpHttp } from './mcp/transports/http/mcp-http.service.js';
 import { OpenApiTools } from './mcp/openapi/openapi-tools.service.js';
 import { EventDto } from './operations/rest/dto/event-data.dto.js';
@@ -31,10 +31,10 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   const http = app.getHttpAdapter();
   app.get(McpHttp).mount(app.getHttpServer() as Server);
   app.get(OpenApiTools).describeOwnApi(() => describe(app));
-  const entrance = new Entrance(app.get(HttpGate), app.get(AuditLog));
+  const securityHook = new SecurityHook(app.get(HttpSecurity), app.get(AuditLog));
   if (http.getType() === 'fastify')
-    configureFastify(http.getInstance() as FastifyInstance, entrance, app.get(HttpMetrics));
-  else configureExpress(app, entrance, app.get(HttpMetrics));
+    configureFastify(http.getInstance() as FastifyInstance, securityHook, app.get(HttpMetrics));
+  else configureExpress(app, securityHook, app.get(HttpMetrics));
   return adapter;
 }
 
@@ -76,16 +76,16 @@ function describe(app: INestApplication): OpenAPIObject {
 }
 
 /** Lets a request in, or answers it with a problem document. */
-class Entrance {
+class SecurityHook {
   constructor(
-    private readonly gate: HttpGate,
+    private readonly security: HttpSecurity,
     private readonly audit: AuditLog,
   ) {}
 
   /** @returns false when the request was answered */
   admits(request: IncomingMessage, response: ServerResponse): boolean {
     try {
-      return !this.gate.open(request, response);
+      return !this.security.open(request, response);
     } catch (thrown) {
       const error = toOpstreamError(thrown);
       this.audit.requestRefused(request, error);
@@ -100,9 +100,9 @@ class Entrance {
   }
 }
 
-function configureFastify(fastify: FastifyInstance, entrance: Entrance, metrics: HttpMetrics): void {
+function configureFastify(fastify: FastifyInstance, securityHook: SecurityHook, metrics: HttpMetrics): void {
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (entrance.admits(request.raw, reply.raw)) done();
+    if (securityHook.admits(request.raw, reply.raw)) done();
     else reply.hijack();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
@@ -122,7 +122,7 @@ function configureFastify(fastify: FastifyInstance, entrance: Entrance, metrics:
 }
 
 /** A host application on Express reads JSON itself; NDJSON arrives as text, and browsers' origins are checked. */
-function configureExpress(app: INestApplication, entrance: Entrance, metrics: HttpMetrics): void {
+function configureExpress(app: INestApplication, securityHook: SecurityHook, metrics: HttpMetrics): void {
   type ExpressRequest = IncomingMessage & { readonly route?: { readonly path: string } };
   app.use((request: ExpressRequest, response: ServerResponse, next: () => void) => {
     const began = performance.now();
@@ -134,7 +134,7 @@ function configureExpress(app: INestApplication, entrance: Entrance, metrics: Ht
         seconds: (performance.now() - began) / 1000,
       });
     });
-    if (entrance.admits(request, response)) next();
+    if (securityHook.admits(request, response)) next();
   });
   const { useBodyParser } = app as INestApplication & {
     useBodyParser?: (type: string, options: object) => void;

@@ -1,14 +1,14 @@
 import { type CanActivate, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
-import { HttpGate, type IncomingRequest } from './http-security.js';
+import { HttpSecurity, type IncomingRequest } from './http-security.js';
 import type { Principal, Scope } from './principal.js';
 
 const NEEDS = 'opstream:needs';
 const PUBLIC = 'opstream:public';
 
 /** The scope a handler or controller asks for. */
-export const Needs = (scope: Scope) => SetMetadata(NEEDS, scope);
+export const RequireScope = (scope: Scope) => SetMetadata(NEEDS, scope);
 /** Open to everyone: liveness and static files. */
 export const Public = () => SetMetadata(PUBLIC, true);
 
@@ -25,7 +25,7 @@ export function requireScope(principal: Principal, scope: Scope): void {
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(
-    private readonly gate: HttpGate,
+    private readonly security: HttpSecurity,
     private readonly reflector: Reflector,
   ) {}
 
@@ -34,7 +34,7 @@ export class AuthGuard implements CanActivate {
     if (context.getType() !== 'http' || this.reflector.getAllAndOverride<boolean>(PUBLIC, targets))
       return true;
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    const principal = await this.gate.admit(request);
+    const principal = await this.security.admit(request);
     const scope = this.reflector.getAllAndOverride<Scope | undefined>(NEEDS, targets);
     if (scope !== undefined) requireScope(principal, scope);
     return true;

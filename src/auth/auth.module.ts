@@ -8,7 +8,7 @@ import { ApiKeys } from './api-keys/api-keys.js';
 import { AuditLog } from './audit-log.js';
 import { AuthGuard } from './auth.guard.js';
 import { Authenticator } from './authenticator.js';
-import { HttpGate } from './http-security.js';
+import { HttpSecurity } from './http-security.js';
 import { OriginPolicy } from './origin-policy.js';
 import { RateLimits } from './rate-limits.js';
 import { TokenVerifier } from './token-verifier.js';
@@ -28,11 +28,11 @@ function createApiKeyStore({ store }: Configuration): ApiKeyStore {
     AuditLog,
     AuthGuard,
     Authenticator,
-    HttpGate,
+    HttpSecurity,
     OriginPolicy,
     RateLimits,
     TokenVerifier,
   ],
-  exports: [ApiKeys, AuditLog, AuthGuard, Authenticator, HttpGate, OriginPolicy, RateLimits],
+  exports: [ApiKeys, AuditLog, AuthGuard, Authenticator, HttpSecurity, OriginPolicy, RateLimits],
 })
 export class AuthModule {}

@@ -3,6 +3,8 @@ import type { AuthenticatedRequest } from './auth.guard.js';
 import { anonymousPrincipal, type Principal } from './principal.js';
 
 /** The principal of an HTTP request, as the guard put it there. */
-export const Caller = createParamDecorator((_data: unknown, context: ExecutionContext): Principal => {
-  return context.switchToHttp().getRequest<AuthenticatedRequest>().principal ?? anonymousPrincipal;
-});
+export const CurrentPrincipal = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): Principal => {
+    return context.switchToHttp().getRequest<AuthenticatedRequest>().principal ?? anonymousPrincipal;
+  },
+);

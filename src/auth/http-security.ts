@@ -33,7 +33,7 @@ export interface IncomingRequest {
 
 /** Everything that is decided about an HTTP request before anyone looks at what it wants; REST, SSE and MCP share it. */
 @Injectable()
-export class HttpGate {
+export class HttpSecurity {
   private readonly trustProxy: boolean;
 
   constructor(

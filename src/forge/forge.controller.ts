@@ -1,7 +1,7 @@
 import { Controller, Param, Post, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { AuthGuard, Needs } from '../auth/auth.guard.js';
-import { Caller } from '../auth/current-principal.decorator.js';
+import { AuthGuard, RequireScope } from '../auth/auth.guard.js';
+import { CurrentPrincipal } from '../auth/current-principal.decorator.js';
 import type { Principal } from '../auth/principal.js';
 import { OperationDto } from '../operations/rest/dto/operation.dto.js';
 import { toSnapshot, type OperationSnapshot } from '../operations/operation-snapshot.js';
@@ -17,7 +17,7 @@ export class ForgeController {
   constructor(private readonly mirrors: ForgeMirrors) {}
 
   @Post(':id/watch')
-  @Needs('operations:write')
+  @RequireScope('operations:write')
   @ApiOperation({
     operationId: 'watch_forge_attempt',
     summary:
@@ -27,7 +27,7 @@ export class ForgeController {
   @ApiOkResponse({ type: OperationDto, description: 'The attempt is being mirrored, or was to its end' })
   async watch(
     @Param('id') attemptId: string,
-    @Caller() caller: Principal,
+    @CurrentPrincipal() caller: Principal,
     @Res({ passthrough: true }) response: { status(code: number): unknown },
   ): Promise<OperationSnapshot> {
     // The watch is never released: a mirror that was asked for by REST goes on to the end of the run.

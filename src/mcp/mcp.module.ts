@@ -1,15 +1,15 @@
 import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { OperationsModule } from '../operations/operations.module.js';
-import { RequestStates } from './calls/request-state-codec.js';
+import { RequestStateCodec } from './calls/request-state-codec.js';
 import { ToolRunner } from './calls/tool-runner.service.js';
 import { DeclarationExplorer } from './declaration-explorer.service.js';
 import { DemoTools } from './builtin/demo-tools.service.js';
-import { ChangeFeed } from './dispatch/change-notifier.js';
+import { ChangeNotifier } from './dispatch/change-notifier.js';
 import { McpDispatcher } from './dispatch/dispatcher.service.js';
 import { Methods } from './dispatch/methods.service.js';
 import { McpHttp } from './transports/http/mcp-http.service.js';
-import { MessageTrace } from './session/message-logger.js';
+import { McpMessageLogger } from './session/message-logger.js';
 import { RequestMetrics } from './metrics/request.metrics.js';
 import { StateMetrics } from './metrics/state.metrics.js';
 import { OpenApiTools } from './openapi/openapi-tools.service.js';
@@ -41,17 +41,17 @@ import { McpGateway } from './transports/websocket/mcp.gateway.js';
     PromptRegistry,
     DeclarationExplorer,
     Instance,
-    MessageTrace,
+    McpMessageLogger,
     RequestMetrics,
     StateMetrics,
-    RequestStates,
+    RequestStateCodec,
     ToolRunner,
     TasksService,
     ResourceSubscriptions,
     ResourceMethods,
     PromptMethods,
     McpSessions,
-    ChangeFeed,
+    ChangeNotifier,
     Methods,
     McpDispatcher,
     McpHttp,

@@ -2,24 +2,24 @@ import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { Subscriptions } from './delivery/subscriptions.js';
 import { AgentRooms } from './agents/agent-rooms.js';
-import { SocketMeter } from './socket/socket-metrics.js';
+import { SocketMetrics } from './socket/socket-metrics.js';
 
 /** Metrics of the delivery side, read from plain counters when they are scraped. */
 @Injectable()
 export class StreamingMetrics {
-  constructor(registry: Registry, subscriptions: Subscriptions, sockets: SocketMeter, rooms: AgentRooms) {
-    const { meter } = subscriptions;
+  constructor(registry: Registry, subscriptions: Subscriptions, sockets: SocketMetrics, rooms: AgentRooms) {
+    const { metrics } = subscriptions;
     const registers = [registry];
     gauge('websocket_connections', 'Open WebSocket connections', () => sockets.connections);
     gauge('opstream_subscriptions', 'Subscriptions of all connections', () => subscriptions.count());
     gauge(
       'opstream_lagging_subscriptions',
       'Subscriptions that read from the log because they fell behind',
-      () => meter.lagging,
+      () => metrics.lagging,
     );
     labelled(Counter, 'websocket_messages_total', 'WebSocket messages of every protocol', 'direction', () => [
       ['incoming', sockets.received],
-      ['outgoing', sockets.sent + meter.messages],
+      ['outgoing', sockets.sent + metrics.messages],
     ]);
     labelled(Counter, 'errors_total', 'Failures on sockets', 'type', () => [
       ['server', sockets.serverErrors],
@@ -28,9 +28,9 @@ export class StreamingMetrics {
     labelled(Gauge, 'agents_count', 'Agents by the status they last reported', 'status', () =>
       knownStatuses(rooms.countByStatus()),
     );
-    counter('opstream_deliveries_total', 'Events sent to subscribers', () => meter.events);
-    counter('opstream_delivered_bytes_total', 'Bytes of events sent to subscribers', () => meter.bytes);
-    counter('opstream_lags_total', 'Times a subscription fell behind', () => meter.lags);
+    counter('opstream_deliveries_total', 'Events sent to subscribers', () => metrics.events);
+    counter('opstream_delivered_bytes_total', 'Bytes of events sent to subscribers', () => metrics.bytes);
+    counter('opstream_lags_total', 'Times a subscription fell behind', () => metrics.lags);
 
     function gauge(name: string, help: string, read: () => number): void {
       new Gauge({

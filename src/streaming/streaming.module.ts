@@ -4,9 +4,9 @@ import { AgentRooms } from './agents/agent-rooms.js';
 import { AgentsGateway } from './agents/agents.gateway.js';
 import { Subscriptions } from './delivery/subscriptions.js';
 import { HubGateway } from './hub/hub.gateway.js';
-import { HubServices } from './commands/command-dependencies.js';
+import { CommandDependencies } from './commands/command-dependencies.js';
 import { HubStatus } from './commands/status.js';
-import { SocketMeter } from './socket/socket-metrics.js';
+import { SocketMetrics } from './socket/socket-metrics.js';
 import { StatusController } from './commands/status.controller.js';
 import { SseController } from './sse/sse.controller.js';
 import { StreamingMetrics } from './streaming.metrics.js';
@@ -16,11 +16,11 @@ import { StreamingMetrics } from './streaming.metrics.js';
   controllers: [SseController, StatusController],
   providers: [
     Subscriptions,
-    SocketMeter,
+    SocketMetrics,
     AgentRooms,
     AgentsGateway,
     HubStatus,
-    HubServices,
+    CommandDependencies,
     HubGateway,
     StreamingMetrics,
   ],

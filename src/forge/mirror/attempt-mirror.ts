@@ -22,7 +22,7 @@ export interface MirrorTarget {
   readonly ignored: ReadonlySet<string>;
 }
 
-export interface MirrorServices {
+export interface MirrorDependencies {
   readonly operations: OperationsService;
   readonly client: ForgeClient;
   readonly streams: ForgeStreams;
@@ -62,7 +62,7 @@ export class AttemptMirror {
 
   constructor(
     readonly target: MirrorTarget,
-    private readonly services: MirrorServices,
+    private readonly services: MirrorDependencies,
   ) {
     const { tenant, attemptId, operationId } = target;
     this.writer = new MirrorWriter(

@@ -1,6 +1,6 @@
 import { encodeNotification, isObject } from '../protocol/json-rpc.js';
 import { META } from '../protocol/versions.js';
-import type { Exchange } from '../session/request-context.js';
+import type { RequestContext } from '../session/request-context.js';
 import { levelNumber } from '../session/log-level.js';
 import type { ProgressReport } from '../tools/tool-context.js';
 import type { ContentBlock } from '../tools/tool-result.js';
@@ -23,7 +23,7 @@ export class CallerNotifications {
 
   /** @param send undefined once nobody listens any more; @param streamContent whether fast-mcp's form is sent */
   constructor(
-    private readonly exchange: Exchange,
+    private readonly exchange: RequestContext,
     private readonly toolName: string,
     private readonly streamContent: boolean,
     public send: ((message: string) => void) | undefined,

@@ -5,7 +5,7 @@ import {
   ListRootsResultSchema,
 } from '@modelcontextprotocol/core';
 import { z } from 'zod';
-import type { Exchange } from '../session/request-context.js';
+import type { RequestContext } from '../session/request-context.js';
 import { isObject, objectAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { META } from '../protocol/versions.js';
@@ -13,7 +13,7 @@ import type { McpSession } from '../session/mcp-session.js';
 import type { InputMethod, InputOptions, InputRequests } from '../tools/tool-context.js';
 import { UserError } from '../tools/user-error.js';
 import type { CallRecord } from './call-record.js';
-import type { RequestStates } from './request-state-codec.js';
+import type { RequestStateCodec } from './request-state-codec.js';
 import type { ToolOutcome } from './tool-outcome.js';
 
 const CAPABILITY: Record<InputMethod, string> = {
@@ -47,7 +47,7 @@ interface Pending {
  * Where one call asks its caller for input: by requests of the server's in a session, by ending the call with
  * `input_required` in 2026-07-28, or, once the call is a task, by waiting for `tasks/update`.
  */
-export class InputDesk {
+export class InputRequester {
   /** Called when the call has to wait for input, which is where a call that may become a task does. */
   onWaiting: (() => Promise<void>) | undefined;
   private asTask = false;
@@ -56,10 +56,10 @@ export class InputDesk {
 
   /** @param name what the sealed answers belong to: the tool or prompt */
   constructor(
-    private readonly exchange: Exchange,
+    private readonly exchange: RequestContext,
     private readonly name: string,
     private readonly args: Params,
-    private readonly states: RequestStates,
+    private readonly states: RequestStateCodec,
   ) {}
 
   /** From now on the call is a task. */
@@ -138,9 +138,10 @@ export class InputDesk {
     requests: InputRequests,
     call: AskingCall | undefined,
   ): Promise<Params> {
-    const { outlet, cancellation } = this.exchange;
+    const { responder, cancellation } = this.exchange;
     const signal = call?.signal ?? cancellation.signal;
-    const send = (message: string): void => (this.asTask ? session.sendAside(message) : outlet.send(message));
+    const send = (message: string): void =>
+      this.asTask ? session.sendAside(message) : responder.send(message);
     await call?.record.status('input_required', { keys: Object.keys(requests) });
     const related = this.asTask && call ? { _meta: { [META.relatedTask]: { taskId: call.requestId } } } : {};
     const answers = await Promise.all(

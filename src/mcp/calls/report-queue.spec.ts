@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { Outlet } from '../session/responder.js';
-import { CallReports } from './report-queue.js';
+import type { Responder } from '../session/responder.js';
+import { ReportQueue } from './report-queue.js';
 import type { CallerNotifications } from './caller-notifications.js';
 
 /** Reports of a call whose caller reads into `told`, and is slow while `slow` is set. */
 function makeReports() {
   const told: string[] = [];
   const caller = { slow: undefined as Promise<void> | undefined };
-  const outlet = { drained: () => caller.slow } as Outlet;
+  const responder = { drained: () => caller.slow } as Responder;
   const notifications = { send: (message: string) => void told.push(message) } as CallerNotifications;
-  return { told, caller, reports: new CallReports(notifications, outlet) };
+  return { told, caller, reports: new ReportQueue(notifications, responder) };
 }
 
 /** Something the test lets happen. */

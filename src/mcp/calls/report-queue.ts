@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Outlet } from '../session/responder.js';
+import type { Responder } from '../session/responder.js';
 import type { CallerNotifications } from './caller-notifications.js';
 
 /** Milliseconds that a tool may go on reporting before the event loop gets a turn. */
@@ -12,7 +12,7 @@ const MAX_ON_THEIR_WAY = 256;
  * were made. A tool that awaits its reports does not wait for the commit of each: those of one slice of time share a
  * transaction and a write to the caller. A report after a pause of the tool's own is waited for, so that it leaves at once.
  */
-export class CallReports {
+export class ReportQueue {
   /** Resolves when every report so far is recorded and told. */
   allTold: Promise<void> = Promise.resolve();
   private onTheirWay = 0;
@@ -20,7 +20,7 @@ export class CallReports {
 
   constructor(
     private readonly notifications: CallerNotifications,
-    private readonly outlet: Outlet,
+    private readonly responder: Responder,
   ) {}
 
   /**
@@ -39,7 +39,7 @@ export class CallReports {
   async pace(): Promise<void> {
     if (this.onTheirWay < MAX_ON_THEIR_WAY && performance.now() - this.sliceBegan < SLICE_MS) return;
     await this.allTold;
-    await (this.outlet.drained() ?? nextTurn());
+    await (this.responder.drained() ?? nextTurn());
     this.sliceBegan = performance.now();
   }
 

@@ -15,7 +15,7 @@ const MAX_STATE_LENGTH = 256 * 1024;
  * secret every node can read it.
  */
 @Injectable()
-export class RequestStates {
+export class RequestStateCodec {
   private readonly key: Buffer;
 
   constructor({ auth }: Configuration) {

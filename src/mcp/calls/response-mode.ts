@@ -1,13 +1,16 @@
-import type { Exchange } from '../session/request-context.js';
+import type { RequestContext } from '../session/request-context.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { declaresTasks, tasksMissing } from './tasks-extension.js';
 import type { ToolDefinition } from '../tools/tool-definition.js';
 
 /** How a call is answered: with its result, with a task at once, or with a task unless it ends quickly. */
-export type Manner = 'result' | 'task' | 'either';
+export type ResponseMode = 'result' | 'task' | 'either';
 
 /** @throws RpcError when tool and caller do not agree on tasks */
-export function mannerOf(tool: ToolDefinition, { era, params, meta, capabilities }: Exchange): Manner {
+export function responseModeOf(
+  tool: ToolDefinition,
+  { era, params, meta, capabilities }: RequestContext,
+): ResponseMode {
   if (era === 'legacy') {
     const wanted = params.task !== undefined;
     if (wanted && tool.taskSupport === 'forbidden') {

@@ -8,7 +8,7 @@ import { isActive, type Operation } from '../../operations/operation.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { ToolRunner } from './tool-runner.service.js';
-import type { Exchange } from '../session/request-context.js';
+import type { RequestContext } from '../session/request-context.js';
 import { isObject, objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { META } from '../protocol/versions.js';
@@ -27,9 +27,9 @@ export class TasksService {
   ) {}
 
   readonly legacy = {
-    get: async (exchange: Exchange): Promise<Params> => toLegacyTask(await this.readable(exchange)),
+    get: async (exchange: RequestContext): Promise<Params> => toLegacyTask(await this.readable(exchange)),
 
-    list: async ({ params, principal }: Exchange): Promise<Params> => {
+    list: async ({ params, principal }: RequestContext): Promise<Params> => {
       const cursor = params.cursor === undefined ? {} : { cursor: stringAt(params, 'cursor') };
       const page = await this.operations.list(principal.tenant, { limit: PAGE, ...cursor });
       const kept = page.operations.filter(
@@ -42,7 +42,7 @@ export class TasksService {
     },
 
     /** Waits for the end and gives the result of the original request. */
-    result: async (exchange: Exchange): Promise<Params> => {
+    result: async (exchange: RequestContext): Promise<Params> => {
       const ended = await this.untilEnded(exchange);
       const outcome = outcomeOf(ended, await this.errorDetails(ended));
       if ('error' in outcome) {
@@ -54,7 +54,7 @@ export class TasksService {
       return { ...outcome.result, _meta: { ...own, ...related } };
     },
 
-    cancel: async (exchange: Exchange): Promise<Params> => {
+    cancel: async (exchange: RequestContext): Promise<Params> => {
       const operation = await this.writable(exchange);
       if (!isActive(operation)) {
         throw new RpcError(
@@ -67,13 +67,13 @@ export class TasksService {
   };
 
   readonly modern = {
-    get: async (exchange: Exchange): Promise<Params> => {
+    get: async (exchange: RequestContext): Promise<Params> => {
       requireExtension(exchange);
       const operation = await this.readable(exchange);
       return { ...toModernTask(operation), ...(await this.detailsOf(operation)) };
     },
 
-    update: async (exchange: Exchange): Promise<Params> => {
+    update: async (exchange: RequestContext): Promise<Params> => {
       requireExtension(exchange);
       const operation = await this.writable(exchange);
       const call = this.runner.find(operation.tenant, operation.operationId);
@@ -82,7 +82,7 @@ export class TasksService {
     },
 
     /** Cancelling what has ended changes nothing and is acknowledged all the same. */
-    cancel: async (exchange: Exchange): Promise<Params> => {
+    cancel: async (exchange: RequestContext): Promise<Params> => {
       requireExtension(exchange);
       const operation = await this.writable(exchange);
       if (isActive(operation)) await this.cancelled(exchange, operation);
@@ -100,16 +100,16 @@ export class TasksService {
     return outcomeOf(operation, await this.errorDetails(operation));
   }
 
-  private readable(exchange: Exchange): Promise<Operation> {
+  private readable(exchange: RequestContext): Promise<Operation> {
     return this.task(exchange, 'operations:read');
   }
 
-  private writable(exchange: Exchange): Promise<Operation> {
+  private writable(exchange: RequestContext): Promise<Operation> {
     return this.task(exchange, 'operations:write');
   }
 
   /** @throws RpcError `invalidParams`: a task that the caller may not use is as unknown as one that never was */
-  private async task({ params, principal }: Exchange, scope: Scope): Promise<Operation> {
+  private async task({ params, principal }: RequestContext, scope: Scope): Promise<Operation> {
     const taskId = stringAt(params, 'taskId');
     const operation = await this.operations.find(principal.tenant, taskId);
     if (!operation || !mayUse(principal, operation, scope))
@@ -119,7 +119,10 @@ export class TasksService {
     throw new RpcError(RPC.invalidParams, `Task ${taskId} has expired`);
   }
 
-  private async cancelled({ params, principal }: Exchange, { operationId }: Operation): Promise<Operation> {
+  private async cancelled(
+    { params, principal }: RequestContext,
+    { operationId }: Operation,
+  ): Promise<Operation> {
     const reason =
       typeof params.reason === 'string' ? params.reason.slice(0, 1000) : `Cancelled by ${principal.userId}`;
     try {
@@ -133,7 +136,7 @@ export class TasksService {
     }
   }
 
-  private async untilEnded(exchange: Exchange): Promise<Operation> {
+  private async untilEnded(exchange: RequestContext): Promise<Operation> {
     const operation = await this.readable(exchange);
     if (!isActive(operation)) return operation;
     const { tenant, operationId } = operation;
@@ -172,7 +175,7 @@ export function mayUse(principal: Principal, operation: Operation, scope: Scope)
   );
 }
 
-function requireExtension({ capabilities }: Exchange): void {
+function requireExtension({ capabilities }: RequestContext): void {
   if (!declaresTasks(capabilities)) throw tasksMissing();
 }
 

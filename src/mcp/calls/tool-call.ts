@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Principal } from '../../auth/principal.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { Cancellation } from '../protocol/cancellation.js';
-import type { Exchange } from '../session/request-context.js';
+import type { RequestContext } from '../session/request-context.js';
 import type { Params } from '../protocol/json-rpc.js';
 import type {
   InputOptions,
@@ -16,9 +16,9 @@ import type {
 import type { ToolDefinition } from '../tools/tool-definition.js';
 import type { ContentBlock } from '../tools/tool-result.js';
 import type { CallRecord } from './call-record.js';
-import { CallReports } from './report-queue.js';
+import { ReportQueue } from './report-queue.js';
 import type { CallerNotifications } from './caller-notifications.js';
-import type { InputDesk } from './input-requester.js';
+import type { InputRequester } from './input-requester.js';
 import { checkContent, toFailure, toolError, toResult, type ToolOutcome } from './tool-outcome.js';
 
 /** Blocks kept for the final result of a tool that streams and returns nothing; later ones are in the log only. */
@@ -49,7 +49,7 @@ export class ToolCall implements ToolContext {
   private readonly cancellation = new Cancellation();
   private readonly streamed: ContentBlock[] = [];
   private streamedCharacters = 0;
-  private readonly reports: CallReports;
+  private readonly reports: ReportQueue;
   private ended = false;
   private end!: (outcome: ToolOutcome) => void;
   private timer: NodeJS.Timeout | undefined;
@@ -57,17 +57,17 @@ export class ToolCall implements ToolContext {
   constructor(
     readonly requestId: string,
     readonly tool: ToolDefinition,
-    private readonly exchange: Exchange,
+    private readonly exchange: RequestContext,
     readonly record: CallRecord,
     private readonly notifications: CallerNotifications,
-    readonly inputs: InputDesk,
+    readonly inputs: InputRequester,
   ) {
     this.principal = exchange.principal;
     this.session = exchange.session;
     this.sessionId = exchange.session?.id;
     this.requestHeaders = exchange.headers;
     this.clientCapabilities = exchange.capabilities;
-    this.reports = new CallReports(notifications, exchange.outlet);
+    this.reports = new ReportQueue(notifications, exchange.responder);
     this.outcome = new Promise<ToolOutcome>((resolve) => (this.end = resolve));
     this.finished = this.outcome.then((outcome) => this.conclude(outcome));
   }
@@ -129,7 +129,7 @@ export class ToolCall implements ToolContext {
     this.observed(async () => (await this.inputs.ask(requests, options, this)) as InputResponses<Requests>);
 
   readonly pauseStream = (retryMs = 1000): void => {
-    if (this.session) this.exchange.outlet.pause?.(retryMs);
+    if (this.session) this.exchange.responder.pause?.(retryMs);
   };
 
   /** A tool need not wait for what it reports; a report that is refused then must not end the process. */

@@ -12,17 +12,17 @@ import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { RequestMetrics } from '../metrics/request.metrics.js';
-import type { Exchange } from '../session/request-context.js';
+import type { RequestContext } from '../session/request-context.js';
 import { objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import type { ToolDefinition } from '../tools/tool-definition.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 import { toLegacyTask, toModernTask } from './task-view.js';
-import { type Manner, mannerOf } from './response-mode.js';
+import { type ResponseMode, responseModeOf } from './response-mode.js';
 import { CallerNotifications } from './caller-notifications.js';
 import { INTERRUPTED, OperationRecord, recordedArguments, unrecorded } from './call-record.js';
-import { InputDesk, inputRequiredResult } from './input-requester.js';
-import { RequestStates } from './request-state-codec.js';
+import { InputRequester, inputRequiredResult } from './input-requester.js';
+import { RequestStateCodec } from './request-state-codec.js';
 import { ToolCall } from './tool-call.js';
 import { toolError, type ToolOutcome } from './tool-outcome.js';
 
@@ -38,7 +38,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     private readonly registry: ToolRegistry,
     private readonly operations: OperationsService,
     private readonly bus: EventBus,
-    private readonly states: RequestStates,
+    private readonly states: RequestStateCodec,
     private readonly configuration: Configuration,
     private readonly metrics: RequestMetrics,
   ) {}
@@ -81,16 +81,16 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
   }
 
   /** Serves `tools/call`. @returns undefined when the caller has cancelled and expects no answer */
-  async call(exchange: Exchange): Promise<Params | undefined> {
+  async call(exchange: RequestContext): Promise<Params | undefined> {
     const tool = this.toolOf(exchange);
-    const manner = mannerOf(tool, exchange);
+    const manner = responseModeOf(tool, exchange);
     const given = objectAt(exchange.params, 'arguments');
     const pending = tool.validate(given);
     const checked = pending instanceof Promise ? await pending : pending;
     if ('problem' in checked) {
       return { ...toolError(`Invalid arguments for tool ${tool.name}: ${checked.problem}`) };
     }
-    const inputs = new InputDesk(exchange, tool.name, given, this.states);
+    const inputs = new InputRequester(exchange, tool.name, given, this.states);
     // Answers that came with the request are checked before there is a call.
     if (exchange.era === 'modern') inputs.given();
     const call = this.open(tool, exchange, given, inputs);
@@ -102,7 +102,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     return early ? answer(await call.finished) : this.answerWithTask(call, exchange);
   }
 
-  private toolOf({ params, principal }: Exchange): ToolDefinition {
+  private toolOf({ params, principal }: RequestContext): ToolDefinition {
     const name = stringAt(params, 'name');
     const tool = this.registry.get(name);
     if (!tool) throw new RpcError(RPC.invalidParams, `Unknown tool: ${name.slice(0, 200)}`);
@@ -113,9 +113,14 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     return tool;
   }
 
-  private open(tool: ToolDefinition, exchange: Exchange, args: Params, inputs: InputDesk): ToolCall {
+  private open(
+    tool: ToolDefinition,
+    exchange: RequestContext,
+    args: Params,
+    inputs: InputRequester,
+  ): ToolCall {
     const operationId = randomUUID();
-    const { principal, session, outlet, params } = exchange;
+    const { principal, session, responder, params } = exchange;
     const ttl = exchange.era === 'legacy' ? objectAt(params, 'task').ttl : undefined;
     const record = tool.recorded
       ? new OperationRecord(this.operations, principal.tenant, operationId, tool.name, {
@@ -130,7 +135,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
       exchange,
       tool.name,
       this.configuration.mcp.streamContent,
-      (message) => outlet.send(message),
+      (message) => responder.send(message),
     );
     const call = new ToolCall(operationId, tool, exchange, record, notifications, inputs);
     const at = key(principal.tenant, operationId);
@@ -147,9 +152,9 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
   /** Starts a call that may become a task. @returns how it ended before it did */
   private async startAsTask(
     call: ToolCall,
-    manner: Manner,
+    manner: ResponseMode,
     args: Params,
-    exchange: Exchange,
+    exchange: RequestContext,
   ): Promise<ToolOutcome | undefined> {
     if (exchange.era === 'legacy') {
       call.inputs.becomeTask();
@@ -177,7 +182,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
   }
 
   /** A task is stored before its caller hears of it. */
-  private async answerWithTask(call: ToolCall, exchange: Exchange): Promise<Params | undefined> {
+  private async answerWithTask(call: ToolCall, exchange: RequestContext): Promise<Params | undefined> {
     const { session, era, principal } = exchange;
     if (exchange.cancellation.cancelled) return undefined;
     call.inputs.becomeTask();

@@ -4,9 +4,9 @@ import type { Principal } from '../../auth/principal.js';
 import { EventBus } from '../../operations/event-bus.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { PromptRegistry } from '../prompts/prompt-registry.js';
-import type { Exchange } from '../session/request-context.js';
+import type { RequestContext } from '../session/request-context.js';
 import { encodeNotification, objectAt, type Params } from '../protocol/json-rpc.js';
-import type { Outlet } from '../session/responder.js';
+import type { Responder } from '../session/responder.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { META } from '../protocol/versions.js';
 import { resourceUpdated } from '../resources/resource-methods.service.js';
@@ -33,7 +33,7 @@ interface Filter {
  * (2026-07-28) of what they asked for.
  */
 @Injectable()
-export class ChangeFeed implements OnModuleInit, OnModuleDestroy {
+export class ChangeNotifier implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('Mcp');
   /** Ends one `subscriptions/listen` each. */
   private readonly listeners = new Set<() => void>();
@@ -72,12 +72,12 @@ export class ChangeFeed implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Serves `subscriptions/listen` until the caller ends it, which needs no answer, or the service does. */
-  listen(exchange: Exchange): Promise<Params | undefined> {
-    const { id, outlet, principal, cancellation } = exchange;
+  listen(exchange: RequestContext): Promise<Params | undefined> {
+    const { id, responder, principal, cancellation } = exchange;
     const filter = readFilter(exchange);
     for (const uri of filter.uris) this.registry.authorize(uri, principal);
     const meta = { [META.subscriptionId]: id };
-    outlet.send(
+    responder.send(
       encodeNotification('notifications/subscriptions/acknowledged', {
         notifications: granted(filter),
         _meta: meta,
@@ -87,12 +87,14 @@ export class ChangeFeed implements OnModuleInit, OnModuleDestroy {
     for (const list of filter.lists) {
       const message = encodeNotification(`notifications/${list}/list_changed`, { _meta: meta });
       for (const changes$ of this.changes[list]) {
-        const following = changes$.subscribe(() => outlet.send(message));
+        const following = changes$.subscribe(() => responder.send(message));
         releases.push(() => following.unsubscribe());
       }
     }
     for (const uri of filter.uris) {
-      releases.push(this.watched.watch(uri, principal.tenant, () => outlet.send(resourceUpdated(uri, meta))));
+      releases.push(
+        this.watched.watch(uri, principal.tenant, () => responder.send(resourceUpdated(uri, meta))),
+      );
     }
     if (filter.taskIds.size > 0) releases.push(this.followTasks(exchange, filter.taskIds, meta));
     return new Promise((resolve) => {
@@ -110,13 +112,13 @@ export class ChangeFeed implements OnModuleInit, OnModuleDestroy {
 
   /** `notifications/tasks` whenever the status of a task changes; progress is no change of status. */
   private followTasks(
-    { principal, outlet }: Exchange,
+    { principal, responder }: RequestContext,
     taskIds: ReadonlySet<string>,
     meta: Params,
   ): () => void {
     const { tenant } = principal;
     const announce = (taskId: string): void => {
-      this.announceTask(principal, taskId, outlet, meta).catch((error: unknown) =>
+      this.announceTask(principal, taskId, responder, meta).catch((error: unknown) =>
         this.logger.warn({ error, task: taskId }, 'A change of a task was not announced'),
       );
     };
@@ -134,18 +136,18 @@ export class ChangeFeed implements OnModuleInit, OnModuleDestroy {
   private async announceTask(
     principal: Principal,
     taskId: string,
-    outlet: Outlet,
+    responder: Responder,
     meta: Params,
   ): Promise<void> {
     const operation = await this.operations.find(principal.tenant, taskId);
     if (!operation || !mayUse(principal, operation, 'operations:read')) return;
     const task = { ...toModernTask(operation), ...(await this.tasks.detailsOf(operation)), _meta: meta };
-    outlet.send(encodeNotification('notifications/tasks', task));
+    responder.send(encodeNotification('notifications/tasks', task));
   }
 }
 
 /** @throws RpcError `invalidParams` */
-function readFilter({ params, capabilities }: Exchange): Filter {
+function readFilter({ params, capabilities }: RequestContext): Filter {
   const wanted = objectAt(params, 'notifications');
   return {
     lists: new Set(LISTS.filter((list) => wanted[`${list}ListChanged`] === true)),

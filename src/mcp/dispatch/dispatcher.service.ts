@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AuditLog } from '../../auth/audit-log.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { Cancellation } from '../protocol/cancellation.js';
-import type { Exchange, Link } from '../session/request-context.js';
+import type { RequestContext, MessageContext } from '../session/request-context.js';
 import type { InFlight } from '../protocol/in-flight.js';
 import {
   encodeError,
@@ -36,7 +36,7 @@ export class McpDispatcher {
   ) {}
 
   /** Serves one message. Never throws: every request is answered over the link, nothing else is. */
-  dispatch(message: RpcMessage, link: Link): void {
+  dispatch(message: RpcMessage, link: MessageContext): void {
     switch (message.kind) {
       case 'request':
         return this.serve(message, link);
@@ -46,20 +46,20 @@ export class McpDispatcher {
         return link.session?.settle(message);
       case 'malformed':
         this.metrics.malformed();
-        return link.outlet.respond(encodeError(message.id, message.error), httpStatusOf(message.error));
+        return link.responder.respond(encodeError(message.id, message.error), httpStatusOf(message.error));
     }
   }
 
-  private serve(request: RpcRequest, link: Link): void {
+  private serve(request: RpcRequest, link: MessageContext): void {
     const { id, method } = request;
     const era = link.era ?? eraOf(request);
-    let exchange: Exchange;
+    let exchange: RequestContext;
     try {
       exchange = toExchange(request, link, era);
     } catch (thrown) {
       const error = toRpcError(thrown);
       this.metrics.answered(era, undefined, 'error', 0);
-      return link.outlet.respond(encodeError(id, error), httpStatusOf(error));
+      return link.responder.respond(encodeError(id, error), httpStatusOf(error));
     }
     try {
       const serve = this.methods.table[exchange.era].get(method);
@@ -73,7 +73,7 @@ export class McpDispatcher {
   }
 
   /** Whatever the method does, there is one answer, and with it the id is free again. */
-  private run(serve: Method, exchange: Exchange, flights: InFlight | undefined): void {
+  private run(serve: Method, exchange: RequestContext, flights: InFlight | undefined): void {
     const refused = (thrown: unknown): void => {
       flights?.remove(exchange.id);
       this.refuse(exchange, thrown);
@@ -96,26 +96,26 @@ export class McpDispatcher {
     }
   }
 
-  private notice({ method, params }: RpcNotification, { session, inFlight }: Link): void {
+  private notice({ method, params }: RpcNotification, { session, inFlight }: MessageContext): void {
     if (method !== 'notifications/cancelled') return;
     const reason = typeof params.reason === 'string' ? params.reason.slice(0, 1000) : 'The caller cancelled';
     session?.inFlight.cancel(params.requestId, reason);
     if (session?.inFlight !== inFlight) inFlight?.cancel(params.requestId, reason);
   }
 
-  private respond(exchange: Exchange, answer: Answer): void {
-    const { id, era, outlet, cancellation } = exchange;
+  private respond(exchange: RequestContext, answer: Answer): void {
+    const { id, era, responder, cancellation } = exchange;
     if (answer === undefined || cancellation.cancelled) return this.giveUp(exchange);
     const message = encodeResult(
       id,
       answer instanceof EncodedResult ? answer.json : encodeResultOf(era, answer),
     );
     this.count(exchange, 'result');
-    outlet.respond(message);
+    responder.respond(message);
   }
 
-  private refuse(exchange: Exchange, thrown: unknown): void {
-    const { id, era, method, outlet, cancellation, principal, address } = exchange;
+  private refuse(exchange: RequestContext, thrown: unknown): void {
+    const { id, era, method, responder, cancellation, principal, address } = exchange;
     const error = toRpcError(thrown);
     if (thrown instanceof OpstreamError) this.audit.commandRefused(address, thrown, { principal });
     if (!(thrown instanceof RpcError) && !(thrown instanceof OpstreamError)) {
@@ -123,16 +123,16 @@ export class McpDispatcher {
     }
     if (cancellation.cancelled) return this.giveUp(exchange);
     this.count(exchange, 'error');
-    outlet.respond(encodeFailure(id, error), era === 'modern' ? httpStatusOf(error) : 200);
+    responder.respond(encodeFailure(id, error), era === 'modern' ? httpStatusOf(error) : 200);
   }
 
   /** Who has cancelled expects no answer. */
-  private giveUp(exchange: Exchange): void {
+  private giveUp(exchange: RequestContext): void {
     this.count(exchange, 'cancelled');
-    exchange.outlet.close();
+    exchange.responder.close();
   }
 
-  private count({ era, method, beganAt }: Exchange, outcome: RequestOutcome): void {
+  private count({ era, method, beganAt }: RequestContext, outcome: RequestOutcome): void {
     const known = this.methods.table[era].has(method) ? method : undefined;
     this.metrics.answered(era, known, outcome, (performance.now() - beganAt) / 1000);
   }
@@ -149,8 +149,8 @@ export function eraOf({ method, params }: RpcRequest): Era {
  * kilobyte that outlives its request.
  * @throws RpcError when the envelope of 2026-07-28 is not complete
  */
-function toExchange({ id, method, params }: RpcRequest, link: Link, era: Era): Exchange {
-  const { principal, address, headers, outlet, openSession } = link;
+function toExchange({ id, method, params }: RpcRequest, link: MessageContext, era: Era): RequestContext {
+  const { principal, address, headers, responder, openSession } = link;
   const meta = objectAt(params, '_meta');
   // What begins a session belongs to none: it may end the one before it.
   const session = era === 'legacy' && method !== 'initialize' ? link.session : undefined;
@@ -166,7 +166,7 @@ function toExchange({ id, method, params }: RpcRequest, link: Link, era: Era): E
     headers,
     session,
     capabilities: era === 'modern' ? checkEnvelope(meta) : (session?.capabilities ?? {}),
-    outlet,
+    responder,
     cancellation: new Cancellation(),
     openSession,
   };
@@ -192,7 +192,7 @@ function incomplete(key: string): RpcError {
 }
 
 /** A client that speaks the sessions' era without having begun a session has its connection for one. */
-function inFlightOf({ era, session }: Exchange, link: Link): InFlight | undefined {
+function inFlightOf({ era, session }: RequestContext, link: MessageContext): InFlight | undefined {
   return era === 'legacy' && session ? session.inFlight : link.inFlight;
 }
 

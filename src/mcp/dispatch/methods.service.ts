@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ToolRunner } from '../calls/tool-runner.service.js';
 import { PromptMethods } from '../prompts/prompt-methods.service.js';
-import type { Exchange } from '../session/request-context.js';
+import type { RequestContext } from '../session/request-context.js';
 import { Instance } from '../protocol/instance.js';
 import type { Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
@@ -10,13 +10,13 @@ import { ResourceMethods } from '../resources/resource-methods.service.js';
 import { levelNumber } from '../session/log-level.js';
 import { TasksService } from '../calls/tasks.service.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
-import { ChangeFeed } from './change-notifier.js';
+import { ChangeNotifier } from './change-notifier.js';
 import { PagedList } from '../registry/paged-list.js';
 import { EncodedResult } from '../protocol/result.js';
 import { CAPABILITIES, INSTRUCTIONS, SERVER_INFO } from '../protocol/server-info.js';
 
 /** Serves one method. `undefined` means that there is no answer, because the caller has given the request up. */
-export type Method = (exchange: Exchange) => Promise<Answer> | Answer;
+export type Method = (exchange: RequestContext) => Promise<Answer> | Answer;
 export type Answer = Params | EncodedResult | undefined;
 
 /** How long a client may keep what `server/discover` says, in milliseconds. */
@@ -33,7 +33,7 @@ export class Methods {
     resources: ResourceMethods,
     prompts: PromptMethods,
     tasks: TasksService,
-    changes: ChangeFeed,
+    changes: ChangeNotifier,
     instance: Instance,
   ) {
     const tools = new PagedList(registry, 'tools', ({ listed, taskSupport }, era) =>
@@ -74,7 +74,7 @@ export class Methods {
   }
 }
 
-function initialize({ params, openSession }: Exchange, instance: Instance): Params {
+function initialize({ params, openSession }: RequestContext, instance: Instance): Params {
   const session = openSession(params);
   return {
     protocolVersion: session.protocolVersion,
@@ -96,7 +96,7 @@ function discover(): Params {
   };
 }
 
-function setLevel({ params, session }: Exchange): Params {
+function setLevel({ params, session }: RequestContext): Params {
   const level = levelNumber(params.level);
   if (level === undefined)
     throw new RpcError(RPC.invalidParams, 'level must be one of the eight syslog levels');

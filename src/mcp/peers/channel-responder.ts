@@ -1,8 +1,8 @@
-import type { Outlet } from '../session/responder.js';
+import type { Responder } from '../session/responder.js';
 import type { PeerChannel } from './peer-channel.js';
 
-/** A channel as the outlet of every request that the far side makes over it. */
-export class ChannelOutlet implements Outlet {
+/** A channel as the responder of every request that the far side makes over it. */
+export class ChannelResponder implements Responder {
   private wroteThisTurn = false;
 
   constructor(private readonly channel: Pick<PeerChannel, 'send' | 'drained'>) {}

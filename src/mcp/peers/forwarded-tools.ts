@@ -22,7 +22,7 @@ const MAX_HOPS = 8;
  * The tools of one peer as our own, named `<peer>_<tool>`. Each says over which instances it comes, so that a tool
  * that has passed through this one is refused when it comes back.
  */
-export class OnwardTools {
+export class ForwardedTools {
   private static readonly logger = new Logger('McpPeers');
   /** By our name: the tool as the far side listed it, to tell a change from a repetition. */
   private offered = new Map<string, string>();
@@ -55,7 +55,7 @@ export class OnwardTools {
     if (sameEntries(offered, this.offered)) return;
     this.registry.replace(this.offered.keys(), [...tools.values()]);
     this.offered = offered;
-    OnwardTools.logger.log(`${tools.size} tools of peer ${this.peer} are offered onward`);
+    ForwardedTools.logger.log(`${tools.size} tools of peer ${this.peer} are offered onward`);
   }
 
   withdraw(): void {
@@ -98,7 +98,7 @@ export class OnwardTools {
   }
 
   private skip(name: string, why: string): void {
-    OnwardTools.logger.warn(`Tool ${name.slice(0, 128)} of peer ${this.peer} is not offered: ${why}`);
+    ForwardedTools.logger.warn(`Tool ${name.slice(0, 128)} of peer ${this.peer} is not offered: ${why}`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Principal } from '../../auth/principal.js';
 import type { McpDispatcher } from '../dispatch/dispatcher.service.js';
-import type { MessageTrace } from '../session/message-logger.js';
+import type { McpMessageLogger } from '../session/message-logger.js';
 import {
   encodeError,
   isObject,
@@ -12,7 +12,7 @@ import {
 import type { Instance } from '../protocol/instance.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import type { McpSessions } from '../session/mcp-sessions.service.js';
-import { ChannelOutlet } from './channel-responder.js';
+import { ChannelResponder } from './channel-responder.js';
 import type { MessageFilters, MessageRoute } from './message-filters.service.js';
 import { PeerClient, type PeerClientEvents } from './peer-client.js';
 import type { PeerChannel, PeerDialer, PeerTarget } from './peer-channel.js';
@@ -22,13 +22,13 @@ import { PeerServer } from './peer-server.js';
 export type PeerRole = 'server' | 'client' | 'both';
 
 /** Parts of the service that a connection works with. */
-export interface PeerServices {
+export interface PeerDependencies {
   readonly dialer: PeerDialer;
   readonly dispatcher: McpDispatcher;
   readonly sessions: McpSessions;
   readonly filters: MessageFilters;
   readonly instance: Instance;
-  readonly trace: MessageTrace;
+  readonly trace: McpMessageLogger;
 }
 
 /** Characters of a far side's error report that the log shows. */
@@ -56,7 +56,7 @@ export class PeerConnection {
     private readonly target: PeerTarget,
     role: PeerRole,
     principal: Principal,
-    private readonly services: PeerServices,
+    private readonly services: PeerDependencies,
     events: PeerClientEvents,
   ) {
     const send = (text: string): void => this.send(text);
@@ -64,8 +64,8 @@ export class PeerConnection {
     this.ended = new Promise((resolve) => (this.end = resolve));
     this.client = new PeerClient(send, target.timeouts, events);
     if (role !== 'client') {
-      const outlet = new ChannelOutlet({ send, drained });
-      this.server = new PeerServer(services.dispatcher, services.sessions, principal, outlet);
+      const responder = new ChannelResponder({ send, drained });
+      this.server = new PeerServer(services.dispatcher, services.sessions, principal, responder);
     }
     const reply = (message: object): void => this.channel?.send(JSON.stringify(message));
     this.route = {
@@ -79,7 +79,7 @@ export class PeerConnection {
     target: PeerTarget,
     role: PeerRole,
     principal: Principal,
-    services: PeerServices,
+    services: PeerDependencies,
     events: PeerClientEvents,
     signal: AbortSignal,
   ): Promise<PeerConnection> {

@@ -1,9 +1,9 @@
 import type { Principal } from '../../auth/principal.js';
 import type { McpDispatcher } from '../dispatch/dispatcher.service.js';
-import type { Link } from '../session/request-context.js';
+import type { MessageContext } from '../session/request-context.js';
 import { InFlight } from '../protocol/in-flight.js';
 import type { Params, RpcMessage } from '../protocol/json-rpc.js';
-import type { Outlet } from '../session/responder.js';
+import type { Responder } from '../session/responder.js';
 import type { McpSession, SessionChannel } from '../session/mcp-session.js';
 import type { McpSessions } from '../session/mcp-sessions.service.js';
 
@@ -20,14 +20,22 @@ export class PeerServer {
     private readonly dispatcher: McpDispatcher,
     private readonly sessions: McpSessions,
     private readonly principal: Principal,
-    private readonly outlet: Outlet,
+    private readonly responder: Responder,
   ) {
-    this.channel = { send: (message) => outlet.send(message), close: () => {} };
+    this.channel = { send: (message) => responder.send(message), close: () => {} };
   }
 
   receive(message: RpcMessage): void {
-    const { principal, outlet, inFlight, session, openSession } = this;
-    const link: Link = { principal, address: '', headers: {}, session, outlet, inFlight, openSession };
+    const { principal, responder, inFlight, session, openSession } = this;
+    const link: MessageContext = {
+      principal,
+      address: '',
+      headers: {},
+      session,
+      responder,
+      inFlight,
+      openSession,
+    };
     this.dispatcher.dispatch(message, link);
   }
 

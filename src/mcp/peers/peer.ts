@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { DEFAULT_SCOPES, DEFAULT_TENANT, type Principal } from '../../auth/principal.js';
 import type { Params } from '../protocol/json-rpc.js';
 import { isHttp, shownUrl, type PeerTarget } from './peer-channel.js';
-import { PeerConnection, type PeerRole, type PeerServices } from './peer-connection.js';
+import { PeerConnection, type PeerRole, type PeerDependencies } from './peer-connection.js';
 import type { PeerClient } from './peer-client.js';
 import { PeerHandshake, type HandshakeEvents } from './peer-handshake.js';
 
@@ -53,7 +53,7 @@ export class Peer {
 
   constructor(
     readonly settings: PeerSettings,
-    private readonly services: PeerServices,
+    private readonly services: PeerDependencies,
     private readonly events: PeerEvents,
   ) {
     this.principal = {

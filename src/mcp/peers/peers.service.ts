@@ -3,7 +3,7 @@ import { Configuration } from '../../config/configuration.js';
 import type { McpPeerConfiguration } from '../../config/environment.js';
 import { HealthIndicators, type Health } from '../../rest/health/health-indicators.js';
 import { McpDispatcher } from '../dispatch/dispatcher.service.js';
-import { MessageTrace } from '../session/message-logger.js';
+import { McpMessageLogger } from '../session/message-logger.js';
 import { Instance } from '../protocol/instance.js';
 import type { Params } from '../protocol/json-rpc.js';
 import { McpSessions } from '../session/mcp-sessions.service.js';
@@ -12,9 +12,9 @@ import { ToolRegistry } from '../tools/tool-registry.js';
 import type { ToolResult } from '../tools/tool-result.js';
 import { UserError } from '../tools/user-error.js';
 import { MessageFilters } from './message-filters.service.js';
-import { OnwardTools } from './forwarded-tools.js';
+import { ForwardedTools } from './forwarded-tools.js';
 import { PeerDialer, type PeerTimeouts } from './peer-channel.js';
-import type { PeerServices } from './peer-connection.js';
+import type { PeerDependencies } from './peer-connection.js';
 import { Peer } from './peer.js';
 import { RemoteCalls } from './remote-calls.js';
 
@@ -23,7 +23,7 @@ const MAX_SHUTDOWN_CLOSE_MS = 3000;
 
 interface Entry {
   readonly peer: Peer;
-  readonly tools: OnwardTools;
+  readonly tools: ForwardedTools;
 }
 
 /** All peers of this service: those of `MCP_PEERS` and `EXTERNAL_WS_URL`, and those added while it runs. */
@@ -32,7 +32,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
   private readonly peers = new Map<string, Entry>();
   /** Made so far, to all peers. */
   connections = 0;
-  private readonly services: PeerServices;
+  private readonly services: PeerDependencies;
 
   constructor(
     private readonly configuration: Configuration,
@@ -42,7 +42,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
     dispatcher: McpDispatcher,
     sessions: McpSessions,
     filters: MessageFilters,
-    trace: MessageTrace,
+    trace: McpMessageLogger,
     private readonly instance: Instance,
   ) {
     this.services = { dialer, dispatcher, sessions, filters, trace, instance };
@@ -91,7 +91,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
         `Peer ${name} is not connected: ${peer.problem ?? 'the first attempt is under way'}`,
       );
     };
-    const tools = new OnwardTools(name, this.instance.id, filter, this.registry, call);
+    const tools = new ForwardedTools(name, this.instance.id, filter, this.registry, call);
     this.peers.set(name, { peer, tools });
     this.health.register('mcp_peers', () => this.check());
     peer.start();

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { InputDesk, InputRequiredError } from '../calls/input-requester.js';
-import { RequestStates } from '../calls/request-state-codec.js';
+import { InputRequester, InputRequiredError } from '../calls/input-requester.js';
+import { RequestStateCodec } from '../calls/request-state-codec.js';
 import { PagedList } from '../registry/paged-list.js';
 import type { EncodedResult } from '../protocol/result.js';
-import type { Exchange } from '../session/request-context.js';
+import type { RequestContext } from '../session/request-context.js';
 import { isObject, objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { ResourceRegistry } from '../resources/resource-registry.js';
@@ -22,7 +22,7 @@ export class PromptMethods {
   constructor(
     private readonly registry: PromptRegistry,
     private readonly resources: ResourceRegistry,
-    private readonly states: RequestStates,
+    private readonly states: RequestStateCodec,
   ) {
     this.prompts = new PagedList(registry, 'prompts', ({ options }) => ({
       ...options,
@@ -32,12 +32,12 @@ export class PromptMethods {
     }));
   }
 
-  list(exchange: Exchange): EncodedResult {
+  list(exchange: RequestContext): EncodedResult {
     return this.prompts.read(exchange);
   }
 
   /** @throws RpcError `invalidParams` for an unknown prompt or a missing argument */
-  async get(exchange: Exchange): Promise<Params> {
+  async get(exchange: RequestContext): Promise<Params> {
     const { params, principal, cancellation } = exchange;
     const name = stringAt(params, 'name');
     const prompt = this.registry.get(name);
@@ -48,7 +48,7 @@ export class PromptMethods {
         throw new RpcError(RPC.invalidParams, `Prompt ${name} needs the argument ${argument}`);
       }
     }
-    const inputs = new InputDesk(exchange, name, args, this.states);
+    const inputs = new InputRequester(exchange, name, args, this.states);
     const context: PromptContext = {
       principal,
       signal: cancellation.signal,
@@ -68,7 +68,7 @@ export class PromptMethods {
   }
 
   /** @throws RpcError `invalidParams` for a reference to nothing */
-  async complete({ params, principal, cancellation }: Exchange): Promise<Params> {
+  async complete({ params, principal, cancellation }: RequestContext): Promise<Params> {
     const argument = objectAt(params, 'argument');
     const name = stringAt(argument, 'name');
     const options = this.argumentsOf(objectAt(params, 'ref')).find((candidate) => candidate.name === name);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Catalogue } from '../registry/named-registry.js';
+import { NamedRegistry } from '../registry/named-registry.js';
 import type { PromptContext, PromptOptions, PromptReturn } from './prompt.decorator.js';
 
 export interface PromptDefinition {
@@ -12,7 +12,7 @@ export interface PromptDefinition {
 
 /** Every prompt this service offers, by name. */
 @Injectable()
-export class PromptRegistry extends Catalogue<PromptDefinition> {
+export class PromptRegistry extends NamedRegistry<PromptDefinition> {
   constructor() {
     super('prompt', ({ options }) => options.name);
   }

@@ -4,7 +4,7 @@ import { Subject, type Observable } from 'rxjs';
  * A named set that may change while the service runs: entries come from decorated methods, from connected peers and
  * from OpenAPI documents. Listing is sorted by key, because clients cache lists and compare them.
  */
-export class Catalogue<Entry> {
+export class NamedRegistry<Entry> {
   private readonly entries = new Map<string, Entry>();
   private readonly changed = new Subject<void>();
   private sorted: readonly Entry[] | undefined;

@@ -1,5 +1,5 @@
-import type { Catalogue } from './named-registry.js';
-import type { Exchange } from '../session/request-context.js';
+import type { NamedRegistry } from './named-registry.js';
+import type { RequestContext } from '../session/request-context.js';
 import type { Era } from '../protocol/versions.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { EncodedResult, encodeResultOf } from '../protocol/result.js';
@@ -18,7 +18,7 @@ export class PagedList<Entry> {
 
   /** @param field the result's member that holds the entries */
   constructor(
-    private readonly catalogue: Catalogue<Entry>,
+    private readonly catalogue: NamedRegistry<Entry>,
     private readonly field: string,
     private readonly view: (entry: Entry, era: Era) => unknown,
   ) {
@@ -26,7 +26,7 @@ export class PagedList<Entry> {
   }
 
   /** @throws RpcError `invalidParams` for a cursor that was not given out */
-  read({ era, params }: Exchange): EncodedResult {
+  read({ era, params }: RequestContext): EncodedResult {
     const offset = readCursor(params.cursor, this.catalogue.list().length);
     const key = `${era}:${offset}`;
     let page = this.pages.get(key);

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { PagedList } from '../registry/paged-list.js';
 import type { EncodedResult } from '../protocol/result.js';
-import type { Exchange } from '../session/request-context.js';
+import type { RequestContext } from '../session/request-context.js';
 import { encodeNotification, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import type { ResourceContents } from './resource.decorator.js';
@@ -31,16 +31,16 @@ export class ResourceMethods {
     });
   }
 
-  list(exchange: Exchange): EncodedResult {
+  list(exchange: RequestContext): EncodedResult {
     return this.resources.read(exchange);
   }
 
-  listTemplates(exchange: Exchange): EncodedResult {
+  listTemplates(exchange: RequestContext): EncodedResult {
     return this.templates.read(exchange);
   }
 
   /** @throws RpcError when nothing answers for the URI, in the code of the era */
-  async read({ era, params, principal, cancellation }: Exchange): Promise<Params> {
+  async read({ era, params, principal, cancellation }: RequestContext): Promise<Params> {
     const uri = uriAt(params);
     const found = this.registry.resolve(uri);
     if (!found) throw notFound(uri, era);
@@ -63,7 +63,7 @@ export class ResourceMethods {
     }
   }
 
-  subscribe({ params, session, principal }: Exchange): Params {
+  subscribe({ params, session, principal }: RequestContext): Params {
     const uri = uriAt(params);
     this.registry.authorize(uri, principal);
     session?.subscribe(
@@ -73,7 +73,7 @@ export class ResourceMethods {
     return {};
   }
 
-  unsubscribe({ params, session }: Exchange): Params {
+  unsubscribe({ params, session }: RequestContext): Params {
     session?.unsubscribe(uriAt(params));
     return {};
   }
@@ -92,7 +92,7 @@ function uriAt(params: Params): string {
   return uri;
 }
 
-function notFound(uri: string, era: Exchange['era'], message?: string): RpcError {
+function notFound(uri: string, era: RequestContext['era'], message?: string): RpcError {
   const code = era === 'legacy' ? RPC.resourceNotFound : RPC.invalidParams;
   return new RpcError(code, message ?? `Resource not found: ${uri}`, { uri });
 }

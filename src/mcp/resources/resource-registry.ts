@@ -3,7 +3,7 @@ import { UriTemplate } from '@modelcontextprotocol/server';
 import { Subject, type Observable } from 'rxjs';
 import type { Principal, Scope } from '../../auth/principal.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { Catalogue } from '../registry/named-registry.js';
+import { NamedRegistry } from '../registry/named-registry.js';
 import type { LoadContext } from '../tools/tool-context.js';
 import type { ResourceOptions, ResourceReturn, ResourceTemplateOptions } from './resource.decorator.js';
 
@@ -37,8 +37,8 @@ export function defineResourceTemplate(
 /** Every resource and resource template, and the word that one of them has changed. */
 @Injectable()
 export class ResourceRegistry {
-  readonly resources = new Catalogue<ResourceDefinition>('resource', ({ options }) => options.uri);
-  readonly templates = new Catalogue<ResourceTemplateDefinition>(
+  readonly resources = new NamedRegistry<ResourceDefinition>('resource', ({ options }) => options.uri);
+  readonly templates = new NamedRegistry<ResourceTemplateDefinition>(
     'resource template',
     ({ options }) => options.uriTemplate,
   );

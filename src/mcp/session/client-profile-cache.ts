@@ -14,7 +14,7 @@ const MAX_CAPABILITIES = 8192;
 const MAX_PROFILES = 256;
 
 /** Clients are few and their sessions many: those that say the same of themselves share one frozen profile. */
-export class ClientProfiles {
+export class ClientProfileCache {
   private readonly known = new Map<string, ClientProfile>();
 
   /** @throws RpcError for capabilities that are unreasonably large */

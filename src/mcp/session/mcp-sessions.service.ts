@@ -4,7 +4,7 @@ import type { Principal } from '../../auth/principal.js';
 import type { Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { negotiateVersion } from '../protocol/versions.js';
-import { ClientProfiles } from './client-profile-cache.js';
+import { ClientProfileCache } from './client-profile-cache.js';
 import { McpSession, type SessionTransport } from './mcp-session.js';
 
 /** Sessions kept on one node; beyond it the longest unused idle one ends, since clients rarely end theirs. */
@@ -19,7 +19,7 @@ const SWEEP_MS = 60_000;
 export class McpSessions implements OnModuleDestroy {
   /** In order of last use, the longest unused first. */
   private readonly sessions = new Map<string, McpSession>();
-  private readonly profiles = new ClientProfiles();
+  private readonly profiles = new ClientProfileCache();
   private readonly perUser = new Map<string, number>();
   private readonly sweep = setInterval(() => this.endIdle(), SWEEP_MS).unref();
 

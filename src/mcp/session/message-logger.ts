@@ -10,7 +10,7 @@ const MAX_LOGGED = 2000;
  * what is in it.
  */
 @Injectable()
-export class MessageTrace {
+export class McpMessageLogger {
   private readonly logger = new Logger('McpMessages');
   private readonly enabled: boolean;
 

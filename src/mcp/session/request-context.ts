@@ -3,12 +3,12 @@ import type { Principal } from '../../auth/principal.js';
 import type { Cancellation } from '../protocol/cancellation.js';
 import type { McpSession } from './mcp-session.js';
 import type { Params, RequestId } from '../protocol/json-rpc.js';
-import type { Outlet } from './responder.js';
+import type { Responder } from './responder.js';
 import type { InFlight } from '../protocol/in-flight.js';
 import type { Era } from '../protocol/versions.js';
 
 /** What a transport knows about a message before it is read. */
-export interface Link {
+export interface MessageContext {
   readonly principal: Principal;
   /** Of the client, for the log of refusals; empty for a peer that was dialled. */
   readonly address: string;
@@ -18,7 +18,7 @@ export interface Link {
   readonly era?: Era;
   /** The session of the sessions' era; a socket has one from the start, HTTP after `initialize`. */
   readonly session: McpSession | undefined;
-  readonly outlet: Outlet;
+  readonly responder: Responder;
   /** Requests of 2026-07-28 that share a connection, so that they can be cancelled by id; HTTP has none. */
   readonly inFlight: InFlight | undefined;
   /** Opens the session when `initialize` arrives. */
@@ -26,7 +26,7 @@ export interface Link {
 }
 
 /** One request being served: who asks, in which era, what the client can do, and where the answer goes. */
-export interface Exchange {
+export interface RequestContext {
   readonly era: Era;
   readonly id: RequestId;
   readonly method: string;
@@ -39,8 +39,8 @@ export interface Exchange {
   readonly headers: IncomingHttpHeaders;
   readonly session: McpSession | undefined;
   readonly capabilities: Params;
-  readonly outlet: Outlet;
+  readonly responder: Responder;
   /** Fires when the caller cancels or, in 2026-07-28 over HTTP, goes away. */
   readonly cancellation: Cancellation;
-  readonly openSession: Link['openSession'];
+  readonly openSession: MessageContext['openSession'];
 }

@@ -8,8 +8,8 @@ import {
   ApiTags,
   getSchemaPath,
 } from '@nestjs/swagger';
-import { AuthGuard, Needs } from '../../auth/auth.guard.js';
-import { Caller } from '../../auth/current-principal.decorator.js';
+import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
+import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import type { Principal } from '../../auth/principal.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
@@ -39,7 +39,7 @@ const MAX_BATCH = 10_000;
 @Controller('api/operations/:id')
 @UseGuards(AuthGuard)
 @UseFilters(ProblemDetailsFilter)
-@Needs('operations:write')
+@RequireScope('operations:write')
 export class EventsController {
   constructor(private readonly operations: OperationsService) {}
 
@@ -47,7 +47,7 @@ export class EventsController {
   @ApiOperation({ operationId: 'emit_progress', summary: 'Record progress' })
   @ApiBody({ type: ProgressDto })
   @ApiCreatedResponse({ type: ReceiptDto })
-  progress(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal) {
+  progress(@Param('id') id: string, @Body() body: unknown, @CurrentPrincipal() caller: Principal) {
     return this.record('progress', id, body, caller);
   }
 
@@ -55,7 +55,7 @@ export class EventsController {
   @ApiOperation({ operationId: 'emit_status', summary: 'Record a status' })
   @ApiBody({ type: StatusDto })
   @ApiCreatedResponse({ type: ReceiptDto })
-  status(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal) {
+  status(@Param('id') id: string, @Body() body: unknown, @CurrentPrincipal() caller: Principal) {
     return this.record('status', id, body, caller);
   }
 
@@ -63,7 +63,7 @@ export class EventsController {
   @ApiOperation({ operationId: 'emit_log', summary: 'Record a log line' })
   @ApiBody({ type: LogDto })
   @ApiCreatedResponse({ type: ReceiptDto })
-  log(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal) {
+  log(@Param('id') id: string, @Body() body: unknown, @CurrentPrincipal() caller: Principal) {
     return this.record('log', id, body, caller);
   }
 
@@ -71,7 +71,7 @@ export class EventsController {
   @ApiOperation({ operationId: 'emit_result', summary: 'Record the result; the operation is completed' })
   @ApiBody({ type: ResultDto })
   @ApiCreatedResponse({ type: ReceiptDto })
-  result(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal) {
+  result(@Param('id') id: string, @Body() body: unknown, @CurrentPrincipal() caller: Principal) {
     return this.record('result', id, body, caller);
   }
 
@@ -79,7 +79,7 @@ export class EventsController {
   @ApiOperation({ operationId: 'emit_error', summary: 'Record an error; the operation has failed' })
   @ApiBody({ type: ErrorDto })
   @ApiCreatedResponse({ type: ReceiptDto })
-  error(@Param('id') id: string, @Body() body: unknown, @Caller() caller: Principal) {
+  error(@Param('id') id: string, @Body() body: unknown, @CurrentPrincipal() caller: Principal) {
     return this.record('error', id, body, caller);
   }
 
@@ -91,7 +91,7 @@ export class EventsController {
   async cancel(
     @Param('id') id: string,
     @Body() body: unknown,
-    @Caller() caller: Principal,
+    @CurrentPrincipal() caller: Principal,
   ): Promise<OperationSnapshot> {
     const operationId = parseOperationId(id);
     const draft = parseBody('cancelled', operationId, body ?? {});
@@ -111,7 +111,7 @@ export class EventsController {
   async events(
     @Param('id') id: string,
     @Body() body: unknown,
-    @Caller() caller: Principal,
+    @CurrentPrincipal() caller: Principal,
   ): Promise<{ operation: OperationSnapshot; receipts: readonly Receipt[] }> {
     const operationId = parseOperationId(id);
     const drafts = parseBatch(body);

@@ -20,8 +20,8 @@ import {
   ApiQuery,
   ApiTags,
 } from '@nestjs/swagger';
-import { AuthGuard, Needs } from '../../auth/auth.guard.js';
-import { Caller } from '../../auth/current-principal.decorator.js';
+import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
+import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import type { Principal } from '../../auth/principal.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
 import { RequestValidationPipe } from '../../rest/request-validation.pipe.js';
@@ -44,7 +44,7 @@ export class OperationsController {
   constructor(private readonly operations: OperationsService) {}
 
   @Post()
-  @Needs('operations:write')
+  @RequireScope('operations:write')
   @ApiOperation({ operationId: 'open_operation', summary: 'Open an operation' })
   @ApiCreatedResponse({ type: OperationDto })
   @ApiOkResponse({
@@ -53,7 +53,7 @@ export class OperationsController {
   })
   async create(
     @Body(RequestValidationPipe) body: CreateOperationDto,
-    @Caller() caller: Principal,
+    @CurrentPrincipal() caller: Principal,
     @Res({ passthrough: true }) response: { status(code: number): unknown },
   ): Promise<OperationSnapshot> {
     const { operation, created } = await this.operations.create(caller.tenant, {
@@ -66,7 +66,7 @@ export class OperationsController {
   }
 
   @Get()
-  @Needs('operations:read')
+  @RequireScope('operations:read')
   @ApiOperation({ operationId: 'find_operations', summary: 'List operations, newest first' })
   @ApiQuery({
     name: 'status',
@@ -82,7 +82,7 @@ export class OperationsController {
   })
   @ApiQuery({ name: 'cursor', type: String, required: false, description: 'next_cursor of the page before' })
   @ApiOkResponse({ type: OperationListDto })
-  async list(@Query() query: Record<string, unknown>, @Caller() caller: Principal) {
+  async list(@Query() query: Record<string, unknown>, @CurrentPrincipal() caller: Principal) {
     const page = await this.operations.list(caller.tenant, parseListQuery(query));
     return {
       operations: page.operations.map((operation) => toSnapshot(operation, false)),
@@ -91,15 +91,15 @@ export class OperationsController {
   }
 
   @Get(':id')
-  @Needs('operations:read')
+  @RequireScope('operations:read')
   @ApiOperation({ operationId: 'read_operation', summary: 'Snapshot of one operation' })
   @ApiOkResponse({ type: OperationDto })
-  async get(@Param('id') id: string, @Caller() caller: Principal): Promise<OperationSnapshot> {
+  async get(@Param('id') id: string, @CurrentPrincipal() caller: Principal): Promise<OperationSnapshot> {
     return toSnapshot(await this.operations.get(caller.tenant, parseOperationId(id)));
   }
 
   @Get(':id/events')
-  @Needs('operations:read')
+  @RequireScope('operations:read')
   @Header('Content-Type', 'application/json; charset=utf-8')
   @ApiOperation({ operationId: 'read_events', summary: "A page of an operation's log" })
   @ApiQuery({
@@ -117,7 +117,7 @@ export class OperationsController {
   async events(
     @Param('id') id: string,
     @Query() query: Record<string, unknown>,
-    @Caller() caller: Principal,
+    @CurrentPrincipal() caller: Principal,
   ): Promise<string> {
     const after = wholeNumber(query.after_seq, 'after_seq') ?? 0;
     const bounds = { limit: pageLimit(query.limit, MAX_EVENT_PAGE, 100), maxBytes: EVENT_PAGE_BYTES };
@@ -132,10 +132,10 @@ export class OperationsController {
 
   @Delete(':id')
   @HttpCode(204)
-  @Needs('operations:write')
+  @RequireScope('operations:write')
   @ApiOperation({ operationId: 'forget_operation', summary: 'Forget an ended operation' })
   @ApiNoContentResponse()
-  async remove(@Param('id') id: string, @Caller() caller: Principal): Promise<void> {
+  async remove(@Param('id') id: string, @CurrentPrincipal() caller: Principal): Promise<void> {
     await this.operations.remove(caller.tenant, parseOperationId(id));
   }
 }

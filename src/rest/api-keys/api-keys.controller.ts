@@ -8,8 +8,8 @@ import {
 } from '@nestjs/swagger';
 import { ProblemDetailsFilter } from '../problem-details.filter.js';
 import { RequestValidationPipe } from '../request-validation.pipe.js';
-import { AuthGuard, Needs } from '../../auth/auth.guard.js';
-import { Caller } from '../../auth/current-principal.decorator.js';
+import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
+import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import { type Principal, scopesOfRole } from '../../auth/principal.js';
 import { ApiKeyListDto, CreateApiKeyDto, CreatedApiKeyDto, toDto } from './api-key.dto.js';
 import { ApiKeys } from '../../auth/api-keys/api-keys.js';
@@ -19,7 +19,7 @@ import { ApiKeys } from '../../auth/api-keys/api-keys.js';
 @Controller('api/keys')
 @UseGuards(AuthGuard)
 @UseFilters(ProblemDetailsFilter)
-@Needs('admin')
+@RequireScope('admin')
 export class ApiKeysController {
   constructor(private readonly keys: ApiKeys) {}
 
@@ -28,7 +28,7 @@ export class ApiKeysController {
   @ApiCreatedResponse({ type: CreatedApiKeyDto })
   async create(
     @Body(RequestValidationPipe) body: CreateApiKeyDto,
-    @Caller() caller: Principal,
+    @CurrentPrincipal() caller: Principal,
   ): Promise<CreatedApiKeyDto> {
     const { key, secret } = await this.keys.create({
       name: body.name,
@@ -43,7 +43,7 @@ export class ApiKeysController {
   @Get()
   @ApiOperation({ operationId: 'list_api_keys', summary: 'The keys of the tenant, without their secrets' })
   @ApiOkResponse({ type: ApiKeyListDto })
-  list(@Caller() caller: Principal): ApiKeyListDto {
+  list(@CurrentPrincipal() caller: Principal): ApiKeyListDto {
     return { keys: this.keys.list(caller.tenant).map(toDto) };
   }
 
@@ -51,7 +51,7 @@ export class ApiKeysController {
   @HttpCode(204)
   @ApiOperation({ operationId: 'revoke_api_key', summary: 'End a key and every connection it opened' })
   @ApiNoContentResponse()
-  revoke(@Param('id') id: string, @Caller() caller: Principal): Promise<void> {
+  revoke(@Param('id') id: string, @CurrentPrincipal() caller: Principal): Promise<void> {
     return this.keys.revoke(caller.tenant, id);
   }
 }

@@ -2,10 +2,10 @@ import { Logger } from '@nestjs/common';
 import { isJsonObject, type JsonObject } from '../../operations/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import { CommandSession } from '../commands/command-session.js';
-import type { HubServices } from '../commands/command-dependencies.js';
+import type { CommandDependencies } from '../commands/command-dependencies.js';
 import type { Connection } from '../socket/connection.js';
 import { Inbox } from '../socket/inbox.js';
-import type { MessageLog } from '../socket/message-logger.js';
+import type { MessageLogger } from '../socket/message-logger.js';
 import { parseFrame } from '../socket/parse-frame.js';
 import { batchResponse, failure, refusal, shownType, success, unknownType } from './agent-answer.js';
 import { AgentBatch } from './agent-batch.js';
@@ -22,17 +22,17 @@ export class AgentSession {
 
   constructor(
     readonly connection: Connection,
-    private readonly services: HubServices,
-    private readonly log: MessageLog,
+    private readonly dependencies: CommandDependencies,
+    private readonly log: MessageLogger,
     room: AgentRoom,
   ) {
     this.inbox = new Inbox(
       connection,
       (frame) => this.handle(frame),
-      (thrown) => services.reportFailure(thrown),
+      (thrown) => dependencies.reportFailure(thrown),
     );
     this.commands = new AgentCommands(room, this.logger);
-    this.session = new CommandSession(connection, services, {
+    this.session = new CommandSession(connection, dependencies, {
       format: agentFormatFor(connection),
       subscriptionFailed: (thrown, operationId) =>
         refusal(operationId ?? undefined, toOpstreamError(thrown), true),
@@ -88,7 +88,7 @@ export class AgentSession {
     const refuse = (thrown: unknown): void => {
       if (own) return this.fail(thrown, input.id);
       const error = toOpstreamError(thrown);
-      if (error.code === 'internal') this.services.reportFailure(thrown);
+      if (error.code === 'internal') this.dependencies.reportFailure(thrown);
       this.send(refusal(input.id, error, true));
     };
     try {
@@ -104,7 +104,7 @@ export class AgentSession {
     try {
       this.session.gate.count();
       const batch = new AgentBatch(this.session, this.commands, (thrown) =>
-        this.services.reportFailure(thrown),
+        this.dependencies.reportFailure(thrown),
       );
       this.send(batchResponse(id, await batch.run(messages)));
     } catch (thrown) {
@@ -114,7 +114,7 @@ export class AgentSession {
 
   private fail(thrown: unknown, id: JsonObject['id']): void {
     const error = toOpstreamError(thrown);
-    this.services.meter.serverErrors += 1;
+    this.dependencies.metrics.serverErrors += 1;
     // The parser's words quote the message, which may hold a secret.
     const reason = error.code === 'invalid_json' ? 'The message is not JSON' : error.message;
     this.logger.warn({ event: 'websocket_message_processing_error', user: this.user, error: reason });
@@ -130,7 +130,7 @@ export class AgentSession {
       this.connection.send(text);
       this.log.outgoing(this.connection, text);
     } catch (error) {
-      this.services.meter.networkErrors += 1;
+      this.dependencies.metrics.networkErrors += 1;
       this.logger.error({ event: 'websocket_send_error', user: this.user, error });
     }
   }

@@ -8,10 +8,10 @@ import {
 import type { WebSocket } from 'ws';
 import { ConnectionLimit } from '../../auth/connection-limit.js';
 import { Configuration } from '../../config/configuration.js';
-import { HubServices } from '../commands/command-dependencies.js';
+import { CommandDependencies } from '../commands/command-dependencies.js';
 import { Connection } from '../socket/connection.js';
 import { Heartbeat } from '../socket/heartbeat.js';
-import { MessageLog } from '../socket/message-logger.js';
+import { MessageLogger } from '../socket/message-logger.js';
 import { SHARED_DEFLATE } from '../socket/text-frame.js';
 import type { Admission, SocketServer } from '../upgrade/socket-server.js';
 import type { UpgradeRequest } from '../socket/upgrade-request.js';
@@ -30,17 +30,17 @@ export class AgentsGateway
   implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect, BeforeApplicationShutdown
 {
   private readonly logger = new Logger('Agents');
-  private readonly log: MessageLog;
+  private readonly log: MessageLogger;
   private readonly sessions = new Map<WebSocket, AgentSession>();
   private readonly connections = new Set<Connection>();
   private heartbeat: Heartbeat | undefined;
 
   constructor(
     private readonly configuration: Configuration,
-    private readonly services: HubServices,
+    private readonly dependencies: CommandDependencies,
     private readonly rooms: AgentRooms,
   ) {
-    this.log = new MessageLog('Agents', configuration);
+    this.log = new MessageLogger('Agents', configuration);
   }
 
   afterInit(server: SocketServer): void {
@@ -53,7 +53,7 @@ export class AgentsGateway
       admission: this.admission(),
     });
     server.sockets.on('error', (error) => {
-      this.services.meter.serverErrors += 1;
+      this.dependencies.metrics.serverErrors += 1;
       this.logger.error({ event: 'websocket_server_error', error });
     });
     if (!enabled) return;
@@ -67,7 +67,7 @@ export class AgentsGateway
   handleConnection(socket: WebSocket, request: UpgradeRequest): void {
     const connection = new Connection(socket, request, DEFLATE.threshold);
     const { userId } = connection.principal;
-    const session = new AgentSession(connection, this.services, this.log, this.rooms.enter(connection));
+    const session = new AgentSession(connection, this.dependencies, this.log, this.rooms.enter(connection));
     this.connections.add(connection);
     this.sessions.set(socket, session);
     this.logger.log({ event: 'websocket_connection', user: userId, ip: connection.address });
@@ -112,7 +112,7 @@ export class AgentsGateway
       });
       return sentCount;
     } catch (error) {
-      this.services.meter.serverErrors += 1;
+      this.dependencies.metrics.serverErrors += 1;
       this.logger.error({ event: 'websocket_broadcast_error', error });
       return 0;
     }
@@ -129,7 +129,7 @@ export class AgentsGateway
       unauthorizedBody: (detail) => `Unauthorized: ${detail}`,
       reserve: (principal, address) => {
         const giveBack = places.reserve(principal, address);
-        this.services.audit.upgradeAccepted(principal, places.count(principal, address));
+        this.dependencies.audit.upgradeAccepted(principal, places.count(principal, address));
         return giveBack;
       },
     };

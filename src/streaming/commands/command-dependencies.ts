@@ -4,12 +4,12 @@ import { Authenticator } from '../../auth/authenticator.js';
 import { RateLimits } from '../../auth/rate-limits.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { Subscriptions } from '../delivery/subscriptions.js';
-import { SocketMeter } from '../socket/socket-metrics.js';
+import { SocketMetrics } from '../socket/socket-metrics.js';
 import { HubStatus } from './status.js';
 
 /** What commands work with, and who decides whether they may. */
 @Injectable()
-export class HubServices {
+export class CommandDependencies {
   private readonly logger = new Logger('Hub');
 
   constructor(
@@ -19,7 +19,7 @@ export class HubServices {
     readonly authenticator: Authenticator,
     readonly limits: RateLimits,
     readonly audit: AuditLog,
-    readonly meter: SocketMeter,
+    readonly metrics: SocketMetrics,
   ) {}
 
   reportFailure(error: unknown): void {

@@ -2,10 +2,10 @@ import type { Principal, Scope } from '../../auth/principal.js';
 import type { JsonObject } from '../../operations/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Connection } from '../socket/connection.js';
-import { MessageGate } from '../socket/message-limits.js';
-import { FollowedTopics, type SessionProtocol } from './connection-subscriptions.js';
+import { MessageLimits } from '../socket/message-limits.js';
+import { ConnectionSubscriptions, type SessionProtocol } from './connection-subscriptions.js';
 import type { RequestId } from './answer.js';
-import type { HubServices } from './command-dependencies.js';
+import type { CommandDependencies } from './command-dependencies.js';
 
 /** Appends under way for one connection; above it the next command waits for them. */
 const MAX_IN_FLIGHT = 10_000;
@@ -33,16 +33,16 @@ export interface Reply {
 export class CommandSession {
   private inFlight = 0;
   private settled: (() => void)[] = [];
-  readonly following: FollowedTopics;
-  readonly gate: MessageGate;
+  readonly following: ConnectionSubscriptions;
+  readonly gate: MessageLimits;
 
   constructor(
     readonly connection: Connection,
-    readonly services: HubServices,
+    readonly dependencies: CommandDependencies,
     protocol: SessionProtocol,
   ) {
-    this.gate = new MessageGate(connection, services.limits, services.audit);
-    this.following = new FollowedTopics(connection, services.subscriptions, protocol);
+    this.gate = new MessageLimits(connection, dependencies.limits, dependencies.audit);
+    this.following = new ConnectionSubscriptions(connection, dependencies.subscriptions, protocol);
   }
 
   get tenant(): string {
@@ -75,7 +75,7 @@ export class CommandSession {
    */
   async authenticate(token: string): Promise<Principal> {
     const { principal: current, address } = this.connection;
-    const { authenticator, audit } = this.services;
+    const { authenticator, audit } = this.dependencies;
     try {
       const principal = await authenticator.verify(token, address);
       if (

@@ -15,7 +15,7 @@ export interface SessionProtocol {
 }
 
 /** What one connection follows: single operations, or everything. Whoever follows both gets each event once. */
-export class FollowedTopics {
+export class ConnectionSubscriptions {
   /** Null: covered by the firehose for the time being. */
   private readonly subscriptions = new Map<string, Subscription | null>();
   private firehose: Subscription | undefined;

@@ -45,7 +45,7 @@ const subscribeAll: HubCommand = {
   scope: 'operations:read',
   async run(session, input, reply) {
     const coalesce = boolean(input.coalesce, 'coalesce');
-    const { operations } = session.services;
+    const { operations } = session.dependencies;
     // "From now on" becomes a position, too: a client that is cut off before its first event can continue from it.
     const after =
       parsePosition(input.after) ?? (await operations.historyOfAll(session.tenant, 0, HEAD_ONLY)).head;
@@ -69,7 +69,8 @@ const getOperation: HubCommand = {
   async run(session, input, reply) {
     // What is no valid id names no operation: null, as for an unknown one (X-05).
     const { operation_id: id } = input;
-    const found = typeof id === 'string' ? await session.services.operations.find(session.tenant, id) : null;
+    const found =
+      typeof id === 'string' ? await session.dependencies.operations.find(session.tenant, id) : null;
     const operation = found && toSnapshot(found);
     const operationId = typeof id === 'string' ? id.slice(0, 200) : 'system';
     reply.send(
@@ -86,7 +87,7 @@ const getOperation: HubCommand = {
 const listOperations: HubCommand = {
   scope: 'operations:read',
   async run(session, input, reply) {
-    const page = await session.services.operations.list(session.tenant, parseListQuery(input));
+    const page = await session.dependencies.operations.list(session.tenant, parseListQuery(input));
     const operations = page.operations.map((operation) => toSnapshot(operation, false));
     const data = { operations, next_cursor: page.nextCursor };
     reply.send(answer(reply.requestId, { top: { status: 'listed' }, eventType: 'operations', data }));
@@ -99,7 +100,7 @@ const getHistory: HubCommand = {
     const operationId = parseOperationId(input.operation_id);
     const after = wholeNumber(input.after_seq, 'after_seq') ?? 0;
     const bounds = { limit: pageLimit(input.limit, MAX_HISTORY_PAGE, 100), maxBytes: HISTORY_PAGE_BYTES };
-    const page = await session.services.operations.history(session.tenant, operationId, after, bounds);
+    const page = await session.dependencies.operations.history(session.tenant, operationId, after, bounds);
     const last = page.events.at(-1)?.seq ?? after;
     const { requestId } = reply;
     const id = requestId === undefined ? '' : `,"request_id":${JSON.stringify(requestId)}`;
@@ -115,7 +116,7 @@ const getHistory: HubCommand = {
 const getStats: HubCommand = {
   scope: 'operations:read',
   async run(session, _input, reply) {
-    const stats = await session.services.status.stats(session.tenant);
+    const stats = await session.dependencies.status.stats(session.tenant);
     reply.send(answer(reply.requestId, { top: { stats }, eventType: 'stats', data: { stats } }));
   },
 };
@@ -124,7 +125,7 @@ const createOperation: HubCommand = {
   scope: 'operations:write',
   append: true,
   async run(session, input, reply) {
-    const { operation, created } = await session.services.operations.create(session.tenant, {
+    const { operation, created } = await session.dependencies.operations.create(session.tenant, {
       operationType: input.operation_type,
       metadata: input.metadata,
       operationId: input.operation_id,
@@ -148,7 +149,7 @@ const emit: HubCommand = {
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     const draft = parseDraft(input.event_type, input.data, input.event_id);
-    const receipt = await session.services.operations.append(session.tenant, operationId, draft);
+    const receipt = await session.dependencies.operations.append(session.tenant, operationId, draft);
     reply.send(recordedAnswer(reply.requestId, operationId, receipt.seq, receipt.repeated));
   },
 };
@@ -159,7 +160,7 @@ const cancelOperation: HubCommand = {
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     const draft = parseDraft('cancelled', { reason: input.reason }, input.event_id);
-    const receipt = await session.services.operations.append(session.tenant, operationId, draft);
+    const receipt = await session.dependencies.operations.append(session.tenant, operationId, draft);
     const top = { status: 'cancelled' };
     const data = { seq: receipt.seq, repeated: receipt.repeated };
     reply.send(answer(reply.requestId, { top, eventType: 'recorded', operationId, data }));

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post, UseFilters, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
-import { AuthGuard, Needs } from '../../auth/auth.guard.js';
-import { Caller } from '../../auth/current-principal.decorator.js';
+import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
+import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import type { Principal } from '../../auth/principal.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
 import { HubStatus, type HubStats, type WebSocketStatus } from './status.js';
@@ -27,21 +27,21 @@ class GradioStatusDto {
 @Controller('api')
 @UseGuards(AuthGuard)
 @UseFilters(ProblemDetailsFilter)
-@Needs('operations:read')
+@RequireScope('operations:read')
 export class StatusController {
   constructor(private readonly hub: HubStatus) {}
 
   @Get('stats')
   @ApiOperation({ operationId: 'get_stats', summary: 'Counters of clients, operations and subscriptions' })
   @ApiOkResponse({ type: HubStatsDto })
-  stats(@Caller() caller: Principal): Promise<HubStats> {
+  stats(@CurrentPrincipal() caller: Principal): Promise<HubStats> {
     return this.hub.stats(caller.tenant);
   }
 
   @Get('status')
   @ApiOperation({ operationId: 'get_status', summary: 'Whether sockets are served, and the counters' })
   @ApiOkResponse({ type: HubStatusDto })
-  status(@Caller() caller: Principal): Promise<WebSocketStatus> {
+  status(@CurrentPrincipal() caller: Principal): Promise<WebSocketStatus> {
     return this.hub.status(caller.tenant);
   }
 
@@ -57,7 +57,10 @@ export class StatusController {
     schema: { type: 'object', properties: { data: { type: 'array', items: {} } } },
   })
   @ApiOkResponse({ type: GradioStatusDto })
-  async gradioStatus(@Body() _body: unknown, @Caller() caller: Principal): Promise<GradioStatusDto> {
+  async gradioStatus(
+    @Body() _body: unknown,
+    @CurrentPrincipal() caller: Principal,
+  ): Promise<GradioStatusDto> {
     return { data: [await this.hub.status(caller.tenant)] };
   }
 }

@@ -1,31 +1,31 @@
 import { isFinal, type RecordedEvent } from '../../operations/operation-event.js';
-import type { DeliveryMeter } from './delivery-metrics.js';
+import type { DeliveryMetrics } from './delivery-metrics.js';
 import type { Sink } from './sink.js';
 import { cursorOf, type Topic } from './topic.js';
 import type { WireFormat } from './wire-format.js';
 import { writeToAll } from './write-to-all.js';
 
-/** Sockets written before the event loop gets a turn; a sweep of them takes about two milliseconds. */
+/** Sockets written before the event loop gets a turn; one slice takes about two milliseconds. */
 const SLICE = 256;
 /** One shared buffer; with the high-water mark it bounds what a stalled socket can hold. */
 const MAX_FLUSH_BYTES = 16 * 1024;
-/** Events waiting for a sweep. Beyond it nobody is live any more and all read on from the log. */
+/** Events waiting for a broadcast pass. Beyond it nobody is live any more and all read on from the log. */
 const MAX_PENDING = 20_000;
 
-/** A subscriber as its audience sees it. */
-export interface Member {
+/** A subscriber as its broadcaster sees it. */
+export interface Subscriber {
   state: 'catching-up' | 'live' | 'closed';
   /** Newest seq or position it has received, while it is not live. */
   cursor: number;
   readonly sink: Sink;
   /** Leaves live delivery, having received everything up to `cursor`. */
-  lag(cursor: number): void;
+  fallBehind(cursor: number): void;
   /** The operation's final event was written. */
   ended(): void;
 }
 
 /** One shared buffer on its way to the subscribers that were live when it began. */
-interface Sweep {
+interface BroadcastPass {
   readonly batch: readonly RecordedEvent[];
   readonly bytes: Buffer;
   /** Where a subscriber that skips this buffer reads on from. */
@@ -37,44 +37,44 @@ interface Sweep {
 
 /**
  * All subscribers of one topic in one wire format. What became due since the last flush leaves as one shared buffer
- * and one write per socket; under load flushes grow by themselves, because events gather while a sweep runs.
+ * and one write per socket; under load flushes grow by themselves, because events gather while a broadcast pass runs.
  */
-export class Audience {
-  /** Subscribers that have everything up to `swept`; the ones that left or fell behind stay as holes for a while. */
-  private live: Member[] = [];
+export class Broadcaster {
+  /** Subscribers that have everything up to `deliveredUpTo`; the ones that left or fell behind stay as holes for a while. */
+  private live: Subscriber[] = [];
   /** At least as many as there are holes. */
   private holes = 0;
-  /** Subscribers that have read the log further than the bus has told, waiting for `swept` to reach them. */
-  private readonly joining = new Set<Member>();
+  /** Subscribers that have read the log further than the bus has told, waiting for `deliveredUpTo` to reach them. */
+  private readonly joining = new Set<Subscriber>();
   private pending: RecordedEvent[] = [];
-  private sweeping = false;
+  private broadcasting = false;
   /** So many events waited that the rest was left to the log. */
   private overflowed = false;
-  /** Changes when the log begins anew, so that a sweep still under way does not move the new log's marks. */
+  /** Changes when the log begins anew, so that a pass still under way does not move the new log's marks. */
   private epoch = 0;
   /** Newest event the bus has told of. */
   private tail = 0;
   /** Newest event written to the live subscribers. */
-  private swept = 0;
-  private members = 0;
+  private deliveredUpTo = 0;
+  private subscribers = 0;
 
   constructor(
     readonly topic: Topic,
     readonly format: WireFormat,
-    private readonly meter: DeliveryMeter,
+    private readonly metrics: DeliveryMetrics,
   ) {}
 
   get size(): number {
-    return this.members;
+    return this.subscribers;
   }
 
   enter(): void {
-    this.members += 1;
+    this.subscribers += 1;
   }
 
-  leave(member: Member): void {
-    this.members -= 1;
-    this.joining.delete(member);
+  leave(subscriber: Subscriber): void {
+    this.subscribers -= 1;
+    this.joining.delete(subscriber);
     this.holes += 1;
     // Thousands may leave at once: closing the holes costs a look at all, so half of them must be worth it.
     if (this.holes * 2 >= this.live.length) this.compact();
@@ -85,39 +85,42 @@ export class Audience {
     const cursor = cursorOf(this.topic, event);
     if (cursor <= this.tail) return;
     this.tail = cursor;
-    // Nothing lies between what was swept and the first event that waits.
-    if (this.pending.length === 0 && !this.sweeping) this.swept = Math.max(this.swept, cursor - 1);
-    if (this.live.length === 0 && this.joining.size === 0) this.swept = cursor;
+    // Nothing lies between the last delivered event and the first event that waits.
+    if (this.pending.length === 0 && !this.broadcasting)
+      this.deliveredUpTo = Math.max(this.deliveredUpTo, cursor - 1);
+    if (this.live.length === 0 && this.joining.size === 0) this.deliveredUpTo = cursor;
     else if (this.pending.length < MAX_PENDING) this.pending.push(event);
     else this.overflowed = true;
   }
 
   /** Makes a subscriber live from now on, without history. */
-  joinNow(member: Member): void {
-    member.cursor = this.tail;
-    if (this.sweeping || this.pending.length > 0) this.joining.add(member);
-    else this.admit(member);
+  joinNow(subscriber: Subscriber): void {
+    subscriber.cursor = this.tail;
+    if (this.broadcasting || this.pending.length > 0) this.joining.add(subscriber);
+    else this.admit(subscriber);
   }
 
   /**
    * Makes a subscriber live that has read the log up to its cursor.
    * @returns false when the bus is already further: it must read on first
    */
-  join(member: Member): boolean {
-    if (this.idle && member.cursor >= this.tail) this.tail = this.swept = member.cursor;
-    if (member.cursor < this.swept) return false;
-    if (!this.sweeping && member.cursor === this.swept) this.admit(member);
-    else this.joining.add(member);
+  join(subscriber: Subscriber): boolean {
+    if (this.idle && subscriber.cursor >= this.tail) this.tail = this.deliveredUpTo = subscriber.cursor;
+    if (subscriber.cursor < this.deliveredUpTo) return false;
+    if (!this.broadcasting && subscriber.cursor === this.deliveredUpTo) this.admit(subscriber);
+    else this.joining.add(subscriber);
     return true;
   }
 
   /** Nobody is served and nothing waits to be. */
   private get idle(): boolean {
-    return this.live.length === 0 && this.joining.size === 0 && this.pending.length === 0 && !this.sweeping;
+    return (
+      this.live.length === 0 && this.joining.size === 0 && this.pending.length === 0 && !this.broadcasting
+    );
   }
 
   flush(): void {
-    if (this.sweeping || this.pending.length === 0) return;
+    if (this.broadcasting || this.pending.length === 0) return;
     if (this.overflowed) this.leaveToLog();
     else this.sweepNext();
   }
@@ -127,42 +130,42 @@ export class Audience {
     this.pending = [];
     this.overflowed = false;
     this.epoch += 1;
-    this.tail = this.swept = 0;
+    this.tail = this.deliveredUpTo = 0;
     const waiting = [...this.joining];
     this.joining.clear();
-    for (const member of waiting) member.lag(member.cursor);
+    for (const subscriber of waiting) subscriber.fallBehind(subscriber.cursor);
   }
 
   private sweepNext(): void {
     const batch = this.takeBatch();
     const first = batch[0];
     if (first === undefined) return;
-    this.sweeping = true;
+    this.broadcasting = true;
     const frames = batch.map((event) => this.format.frame(event));
     const bytes = frames.length === 1 ? frames[0]! : Buffer.concat(frames);
     const before = cursorOf(this.topic, first) - 1;
-    this.sweep({ batch, bytes, before, end: this.live.length, epoch: this.epoch }, 0);
+    this.runPass({ batch, bytes, before, end: this.live.length, epoch: this.epoch }, 0);
   }
 
   /** Writes to the live subscribers from `from` on, a slice per turn of the event loop. */
-  private sweep(sweep: Sweep, from: number): void {
-    const stop = Math.min(from + SLICE, sweep.end);
+  private runPass(pass: BroadcastPass, from: number): void {
+    const stop = Math.min(from + SLICE, pass.end);
     const due = this.live.slice(from, stop).filter(({ state }) => state === 'live');
-    const behind = writeToAll(due, sweep.bytes);
-    for (const member of behind) this.leaveBehind(member, sweep.before);
+    const behind = writeToAll(due, pass.bytes);
+    for (const subscriber of behind) this.leaveBehind(subscriber, pass.before);
     const written = due.length - behind.length;
-    this.meter.delivered(this.format, written * sweep.batch.length, written * sweep.bytes.length);
-    if (stop < sweep.end) setImmediate(() => this.sweep(sweep, stop));
-    else this.finish(sweep);
+    this.metrics.delivered(this.format, written * pass.batch.length, written * pass.bytes.length);
+    if (stop < pass.end) setImmediate(() => this.runPass(pass, stop));
+    else this.finish(pass);
   }
 
-  private finish({ batch, epoch }: Sweep): void {
-    this.sweeping = false;
+  private finish({ batch, epoch }: BroadcastPass): void {
+    this.broadcasting = false;
     this.compact();
     const last = batch.at(-1)!;
-    if (epoch === this.epoch) this.swept = Math.max(this.swept, cursorOf(this.topic, last));
+    if (epoch === this.epoch) this.deliveredUpTo = Math.max(this.deliveredUpTo, cursorOf(this.topic, last));
     if (this.topic.operationId !== null && isFinal(last.type)) {
-      for (const member of this.live) member.ended();
+      for (const subscriber of this.live) subscriber.ended();
     }
     this.admitJoining();
     if (this.overflowed) this.leaveToLog();
@@ -174,8 +177,8 @@ export class Audience {
     const first = this.pending[0];
     if (first === undefined) return [];
     const start = cursorOf(this.topic, first);
-    // Nothing lies between what was swept and the first pending event, so whoever stands in between is up to date.
-    this.swept = Math.max(this.swept, start - 1);
+    // Nothing lies between the last delivered event and the first pending event, so whoever stands in between is up to date.
+    this.deliveredUpTo = Math.max(this.deliveredUpTo, start - 1);
     this.admitJoining();
     let stop = Infinity;
     for (const { cursor } of this.joining) stop = Math.min(stop, cursor);
@@ -190,35 +193,36 @@ export class Audience {
   }
 
   private admitJoining(): void {
-    for (const member of this.joining) {
-      if (member.cursor > this.swept) continue;
-      this.joining.delete(member);
-      if (member.cursor === this.swept) this.admit(member);
-      else member.lag(member.cursor);
+    for (const subscriber of this.joining) {
+      if (subscriber.cursor > this.deliveredUpTo) continue;
+      this.joining.delete(subscriber);
+      if (subscriber.cursor === this.deliveredUpTo) this.admit(subscriber);
+      else subscriber.fallBehind(subscriber.cursor);
     }
   }
 
-  private admit(member: Member): void {
-    member.state = 'live';
-    this.live.push(member);
+  private admit(subscriber: Subscriber): void {
+    subscriber.state = 'live';
+    this.live.push(subscriber);
   }
 
-  /** Nobody is live any more: all read what was not swept from the log. */
+  /** Nobody is live any more: all read the undelivered events from the log. */
   private leaveToLog(): void {
     this.overflowed = false;
     this.pending = [];
-    for (const member of this.live) if (member.state === 'live') this.leaveBehind(member, this.swept);
+    for (const subscriber of this.live)
+      if (subscriber.state === 'live') this.leaveBehind(subscriber, this.deliveredUpTo);
     this.compact();
   }
 
-  private leaveBehind(member: Member, cursor: number): void {
+  private leaveBehind(subscriber: Subscriber, cursor: number): void {
     this.holes += 1;
-    member.lag(cursor);
+    subscriber.fallBehind(cursor);
   }
 
-  /** Closes holes, except while a sweep counts on the indexes. */
+  /** Closes holes, except while a pass counts on the indexes. */
   private compact(): void {
-    if (this.sweeping || this.holes === 0) return;
+    if (this.broadcasting || this.holes === 0) return;
     this.holes = 0;
     this.live = this.live.filter(({ state }) => state === 'live');
   }

@@ -1,7 +1,7 @@
 import type { WireFormat } from './wire-format.js';
 
 /** Counts of the delivery side, kept as plain numbers so that the hot path only adds; metrics read them. */
-export class DeliveryMeter {
+export class DeliveryMetrics {
   events = 0;
   bytes = 0;
   /** Events that went out as WebSocket messages. */

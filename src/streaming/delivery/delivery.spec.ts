@@ -77,7 +77,7 @@ describe('delivery', () => {
         }
         for (const follower of followers) follower.stop();
         expect(world.subscriptions.count()).toBe(0);
-        expect(world.subscriptions.meter.lagging).toBe(0);
+        expect(world.subscriptions.metrics.lagging).toBe(0);
       }),
       { numRuns: 150 },
     );
@@ -168,13 +168,13 @@ describe('delivery', () => {
       await turn();
     }
     while (healthy.sink.lines.length < 2001) await turn();
-    expect(world.subscriptions.meter.lagging).toBe(5);
+    expect(world.subscriptions.metrics.lagging).toBe(5);
     for (const { sink } of stalled)
       expect(sink.most).toBeLessThanOrEqual(HIGH_WATER_BYTES + 16 * 1024 + 2048);
     for (const { sink } of stalled) sink.drain();
     while (stalled.some(({ live }) => !live)) await turn();
     for (const { sink } of stalled) expect(sink.lines).toEqual(healthy.sink.lines);
-    expect(world.subscriptions.meter.lagging).toBe(0);
+    expect(world.subscriptions.metrics.lagging).toBe(0);
   });
 
   it('writes one buffer per subscriber for everything that became due together', async () => {

@@ -2,8 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { isFinal } from '../../operations/operation-event.js';
 import type { LogPage, PageBounds } from '../../operations/operation-store.js';
-import type { Audience, Member } from './broadcaster.js';
-import type { DeliveryMeter } from './delivery-metrics.js';
+import type { Broadcaster, Subscriber } from './broadcaster.js';
+import type { DeliveryMetrics } from './delivery-metrics.js';
 import type { Sink } from './sink.js';
 import { cursorOf } from './topic.js';
 
@@ -26,10 +26,10 @@ export type ReadLog = (after: number, bounds: PageBounds) => Promise<LogPage | n
 
 /**
  * One subscriber's way through a log. `catching-up`: reads from the log, as fast as its sink drains. `live`: its
- * audience writes to its sink. A sink that stops draining goes back to catching up, holding nothing but a cursor.
+ * broadcaster writes to its sink. A sink that stops draining goes back to catching up, holding nothing but a cursor.
  */
-export class Subscription implements Member {
-  state: Member['state'] = 'catching-up';
+export class Subscription implements Subscriber {
+  state: Subscriber['state'] = 'catching-up';
   /** Newest seq or position written; while live the audience's own cursor counts. */
   cursor = 0;
   private batchBytes = FIRST_BATCH_BYTES;
@@ -39,13 +39,13 @@ export class Subscription implements Member {
   private toldFirst = 1;
 
   constructor(
-    readonly audience: Audience,
+    readonly broadcaster: Broadcaster,
     readonly sink: Sink,
     private readonly read: ReadLog,
-    private readonly meter: DeliveryMeter,
+    private readonly metrics: DeliveryMetrics,
     private readonly options: SubscriptionOptions,
   ) {
-    audience.enter();
+    broadcaster.enter();
   }
 
   /** Follows from after a cursor: first the log, then live. */
@@ -55,19 +55,19 @@ export class Subscription implements Member {
   }
 
   startNow(): void {
-    this.audience.joinNow(this);
+    this.broadcaster.joinNow(this);
   }
 
   /** Leaves live delivery, having received everything up to `cursor`. */
-  lag(cursor: number): void {
+  fallBehind(cursor: number): void {
     if (this.state === 'closed') return;
     this.state = 'catching-up';
     this.cursor = cursor;
     this.batchBytes = FIRST_BATCH_BYTES;
     if (!this.lagged) {
       this.lagged = true;
-      this.meter.lagging += 1;
-      this.meter.lags += 1;
+      this.metrics.lagging += 1;
+      this.metrics.lags += 1;
     }
     this.sink.onceDrained(() => void this.catchUp());
   }
@@ -80,7 +80,7 @@ export class Subscription implements Member {
     if (this.state === 'closed') return;
     this.state = 'closed';
     this.caughtUp();
-    this.audience.leave(this);
+    this.broadcaster.leave(this);
   }
 
   private async catchUp(): Promise<void> {
@@ -112,7 +112,7 @@ export class Subscription implements Member {
     if (page !== null && complete) this.cursor = Math.max(this.cursor, page.head);
     // Joins in the turn it read the end: where events keep coming, the next look would find another one.
     const taken = events.length === 0 || this.sink.bufferedBytes === 0;
-    if (complete && taken && this.audience.join(this)) {
+    if (complete && taken && this.broadcaster.join(this)) {
       this.caughtUp();
       return true;
     }
@@ -129,7 +129,7 @@ export class Subscription implements Member {
    * @returns false when the log has to be read again from the new place
    */
   private hasPlaceIn(page: LogPage | null): boolean {
-    const { operationId } = this.audience.topic;
+    const { operationId } = this.broadcaster.topic;
     if (page === null) {
       if (this.cursor > 0) this.tellTrimmed(null);
       this.cursor = 0;
@@ -150,20 +150,20 @@ export class Subscription implements Member {
   }
 
   private tellTrimmed(first: number | null): void {
-    const { format, topic } = this.audience;
+    const { format, topic } = this.broadcaster;
     this.sink.write(format.notice({ operationId: topic.operationId, after: this.cursor, first }));
   }
 
   private write(events: readonly RecordedEvent[]): void {
-    const { audience, sink } = this;
+    const { broadcaster, sink } = this;
     const due = this.options.coalesce === true ? withoutSuperseded(events) : events;
-    const frames = due.map((event) => audience.format.frame(event));
+    const frames = due.map((event) => broadcaster.format.frame(event));
     const bytes = Buffer.concat(frames);
     sink.write(bytes);
     const last = events.at(-1)!;
-    this.cursor = cursorOf(audience.topic, last);
-    this.meter.delivered(audience.format, due.length, bytes.length);
-    if (audience.topic.operationId !== null && isFinal(last.type)) this.ended();
+    this.cursor = cursorOf(broadcaster.topic, last);
+    this.metrics.delivered(broadcaster.format, due.length, bytes.length);
+    if (broadcaster.topic.operationId !== null && isFinal(last.type)) this.ended();
   }
 
   /** Waits until the sink is empty; the next batch is larger when that was so at once. */
@@ -179,7 +179,7 @@ export class Subscription implements Member {
   private caughtUp(): void {
     if (!this.lagged) return;
     this.lagged = false;
-    this.meter.lagging -= 1;
+    this.metrics.lagging -= 1;
   }
 }
 

@@ -3,8 +3,8 @@ import type { Subscription as BusSubscription } from 'rxjs';
 import { EventBus } from '../../operations/event-bus.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { OperationStore } from '../../operations/operation-store.js';
-import { Audience } from './broadcaster.js';
-import { DeliveryMeter } from './delivery-metrics.js';
+import { Broadcaster } from './broadcaster.js';
+import { DeliveryMetrics } from './delivery-metrics.js';
 import type { Sink } from './sink.js';
 import { SharedReads } from './shared-reads.js';
 import { Subscription, type SubscriptionOptions } from './subscription.js';
@@ -19,12 +19,12 @@ export interface SubscribeRequest extends SubscriptionOptions {
   readonly after?: number | undefined;
 }
 
-/** Who follows what on this node: connects the event bus to the audiences. */
+/** Who follows what on this node: connects the event bus to the broadcasters. */
 @Injectable()
 export class Subscriptions implements OnApplicationShutdown {
-  readonly meter = new DeliveryMeter();
+  readonly metrics = new DeliveryMetrics();
   /** Audiences by topic; one per wire format in use. */
-  private readonly topics = new Map<string, Audience[]>();
+  private readonly topics = new Map<string, Broadcaster[]>();
   private readonly sizes = new Map<string, number>();
   private readonly reads: SharedReads;
   private readonly bus: BusSubscription[];
@@ -37,7 +37,7 @@ export class Subscriptions implements OnApplicationShutdown {
         for (const { tenant, operationId } of removed) {
           const key = topicKey(tenant, operationId);
           this.reads.forget(key);
-          for (const audience of this.topics.get(key) ?? []) audience.reset();
+          for (const broadcaster of this.topics.get(key) ?? []) broadcaster.reset();
         }
       }),
     ];
@@ -50,12 +50,12 @@ export class Subscriptions implements OnApplicationShutdown {
 
   /** Without `after` the subscription is live when this returns; with it, it first reads the log. */
   subscribe(request: SubscribeRequest): Subscription {
-    const audience = this.audience(request.topic, request.format);
+    const broadcaster = this.broadcaster(request.topic, request.format);
     const subscription: Subscription = new Subscription(
-      audience,
+      broadcaster,
       request.sink,
       this.reads.reader(request.topic),
-      this.meter,
+      this.metrics,
       {
         ...request,
         onError: (error) => {
@@ -73,12 +73,14 @@ export class Subscriptions implements OnApplicationShutdown {
   unsubscribe(subscription: Subscription): void {
     if (subscription.state === 'closed') return;
     subscription.close();
-    const { topic } = subscription.audience;
+    const { topic } = subscription.broadcaster;
     this.resize(topic.tenant, -1);
-    if (subscription.audience.size > 0) return;
+    if (subscription.broadcaster.size > 0) return;
     const key = topicKey(topic.tenant, topic.operationId);
     this.reads.forget(key);
-    const left = (this.topics.get(key) ?? []).filter((audience) => audience !== subscription.audience);
+    const left = (this.topics.get(key) ?? []).filter(
+      (broadcaster) => broadcaster !== subscription.broadcaster,
+    );
     if (left.length > 0) this.topics.set(key, left);
     else this.topics.delete(key);
   }
@@ -93,33 +95,33 @@ export class Subscriptions implements OnApplicationShutdown {
 
   private deliver(events: readonly RecordedEvent[]): void {
     if (this.topics.size === 0) return;
-    const due = new Set<Audience>();
+    const due = new Set<Broadcaster>();
     for (const event of events) {
       this.offer(topicKey(event.tenant, event.operationId), event, due);
       this.offer(topicKey(event.tenant, null), event, due);
     }
-    for (const audience of due) audience.flush();
+    for (const broadcaster of due) broadcaster.flush();
   }
 
-  private offer(key: string, event: RecordedEvent, due: Set<Audience>): void {
-    const audiences = this.topics.get(key);
-    if (audiences === undefined) return;
+  private offer(key: string, event: RecordedEvent, due: Set<Broadcaster>): void {
+    const broadcasters = this.topics.get(key);
+    if (broadcasters === undefined) return;
     this.reads.grown(key);
-    for (const audience of audiences) {
-      audience.offer(event);
-      due.add(audience);
+    for (const broadcaster of broadcasters) {
+      broadcaster.offer(event);
+      due.add(broadcaster);
     }
   }
 
-  private audience(topic: Topic, format: WireFormat): Audience {
+  private broadcaster(topic: Topic, format: WireFormat): Broadcaster {
     const key = topicKey(topic.tenant, topic.operationId);
-    const audiences = this.topics.get(key) ?? [];
-    let audience = audiences.find((candidate) => candidate.format === format);
-    if (audience === undefined) {
-      audience = new Audience(topic, format, this.meter);
-      this.topics.set(key, [...audiences, audience]);
+    const broadcasters = this.topics.get(key) ?? [];
+    let broadcaster = broadcasters.find((candidate) => candidate.format === format);
+    if (broadcaster === undefined) {
+      broadcaster = new Broadcaster(topic, format, this.metrics);
+      this.topics.set(key, [...broadcasters, broadcaster]);
     }
-    return audience;
+    return broadcaster;
   }
 
   private resize(tenant: string, by: 1 | -1): void {

@@ -14,7 +14,7 @@ export interface HistoryTrimmed {
 export abstract class WireFormat {
   private readonly frames = new WeakMap<RecordedEvent, Buffer>();
 
-  /** @param name distinguishes audiences in keys and metrics */
+  /** @param name distinguishes broadcasters in keys and metrics */
   constructor(
     readonly name: string,
     readonly transport: 'websocket' | 'sse' = 'websocket',

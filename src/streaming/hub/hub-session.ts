@@ -8,7 +8,7 @@ import { CommandSession, type HubCommand, type Reply } from '../commands/command
 import { errorAnswer, type RequestId } from '../commands/answer.js';
 import { HUB_COMMANDS } from '../commands/hub-commands.js';
 import { hubFormatFor } from './hub-format.js';
-import type { HubServices } from '../commands/command-dependencies.js';
+import type { CommandDependencies } from '../commands/command-dependencies.js';
 
 /** Answers held back by an earlier one; above it the next frame waits. */
 const MAX_WAITING_ANSWERS = 20_000;
@@ -28,15 +28,15 @@ export class HubSession {
 
   constructor(
     readonly connection: Connection,
-    private readonly services: HubServices,
+    private readonly dependencies: CommandDependencies,
   ) {
     this.answers = new AnswerOrder((text) => connection.send(text));
     this.inbox = new Inbox(
       connection,
       (frame) => this.handle(frame),
-      (thrown) => services.reportFailure(thrown),
+      (thrown) => dependencies.reportFailure(thrown),
     );
-    this.commands = new CommandSession(connection, services, {
+    this.commands = new CommandSession(connection, dependencies, {
       format: hubFormatFor(connection),
       subscriptionFailed: (thrown, operationId) =>
         errorAnswer(undefined, toOpstreamError(thrown), operationId ?? undefined),
@@ -95,7 +95,7 @@ export class HubSession {
 
   private refuse({ requestId, input, send }: HubRequest, thrown: unknown): void {
     const error = toOpstreamError(thrown);
-    if (error.code === 'internal') this.services.reportFailure(thrown);
+    if (error.code === 'internal') this.dependencies.reportFailure(thrown);
     const { operation_id: id } = input;
     send(errorAnswer(requestId, error, typeof id === 'string' ? id.slice(0, 200) : undefined));
   }

@@ -14,7 +14,7 @@ import { EXISTING_CLIENT_PATHS } from '../existing-client-paths.js';
 import type { SocketServer } from '../upgrade/socket-server.js';
 import type { UpgradeRequest } from '../socket/upgrade-request.js';
 import { welcome } from '../commands/answer.js';
-import { HubServices } from '../commands/command-dependencies.js';
+import { CommandDependencies } from '../commands/command-dependencies.js';
 import { HubSession } from './hub-session.js';
 
 const HUB_PATH = '/hub';
@@ -33,7 +33,7 @@ export class HubGateway
 
   constructor(
     private readonly configuration: Configuration,
-    private readonly services: HubServices,
+    private readonly dependencies: CommandDependencies,
   ) {}
 
   afterInit(server: SocketServer): void {
@@ -42,7 +42,7 @@ export class HubGateway
       maxPayload: MAX_FRAME_BYTES,
       perMessageDeflate: SHARED_DEFLATE,
     });
-    this.services.status.started();
+    this.dependencies.status.started();
     if (!this.configuration.streaming.enabled) return;
     this.heartbeat = new Heartbeat(
       this.connections,
@@ -55,10 +55,10 @@ export class HubGateway
 
   handleConnection(socket: WebSocket, request: UpgradeRequest): void {
     const connection = new Connection(socket, request);
-    const session = new HubSession(connection, this.services);
+    const session = new HubSession(connection, this.dependencies);
     this.connections.add(connection);
     this.sessions.set(socket, session);
-    this.services.status.clientConnected(session.tenant);
+    this.dependencies.status.clientConnected(session.tenant);
     connection.onFrame((frame) => session.receive(frame));
     connection.send(welcome(connection.clientId));
     // Only programs of the hub's own port connect and wait; `/hub` clients say what they want.
@@ -71,7 +71,7 @@ export class HubGateway
     this.sessions.delete(socket);
     this.connections.delete(session.connection);
     session.close();
-    this.services.status.clientLeft(session.tenant);
+    this.dependencies.status.clientLeft(session.tenant);
   }
 
   /** Sends a message of one's own to every connected client of a tenant (X-16). @returns how many it went to */
@@ -88,6 +88,6 @@ export class HubGateway
 
   beforeApplicationShutdown(): void {
     this.heartbeat?.stop();
-    this.services.status.stopped();
+    this.dependencies.status.stopped();
   }
 }

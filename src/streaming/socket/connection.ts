@@ -4,7 +4,7 @@ import type { Principal } from '../../auth/principal.js';
 import { ValidityWatch } from '../../auth/validity-watch.js';
 import { HIGH_WATER_BYTES, type Sink } from '../delivery/sink.js';
 import type { UpgradeRequest } from './upgrade-request.js';
-import type { SocketMeter } from './socket-metrics.js';
+import type { SocketMetrics } from './socket-metrics.js';
 import { SocketDescriptor } from './socket-descriptor.js';
 import { deflatedTextFrame, splitFrames } from './text-frame.js';
 
@@ -43,7 +43,7 @@ export class Connection implements Sink {
   principal: Principal;
   /** The address of the client, for limits and logs. */
   readonly address: string;
-  private readonly meter: SocketMeter;
+  private readonly metrics: SocketMetrics;
   private readonly validity = new ValidityWatch((reason) => this.close(4401, reason));
 
   /**
@@ -52,14 +52,14 @@ export class Connection implements Sink {
    */
   constructor(
     readonly ws: WebSocket,
-    admitted: Pick<UpgradeRequest, 'principal' | 'address' | 'meter'>,
+    admitted: Pick<UpgradeRequest, 'principal' | 'address' | 'metrics'>,
     private readonly deflateAbove = Infinity,
   ) {
     this.raw = rawSocketOf(ws);
     this.direct = this.raw && SocketDescriptor.of(this.raw);
     this.principal = admitted.principal;
     this.address = admitted.address;
-    this.meter = admitted.meter;
+    this.metrics = admitted.metrics;
     ws.on('pong', () => (this.alive = true));
     ws.on('close', () => this.validity.stop());
     this.validity.watch(this.principal);
@@ -81,7 +81,7 @@ export class Connection implements Sink {
   /** Sends one answer. Answers of one turn of the event loop leave in one write. */
   send(text: string): void {
     if (!this.open) return;
-    this.meter.sent += 1;
+    this.metrics.sent += 1;
     this.cork();
     if (this.deflates(text)) this.raw!.write(deflatedTextFrame(text));
     // compress: false keeps answers in order with shared frames and costs no deflate state.

@@ -6,7 +6,7 @@ import { toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Connection } from './connection.js';
 
 /** Whether a connection may send one more message and do what it asks for; refusals are written down. */
-export class MessageGate {
+export class MessageLimits {
   private overLimit = false;
 
   constructor(

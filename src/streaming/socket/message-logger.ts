@@ -3,7 +3,7 @@ import type { Configuration } from '../../config/configuration.js';
 import type { Connection } from './connection.js';
 
 /** S4-71: what goes over a socket, at debug level only; the logger censors secrets at any depth. */
-export class MessageLog {
+export class MessageLogger {
   private readonly logger: Logger;
   private readonly on: boolean;
 

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 
 /** Counts over all sockets of the service, kept as plain numbers so that the hot path only adds; metrics read them. */
 @Injectable()
-export class SocketMeter {
+export class SocketMetrics {
   /** Open now, of every protocol. */
   connections = 0;
   /** Messages from clients. */

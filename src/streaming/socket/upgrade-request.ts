@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { Principal } from '../../auth/principal.js';
-import type { SocketMeter } from './socket-metrics.js';
+import type { SocketMetrics } from './socket-metrics.js';
 
 /** An upgrade request that was let in: who it is, and what its path and query said. */
 export interface UpgradeRequest extends IncomingMessage {
   principal: Principal;
   /** The address of the client. */
   address: string;
-  meter: SocketMeter;
+  metrics: SocketMetrics;
   /** The `:name` segments of the path, decoded. */
   params: Readonly<Record<string, string>>;
   /** The path without query, as requested. */

@@ -20,7 +20,7 @@ import {
   ApiQuery,
   ApiTags,
 } from '@nestjs/swagger';
-import { AuthGuard, type AuthenticatedRequest, Needs } from '../../auth/auth.guard.js';
+import { AuthGuard, type AuthenticatedRequest, RequireScope } from '../../auth/auth.guard.js';
 import { clientAddress } from '../../auth/client-address.js';
 import { ConnectionLimit } from '../../auth/connection-limit.js';
 import { anonymousPrincipal } from '../../auth/principal.js';
@@ -54,7 +54,7 @@ const COALESCE = {
 @Controller('api')
 @UseGuards(AuthGuard)
 @UseFilters(ProblemDetailsFilter)
-@Needs('operations:read')
+@RequireScope('operations:read')
 export class SseController implements BeforeApplicationShutdown {
   private readonly keepAliveMs: number;
   private readonly open = new Set<SseStream>();

@@ -8,7 +8,7 @@ import { OriginPolicy } from '../../auth/origin-policy.js';
 import { RateLimits } from '../../auth/rate-limits.js';
 import { Configuration } from '../../config/configuration.js';
 import { SERVER_TIMEOUTS } from '../../rest/server-timeouts.js';
-import { SocketMeter } from '../socket/socket-metrics.js';
+import { SocketMetrics } from '../socket/socket-metrics.js';
 import { SocketServer } from './socket-server.js';
 import { UpgradeRouter } from './upgrade-router.js';
 
@@ -43,7 +43,7 @@ export class OpstreamWsAdapter extends AbstractWsAdapter {
       audit: app.get(AuditLog),
       trustProxy: http.trustProxy,
     };
-    this.router = new UpgradeRouter(this.servers, checks, app.get(SocketMeter));
+    this.router = new UpgradeRouter(this.servers, checks, app.get(SocketMetrics));
   }
 
   override create(_port: number, { path = '/' }: { path?: string } = {}): SocketServer {

@@ -7,13 +7,13 @@ import type { OriginPolicy } from '../../auth/origin-policy.js';
 import type { Principal } from '../../auth/principal.js';
 import type { RateLimits } from '../../auth/rate-limits.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
-import type { SocketMeter } from '../socket/socket-metrics.js';
+import type { SocketMetrics } from '../socket/socket-metrics.js';
 import { matchPath, type PathMatch } from './path-pattern.js';
 import type { SocketServer } from './socket-server.js';
 import type { UpgradeRequest } from '../socket/upgrade-request.js';
 
 /** Who decides about upgrades. */
-export interface UpgradeChecks {
+export interface UpgradeCallbacks {
   readonly authenticator: Authenticator;
   readonly origins: OriginPolicy;
   readonly limits: RateLimits;
@@ -30,8 +30,8 @@ export class UpgradeRouter {
 
   constructor(
     private readonly servers: readonly SocketServer[],
-    private readonly checks: UpgradeChecks,
-    private readonly meter: SocketMeter,
+    private readonly checks: UpgradeCallbacks,
+    private readonly metrics: SocketMetrics,
   ) {}
 
   /** From now on every upgrade is refused with 503. */
@@ -64,14 +64,14 @@ export class UpgradeRouter {
       const upgrade = Object.assign(request, {
         principal,
         address,
-        meter: this.meter,
+        metrics: this.metrics,
         params: match.params,
         pathname,
         query: new URLSearchParams(query),
       }) satisfies UpgradeRequest;
       socket.off('error', ignore);
       sockets.handleUpgrade(upgrade, socket, head, (ws) => {
-        this.meter.watch(ws);
+        this.metrics.watch(ws);
         sockets.emit('connection', ws, upgrade);
         match.target.emit('connection', ws, upgrade);
       });

@@ -1,9 +1,9 @@
 import { eraOf } from '../../dispatch/dispatcher.service.js';
 import type { RpcMessage } from '../../protocol/json-rpc.js';
-import type { Outlet } from '../../session/responder.js';
+import type { Responder } from '../../session/responder.js';
 import { RPC, RpcError } from '../../protocol/rpc-error.js';
 import type { McpSession } from '../../session/mcp-session.js';
-import type { HttpOutlet } from './http-responder.js';
+import type { HttpResponder } from './http-responder.js';
 
 /** Messages of one batch. */
 const MAX_BATCH = 100;
@@ -37,12 +37,12 @@ export class BatchAnswers {
 
   /** @param missing how many messages expect an answer */
   constructor(
-    private readonly response: HttpOutlet,
+    private readonly response: HttpResponder,
     private missing: number,
   ) {}
 
   /** Where one message of the batch is answered. */
-  outlet(): Outlet {
+  responder(): Responder {
     const { response } = this;
     return {
       send: (message) => response.send(message),

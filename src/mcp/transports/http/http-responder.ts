@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { RequestMetrics } from '../../metrics/request.metrics.js';
-import type { Outlet } from '../../session/responder.js';
+import type { Responder } from '../../session/responder.js';
 import type { McpSession } from '../../session/mcp-session.js';
 import type { SessionStream } from '../../session/session-stream.js';
 import { SseResponse } from '../../session/sse-response.js';
@@ -9,7 +9,7 @@ import { SseResponse } from '../../session/sse-response.js';
  * The answer to one POST: plain JSON when nothing precedes it, otherwise a stream. Nothing is decided before the
  * first message, so a call that says nothing on its way costs no stream.
  */
-export class HttpOutlet implements Outlet {
+export class HttpResponder implements Responder {
   private sse: SseResponse | undefined;
   private stream: SessionStream | undefined;
   /**

@@ -3,13 +3,13 @@ import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { AuditLog } from '../../../auth/audit-log.js';
 import { requireScope } from '../../../auth/auth.guard.js';
 import { clientAddress } from '../../../auth/client-address.js';
-import { HttpGate, type IncomingRequest } from '../../../auth/http-security.js';
+import { HttpSecurity, type IncomingRequest } from '../../../auth/http-security.js';
 import type { Principal } from '../../../auth/principal.js';
 import { Configuration } from '../../../config/configuration.js';
 import { OpstreamError, toOpstreamError } from '../../../platform/errors/opstream-error.js';
 import { eraOf, McpDispatcher } from '../../dispatch/dispatcher.service.js';
 import { RequestMetrics } from '../../metrics/request.metrics.js';
-import type { Link } from '../../session/request-context.js';
+import type { MessageContext } from '../../session/request-context.js';
 import { InFlight } from '../../protocol/in-flight.js';
 import { encodeError, parseMessages, type RpcMessage } from '../../protocol/json-rpc.js';
 import { httpStatusOf, RPC, RpcError, toRpcError } from '../../protocol/rpc-error.js';
@@ -18,7 +18,7 @@ import type { McpSession } from '../../session/mcp-session.js';
 import { McpSessions } from '../../session/mcp-sessions.service.js';
 import { ToolRegistry } from '../../tools/tool-registry.js';
 import { BatchAnswers, checkBatch, expectsAnswer } from './batch.js';
-import { HttpOutlet } from './http-responder.js';
+import { HttpResponder } from './http-responder.js';
 import { checkHeaders } from './modern-headers.js';
 import { namedSession } from './named-session.js';
 import { readBody } from './request-body.js';
@@ -41,7 +41,7 @@ export class McpHttp implements OnModuleDestroy {
 
   constructor(
     private readonly configuration: Configuration,
-    private readonly gate: HttpGate,
+    private readonly security: HttpSecurity,
     private readonly audit: AuditLog,
     private readonly dispatcher: McpDispatcher,
     private readonly sessions: McpSessions,
@@ -66,7 +66,7 @@ export class McpHttp implements OnModuleDestroy {
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
-      if (this.gate.open(request, response)) return;
+      if (this.security.open(request, response)) return;
       const principal = await this.authenticate(request);
       if (request.method === 'POST') return await this.post(request, response, principal);
       if (request.method === 'GET') return this.openStream(request, response, principal);
@@ -78,7 +78,7 @@ export class McpHttp implements OnModuleDestroy {
   }
 
   private async authenticate(request: IncomingRequest): Promise<Principal> {
-    const principal = await this.gate.admit(request, this.configuration.mcp.authRequired);
+    const principal = await this.security.admit(request, this.configuration.mcp.authRequired);
     requireScope(principal, 'mcp');
     return principal;
   }
@@ -108,23 +108,23 @@ export class McpHttp implements OnModuleDestroy {
     const era = eraOfPost(message, headers['mcp-protocol-version']);
     const session = era === 'legacy' ? this.sessionOf(message, request, principal) : undefined;
     if (era === 'modern' && message.kind === 'request') this.checkModern(message, request);
-    const outlet = new HttpOutlet(response, session, acceptsSse, this.metrics);
-    const link: Link = {
+    const responder = new HttpResponder(response, session, acceptsSse, this.metrics);
+    const link: MessageContext = {
       principal,
       address: this.addressOf(request),
       headers,
       era,
       session,
-      outlet,
+      responder,
       inFlight: era === 'modern' ? new InFlight() : undefined,
       openSession: (params) => {
         const opened = this.sessions.open(principal, params, 'http');
-        outlet.headers.push('Mcp-Session-Id', opened.id);
+        responder.headers.push('Mcp-Session-Id', opened.id);
         return opened;
       },
     };
     this.dispatcher.dispatch(message, link);
-    if (message.kind === 'request' && !response.writableEnded) waitFor(response, outlet, link.inFlight);
+    if (message.kind === 'request' && !response.writableEnded) waitFor(response, responder, link.inFlight);
     if (message.kind === 'notification' || message.kind === 'response') response.writeHead(202).end();
   }
 
@@ -143,15 +143,15 @@ export class McpHttp implements OnModuleDestroy {
     }
     const session = namedSession(this.sessions, headers, principal, null);
     checkBatch(messages, session);
-    const outlet = new HttpOutlet(response, session, acceptsSse, this.metrics);
+    const responder = new HttpResponder(response, session, acceptsSse, this.metrics);
     const awaited = messages.filter(expectsAnswer).length;
-    const answers = new BatchAnswers(outlet, awaited);
+    const answers = new BatchAnswers(responder, awaited);
     for (const message of messages) {
       const link = { principal, address, headers, era: 'legacy', session, inFlight: undefined } as const;
-      this.dispatcher.dispatch(message, { ...link, outlet: answers.outlet(), openSession: noSession });
+      this.dispatcher.dispatch(message, { ...link, responder: answers.responder(), openSession: noSession });
     }
     if (awaited === 0) response.writeHead(202).end();
-    else if (!response.writableEnded) waitFor(response, outlet, undefined);
+    else if (!response.writableEnded) waitFor(response, responder, undefined);
   }
 
   private addressOf(request: IncomingMessage): string {

@@ -1,16 +1,20 @@
 import type { ServerResponse } from 'node:http';
 import type { InFlight } from '../../protocol/in-flight.js';
-import type { HttpOutlet } from './http-responder.js';
+import type { HttpResponder } from './http-responder.js';
 
 /** A response that has been quiet for this long gets a comment, so that proxies keep it open. */
 const KEEP_ALIVE_MS = 15_000;
 
 /** Gone readers are noticed: that cancels in 2026-07-28, and waits for a resumption in sessions. */
-export function waitFor(response: ServerResponse, outlet: HttpOutlet, inFlight: InFlight | undefined): void {
-  keepAlive(response, outlet);
+export function waitFor(
+  response: ServerResponse,
+  responder: HttpResponder,
+  inFlight: InFlight | undefined,
+): void {
+  keepAlive(response, responder);
   response.once('close', () => {
     if (response.writableFinished) return;
-    outlet.gone();
+    responder.gone();
     inFlight?.cancelAll('The caller closed the response stream');
   });
 }

@@ -12,15 +12,15 @@ import { RateLimits } from '../../../auth/rate-limits.js';
 import { Configuration } from '../../../config/configuration.js';
 import { Connection } from '../../../streaming/socket/connection.js';
 import { Heartbeat } from '../../../streaming/socket/heartbeat.js';
-import { MessageGate } from '../../../streaming/socket/message-limits.js';
+import { MessageLimits } from '../../../streaming/socket/message-limits.js';
 import { SHARED_DEFLATE } from '../../../streaming/socket/text-frame.js';
 import type { SocketServer } from '../../../streaming/upgrade/socket-server.js';
 import type { UpgradeRequest } from '../../../streaming/socket/upgrade-request.js';
 import { McpDispatcher } from '../../dispatch/dispatcher.service.js';
-import { MessageTrace } from '../../session/message-logger.js';
+import { McpMessageLogger } from '../../session/message-logger.js';
 import { MCP_PATH } from '../http/mcp-http.service.js';
 import { McpSessions } from '../../session/mcp-sessions.service.js';
-import { McpSocket, type SocketServices } from './mcp-socket.js';
+import { McpSocket, type SocketDependencies } from './mcp-socket.js';
 import { SocketMounts } from './socket-mounts.service.js';
 
 /** Bytes of one message. */
@@ -35,19 +35,19 @@ export class McpGateway
   private readonly logger = new Logger('Mcp');
   private readonly connections = new Set<Connection>();
   private readonly sockets = new Map<WebSocket, { connection: Connection; mcp: McpSocket }>();
-  private readonly services: SocketServices;
+  private readonly dependencies: SocketDependencies;
   private heartbeat: Heartbeat | undefined;
 
   constructor(
     private readonly configuration: Configuration,
     dispatcher: McpDispatcher,
     sessions: McpSessions,
-    trace: MessageTrace,
+    trace: McpMessageLogger,
     private readonly mounts: SocketMounts,
     private readonly limits: RateLimits,
     private readonly audit: AuditLog,
   ) {
-    this.services = { dispatcher, sessions, trace };
+    this.dependencies = { dispatcher, sessions, trace };
   }
 
   afterInit(server: SocketServer): void {
@@ -67,9 +67,9 @@ export class McpGateway
 
   handleConnection(socket: WebSocket, request: UpgradeRequest): void {
     const connection = new Connection(socket, request);
-    const gate = new MessageGate(connection, this.limits, this.audit);
+    const gate = new MessageLimits(connection, this.limits, this.audit);
     const resume = request.query.get('session_id');
-    const mcp = new McpSocket(connection, gate, this.services, request.headers, resume);
+    const mcp = new McpSocket(connection, gate, this.dependencies, request.headers, resume);
     this.connections.add(connection);
     this.sockets.set(socket, { connection, mcp });
     connection.onFrame((frame, isBinary) => mcp.receive(frame, isBinary));

@@ -1,6 +1,6 @@
 import type { Connection } from '../../../streaming/socket/connection.js';
 import { deflatedTextFrame } from '../../../streaming/socket/text-frame.js';
-import type { Outlet } from '../../session/responder.js';
+import type { Responder } from '../../session/responder.js';
 
 /** Unsent bytes above which a tool has to wait for its caller. */
 const HIGH_WATER_BYTES = 64 * 1024;
@@ -10,8 +10,8 @@ const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 /** Characters from which a message is worth compressing. */
 const COMPRESSION_THRESHOLD = 4096;
 
-/** A socket as the outlet of every request on it. */
-export class SocketOutlet implements Outlet {
+/** A socket as the responder of every request on it. */
+export class SocketResponder implements Responder {
   private wroteThisTurn = false;
 
   /** @param afterwards takes what is sent once the connection has closed; @param written sees all else */
