@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { eventually } from './eventually.js';
 import { ROOT } from './service-process.js';
 
-/** What a far end tells; which members there are depends on what happened. */
+/** What a peer tells; which members there are depends on what happened. */
 export interface Told {
   readonly port?: number;
   readonly connected?: string | true;
@@ -19,8 +19,8 @@ export interface Told {
   readonly error?: { readonly code: number; readonly message: string };
 }
 
-/** A program of `test/mcp/far-ends` as a process of its own, which keeps its port when it is killed and restarted. */
-export class FarEnd {
+/** A program of `test/mcp/peers` as a process of its own, which keeps its port when it is killed and restarted. */
+export class RemotePeer {
   port = 0;
   /** What it told and nobody took. */
   private readonly told: Told[] = [];
@@ -28,10 +28,10 @@ export class FarEnd {
 
   private constructor(private readonly program: string) {}
 
-  static async start(program: 'calling-endpoint' | 'tool-server'): Promise<FarEnd> {
-    const farEnd = new FarEnd(join(ROOT, 'test/mcp/far-ends', `${program}.mjs`));
-    await farEnd.restart();
-    return farEnd;
+  static async start(program: 'calling-endpoint' | 'tool-server'): Promise<RemotePeer> {
+    const peer = new RemotePeer(join(ROOT, 'test/mcp/peers', `${program}.mjs`));
+    await peer.restart();
+    return peer;
   }
 
   async restart(): Promise<void> {
@@ -57,15 +57,12 @@ export class FarEnd {
   /** The first thing it told that fits, waiting for it; it is told once. */
   async take(fits: (told: Told) => boolean): Promise<Told> {
     let taken: Told | undefined;
-    await eventually(
-      `the far end tells something else than ${JSON.stringify(this.told).slice(0, 500)}`,
-      () => {
-        const at = this.told.findIndex(fits);
-        // Taken where it is found, so that nobody else takes it too.
-        if (at >= 0) [taken] = this.told.splice(at, 1);
-        return taken !== undefined;
-      },
-    );
+    await eventually(`the peer tells something else than ${JSON.stringify(this.told).slice(0, 500)}`, () => {
+      const at = this.told.findIndex(fits);
+      // Taken where it is found, so that nobody else takes it too.
+      if (at >= 0) [taken] = this.told.splice(at, 1);
+      return taken !== undefined;
+    });
     return taken!;
   }
 

@@ -5,7 +5,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { McpWebSocketTransport } from '../../src/mcp/peers/mcp-websocket-transport.service.js';
 import { Peers } from '../../src/mcp/peers/peers.service.js';
 import { eventually } from '../harness/eventually.js';
-import { FarEnd } from '../harness/remote-peer.js';
+import { RemotePeer } from '../harness/remote-peer.js';
 import { McpClient, type Json } from '../harness/mcp-client.js';
 import { RunningService } from '../harness/running-service.js';
 
@@ -18,10 +18,13 @@ const INITIALIZE = {
   params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'far', version: '1' } },
 };
 
-let caller: FarEnd;
-let provider: FarEnd;
+let caller: RemotePeer;
+let provider: RemotePeer;
 beforeAll(async () => {
-  [caller, provider] = await Promise.all([FarEnd.start('calling-endpoint'), FarEnd.start('tool-server')]);
+  [caller, provider] = await Promise.all([
+    RemotePeer.start('calling-endpoint'),
+    RemotePeer.start('tool-server'),
+  ]);
 });
 afterAll(async () => {
   await Promise.all([caller.kill(), provider.kill()]);

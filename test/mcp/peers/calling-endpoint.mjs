@@ -1,5 +1,5 @@
 /**
- * A far end like xiaozhi's: it accepts a WebSocket and is the MCP client on it. It lists and calls the tools of
+ * A peer like xiaozhi's: it accepts a WebSocket and is the MCP client on it. It lists and calls the tools of
  * whoever connects, as its parent process asks over IPC, and tells what came back.
  *
  * Asked: { call, arguments }, { request, params }. Tells: { port }, { connected: url }, { tools }, { result | error }.

@@ -1,5 +1,5 @@
 /**
- * A far end that is an MCP server on the official SDK, over WebSocket and over Streamable HTTP on one port: its tools
+ * A peer that is an MCP server on the official SDK, over WebSocket and over Streamable HTTP on one port: its tools
  * are what a peer offers onward.
  *
  * Asked: { add: name } or { remove: name } changes its tools. Tells: { port }, { called, arguments }, { cancelled }.
