@@ -18,7 +18,7 @@ class ItemsController {
 }
 
 @Module({
-  imports: [OpstreamModule.forRoot({ STORE: 'memory' })],
+  imports: [OpstreamModule.forRoot({ store: 'memory' })],
   controllers: [ItemsController],
 })
 class ExampleModule {}

@@ -4,7 +4,7 @@ import { McpWebSocketTransport, OpstreamModule } from 'opstream';
 
 /** Connects to another MCP endpoint, initializes, lists its tools, and disconnects. */
 export async function askExternal(url: string): Promise<readonly unknown[]> {
-  const app = await NestFactory.createApplicationContext(OpstreamModule.forRoot({ STORE: 'memory' }), {
+  const app = await NestFactory.createApplicationContext(OpstreamModule.forRoot({ store: 'memory' }), {
     logger: ['warn', 'error'],
   });
   const transport = app.get(McpWebSocketTransport);

@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { OpstreamModule } from '../dist/opstream.module.js';
 import { openService } from '../dist/service.js';
 
-const app = await openService(OpstreamModule.forRoot({ PORT: '0', STORE: 'memory' }), false);
+const app = await openService(OpstreamModule.forRoot({ port: 0, store: 'memory' }), false);
 const { port } = app.getHttpServer().address();
 const response = await fetch(`http://127.0.0.1:${port}/api-json`);
 const document = await response.json();

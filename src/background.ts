@@ -1,7 +1,8 @@
 import type { LoggerService } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { OperationsService } from './operations/operations.service.js';
-import { OpstreamModule, type OpstreamOptions } from './opstream.module.js';
+import type { OpstreamOptions } from './config/options.js';
+import { OpstreamModule } from './opstream.module.js';
 import { openService } from './service.js';
 import { HubStatus } from './streaming/commands/status.js';
 
@@ -15,7 +16,7 @@ export interface BackgroundOptions {
   readonly host?: string;
   /** Default 8765; 0 takes a free one. */
   readonly port?: number;
-  /** Further settings by the names of the environment variables; the environment itself is not read. */
+  /** Further options; the environment itself is not read. */
   readonly settings?: OpstreamOptions;
   /** Default: Nest's logger as the program has set it. */
   readonly logger?: LoggerService | false;
@@ -39,7 +40,7 @@ let started: NestFastifyApplication | undefined;
  */
 export async function startWebSocketBackground(options: BackgroundOptions = {}): Promise<BackgroundService> {
   const { host = '127.0.0.1', port = 8765, settings, logger } = options;
-  const starting = (service ??= open({ ...settings, HOST: host, PORT: String(port) }, logger));
+  const starting = (service ??= open({ ...settings, host, port }, logger));
   try {
     started = await starting;
   } catch (thrown) {

@@ -2,7 +2,9 @@
  * The package's server side: Opstream inside another program. `docs/library.md` shows each of these at work; the
  * client SDK is `opstream/client`.
  */
-export { OpstreamModule, type OpstreamOptions } from './opstream.module.js';
+export { OpstreamModule, type OpstreamAsyncOptions } from './opstream.module.js';
+export type { OpstreamOptions } from './config/options.js';
+export { Configuration } from './config/configuration.js';
 export { configureOpstream } from './configure-app.js';
 export {
   isWebSocketRunning,

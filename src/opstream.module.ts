@@ -1,7 +1,8 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, type FactoryProvider, Module, type ModuleMetadata } from '@nestjs/common';
 import { AuthModule } from './auth/auth.module.js';
 import { Configuration } from './config/configuration.js';
 import { ConfigurationModule } from './config/configuration.module.js';
+import { environmentOf, type OpstreamOptions } from './config/options.js';
 import { ForgeModule } from './forge/forge.module.js';
 import { ItemsModule } from './mcp/builtin/items.module.js';
 import { McpModule } from './mcp/mcp.module.js';
@@ -11,8 +12,17 @@ import { HealthModule } from './rest/health/health.module.js';
 import { MetricsModule } from './rest/metrics/metrics.module.js';
 import { StreamingModule } from './streaming/streaming.module.js';
 
-/** Settings of an embedded Opstream: the service's environment variables by their names, as text. */
-export type OpstreamOptions = Readonly<Record<string, string | undefined>>;
+/** Options that only a running application knows, e.g. from its own `ConfigService`. */
+export interface OpstreamAsyncOptions {
+  readonly imports?: ModuleMetadata['imports'];
+  readonly inject?: FactoryProvider['inject'];
+  /** @returns the options, or a promise of them */
+  readonly useFactory: (...injected: never[]) => OpstreamOptions | Promise<OpstreamOptions>;
+  /** Nest decides on modules before it calls the factory: true adds Forge's, which then needs `forgeUrl`. */
+  readonly forge?: boolean;
+  /** True adds the demo endpoint `GET /items/:item_id`. */
+  readonly demo?: boolean;
+}
 
 /**
  * The whole of Opstream as one module: inside the service, and inside any other Nest application, which must call
@@ -21,28 +31,62 @@ export type OpstreamOptions = Readonly<Record<string, string | undefined>>;
 @Module({})
 export class OpstreamModule {
   /**
-   * @param options settings by the names of the environment variables; without them the environment is read
+   * @param options left out, `.env` and the environment are read
    * @throws InvalidConfigurationError
    */
   static forRoot(options?: OpstreamOptions): DynamicModule {
-    const configuration = options && Configuration.fromEnvironment(options);
-    return {
-      module: OpstreamModule,
-      // Providers of any module of the application may report on their work.
-      global: true,
-      imports: [
-        ConfigurationModule.forRoot(configuration),
-        AuthModule,
-        ApiKeysModule,
-        MetricsModule,
-        HealthModule,
-        OperationsModule,
-        StreamingModule,
-        McpModule,
-        ForgeModule.whenConfigured(configuration),
-        ItemsModule.whenConfigured(configuration),
-      ],
-      exports: [OperationsModule, StreamingModule, McpModule],
-    };
+    if (options)
+      return OpstreamModule.withConfiguration(Configuration.fromEnvironment(environmentOf(options)));
+    return compose(
+      ConfigurationModule.fromEnvironment(),
+      ForgeModule.whenConfigured(),
+      ItemsModule.whenConfigured(),
+    );
   }
+
+  /** As `forRoot`, with options that a factory gives. An invalid option rejects the start with `InvalidConfigurationError`. */
+  static forRootAsync(options: OpstreamAsyncOptions): DynamicModule {
+    const { imports = [], inject = [], useFactory, forge = false, demo = false } = options;
+    const configuration = ConfigurationModule.providing(
+      {
+        provide: Configuration,
+        inject,
+        useFactory: async (...injected: unknown[]) =>
+          Configuration.fromEnvironment(environmentOf(await useFactory(...(injected as never[])))),
+      },
+      imports,
+    );
+    return compose(configuration, ...(forge ? [ForgeModule] : []), ...(demo ? [ItemsModule] : []));
+  }
+
+  /** For programs that have read the configuration themselves. */
+  static withConfiguration(configuration: Configuration): DynamicModule {
+    return compose(
+      ConfigurationModule.withValue(configuration),
+      ForgeModule.whenConfigured(configuration),
+      ItemsModule.whenConfigured(configuration),
+    );
+  }
+}
+
+type Imports = NonNullable<ModuleMetadata['imports']>;
+
+function compose(configuration: DynamicModule, ...optional: Imports): DynamicModule {
+  return {
+    module: OpstreamModule,
+    // Providers of any module of the application may report on their work.
+    global: true,
+    imports: [
+      configuration,
+      AuthModule,
+      ApiKeysModule,
+      MetricsModule,
+      HealthModule,
+      OperationsModule,
+      StreamingModule,
+      McpModule,
+      ...optional,
+    ],
+    exports: [OperationsModule, StreamingModule, McpModule],
+  };
 }

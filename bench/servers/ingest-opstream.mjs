@@ -17,10 +17,10 @@ process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }));
 
 const app = await NestFactory.create(
   OpstreamModule.forRoot({
-    DATA_DIR: dataDir,
-    PORT: '0',
-    LOG_LEVEL: 'warn',
-    DURABILITY: process.env.DURABILITY ?? 'normal',
+    dataDir,
+    port: 0,
+    logLevel: 'warn',
+    durability: process.env.DURABILITY ?? 'normal',
   }),
   new FastifyAdapter(FASTIFY_OPTIONS),
   { logger: ['error', 'warn'], abortOnError: false },

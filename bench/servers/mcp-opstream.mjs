@@ -16,7 +16,7 @@ const dataDir = mkdtempSync(join(tmpdir(), 'opstream-bench-'));
 process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }));
 
 const app = await NestFactory.create(
-  OpstreamModule.forRoot({ DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'warn' }),
+  OpstreamModule.forRoot({ dataDir, port: 0, logLevel: 'warn' }),
   new FastifyAdapter(FASTIFY_OPTIONS),
   { logger: ['error', 'warn'], abortOnError: false },
 );

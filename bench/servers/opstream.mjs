@@ -20,10 +20,10 @@ process.on('exit', () => rmSync(dataDir, { recursive: true, force: true }));
 
 const app = await openService(
   OpstreamModule.forRoot({
-    DATA_DIR: dataDir,
-    PORT: '0',
-    JWT_SECRET: process.env.BENCH_SECRET,
-    ALLOW_ANONYMOUS: 'false',
+    dataDir,
+    port: 0,
+    jwtSecret: process.env.BENCH_SECRET,
+    allowAnonymous: false,
   }),
   new ConsoleLogger({ logLevels: ['warn', 'error', 'fatal'] }),
 );

@@ -5,7 +5,7 @@ import { configureOpstream } from 'opstream';
 import { ApplicationModule } from './application.module.js';
 
 const app = await NestFactory.create<NestFastifyApplication>(
-  ApplicationModule.with({ DATA_DIR: './data/reports' }),
+  ApplicationModule.with({ dataDir: './data/reports' }),
   new FastifyAdapter(),
 );
 configureOpstream(app);

@@ -1,31 +1,40 @@
-import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { type DynamicModule, type FactoryProvider, Global, Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { Configuration } from './configuration.js';
 
-/** Provides the one `Configuration`: the given one, or the one read from `.env` and the environment. */
+/** What `ConfigService` holds beside the variables themselves. */
+interface Validated {
+  readonly opstream: Configuration;
+}
+
+/** Provides the one `Configuration` of the application. */
 @Global()
 @Module({})
 export class ConfigurationModule {
-  static forRoot(configuration?: Configuration): DynamicModule {
-    if (configuration) {
-      return {
-        module: ConfigurationModule,
-        providers: [{ provide: Configuration, useValue: configuration }],
-        exports: [Configuration],
-      };
-    }
-    return {
-      module: ConfigurationModule,
-      imports: [ConfigModule.forRoot({ envFilePath: '.env' })],
-      providers: [
-        {
-          provide: Configuration,
-          // ConfigModule has merged .env into the environment by the time its service exists.
-          useFactory: (_loaded: ConfigService) => Configuration.fromEnvironment(process.env),
-          inject: [ConfigService],
-        },
-      ],
-      exports: [Configuration],
-    };
+  /** Reads `.env` and the environment; the environment wins. */
+  static fromEnvironment(): DynamicModule {
+    const validate = (env: Record<string, string | undefined>) => ({
+      ...env,
+      opstream: Configuration.fromEnvironment(env),
+    });
+    return ConfigurationModule.providing(
+      {
+        provide: Configuration,
+        useFactory: (config: ConfigService<Validated, true>) => config.get('opstream', { infer: true }),
+        inject: [ConfigService],
+      },
+      [ConfigModule.forRoot({ envFilePath: '.env', validate })],
+    );
+  }
+
+  static withValue(configuration: Configuration): DynamicModule {
+    return ConfigurationModule.providing({ provide: Configuration, useFactory: () => configuration });
+  }
+
+  static providing(
+    provider: FactoryProvider<Configuration>,
+    imports: DynamicModule['imports'] = [],
+  ): DynamicModule {
+    return { module: ConfigurationModule, imports, providers: [provider], exports: [Configuration] };
   }
 }

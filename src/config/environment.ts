@@ -44,7 +44,7 @@ const isBaseUrl = (value: string): boolean => {
 const PEER_SCHEMES = /^(wss?|https?)$/;
 
 /** Another MCP endpoint that is dialled. */
-const peer = z.strictObject({
+export const peer = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9_-]{1,40}$/, 'a peer name has 1 to 40 letters, digits, "_" or "-"'),
   url: z.url({ protocol: PEER_SCHEMES }),
   role: z.enum(['server', 'client', 'both']).default('both'),

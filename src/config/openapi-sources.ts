@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** One entry of `MCP_OPENAPI`: where a document is, and which of its operations become tools. */
-const source = z
+export const openApiSource = z
   .strictObject({
     /** URL or file of the document; `self` is this service's own REST API. */
     document: z.string().min(1),
@@ -49,7 +49,7 @@ const source = z
     timeoutMs: entry.timeout_ms,
   }));
 
-export type OpenApiSource = z.output<typeof source>;
+export type OpenApiSource = z.output<typeof openApiSource>;
 
 /** Either URLs and files, separated by commas, or a JSON array of entries with their options. */
 export const openApiSources = z
@@ -70,7 +70,7 @@ export const openApiSources = z
       return z.NEVER;
     }
   })
-  .pipe(z.array(source));
+  .pipe(z.array(openApiSource));
 
 /** The entry for this service's own API where `MCP_OPENAPI` has none: everything that is tagged `mcp`. */
-export const ownApi: OpenApiSource = source.parse({ document: 'self', include_tags: ['mcp'] });
+export const ownApi: OpenApiSource = openApiSource.parse({ document: 'self', include_tags: ['mcp'] });

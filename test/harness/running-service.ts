@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LoggerService, Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Configuration } from '../../src/config/configuration.js';
 import { OpstreamModule } from '../../src/opstream.module.js';
 import { openService } from '../../src/service.js';
 import { HubClient, type HubClientOptions } from './hub-client.js';
@@ -41,7 +42,7 @@ export class RunningService {
   ): Promise<RunningService> {
     const dataDir = settings.DATA_DIR ?? (await mkdtemp(join(tmpdir(), 'opstream-')));
     const all = { PORT: '0', DATA_DIR: dataDir, ...settings };
-    const imports = [OpstreamModule.forRoot(all), ...modules];
+    const imports = [OpstreamModule.withConfiguration(Configuration.fromEnvironment(all)), ...modules];
     const app = await openService({ module: ServiceUnderTest, imports }, logger);
     const { port } = app.getHttpServer().address() as { port: number };
     return new RunningService(app, port, settings, dataDir);

@@ -10,6 +10,7 @@ import {
   startWebSocketBackground,
   stopWebSocketBackground,
   WEBSOCKETS_AVAILABLE,
+  type OpstreamOptions,
 } from '../../src/library.js';
 import { freePort } from '../harness/free-port.js';
 import { HubClient } from '../harness/hub-client.js';
@@ -26,8 +27,8 @@ describe('library: the service in the background of a program', () => {
     await rm(folder, { recursive: true });
   });
 
-  const start = (port = 0, settings: Record<string, string> = {}) =>
-    startWebSocketBackground({ port, settings: { DATA_DIR: folder, ...settings }, logger: false });
+  const start = (port = 0, settings: OpstreamOptions = {}) =>
+    startWebSocketBackground({ port, settings: { dataDir: folder, ...settings }, logger: false });
 
   it('S1-16, S1-23…25: starts, says that it runs, stops, and can start again', async () => {
     expect(WEBSOCKETS_AVAILABLE).toBe(true);
@@ -64,7 +65,7 @@ describe('library: the service in the background of a program', () => {
 
   it('S1-20, S1-22: port and settings are given in code, before the start', async () => {
     const port = await freePort();
-    const service = await start(port, { MAX_OPERATIONS: '1', HUB_AUTO_MONITOR_MS: '0' });
+    const service = await start(port, { maxOperations: 1, hubAutoMonitorMs: 0 });
     expect(service.url).toBe(`http://127.0.0.1:${port}`);
     const rest = new RestClient(service.url);
     await rest.open();
@@ -73,7 +74,7 @@ describe('library: the service in the background of a program', () => {
   });
 
   it('S1-19, S1-22: with the sockets off, REST is served and nothing runs', async () => {
-    const service = await start(0, { ENABLE_WEBSOCKET: 'false' });
+    const service = await start(0, { enableWebsocket: false });
     expect(isWebSocketRunning()).toBe(false);
     const { body } = await new RestClient(service.url).get('/api/status');
     expect(body).toEqual({ available: false, running: false, stats: null });
@@ -85,7 +86,7 @@ describe('library: the service in the background of a program', () => {
     const { port } = other.address() as { port: number };
     await expect(start(port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
     other.close();
-    await expect(start(0, { MAX_OPERATIONS: 'many' })).rejects.toThrow(InvalidConfigurationError);
+    await expect(start(0, { maxOperations: -1 })).rejects.toThrow(InvalidConfigurationError);
     expect(isWebSocketRunning()).toBe(false);
     await start();
     expect(isWebSocketRunning()).toBe(true);

@@ -24,7 +24,7 @@ describe.each([
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'opstream-host-'));
-    app = await NestFactory.create(ApplicationModule.with({ DATA_DIR: folder }), adapter(), {
+    app = await NestFactory.create(ApplicationModule.with({ dataDir: folder }), adapter(), {
       logger: false,
     });
     configureOpstream(app);

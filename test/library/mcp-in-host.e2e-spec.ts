@@ -56,7 +56,7 @@ class Items {
 }
 
 @Module({
-  imports: [OpstreamModule.forRoot({ STORE: 'memory' })],
+  imports: [OpstreamModule.forRoot({ store: 'memory' })],
   controllers: [Items],
   providers: [Builds],
 })

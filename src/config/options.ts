@@ -1,0 +1,63 @@
+import type { z } from 'zod';
+import { InvalidConfigurationError } from './configuration.js';
+import { environmentSchema, type Environment, type peer } from './environment.js';
+import type { openApiSource } from './openapi-sources.js';
+
+type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Lowercase<Head>}${Capitalize<CamelCase<Tail>>}`
+  : Lowercase<Name>;
+
+/** What an option takes where that is not the type its variable is read as. */
+interface OwnTypes {
+  readonly PORT: number;
+  readonly WEBSOCKET_PORT: number;
+  readonly EXTRA_PORTS: readonly number[];
+  readonly ALLOW_ANONYMOUS: boolean;
+  readonly MCP_PEERS: readonly z.input<typeof peer>[];
+  readonly MCP_OPENAPI: readonly z.input<typeof openApiSource>[];
+}
+
+type ValueOf<Name extends keyof Environment> = Name extends keyof OwnTypes
+  ? OwnTypes[Name]
+  : NonNullable<Environment[Name]>;
+
+/**
+ * Settings of an embedded Opstream. Each environment variable of `.env.example` is an option of the same name in
+ * camelCase, with a typed value: `MAX_OPERATIONS` is `maxOperations: number`, `ALLOWED_ORIGINS` is
+ * `allowedOrigins: string[]`. An option that is left out has the variable's default.
+ */
+export type OpstreamOptions = {
+  readonly [Name in keyof Environment as CamelCase<Name>]?: ValueOf<Name> | undefined;
+};
+
+const camelCase = (name: string): string =>
+  name.toLowerCase().replaceAll(/_([a-z0-9])/g, (_all, letter: string) => letter.toUpperCase());
+
+const VARIABLES = new Map(Object.keys(environmentSchema.shape).map((name) => [camelCase(name), name]));
+
+/**
+ * The environment variables that say what the options say.
+ * @throws InvalidConfigurationError for an option that does not exist
+ */
+export function environmentOf(options: OpstreamOptions): Record<string, string | undefined> {
+  const unknown = Object.keys(options).filter((name) => !VARIABLES.has(name));
+  if (unknown.length > 0) throw new InvalidConfigurationError(unknownOptions(unknown));
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => [VARIABLES.get(name)!, variableText(value)]),
+  );
+}
+
+function unknownOptions(names: readonly string[]): string {
+  const lines = names.map((name) => {
+    const meant = VARIABLES.has(camelCase(name)) ? `; did you mean ${camelCase(name)}?` : '';
+    return `${name}: is not an option of Opstream${meant}`;
+  });
+  return `Invalid configuration:\n  ${lines.join('\n  ')}`;
+}
+
+function variableText(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const isPlainList = Array.isArray(value) && value.every((item) => typeof item !== 'object');
+  if (isPlainList) return value.join(',');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
