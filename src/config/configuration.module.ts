@@ -7,16 +7,15 @@ interface Validated {
   readonly opstream: Configuration;
 }
 
+const validate = (env: Record<string, string | undefined>): typeof env & Validated =>
+  Object.assign({ ...env }, { opstream: Configuration.fromEnvironment(env) });
+
 /** Provides the one `Configuration` of the application. */
 @Global()
 @Module({})
 export class ConfigurationModule {
   /** Reads `.env` and the environment; the environment wins. */
   static fromEnvironment(): DynamicModule {
-    const validate = (env: Record<string, string | undefined>) => ({
-      ...env,
-      opstream: Configuration.fromEnvironment(env),
-    });
     return ConfigurationModule.providing(
       {
         provide: Configuration,

@@ -59,5 +59,5 @@ function variableText(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   const isPlainList = Array.isArray(value) && value.every((item) => typeof item !== 'object');
   if (isPlainList) return value.join(',');
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
