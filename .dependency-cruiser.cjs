@@ -42,7 +42,7 @@ module.exports = {
       comment: 'The state machine knows no framework, no store and no clock.',
       from: { path: '^src/operations/(operation|operation-event|operation-draft)\\.ts$' },
       to: {
-        pathNot: '^src/(platform/errors/|operations/(operation|operation-event|operation-draft|json)\\.ts)',
+        pathNot: '^src/(platform/(errors/|json)|operations/(operation|operation-event|operation-draft)\\.ts)',
       },
     },
     {

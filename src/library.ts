@@ -23,7 +23,7 @@ export {
 } from './operations/operations.service.js';
 export type { Operation, OperationState } from './operations/operation.js';
 export type { EventType, RecordedEvent } from './operations/operation-event.js';
-export type { JsonObject, JsonValue } from './operations/json.js';
+export type { JsonObject, JsonValue } from './platform/json.js';
 export { toSnapshot, type OperationSnapshot } from './operations/operation-snapshot.js';
 export type { RunOptions } from './operations/operation-runner.js';
 export { currentOperation, type OperationScope } from './operations/operation-scope.js';

@@ -1,5 +1,5 @@
 import { OpstreamError } from '../platform/errors/opstream-error.js';
-import { encodeJson, isJsonObject, type JsonObject, type JsonValue } from './json.js';
+import { encodeJson, isJsonObject, parseJson, type JsonObject, type JsonValue } from '../platform/json.js';
 
 /** Hand-written guards for what producers send: this is the hot path of every face that records events. */
 
@@ -72,7 +72,7 @@ export function parseOperationType(value: unknown): string {
 export function parseMetadata(value: unknown): JsonObject {
   if (value === undefined || value === null) return {};
   if (!isJsonObject(value)) throw new OpstreamError('invalid_request', 'metadata must be an object');
-  return JSON.parse(encodeJson(value, 'metadata', LIMITS.metadata)) as JsonObject;
+  return parseJson(encodeJson(value, 'metadata', LIMITS.metadata)) as JsonObject;
 }
 
 /**
@@ -137,7 +137,7 @@ const PARSERS: Record<ProducerEventType, (data: JsonObject) => EventDraft> = {
     if (data.result === undefined) throw invalid('result is missing');
     const encoded = draft('result', { result: data.result }, {});
     // The snapshot holds what the log holds, not the caller's object.
-    const { result } = JSON.parse(encoded.data) as { result?: JsonValue };
+    const { result } = parseJson(encoded.data) as { result?: JsonValue };
     if (result === undefined) throw invalid('result is not JSON');
     return { ...encoded, result };
   },

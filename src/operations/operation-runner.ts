@@ -3,7 +3,7 @@ import type { Subscription } from 'rxjs';
 import { DEFAULT_TENANT } from '../auth/principal.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { EventBus } from './event-bus.js';
-import type { JsonObject, JsonValue } from './json.js';
+import type { JsonObject, JsonValue } from '../platform/json.js';
 import type { EventDraft } from './operation-draft.js';
 import { OperationScope, withinScope } from './operation-scope.js';
 import { isActive, type Operation } from './operation.js';

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { JsonObject, JsonValue } from './json.js';
+import type { JsonObject, JsonValue } from '../platform/json.js';
 import { parseDraft, type EventDraft, type ProducerEventType } from './operation-draft.js';
 
 /** Records one event of the scope's operation; null where the operation itself could not be opened. */

@@ -1,4 +1,4 @@
-import type { JsonValue } from './json.js';
+import type { JsonValue } from '../platform/json.js';
 import { duration, type Operation } from './operation.js';
 
 /** An operation as every JSON face shows it: the seven fields of S1-47 and what was added since. */

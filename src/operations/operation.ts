@@ -1,5 +1,5 @@
 import { OpstreamError } from '../platform/errors/opstream-error.js';
-import type { JsonObject, JsonValue } from './json.js';
+import type { JsonObject, JsonValue } from '../platform/json.js';
 import type { EventDraft } from './operation-draft.js';
 import type { EventType } from './operation-event.js';
 

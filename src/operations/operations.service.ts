@@ -3,7 +3,7 @@ import { Injectable, Logger, type OnApplicationShutdown, type OnModuleDestroy } 
 import { OpstreamError, toOpstreamError } from '../platform/errors/opstream-error.js';
 import { AppendQueue } from './append-queue.js';
 import { EventBus } from './event-bus.js';
-import type { JsonObject, JsonValue } from './json.js';
+import type { JsonObject, JsonValue } from '../platform/json.js';
 import {
   parseDraft,
   parseMetadata,

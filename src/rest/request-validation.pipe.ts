@@ -1,6 +1,6 @@
 import { type ArgumentMetadata, Injectable, ValidationPipe } from '@nestjs/common';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
-import { isDeeperThan, MAX_JSON_DEPTH } from '../platform/json-depth.js';
+import { isDeeperThan, MAX_JSON_DEPTH } from '../platform/json.js';
 
 /** Validates DTOs; set per parameter and not globally, because global pipes would run on gateways too. */
 @Injectable()

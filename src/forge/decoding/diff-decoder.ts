@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isJsonObject, type JsonObject, type JsonValue } from '../../operations/json.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../platform/json.js';
 import { isRecord, type ForgeFrame, type PatchOperation } from './frame.js';
 
 /** A file of an attempt has changed. */

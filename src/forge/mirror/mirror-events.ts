@@ -1,5 +1,5 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import type { JsonObject, JsonValue } from '../../operations/json.js';
+import type { JsonObject, JsonValue } from '../../platform/json.js';
 import { parseDraft, type EventDraft } from '../../operations/operation-draft.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import type { ExecutionProcess } from '../api/forge-records.js';

@@ -4,6 +4,7 @@ import { LogFollower } from '../../operations/log-follower.service.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
 import { OperationsService } from '../../operations/operations.service.js';
+import { isJsonObject, type JsonObject } from '../../platform/json.js';
 import { isObject } from '../protocol/json-rpc.js';
 import type { ToolContext } from '../tools/tool-context.js';
 import { Tool } from '../tools/tool.decorator.js';
@@ -11,9 +12,14 @@ import { Tool } from '../tools/tool.decorator.js';
 const operationId = z.string().describe('Id of the operation');
 const ById = z.object({ operation_id: operationId });
 
+/** By reference: zod's own records drop `__proto__`, and copy the digits of long integers apart. */
+const Metadata = z
+  .custom<JsonObject>(isJsonObject, 'expected an object')
+  .meta({ type: 'object', additionalProperties: true, description: 'Anything that describes the work' });
+
 const CreateParameters = z.object({
   operation_type: z.string().describe('What kind of work it is, e.g. code_generation'),
-  metadata: z.record(z.string(), z.json()).optional().describe('Anything that describes the work'),
+  metadata: Metadata.optional(),
   operation_id: operationId.optional().describe('An id of your own, which makes creation repeatable'),
 });
 const ListParameters = z.object({

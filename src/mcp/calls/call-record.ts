@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { JsonObject, JsonValue } from '../../operations/json.js';
+import type { JsonObject, JsonValue } from '../../platform/json.js';
 import { LIMITS, parseDraft, type ProducerEventType } from '../../operations/operation-draft.js';
 import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
 import type { OperationsService } from '../../operations/operations.service.js';

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../../operations/json.js';
+import type { JsonValue } from '../../platform/json.js';
 import { isActive, type Operation } from '../../operations/operation.js';
 import { isObject, type Params } from '../protocol/json-rpc.js';
 import { RPC } from '../protocol/rpc-error.js';

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { filter, firstValueFrom, from, fromEvent, merge } from 'rxjs';
 import type { Principal, Scope } from '../../auth/principal.js';
 import { EventBus } from '../../operations/event-bus.js';
+import { parseJson } from '../../platform/json.js';
 import { isFinal, type RecordedEvent } from '../../operations/operation-event.js';
 import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
 import { isActive, type Operation } from '../../operations/operation.js';
@@ -161,7 +162,7 @@ export class TasksService {
       limit: 1,
       maxBytes: 1,
     });
-    const data: unknown = JSON.parse(page.events[0]?.data ?? '{}');
+    const data = parseJson(page.events[0]?.data ?? '{}');
     return isObject(data) && isObject(data.details) ? data.details : {};
   }
 }

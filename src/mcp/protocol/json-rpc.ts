@@ -1,4 +1,10 @@
-import { isDeeperThan, MAX_JSON_DEPTH } from '../../platform/json-depth.js';
+import {
+  isDeeperThan,
+  isJsonObject,
+  MAX_JSON_DEPTH,
+  MAX_MESSAGE_DEPTH,
+  parseJson,
+} from '../../platform/json.js';
 import { RPC, RpcError } from './rpc-error.js';
 
 /** JSON-RPC 2.0 messages as MCP uses them, read by hand because every message passes here. */
@@ -37,7 +43,7 @@ const MAX_METHOD_LENGTH = 200;
 const NO_PARAMS: Params = Object.freeze({});
 
 export function isObject(value: unknown): value is Params {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isJsonObject(value);
 }
 
 /** Reads one frame or body. Never throws: what cannot be read is `malformed`. */
@@ -57,12 +63,12 @@ function readMessages(value: unknown): RpcMessage | readonly RpcMessage[] {
 function parseWith<Read>(read: (value: unknown) => Read, text: string): Read | RpcMalformed {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     return malformed(null, RPC.parseError, 'Parse error: the message is not valid JSON');
   }
   // Nesting costs recursion in everything that touches the message; shorter texts cannot nest that deep.
-  if (text.length > MAX_JSON_DEPTH && isDeeperThan(value, MAX_JSON_DEPTH)) {
+  if (text.length > MAX_MESSAGE_DEPTH && isDeeperThan(value, MAX_MESSAGE_DEPTH)) {
     return malformed(
       null,
       RPC.invalidRequest,

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../json.js';
+import { parseJson, type JsonObject, type JsonValue } from '../../platform/json.js';
 import { RecordedEvent, type EventType } from '../operation-event.js';
 import type { Operation, OperationState } from '../operation.js';
 import type { EventRow, OperationRow } from './sqlite-statements.js';
@@ -8,7 +8,7 @@ export const TENANT_SPAN = 2 ** 36;
 export const MAX_TENANTS = 2 ** 17 - 1;
 
 export function toOperation(tenant: string, row: OperationRow): Operation {
-  const outcome = (row.outcome === null ? {} : JSON.parse(row.outcome)) as {
+  const outcome = (row.outcome === null ? {} : parseJson(row.outcome)) as {
     result?: JsonValue;
     error?: string;
     error_type?: string;
@@ -17,7 +17,7 @@ export function toOperation(tenant: string, row: OperationRow): Operation {
     tenant,
     operationId: row.operation_id,
     operationType: row.operation_type,
-    metadata: JSON.parse(row.metadata) as JsonObject,
+    metadata: parseJson(row.metadata) as JsonObject,
     state: row.state as OperationState,
     status: row.status,
     progress: row.progress,

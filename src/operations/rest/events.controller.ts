@@ -25,7 +25,7 @@ import {
   ResultDto,
   StatusDto,
 } from './dto/event-data.dto.js';
-import { isJsonObject } from '../json.js';
+import { isJsonObject } from '../../platform/json.js';
 import { parseDraft, parseOperationId, type EventDraft, type ProducerEventType } from '../operation-draft.js';
 import { toSnapshot, type OperationSnapshot } from '../operation-snapshot.js';
 import type { Receipt } from '../operation-store.js';

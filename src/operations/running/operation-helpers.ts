@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../json.js';
+import type { JsonObject, JsonValue } from '../../platform/json.js';
 import type { RunOptions } from '../operation-runner.js';
 import type { OperationScope } from '../operation-scope.js';
 import { toSnapshot, type OperationSnapshot } from '../operation-snapshot.js';

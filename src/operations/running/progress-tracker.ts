@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../json.js';
+import type { JsonObject, JsonValue } from '../../platform/json.js';
 import type { OperationScope } from '../operation-scope.js';
 
 /** Progress in steps (S1-57): each `step` reports `current/total`, `complete` records the result. */

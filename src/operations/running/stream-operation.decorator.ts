@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import type { JsonObject } from '../json.js';
+import type { JsonObject } from '../../platform/json.js';
 import { OperationsService } from '../operations.service.js';
 
 const OPERATIONS = Symbol('opstream:operations');

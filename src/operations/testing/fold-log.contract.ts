@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../json.js';
+import type { JsonObject, JsonValue } from '../../platform/json.js';
 import type { RecordedEvent } from '../operation-event.js';
 import type { Operation } from '../operation.js';
 

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from '../../operations/json.js';
+import type { JsonObject, JsonValue } from '../../platform/json.js';
 import type { OpstreamError } from '../../platform/errors/opstream-error.js';
 
 /** The messages of document 004: `type`, the client's `id` as it came, and `timestamp` in ISO 8601. */

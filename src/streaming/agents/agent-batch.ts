@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../operations/json.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../platform/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { CommandSession } from '../commands/command-session.js';
 import { refusal, success, unknownTypeText } from './agent-answer.js';

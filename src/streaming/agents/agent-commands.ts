@@ -1,5 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import type { JsonObject, JsonValue } from '../../operations/json.js';
+import type { JsonObject, JsonValue } from '../../platform/json.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { HubCommand } from '../commands/command-session.js';
 import { HUB_COMMANDS } from '../commands/hub-commands.js';

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { isJsonObject, type JsonObject } from '../../operations/json.js';
+import { isJsonObject, type JsonObject } from '../../platform/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import { CommandSession } from '../commands/command-session.js';
 import type { CommandDependencies } from '../commands/command-dependencies.js';

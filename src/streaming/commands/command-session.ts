@@ -1,5 +1,5 @@
 import type { Principal, Scope } from '../../auth/principal.js';
-import type { JsonObject } from '../../operations/json.js';
+import type { JsonObject } from '../../platform/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Connection } from '../socket/connection.js';
 import { MessageLimits } from '../socket/message-limits.js';

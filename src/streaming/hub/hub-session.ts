@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from '../../operations/json.js';
+import { isJsonObject, type JsonObject } from '../../platform/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Connection } from '../socket/connection.js';
 import { Inbox } from '../socket/inbox.js';

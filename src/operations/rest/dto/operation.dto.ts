@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import type { JsonValue } from '../../json.js';
+import type { JsonValue } from '../../../platform/json.js';
 import type { OperationSnapshot } from '../../operation-snapshot.js';
 import { ANY_JSON } from './any-json.js';
 
