@@ -1,0 +1,208 @@
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { BoundedResponse } from './bounded-response.js';
+import { FetchError, type FetchFailure } from './fetch-error.js';
+import { AddressNotAllowed, isPublicAddress, literalAddress, lookupPublic } from './public-address.js';
+
+/** One request of the service's own to somebody else. */
+export interface OutgoingRequest {
+  readonly url: string | URL;
+  /** `GET` by default. */
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+  /** Gives the request up: its connection is closed. */
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes of the body after decoding. */
+  readonly maxBytes: number;
+  /** Milliseconds until status and headers have arrived. */
+  readonly headMs: number;
+  /** Milliseconds until the body has arrived as well; a stream has no such limit. */
+  readonly totalMs?: number;
+  /**
+   * `origin` follows redirects within the origin, so that the request's credentials stay where they belong;
+   * `none` hands a redirect back as the answer.
+   */
+  readonly redirects: 'origin' | 'none';
+  /** `public` refuses every address outside the public Internet, by the address that is connected to. */
+  readonly addresses?: 'any' | 'public';
+}
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const MAX_REDIRECTS = 5;
+/**
+ * Milliseconds that an idle connection is kept. Servers close theirs after two to five seconds without a word, and a
+ * request that meets such a close is lost.
+ */
+const KEEP_ALIVE_MS = 1500;
+const options = { keepAlive: true, timeout: KEEP_ALIVE_MS, maxFreeSockets: 32 };
+/** Connections of checked and unchecked requests are never shared. */
+const agents = {
+  any: { 'http:': new HttpAgent(options), 'https:': new HttpsAgent(options) },
+  public: { 'http:': new HttpAgent(options), 'https:': new HttpsAgent(options) },
+};
+
+/**
+ * Makes a request to a remote that is not trusted: its answer has a size and a deadline, redirects are followed by
+ * hand and only within the origin, and a request that is given up leaves no connection behind. Every request that the
+ * service makes of its own goes through here.
+ * @throws FetchError
+ */
+export async function boundedFetch(outgoing: OutgoingRequest): Promise<BoundedResponse> {
+  let request = outgoing;
+  let url = parse(outgoing.url);
+  const endsAt = outgoing.totalMs === undefined ? undefined : performance.now() + outgoing.totalMs;
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+    const response = await exchange(url, request, endsAt);
+    const { location } = response.headers;
+    const follows =
+      outgoing.redirects === 'origin' && REDIRECTS.has(response.status) && location !== undefined;
+    if (!follows) return response;
+    response.cancel();
+    url = within(url, location);
+    const { status } = response;
+    const asGet = status === 303 || (status <= 302 && request.method === 'POST');
+    if (asGet) request = { ...request, method: 'GET', body: undefined };
+  }
+  throw new FetchError('broken', `${url.origin} redirects more than ${MAX_REDIRECTS} times`);
+}
+
+function parse(url: string | URL): URL {
+  const parsed = typeof url === 'string' ? (URL.canParse(url) ? new URL(url) : undefined) : url;
+  if (parsed && /^https?:$/.test(parsed.protocol)) return parsed;
+  throw new FetchError('refused', 'the address is not an http(s) URL');
+}
+
+/** @throws FetchError for a redirect to another origin, which would take the request's credentials along */
+function within(from: URL, location: string): URL {
+  const next = URL.canParse(location, from.href) ? new URL(location, from.href) : undefined;
+  if (next?.origin === from.origin) {
+    next.username = from.username;
+    next.password = from.password;
+    return next;
+  }
+  throw new FetchError(
+    'broken',
+    `${from.origin} redirects to ${next?.origin ?? 'nowhere'}, which is not followed`,
+  );
+}
+
+async function exchange(
+  url: URL,
+  outgoing: OutgoingRequest,
+  endsAt: number | undefined,
+): Promise<BoundedResponse> {
+  try {
+    return await attempt(url, outgoing, endsAt);
+  } catch (thrown) {
+    // A server may close an idle connection at the very moment that it is used again.
+    const again = thrown instanceof StaleConnection && /^(GET|HEAD)$/.test(outgoing.method ?? 'GET');
+    if (again) return attempt(url, outgoing, endsAt);
+    throw thrown;
+  }
+}
+
+/** A connection that was kept and had been closed by the other side. */
+class StaleConnection extends FetchError {}
+
+function attempt(url: URL, outgoing: OutgoingRequest, endsAt: number | undefined): Promise<BoundedResponse> {
+  const { signal, maxBytes, headMs, body } = outgoing;
+  if (signal?.aborted) return Promise.reject(new FetchError('aborted', 'the request was given up'));
+  return new Promise((resolve, reject) => {
+    let failure: FetchFailure | undefined;
+    let connected = false;
+    const timers: NodeJS.Timeout[] = [];
+    const cut = (why: FetchFailure): void => {
+      failure ??= why;
+      request.destroy(new Error(why.message));
+    };
+    const abort = (): void => cut({ kind: 'aborted', message: 'the request was given up' });
+    const done = (): void => {
+      for (const timer of timers) clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    };
+    let request: ClientRequest;
+    try {
+      request = open(url, outgoing);
+    } catch (thrown) {
+      return reject(
+        thrown instanceof FetchError ? thrown : new FetchError('refused', (thrown as Error).message),
+      );
+    }
+    const late = (ms: number) => () =>
+      cut({ kind: 'timeout', message: `no answer within ${Math.round(ms)} ms` });
+    const head = setTimeout(late(headMs), headMs);
+    timers.push(head);
+    if (endsAt !== undefined) {
+      const left = Math.max(0, endsAt - performance.now());
+      timers.push(setTimeout(late(outgoing.totalMs ?? left), left));
+    }
+    signal?.addEventListener('abort', abort, { once: true });
+    request.once('socket', (socket) => {
+      if (!socket.connecting) connected = true;
+      else socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', () => (connected = true));
+    });
+    request.once('response', (message: IncomingMessage) => {
+      clearTimeout(head);
+      resolve(new BoundedResponse(url, message, { maxBytes, failure: () => failure, done }));
+    });
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      done();
+      reject(explain(error, failure, connected, request.reusedSocket));
+    });
+    request.end(body);
+  });
+}
+
+/** @throws FetchError, or TypeError for headers that cannot be sent */
+function open(
+  url: URL,
+  { method = 'GET', headers, body, addresses = 'any' }: OutgoingRequest,
+): ClientRequest {
+  const literal = literalAddress(url.hostname);
+  if (addresses === 'public' && literal !== undefined && !isPublicAddress(literal)) {
+    throw new FetchError('refused', new AddressNotAllowed().message);
+  }
+  const agent = agents[addresses][url.protocol as 'http:' | 'https:'];
+  const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+  return send(url, {
+    method,
+    agent,
+    headers: {
+      'user-agent': 'opstream',
+      'accept-encoding': 'gzip, deflate, br',
+      ...headers,
+      ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
+    },
+    ...(addresses === 'public' && { lookup: lookupPublic }),
+  });
+}
+
+/** @param connected whether the request had a connection; without one nothing was carried out */
+function explain(
+  error: NodeJS.ErrnoException,
+  failure: FetchFailure | undefined,
+  connected: boolean,
+  reused: boolean,
+): FetchError {
+  const cause = { cause: error };
+  if (failure) {
+    const kind = failure.kind === 'timeout' && !connected ? 'unreachable' : failure.kind;
+    return new FetchError(kind, failure.message, cause);
+  }
+  if (error instanceof AddressNotAllowed) return new FetchError('refused', error.message, cause);
+  const reason = reasonOf(error);
+  if (!connected) return new FetchError('unreachable', reason, cause);
+  const stale = reused && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+  return stale ? new StaleConnection('broken', reason, cause) : new FetchError('broken', reason, cause);
+}
+
+/** An error of several attempts, one for each address of a name, has no message of its own. */
+function reasonOf(error: Error & { readonly errors?: readonly Error[] }): string {
+  return error.message || error.errors?.[0]?.message || error.name;
+}
