@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { OpstreamModule, type OpstreamOptions } from 'opstream';
+import { ChatGateway } from './chat.gateway.js';
 import { ReportsController } from './reports.controller.js';
 import { ReportsService } from './reports.service.js';
 
@@ -11,7 +12,7 @@ export class ApplicationModule {
       module: ApplicationModule,
       imports: [OpstreamModule.forRoot(options)],
       controllers: [ReportsController],
-      providers: [ReportsService],
+      providers: [ReportsService, ChatGateway],
     };
   }
 }

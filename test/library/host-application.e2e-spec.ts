@@ -9,6 +9,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApplicationModule } from '../../examples/host-application/application.module.js';
 import { configureOpstream } from '../../src/library.js';
+import { JsonSocket } from '../harness/json-socket.js';
 import { HubClient } from '../harness/hub-client.js';
 import { RestClient } from '../harness/rest-client.js';
 import { SseClient } from '../harness/sse-client.js';
@@ -42,6 +43,21 @@ describe.each([
       status: 200,
       body: { hello: 'from the host application' },
     });
+  });
+
+  it('D-02: its own @SubscribeMessage gateway and the hub are used at once', async () => {
+    const hub = await HubClient.connect(`ws://127.0.0.1:${port}/hub`);
+    const id = `count-${port}`;
+    await hub.subscribe(id);
+    const chat = await JsonSocket.connect(`ws://127.0.0.1:${port}/chat`);
+    chat.send({ event: 'say', data: 'hello' });
+    expect(await chat.next()).toEqual({ event: 'said', data: 'hello' });
+    chat.send({ event: 'count', data: { id, to: 3 } });
+    const events = await hub.through('completed');
+    expect(events.filter(({ event_type: type }) => type === 'progress')).toHaveLength(3);
+    expect(await chat.next()).toEqual({ event: 'counted', data: 3 });
+    hub.terminate();
+    chat.terminate();
   });
 
   it('its work is followed over the hub, SSE and REST', async () => {

@@ -13,7 +13,7 @@ import { Connection } from '../socket/connection.js';
 import { Heartbeat } from '../socket/heartbeat.js';
 import { MessageLogger } from '../socket/message-logger.js';
 import { SHARED_DEFLATE } from '../socket/text-frame.js';
-import type { Admission, SocketServer } from '../upgrade/socket-server.js';
+import { protocolOn, type Admission, type SocketServer } from '../upgrade/socket-server.js';
 import type { UpgradeRequest } from '../socket/upgrade-request.js';
 import { message } from './agent-answer.js';
 import { AgentRooms } from './agent-rooms.js';
@@ -25,7 +25,7 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
 const DEFLATE = { ...SHARED_DEFLATE, zlibDeflateOptions: { level: 6 }, threshold: 1024 } as const;
 
 /** The agents protocol (document 004) on `WEBSOCKET_PATH`: always with a token, so many connections per user. */
-@WebSocketGateway({ path: '/agents' })
+@WebSocketGateway(protocolOn('/agents'))
 export class AgentsGateway
   implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect, BeforeApplicationShutdown
 {

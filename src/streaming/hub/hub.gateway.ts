@@ -11,7 +11,7 @@ import { Connection } from '../socket/connection.js';
 import { Heartbeat } from '../socket/heartbeat.js';
 import { SHARED_DEFLATE } from '../socket/text-frame.js';
 import { EXISTING_CLIENT_PATHS } from '../existing-client-paths.js';
-import type { SocketServer } from '../upgrade/socket-server.js';
+import { protocolOn, type SocketServer } from '../upgrade/socket-server.js';
 import type { UpgradeRequest } from '../socket/upgrade-request.js';
 import { welcome } from '../commands/answer.js';
 import { CommandDependencies } from '../commands/command-dependencies.js';
@@ -22,7 +22,7 @@ const HUB_PATH = '/hub';
 const MAX_FRAME_BYTES = 1024 * 1024;
 
 /** The operations hub (document 001) on `/hub`, and on `/` for clients that were written for its own port. */
-@WebSocketGateway({ path: HUB_PATH })
+@WebSocketGateway(protocolOn(HUB_PATH))
 export class HubGateway
   implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect, BeforeApplicationShutdown
 {

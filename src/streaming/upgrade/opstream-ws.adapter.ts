@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { type INestApplication, Logger } from '@nestjs/common';
-import { AbstractWsAdapter } from '@nestjs/websockets';
-import { WebSocket } from 'ws';
+import { WsAdapter } from '@nestjs/platform-ws';
+import { WebSocket, type WebSocketServer } from 'ws';
 import { AuditLog } from '../../auth/audit-log.js';
 import { Authenticator } from '../../auth/authenticator.js';
 import { OriginPolicy } from '../../auth/origin-policy.js';
@@ -9,7 +9,7 @@ import { RateLimits } from '../../auth/rate-limits.js';
 import { Configuration } from '../../config/configuration.js';
 import { SERVER_TIMEOUTS } from '../../rest/server-timeouts.js';
 import { SocketMetrics } from '../socket/socket-metrics.js';
-import { SocketServer } from './socket-server.js';
+import { isProtocol, SocketServer } from './socket-server.js';
 import { UpgradeRouter } from './upgrade-router.js';
 
 /**
@@ -21,16 +21,29 @@ export const LISTEN_BACKLOG = 4096;
 /** How long a client may take to answer the close frame before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 2000;
 
+/** Nest's word for "the application's own HTTP server". */
+const APPLICATION_PORT = 0;
+
+type HttpServerArguments = Parameters<WsAdapter['ensureHttpServerExists']>;
+type HttpServerResult = ReturnType<WsAdapter['ensureHttpServerExists']>;
+type Handlers = Parameters<WsAdapter['bindMessageHandlers']>;
+
 /**
- * Nest's `ws` platform for protocols of our own: every gateway on the one HTTP server under its own path, with path
- * parameters, aliases, authentication before the upgrade, and an orderly end (1001) instead of `terminate`.
+ * Nest's `ws` platform. Opstream's own gateways share the one HTTP server, each on its own path, with path parameters,
+ * aliases, authentication before the upgrade, and an orderly end (1001) instead of `terminate`. The gateways of a host
+ * application are served by the class above, as `@nestjs/platform-ws` documents it, with the orderly end as well.
  */
-export class OpstreamWsAdapter extends AbstractWsAdapter {
+export class OpstreamWsAdapter extends WsAdapter {
   private readonly servers: SocketServer[] = [];
   private readonly router: UpgradeRouter;
   private readonly enabled: boolean;
   private readonly extras: Server[] = [];
   private attached: Server | undefined;
+  /** Servers of the host application's gateways on the HTTP server, by path. */
+  private readonly hostServers = new Map<string, WebSocketServer>();
+  /** Servers that have their gateway. */
+  private readonly connected = new WeakSet<object>();
+  private readonly hostClients = new WeakSet<WebSocket>();
 
   constructor(app: INestApplication) {
     super(app);
@@ -43,12 +56,16 @@ export class OpstreamWsAdapter extends AbstractWsAdapter {
       audit: app.get(AuditLog),
       trustProxy: http.trustProxy,
     };
-    this.router = new UpgradeRouter(this.servers, checks, app.get(SocketMetrics));
+    this.router = new UpgradeRouter(this.servers, this.hostServers, checks, app.get(SocketMetrics));
   }
 
-  override create(_port: number, { path = '/' }: { path?: string } = {}): SocketServer {
+  override create(
+    port: number,
+    options: { path?: string } & Record<string, unknown> = {},
+  ): SocketServer | WebSocketServer {
     this.attach();
-    const server = new SocketServer(path, this.router.handle);
+    if (!isProtocol(options)) return this.createForHost(port, options);
+    const server = new SocketServer(options.path ?? '/', this.router.handle);
     if (this.enabled) this.servers.push(server);
     return server;
   }
@@ -68,23 +85,55 @@ export class OpstreamWsAdapter extends AbstractWsAdapter {
     return extra;
   }
 
-  /** Frames go to the protocol's own handler, in order; `@SubscribeMessage` is not used. */
-  override bindMessageHandlers(): void {}
-
-  override bindClientDisconnect(client: WebSocket, callback: () => void): void {
-    client.once('close', callback);
+  /**
+   * Called once per gateway. Nest gives gateways with the same path the same server.
+   * @throws Error for a gateway of the host application on a path of Opstream's
+   */
+  override bindClientConnect(server: SocketServer | WebSocketServer, callback: () => void): void {
+    if (server instanceof SocketServer && this.connected.has(server))
+      throw new Error(`The path ${server.path} belongs to Opstream; give the gateway another one`);
+    this.connected.add(server);
+    super.bindClientConnect(server, callback);
   }
 
-  /** Tells every client that the service goes away, then ends who does not answer. */
-  override async close(server: SocketServer): Promise<void> {
+  /** Opstream's protocols read their frames themselves, in order; `@SubscribeMessage` is for a host's gateways. */
+  override bindMessageHandlers(...[client, handlers, transform]: Handlers): void {
+    if (this.hostClients.has(client as WebSocket)) super.bindMessageHandlers(client, handlers, transform);
+  }
+
+  /** Tells every client that the service goes away, then terminates those that do not answer. */
+  override async close(server: SocketServer | WebSocketServer): Promise<void> {
     this.router.close();
     await Promise.all([...server.clients].map(goingAway));
+    if (!(server instanceof SocketServer)) await super.close(server);
   }
 
   override async dispose(): Promise<void> {
+    await super.dispose();
     this.attached?.off('upgrade', this.router.handle);
     await Promise.all(this.extras.splice(0).map(closed));
     new Logger('Agents').log('WebSocket server shut down');
+  }
+
+  private createForHost(port: number, options: Record<string, unknown>): WebSocketServer {
+    const server = super.create(port, options) as WebSocketServer;
+    server.on('connection', (client) => this.hostClients.add(client));
+    return server;
+  }
+
+  /** The upgrade router serves the application's HTTP server; the inherited listener would destroy its sockets. */
+  protected override ensureHttpServerExists(...[port, server]: HttpServerArguments): HttpServerResult {
+    return port === APPLICATION_PORT ? undefined : super.ensureHttpServerExists(port, server);
+  }
+
+  protected override addWsServerToRegistry<T extends Record<'path', string>>(
+    server: T,
+    port: number,
+    path: string,
+  ): void {
+    super.addWsServerToRegistry(server, port, path);
+    if (port !== APPLICATION_PORT) return;
+    this.hostServers.set(server.path, server as unknown as WebSocketServer);
   }
 
   private attach(): void {

@@ -7,6 +7,14 @@ import type { Principal } from '../../auth/principal.js';
 
 const SUBPROTOCOL = 'opstream';
 
+/** Marks a gateway of Opstream's own; all others belong to the host application. */
+const IS_PROTOCOL = Symbol('opstream protocol');
+
+/** Options of `@WebSocketGateway` for a protocol of Opstream's own. */
+export const protocolOn = (path: string) => ({ path, [IS_PROTOCOL]: true }) as { readonly path: string };
+
+export const isProtocol = (options: object): boolean => IS_PROTOCOL in options;
+
 /** Who gets a connection on a path. */
 export interface Admission {
   /** Never admit a caller without a token. */

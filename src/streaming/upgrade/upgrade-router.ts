@@ -1,5 +1,6 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { WebSocketServer } from 'ws';
 import type { AuditLog } from '../../auth/audit-log.js';
 import type { Authenticator } from '../../auth/authenticator.js';
 import { clientAddress } from '../../auth/client-address.js';
@@ -30,6 +31,8 @@ export class UpgradeRouter {
 
   constructor(
     private readonly servers: readonly SocketServer[],
+    /** Gateways of the host application by path; they come before the aliases of Opstream's. */
+    private readonly hostServers: ReadonlyMap<string, WebSocketServer>,
     private readonly checks: UpgradeCallbacks,
     private readonly metrics: SocketMetrics,
   ) {}
@@ -40,6 +43,12 @@ export class UpgradeRouter {
   }
 
   readonly handle = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const [pathname = '/'] = (request.url ?? '/').split('?', 1);
+    const host = this.hostServers.get(pathname);
+    if (host && !this.closing) {
+      host.handleUpgrade(request, socket, head, (ws) => host.emit('connection', ws, request));
+      return;
+    }
     // The peer may go away while authentication is under way.
     socket.on('error', ignore);
     void this.admit(request, socket, head);

@@ -14,7 +14,7 @@ import { Connection } from '../../../streaming/socket/connection.js';
 import { Heartbeat } from '../../../streaming/socket/heartbeat.js';
 import { MessageLimits } from '../../../streaming/socket/message-limits.js';
 import { SHARED_DEFLATE } from '../../../streaming/socket/text-frame.js';
-import type { SocketServer } from '../../../streaming/upgrade/socket-server.js';
+import { protocolOn, type SocketServer } from '../../../streaming/upgrade/socket-server.js';
 import type { UpgradeRequest } from '../../../streaming/socket/upgrade-request.js';
 import { McpDispatcher } from '../../dispatch/dispatcher.service.js';
 import { McpMessageLogger } from '../../session/message-logger.js';
@@ -28,7 +28,7 @@ const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const SUBPROTOCOL = 'mcp';
 
 /** MCP over WebSocket (document 003) on `/mcp`, and on `/ws` for existing clients. Silent until the client speaks. */
-@WebSocketGateway({ path: MCP_PATH })
+@WebSocketGateway(protocolOn(MCP_PATH))
 export class McpGateway
   implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect, BeforeApplicationShutdown
 {

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { WebSocketGateway } from '@nestjs/websockets';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Configuration, configureOpstream, OpstreamModule } from '../../src/library.js';
 
@@ -50,5 +51,21 @@ describe('library: options from the application’s own ConfigService', () => {
     await expect(application((config) => config.getOrThrow<object>('misspelt'))).rejects.toThrow(
       'maxOperation: is not an option',
     );
+  });
+});
+
+describe('library: gateways of the application on paths of Opstream', () => {
+  it.each(['/hub', '/mcp'])('D-02: %s ends the start with the path named', async (path) => {
+    @WebSocketGateway({ path })
+    class OwnGateway {}
+    @Module({ imports: [OpstreamModule.forRoot({ store: 'memory' })], providers: [OwnGateway] })
+    class ApplicationModule {}
+    const app = await NestFactory.create<NestFastifyApplication>(ApplicationModule, new FastifyAdapter(), {
+      logger: false,
+      abortOnError: false,
+    });
+    configureOpstream(app);
+    await expect(app.listen(0, '127.0.0.1')).rejects.toThrow(`The path ${path} belongs to Opstream`);
+    await app.close();
   });
 });
