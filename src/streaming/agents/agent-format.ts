@@ -17,7 +17,7 @@ class AgentFormat extends WireFormat {
     return this.toFrame(`{"type":"operation_event","timestamp":"${timestamp}","event":${event.json}}`);
   }
 
-  notice({ operationId, after, first }: HistoryTrimmed): Buffer {
+  notice({ id: operationId, after, first }: HistoryTrimmed): Buffer {
     const place =
       operationId === null
         ? { after: String(after), first_position: first === null ? null : String(first) }

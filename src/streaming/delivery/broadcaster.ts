@@ -1,7 +1,6 @@
-import { isFinal, type RecordedEvent } from '../../operations/operation-event.js';
 import type { DeliveryMetrics } from './delivery-metrics.js';
 import type { Sink } from './sink.js';
-import { cursorOf, type Topic } from './topic.js';
+import type { Topic } from './topic.js';
 import type { WireFormat } from './wire-format.js';
 import { writeToAll } from './write-to-all.js';
 
@@ -25,8 +24,8 @@ export interface Subscriber {
 }
 
 /** One shared buffer on its way to the subscribers that were live when it began. */
-interface BroadcastPass {
-  readonly batch: readonly RecordedEvent[];
+interface BroadcastPass<Entry> {
+  readonly batch: readonly Entry[];
   readonly bytes: Buffer;
   /** Where a subscriber that skips this buffer reads on from. */
   readonly before: number;
@@ -39,14 +38,14 @@ interface BroadcastPass {
  * All subscribers of one topic in one wire format. What became due since the last flush leaves as one shared buffer
  * and one write per socket; under load flushes grow by themselves, because events gather while a broadcast pass runs.
  */
-export class Broadcaster {
+export class Broadcaster<Entry extends object> {
   /** Subscribers that have everything up to `deliveredUpTo`; the ones that left or fell behind stay as holes for a while. */
   private live: Subscriber[] = [];
   /** At least as many as there are holes. */
   private holes = 0;
   /** Subscribers that have read the log further than the bus has told, waiting for `deliveredUpTo` to reach them. */
   private readonly joining = new Set<Subscriber>();
-  private pending: RecordedEvent[] = [];
+  private pending: Entry[] = [];
   private broadcasting = false;
   /** So many events waited that the rest was left to the log. */
   private overflowed = false;
@@ -59,8 +58,8 @@ export class Broadcaster {
   private subscribers = 0;
 
   constructor(
-    readonly topic: Topic,
-    readonly format: WireFormat,
+    readonly topic: Topic<Entry>,
+    readonly format: WireFormat<Entry>,
     private readonly metrics: DeliveryMetrics,
   ) {}
 
@@ -81,8 +80,8 @@ export class Broadcaster {
   }
 
   /** Takes an event from the bus; `flush` sends it. What the log already gave everyone is dropped. */
-  offer(event: RecordedEvent): void {
-    const cursor = cursorOf(this.topic, event);
+  offer(event: Entry): void {
+    const cursor = this.topic.cursorOf(event);
     if (cursor <= this.tail) return;
     this.tail = cursor;
     // Nothing lies between the last delivered event and the first event that waits.
@@ -143,12 +142,12 @@ export class Broadcaster {
     this.broadcasting = true;
     const frames = batch.map((event) => this.format.frame(event));
     const bytes = frames.length === 1 ? frames[0]! : Buffer.concat(frames);
-    const before = cursorOf(this.topic, first) - 1;
+    const before = this.topic.cursorOf(first) - 1;
     this.runPass({ batch, bytes, before, end: this.live.length, epoch: this.epoch }, 0);
   }
 
   /** Writes to the live subscribers from `from` on, a slice per turn of the event loop. */
-  private runPass(pass: BroadcastPass, from: number): void {
+  private runPass(pass: BroadcastPass<Entry>, from: number): void {
     const stop = Math.min(from + SLICE, pass.end);
     const due = this.live.slice(from, stop).filter(({ state }) => state === 'live');
     const behind = writeToAll(due, pass.bytes);
@@ -159,12 +158,12 @@ export class Broadcaster {
     else this.finish(pass);
   }
 
-  private finish({ batch, epoch }: BroadcastPass): void {
+  private finish({ batch, epoch }: BroadcastPass<Entry>): void {
     this.broadcasting = false;
     this.compact();
     const last = batch.at(-1)!;
-    if (epoch === this.epoch) this.deliveredUpTo = Math.max(this.deliveredUpTo, cursorOf(this.topic, last));
-    if (this.topic.operationId !== null && isFinal(last.type)) {
+    if (epoch === this.epoch) this.deliveredUpTo = Math.max(this.deliveredUpTo, this.topic.cursorOf(last));
+    if (this.topic.isFinal(last)) {
       for (const subscriber of this.live) subscriber.ended();
     }
     this.admitJoining();
@@ -173,10 +172,10 @@ export class Broadcaster {
   }
 
   /** Events up to one buffer's size, ending where a joining subscriber can come in. */
-  private takeBatch(): RecordedEvent[] {
+  private takeBatch(): Entry[] {
     const first = this.pending[0];
     if (first === undefined) return [];
-    const start = cursorOf(this.topic, first);
+    const start = this.topic.cursorOf(first);
     // Nothing lies between the last delivered event and the first pending event, so whoever stands in between is up to date.
     this.deliveredUpTo = Math.max(this.deliveredUpTo, start - 1);
     this.admitJoining();
@@ -185,7 +184,7 @@ export class Broadcaster {
     let count = 0;
     let bytes = 0;
     for (const event of this.pending) {
-      if (count > 0 && (bytes >= MAX_FLUSH_BYTES || cursorOf(this.topic, event) > stop)) break;
+      if (count > 0 && (bytes >= MAX_FLUSH_BYTES || this.topic.cursorOf(event) > stop)) break;
       bytes += this.format.frame(event).length;
       count += 1;
     }

@@ -1,5 +1,3 @@
-import type { WireFormat } from './wire-format.js';
-
 /** Counts of the delivery side, kept as plain numbers so that the hot path only adds; metrics read them. */
 export class DeliveryMetrics {
   events = 0;
@@ -11,7 +9,7 @@ export class DeliveryMetrics {
   /** How often a live subscription fell behind. */
   lags = 0;
 
-  delivered(format: WireFormat, events: number, bytes: number): void {
+  delivered(format: { readonly transport: 'websocket' | 'sse' }, events: number, bytes: number): void {
     if (format.transport === 'websocket') this.messages += events;
     this.events += events;
     this.bytes += bytes;

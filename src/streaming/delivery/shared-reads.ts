@@ -1,14 +1,12 @@
-import type { LogPage, OperationStore, PageBounds } from '../../operations/operation-store.js';
-import type { ReadLog } from './subscription.js';
-import { cursorOf, topicKey, type Topic } from './topic.js';
+import type { Page, PageBounds, ReadLog, Topic } from './topic.js';
 
 /** How long a page is shared. */
 const LIFETIME_MS = 500;
 /** Pages held at once; with the size of a catch-up batch this bounds the memory. */
 const MAX_PAGES = 64;
 
-interface SharedPage {
-  page: Promise<LogPage | null>;
+interface SharedPage<Entry> {
+  page: Promise<Page<Entry> | null>;
   /** False for a full page, which never changes; behind any other, more may have been recorded. */
   last: boolean;
 }
@@ -19,16 +17,16 @@ interface SharedPage {
  * since then comes over the bus, or is found by the next read. That one is always further on, or fresh: a page without
  * events is not shared, since a follower that cannot join yet would be given it again and again.
  */
-export class SharedReads {
-  private readonly topics = new Map<string, Map<string, SharedPage>>();
+export class SharedReads<Entry> {
+  private readonly topics = new Map<string, Map<string, SharedPage<Entry>>>();
   private held = 0;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly store: OperationStore) {}
+  /** @param logOf reads the log of a topic */
+  constructor(private readonly logOf: (topic: Topic<Entry>) => ReadLog<Entry>) {}
 
-  reader(topic: Topic): ReadLog {
-    const key = topicKey(topic.tenant, topic.operationId);
-    return (after, bounds) => this.read(key, topic, after, bounds);
+  reader(topic: Topic<Entry>): ReadLog<Entry> {
+    return (after, bounds) => this.read(topic, after, bounds);
   }
 
   /** The log has grown. */
@@ -49,19 +47,20 @@ export class SharedReads {
     this.held = 0;
   }
 
-  private read(key: string, topic: Topic, after: number, bounds: PageBounds): Promise<LogPage | null> {
+  private read(topic: Topic<Entry>, after: number, bounds: PageBounds): Promise<Page<Entry> | null> {
     const place = `${after}/${bounds.limit}/${bounds.maxBytes}`;
-    return (this.topics.get(key)?.get(place) ?? this.share(key, place, topic, after, bounds)).page;
+    return (this.topics.get(topic.key)?.get(place) ?? this.share(topic, place, after, bounds)).page;
   }
 
-  private share(key: string, place: string, topic: Topic, after: number, bounds: PageBounds): SharedPage {
+  private share(topic: Topic<Entry>, place: string, after: number, bounds: PageBounds): SharedPage<Entry> {
+    const { key } = topic;
     if (this.held >= MAX_PAGES) this.clear();
-    const shared: SharedPage = { page: this.fetch(topic, after, bounds), last: true };
+    const shared: SharedPage<Entry> = { page: this.logOf(topic)(after, bounds), last: true };
     shared.page = shared.page.then(
       (page) => {
         const end = page?.events.at(-1);
         if (page === null || end === undefined) this.drop(key, place, shared);
-        else shared.last = cursorOf(topic, end) >= page.head;
+        else shared.last = topic.cursorOf(end) >= page.head;
         return page;
       },
       (error: unknown) => {
@@ -69,22 +68,17 @@ export class SharedReads {
         throw error;
       },
     );
-    const pages = this.topics.get(key) ?? new Map<string, SharedPage>();
+    const pages = this.topics.get(key) ?? new Map<string, SharedPage<Entry>>();
     this.topics.set(key, pages.set(place, shared));
     this.held += 1;
     this.timer ??= setTimeout(() => this.clear(), LIFETIME_MS).unref();
     return shared;
   }
 
-  private drop(key: string, place: string, only?: SharedPage): void {
+  private drop(key: string, place: string, only?: SharedPage<Entry>): void {
     const pages = this.topics.get(key);
     if (pages === undefined || (only !== undefined && pages.get(place) !== only)) return;
     if (pages.delete(place)) this.held -= 1;
     if (pages.size === 0) this.topics.delete(key);
-  }
-
-  private fetch({ tenant, operationId }: Topic, after: number, bounds: PageBounds): Promise<LogPage | null> {
-    if (operationId === null) return this.store.readTenant(tenant, after, bounds);
-    return this.store.readOperation(tenant, operationId, after, bounds);
   }
 }

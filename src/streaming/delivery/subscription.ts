@@ -1,11 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RecordedEvent } from '../../operations/operation-event.js';
-import { isFinal } from '../../operations/operation-event.js';
-import type { LogPage, PageBounds } from '../../operations/operation-store.js';
 import type { Broadcaster, Subscriber } from './broadcaster.js';
 import type { DeliveryMetrics } from './delivery-metrics.js';
 import type { Sink } from './sink.js';
-import { cursorOf } from './topic.js';
+import type { Page, ReadLog } from './topic.js';
 
 /** Batches read from the log grow from the first to the second size while the sink takes them at once. */
 const FIRST_BATCH_BYTES = 4 * 1024;
@@ -21,14 +19,11 @@ export interface SubscriptionOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-/** Reads the log of the subscription's topic after a cursor; null for an operation that does not exist. */
-export type ReadLog = (after: number, bounds: PageBounds) => Promise<LogPage | null>;
-
 /**
  * One subscriber's way through a log. `catching-up`: reads from the log, as fast as its sink drains. `live`: its
  * broadcaster writes to its sink. A sink that stops draining goes back to catching up, holding nothing but a cursor.
  */
-export class Subscription implements Subscriber {
+export class Subscription<Entry extends object = RecordedEvent> implements Subscriber {
   state: Subscriber['state'] = 'catching-up';
   /** Newest seq or position written; while live the audience's own cursor counts. */
   cursor = 0;
@@ -39,9 +34,9 @@ export class Subscription implements Subscriber {
   private toldFirst = 1;
 
   constructor(
-    readonly broadcaster: Broadcaster,
+    readonly broadcaster: Broadcaster<Entry>,
     readonly sink: Sink,
-    private readonly read: ReadLog,
+    private readonly read: ReadLog<Entry>,
     private readonly metrics: DeliveryMetrics,
     private readonly options: SubscriptionOptions,
   ) {
@@ -128,8 +123,8 @@ export class Subscription implements Subscriber {
    * or the log it remembers was another one, and moves it to what there is.
    * @returns false when the log has to be read again from the new place
    */
-  private hasPlaceIn(page: LogPage | null): boolean {
-    const { operationId } = this.broadcaster.topic;
+  private hasPlaceIn(page: Page<Entry> | null): boolean {
+    const { contiguous } = this.broadcaster.topic;
     if (page === null) {
       if (this.cursor > 0) this.tellTrimmed(null);
       this.cursor = 0;
@@ -137,33 +132,34 @@ export class Subscription implements Subscriber {
     }
     if (this.cursor > page.head) {
       this.tellTrimmed(page.first);
-      this.cursor = operationId === null ? page.head : page.first - 1;
+      this.cursor = contiguous ? page.first - 1 : page.head;
       return false;
     }
     if (this.cursor + 1 < page.first && this.toldFirst < page.first) {
       this.toldFirst = page.first;
       this.tellTrimmed(page.first);
       // In a tenant's log events of other operations may be left below the mark; within one operation none are.
-      if (operationId !== null) this.cursor = page.first - 1;
+      if (contiguous) this.cursor = page.first - 1;
     }
     return true;
   }
 
   private tellTrimmed(first: number | null): void {
     const { format, topic } = this.broadcaster;
-    this.sink.write(format.notice({ operationId: topic.operationId, after: this.cursor, first }));
+    this.sink.write(format.notice({ id: topic.id, after: this.cursor, first }));
   }
 
-  private write(events: readonly RecordedEvent[]): void {
+  private write(events: readonly Entry[]): void {
     const { broadcaster, sink } = this;
-    const due = this.options.coalesce === true ? withoutSuperseded(events) : events;
+    const { topic } = broadcaster;
+    const due = (this.options.coalesce === true ? topic.coalesce?.(events) : undefined) ?? events;
     const frames = due.map((event) => broadcaster.format.frame(event));
     const bytes = Buffer.concat(frames);
     sink.write(bytes);
     const last = events.at(-1)!;
-    this.cursor = cursorOf(broadcaster.topic, last);
+    this.cursor = topic.cursorOf(last);
     this.metrics.delivered(broadcaster.format, due.length, bytes.length);
-    if (broadcaster.topic.operationId !== null && isFinal(last.type)) this.ended();
+    if (topic.isFinal(last)) this.ended();
   }
 
   /** Waits until the sink is empty; the next batch is larger when that was so at once. */
@@ -193,11 +189,4 @@ function inTurn<T>(sink: Sink, work: () => Promise<T>): Promise<T> {
     turn.catch(() => {}),
   );
   return turn;
-}
-
-/** Drops each progress event that a later one of the same operation in the list supersedes. */
-function withoutSuperseded(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
-  const latest = new Map<string, RecordedEvent>();
-  for (const event of events) if (event.type === 'progress') latest.set(event.operationId, event);
-  return events.filter((event) => event.type !== 'progress' || latest.get(event.operationId) === event);
 }

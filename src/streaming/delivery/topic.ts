@@ -1,17 +1,34 @@
-import type { RecordedEvent } from '../../operations/operation-event.js';
-
-/** What is followed: one operation's log, or (without an id) the whole log of a tenant. */
-export interface Topic {
+/** A log that can be followed, and what delivery has to know of its entries. */
+export interface Topic<Entry> {
   readonly tenant: string;
-  readonly operationId: string | null;
+  /** What the log belongs to; null for the log of a whole tenant. */
+  readonly id: string | null;
+  /** Tells it from every other topic that the same subscriptions serve. */
+  readonly key: string;
+  /** Whether no entry from the log's first one on is missing; otherwise trimming leaves holes. */
+  readonly contiguous: boolean;
+  /** An entry's place in the log; it grows from entry to entry. */
+  cursorOf(entry: Entry): number;
+  /** Nothing comes after this entry. */
+  isFinal(entry: Entry): boolean;
+  /** What is left of a batch for a subscriber that does without superseded entries. */
+  coalesce?(entries: readonly Entry[]): readonly Entry[];
 }
 
-// Tenants and operation ids contain no slash, and no operation id is "*".
-export function topicKey(tenant: string, operationId: string | null): string {
-  return `${tenant}/${operationId ?? '*'}`;
+/** Entries after a cursor. */
+export interface Page<Entry> {
+  readonly events: readonly Entry[];
+  /** Lowest cursor from which on nothing was trimmed. */
+  readonly first: number;
+  /** Newest cursor. */
+  readonly head: number;
 }
 
-/** An event's place in the topic: the seq in an operation's log, the position in a tenant's. */
-export function cursorOf(topic: Topic, event: RecordedEvent): number {
-  return topic.operationId === null ? event.position : event.seq;
+export interface PageBounds {
+  readonly limit: number;
+  /** Stop after the entry that reaches this many characters; at least one is returned. */
+  readonly maxBytes: number;
 }
+
+/** Reads a topic's log after a cursor; null when there is no such log. */
+export type ReadLog<Entry> = (after: number, bounds: PageBounds) => Promise<Page<Entry> | null>;

@@ -2,17 +2,17 @@ import type { RecordedEvent } from '../../operations/operation-event.js';
 
 /** Told to a subscriber whose place in the log is gone: what it missed cannot be had any more. */
 export interface HistoryTrimmed {
-  /** Null when the whole log of a tenant is followed. */
-  readonly operationId: string | null;
+  /** What the log belongs to; null when the whole log of a tenant is followed. */
+  readonly id: string | null;
   /** The seq or position the subscriber had reached. */
   readonly after: number;
-  /** The first seq or position that can still be read; null when the operation is gone. */
+  /** The first seq or position that can still be read; null when the log is gone. */
   readonly first: number | null;
 }
 
 /** One way to put events on a wire. Frames are built once per event and shared by every subscriber of the format. */
-export abstract class WireFormat {
-  private readonly frames = new WeakMap<RecordedEvent, Buffer>();
+export abstract class WireFormat<Entry extends object = RecordedEvent> {
+  private readonly frames = new WeakMap<Entry, Buffer>();
 
   /** @param name distinguishes broadcasters in keys and metrics */
   constructor(
@@ -20,7 +20,7 @@ export abstract class WireFormat {
     readonly transport: 'websocket' | 'sse' = 'websocket',
   ) {}
 
-  frame(event: RecordedEvent): Buffer {
+  frame(event: Entry): Buffer {
     let frame = this.frames.get(event);
     if (frame === undefined) this.frames.set(event, (frame = this.encode(event)));
     return frame;
@@ -28,5 +28,5 @@ export abstract class WireFormat {
 
   abstract notice(notice: HistoryTrimmed): Buffer;
 
-  protected abstract encode(event: RecordedEvent): Buffer;
+  protected abstract encode(event: Entry): Buffer;
 }

@@ -16,7 +16,7 @@ class HubFormat extends WireFormat {
     return this.toFrame(event.json);
   }
 
-  notice({ operationId, after, first }: HistoryTrimmed): Buffer {
+  notice({ id: operationId, after, first }: HistoryTrimmed): Buffer {
     const data =
       operationId === null
         ? { after: String(after), first_position: first === null ? null : String(first) }

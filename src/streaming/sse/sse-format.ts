@@ -14,7 +14,7 @@ class SseFormat extends WireFormat {
     return Buffer.from(`id: ${this.idOf(event)}\nevent: ${event.type}\ndata: ${event.json}\n\n`);
   }
 
-  notice({ operationId, after, first }: HistoryTrimmed): Buffer {
+  notice({ id: operationId, after, first }: HistoryTrimmed): Buffer {
     const data =
       operationId === null
         ? { after: String(after), first_position: first === null ? null : String(first) }
