@@ -42,19 +42,30 @@ function describeResponse(
     if (typeof response.description === 'string' && response.description !== '') {
       lines[0] += `: ${response.description}`;
     }
-    const media = jsonMedia(response);
-    if (media?.schema !== undefined) {
-      const inliner = new SchemaInliner(document, 'response');
-      const schema = inliner.inline(media.schema);
-      lines.push(`Example: ${excerpt(media.example ?? exampleOf(schema))}`);
-      if (describeFullResponseSchema) {
-        lines.push(`Schema: ${excerpt({ ...schema, ...(inliner.defs && { $defs: inliner.defs }) })}`);
-      }
-    }
+    lines.push(...describeMedia(document, jsonMedia(response), describeFullResponseSchema));
   } catch {
     // An answer that cannot be described does not make the endpoint less callable.
   }
   return lines.join('\n');
+}
+
+/** What is not stated is left out: an example that nobody gave would be read as a statement. */
+function describeMedia(document: OpenApiDocument, media: Params | undefined, withSchema: boolean): string[] {
+  if (!media) return [];
+  const inliner = new SchemaInliner(document, 'response');
+  const schema = media.schema === undefined ? {} : inliner.inline(media.schema);
+  const example = givenExample(document, media) ?? exampleOf(schema);
+  const lines = example === undefined ? [] : [`Example: ${excerpt(example)}`];
+  if (withSchema && Object.keys(schema).length > 0) {
+    lines.push(`Schema: ${excerpt({ ...schema, ...(inliner.defs && { $defs: inliner.defs }) })}`);
+  }
+  return lines;
+}
+
+function givenExample(document: OpenApiDocument, { example, examples }: Params): unknown {
+  if (example !== undefined) return example;
+  const first: unknown = isObject(examples) ? Object.values(examples)[0] : undefined;
+  return first === undefined ? undefined : document.resolve(first).value;
 }
 
 function jsonMedia({ content }: Params): Params | undefined {
@@ -64,31 +75,46 @@ function jsonMedia({ content }: Params): Params | undefined {
 }
 
 function excerpt(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'null';
+  const text = JSON.stringify(value);
   return text.length <= MAX_EXCERPT ? text : `${text.slice(0, MAX_EXCERPT)}…`;
 }
 
-/** A value of the form that a schema describes. */
+/** A value of the form that a schema describes; undefined where it does not say enough for one. */
 function exampleOf(schema: JsonSchema, depth = 0): unknown {
   const { examples, default: preset, enum: values, const: constant, type } = schema;
   for (const given of [constant, Array.isArray(examples) ? examples[0] : undefined, preset]) {
     if (given !== undefined) return given;
   }
   if (Array.isArray(values)) return values[0] as unknown;
-  if (depth >= MAX_EXAMPLE_DEPTH) return null;
-  for (const key of ['allOf', 'oneOf', 'anyOf'] as const) {
-    const parts = schema[key];
-    if (!Array.isArray(parts) || parts.length === 0) continue;
-    const made = parts.map((part) => exampleOf(part as JsonSchema, depth + 1));
-    return key === 'allOf' && made.every(isObject) ? Object.assign({}, ...made) : made[0];
-  }
+  if (depth >= MAX_EXAMPLE_DEPTH) return undefined;
+  const composed = composedExample(schema, depth);
+  if (composed !== undefined) return composed;
   const kind: unknown = Array.isArray(type) ? type[0] : type;
   if (kind === 'object' || isObject(schema.properties)) {
-    const entries = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>);
-    return Object.fromEntries(entries.map(([name, property]) => [name, exampleOf(property, depth + 1)]));
+    const members = Object.entries((schema.properties ?? {}) as Record<string, JsonSchema>)
+      .map(([name, property]) => [name, exampleOf(property, depth + 1)] as const)
+      .filter(([, example]) => example !== undefined);
+    return members.length === 0 ? undefined : Object.fromEntries(members);
   }
-  if (kind === 'array') return isObject(schema.items) ? [exampleOf(schema.items, depth + 1)] : [];
-  return EXAMPLES[String(kind)] ?? null;
+  if (kind === 'array') {
+    const item = isObject(schema.items) ? exampleOf(schema.items, depth + 1) : undefined;
+    return item === undefined ? undefined : [item];
+  }
+  return kind === 'null' ? null : EXAMPLES[String(kind)];
+}
+
+function composedExample(schema: JsonSchema, depth: number): unknown {
+  for (const key of ['allOf', 'oneOf', 'anyOf'] as const) {
+    const parts = schema[key];
+    if (!Array.isArray(parts)) continue;
+    const made = parts
+      .map((part) => exampleOf(part as JsonSchema, depth + 1))
+      .filter((example) => example !== undefined);
+    if (made.length === 0) continue;
+    if (key === 'allOf' && made.every(isObject)) return Object.assign({}, ...made) as Params;
+    return made.find((example) => example !== null) ?? null;
+  }
+  return undefined;
 }
 
 const EXAMPLES: Readonly<Record<string, unknown>> = {

@@ -1,3 +1,4 @@
+import { numberText } from '../../platform/verbatim-json.js';
 import { isObject, type Params } from '../protocol/json-rpc.js';
 import { UserError } from '../tools/user-error.js';
 import type { Endpoint, ParameterPlace } from './endpoint.js';
@@ -101,5 +102,5 @@ function pick(args: Params, members: readonly string[], required: boolean): Para
 
 function plain(value: unknown): string {
   if (value === null || value === undefined) return '';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' ? value : (numberText(value) ?? JSON.stringify(value));
 }

@@ -1,3 +1,4 @@
+import { parseVerbatim, type VerbatimJson } from '../../platform/verbatim-json.js';
 import { isObject } from '../protocol/json-rpc.js';
 import type { ToolResult } from '../tools/tool-result.js';
 import { UserError } from '../tools/user-error.js';
@@ -13,7 +14,7 @@ export interface EndpointResponse {
 const MAX_ERROR_TEXT = 4000;
 
 /**
- * An endpoint's answer as a tool result: JSON as text (an object also structured), images as images, other text as it
+ * An endpoint's answer as a tool result: JSON as the text it came in (an object also structured), images as images, other text as it
  * is, and what is no text as a file.
  * @throws UserError for a status that is no success
  */
@@ -42,12 +43,10 @@ export function toToolResult(name: string, { status, contentType, body }: Endpoi
     };
     return { content: [{ type: 'resource', resource: file }] };
   }
-  const value = /(^|\+|\/)json$/.test(type) ? parse(text) : undefined;
-  if (value === undefined) return { content: [{ type: 'text', text }] };
-  return {
-    content: [{ type: 'text', text: JSON.stringify(value, undefined, 2) }],
-    ...(isObject(value) && { structuredContent: value }),
-  };
+  const json = /(^|\+|\/)json$/.test(type) ? parse(text) : undefined;
+  // The text is the API's own. Structured content stands beside it only where no reader would round its numbers.
+  const structured = json && !json.roundsElsewhere && isObject(json.value) ? json.value : undefined;
+  return { content: [{ type: 'text', text }], ...(structured && { structuredContent: structured }) };
 }
 
 /** Undefined for bytes that are no text of the encoding they are said to have, UTF-8 if none. */
@@ -60,9 +59,9 @@ function textOf(body: Buffer, contentType: string): string | undefined {
   }
 }
 
-function parse(text: string): unknown {
+function parse(text: string): VerbatimJson | undefined {
   try {
-    return JSON.parse(text);
+    return parseVerbatim(text);
   } catch {
     return undefined;
   }

@@ -4,6 +4,7 @@ import type { ToolContext } from '../tools/tool-context.js';
 import { defineTool, type ToolAnnotations, type ToolDefinition } from '../tools/tool-definition.js';
 import type { ToolResult } from '../tools/tool-result.js';
 import { UserError } from '../tools/user-error.js';
+import { checkArguments } from './argument-shape.js';
 import { describeEndpoint } from './endpoint-description.js';
 import { toEndpoint, type Endpoint } from './endpoint.js';
 import type { EndpointCaller } from './endpoint-caller.js';
@@ -33,7 +34,7 @@ export function defineEndpointTool(
   if (operationId === undefined) throw new OpenApiProblem('it has no operationId');
   const name = toolNameOf(operationId, source.prefix);
   const endpoint = toEndpoint(document, operation);
-  return defineTool(
+  const tool = defineTool(
     {
       name,
       ...(summary !== undefined && { title: summary }),
@@ -44,6 +45,7 @@ export function defineEndpointTool(
     },
     (args, context) => call(name, endpoint, source, caller, args, context),
   );
+  return { ...tool, validate: (args) => checkArguments(endpoint.inputSchema, args) };
 }
 
 async function call(

@@ -1,74 +1,87 @@
+import { boundedFetch } from '../../platform/http/bounded-fetch.js';
+import { FetchError } from '../../platform/http/fetch-error.js';
 import { UserError } from '../tools/user-error.js';
 import { MAX_RESPONSE_BYTES, type EndpointCaller } from './endpoint-caller.js';
 
-const REDIRECTS = [301, 302, 303, 307, 308];
-const MAX_REDIRECTS = 5;
+/** Milliseconds of any call; an entry's `timeout_ms` ends it earlier. */
+const MAX_CALL_MS = 600_000;
 
-/** Calls an API over HTTP. @param base its address; the paths of the document are put behind it */
-export function fetchCaller(base: string): EndpointCaller {
-  const prefix = base.replace(/\/+$/, '');
-  return async ({ method, target, headers, body }, call) => {
-    const response = await reach(prefix + target, {
-      method,
-      headers: { ...headers, ...call.headers },
-      signal: call.signal,
-      ...(body !== undefined && { body }),
-    });
-    return {
-      status: response.status,
-      contentType: response.headers.get('content-type') ?? '',
-      body: await readBounded(response, MAX_RESPONSE_BYTES),
-    };
+/** Where an API is, and who said so. */
+export interface ApiAddress {
+  /** The paths of the document are put behind it. */
+  readonly base: string;
+  /** `public` where a document from elsewhere names the address: it must not lead into our own network. */
+  readonly addresses: 'any' | 'public';
+}
+
+/** Calls an API over HTTP. */
+export function fetchCaller({ base, addresses }: ApiAddress): EndpointCaller {
+  const prefix = base.replace(/[?#].*$/s, '').replace(/\/+$/, '');
+  const { origin } = new URL(prefix);
+  return async ({ method, target, headers, body }, { signal, ...call }) => {
+    const url = within(prefix, target);
+    try {
+      const response = await boundedFetch({
+        url,
+        method,
+        headers: { ...headers, ...call.headers },
+        body,
+        signal,
+        maxBytes: MAX_RESPONSE_BYTES,
+        headMs: MAX_CALL_MS,
+        totalMs: MAX_CALL_MS,
+        redirects: 'origin',
+        addresses,
+      });
+      return {
+        status: response.status,
+        contentType: response.headers['content-type'] ?? '',
+        body: await response.bytes(),
+      };
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw new UserError(toldOf(thrown, origin));
+    }
   };
 }
 
-/** Follows redirects within the API. One that leads elsewhere would take the call's credentials along. */
-async function reach(url: string, init: RequestInit & { signal: AbortSignal }): Promise<Response> {
-  const { origin } = new URL(url);
-  let [at, request] = [url, init];
-  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-    const response = await send(at, request);
-    const location = response.headers.get('location');
-    if (!REDIRECTS.includes(response.status) || location === null) return response;
-    await response.body?.cancel();
-    const next = URL.canParse(location, at) ? new URL(location, at) : undefined;
-    if (next?.origin !== origin) {
-      const where = next?.origin ?? 'nowhere';
-      throw new UserError(
-        `${origin} redirects to ${where}, which is not followed; base_url says where the API is`,
-      );
-    }
-    at = next.href;
-    const asGet = response.status === 303 || (response.status <= 302 && request.method === 'POST');
-    if (asGet) request = { ...request, method: 'GET', body: null };
-  }
-  throw new UserError(`${origin} redirects more than ${MAX_REDIRECTS} times`);
+/**
+ * The address of a call. Neither a document's path nor an argument may lead out of the base, whatever the text is
+ * after a URL parser has read it.
+ * @throws UserError
+ */
+function within(prefix: string, target: string): URL {
+  const base = new URL(prefix);
+  const url = URL.canParse(prefix + target) ? new URL(prefix + target) : undefined;
+  const path = target.split(/[?#]/, 1)[0]!;
+  const kept = url && segments(url.pathname) === segments(base.pathname.replace(/\/$/, '') + path);
+  if (kept && target.startsWith('/') && url.host === base.host && url.protocol === base.protocol) return url;
+  throw new UserError(`The path of this call would lead out of ${base.origin}`);
 }
 
-async function send(url: string, init: RequestInit & { signal: AbortSignal }): Promise<Response> {
-  try {
-    return await fetch(url, { ...init, redirect: 'manual' });
-  } catch (thrown) {
-    if (init.signal.aborted) throw thrown;
-    // The address may carry credentials, its origin does not.
-    throw new UserError(`${new URL(url).origin} cannot be reached: ${reasonOf(thrown)}`);
+/** Parsers drop `.` and `..`, and read a backslash as a slash. */
+function segments(path: string): number {
+  return path.split('/').length;
+}
+
+function toldOf(thrown: unknown, origin: string): string {
+  if (!(thrown instanceof FetchError)) return `${origin} cannot be reached: ${reasonOf(thrown)}`;
+  // The address may carry credentials, its origin does not.
+  switch (thrown.kind) {
+    case 'too_large':
+      return `The answer has more than ${MAX_RESPONSE_BYTES} bytes`;
+    case 'timeout':
+    case 'broken':
+      return / redirects /.test(thrown.message)
+        ? `${thrown.message}; base_url says where the API is`
+        : `${origin} gave no answer: ${thrown.message}`;
+    default:
+      return `${origin} cannot be reached: ${thrown.message}`;
   }
 }
 
-/** Why a request failed: `fetch` itself only says that it did, and keeps the reason in the cause. */
+/** Why something failed, in a clause. */
 export function reasonOf(thrown: unknown): string {
   const { cause, message } = thrown as Error;
-  return cause instanceof Error && cause.message !== '' ? cause.message : message;
-}
-
-/** @throws UserError when there is more */
-export async function readBounded(response: Response, maxBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength;
-    if (size > maxBytes) throw new UserError(`The answer has more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+  return message === '' && cause instanceof Error ? cause.message : message;
 }

@@ -53,6 +53,11 @@ export class OpenApiDocument {
         unreadable?.(path, thrown as OpenApiProblem);
         continue;
       }
+      // Whatever else stands before the slash would become part of the address that calls go to.
+      if (!path.startsWith('/')) {
+        unreadable?.(path, new OpenApiProblem('a path must begin with "/"'));
+        continue;
+      }
       for (const method of METHODS) {
         const operation = item[method];
         if (isObject(operation)) yield operationAt(path, method, item, operation);

@@ -8,13 +8,16 @@ import type { EndpointCaller } from './endpoint-caller.js';
 import { isOffered } from './endpoint-filter.js';
 import { defineEndpointTool } from './endpoint-tool.js';
 import { fetchCaller, reasonOf } from './fetch-caller.js';
-import { baseUrlOf, loadDocument, shownLocation } from './load-document.js';
+import { apiAddressOf, loadDocument, shownLocation } from './load-document.js';
 import { OpenApiDocument, OpenApiProblem, type OpenApiOperation } from './openapi-document.js';
 import { ownApiCaller } from './own-api-caller.js';
 
 /** A document that cannot be had is tried again after this time, each further time after twice as long. */
 const RETRY_FIRST_MS = 1000;
 const RETRY_MAX_MS = 300_000;
+/** Characters of one tool as it is listed, and of all tools of one document: every client reads them. */
+const MAX_TOOL_CHARACTERS = 256 * 1024;
+const MAX_LISTED_CHARACTERS = 16 * 1024 * 1024;
 
 /**
  * Offers the endpoints of OpenAPI documents as tools (S3-22): this application's own, and those of `MCP_OPENAPI`. A
@@ -61,6 +64,7 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
     callerOf: (operation: OpenApiOperation) => EndpointCaller,
   ): readonly string[] {
     const tools = new Map<string, ToolDefinition>();
+    let left = MAX_LISTED_CHARACTERS;
     const shown = shownLocation(source.document);
     const operations = [
       ...document.operations((path, { message }) => {
@@ -75,6 +79,10 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
         if (this.registry.get(tool.name) || tools.has(tool.name)) {
           throw new OpenApiProblem('there already is a tool of this name');
         }
+        const size = JSON.stringify(tool.listed).length;
+        if (size > MAX_TOOL_CHARACTERS) throw new OpenApiProblem(`its description has ${size} characters`);
+        if (size > left) throw new OpenApiProblem('the document has given too many and too large tools');
+        left -= size;
         tools.set(tool.name, tool);
       } catch (thrown) {
         if (!(thrown instanceof OpenApiProblem)) throw thrown;
@@ -120,12 +128,11 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
     const shown = shownLocation(source.document);
     try {
       const document = await loadDocument(source.document);
-      const base = source.baseUrl ?? baseUrlOf(document.servers, source.document);
+      const address = apiAddressOf(document.servers, source);
       if (this.stopped) return;
-      const names = this.offer(document, source, ({ servers }) => {
-        const own = source.baseUrl === undefined && servers.length > 0;
-        return fetchCaller(own ? baseUrlOf(servers, source.document) : base);
-      });
+      const names = this.offer(document, source, ({ servers }) =>
+        fetchCaller(servers.length > 0 ? apiAddressOf(servers, source) : address),
+      );
       this.logger.log(`${names.length} endpoints of ${shown} offered as tools`);
     } catch (thrown) {
       const reason = reasonOf(thrown);

@@ -108,7 +108,7 @@ describe('requests of endpoints', () => {
 describe('answers of endpoints', () => {
   it('JSON that is none is text, and a list is no structured content', () => {
     expect(answer('application/json', '{oops')).toEqual({ content: [{ type: 'text', text: '{oops' }] });
-    expect(answer('application/json', '[1]')).toEqual({ content: [{ type: 'text', text: '[\n  1\n]' }] });
+    expect(answer('application/json', '[1]')).toEqual({ content: [{ type: 'text', text: '[1]' }] });
     expect(answer('application/problem+json; charset=utf-8', '{"a":1}')).toMatchObject({
       structuredContent: { a: 1 },
     });

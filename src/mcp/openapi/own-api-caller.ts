@@ -14,7 +14,11 @@ import { fetchCaller } from './fetch-caller.js';
  */
 export function ownApiCaller(adapter: AbstractHttpAdapter, host: string): EndpointCaller {
   if (adapter.getType() === 'fastify') return injectCaller(adapter.getInstance<FastifyInstance>(), host);
-  return (request, call) => fetchCaller(loopbackAddress(adapter.getHttpServer() as Server))(request, call);
+  return (request, call) =>
+    fetchCaller({ base: loopbackAddress(adapter.getHttpServer() as Server), addresses: 'any' })(
+      request,
+      call,
+    );
 }
 
 function injectCaller(fastify: FastifyInstance, host: string): EndpointCaller {
