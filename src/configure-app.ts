@@ -9,6 +9,7 @@ import { McpHttp } from './mcp/transports/http/mcp-http.service.js';
 import { OpenApiTools } from './mcp/openapi/openapi-tools.service.js';
 import { EventDto } from './operations/rest/dto/event-data.dto.js';
 import { OpstreamError, toOpstreamError } from './platform/errors/opstream-error.js';
+import { OpenRequests } from './platform/lifecycle/open-requests.js';
 import { ProblemDetailsFilter, toProblem } from './rest/problem-details.filter.js';
 import { ProblemDto } from './rest/problem.dto.js';
 import { SERVER_TIMEOUTS } from './rest/server-timeouts.js';
@@ -35,6 +36,7 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   if (http.getType() === 'fastify')
     configureFastify(http.getInstance() as FastifyInstance, securityHook, app.get(HttpMetrics));
   else configureExpress(app, securityHook, app.get(HttpMetrics));
+  app.get(OpenRequests).watch(app.getHttpServer() as Server);
   return adapter;
 }
 

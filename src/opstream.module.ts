@@ -7,6 +7,7 @@ import { ForgeModule } from './forge/forge.module.js';
 import { ItemsModule } from './mcp/builtin/items.module.js';
 import { McpModule } from './mcp/mcp.module.js';
 import { OperationsModule } from './operations/operations.module.js';
+import { OpenRequests } from './platform/lifecycle/open-requests.js';
 import { ApiKeysModule } from './rest/api-keys/api-keys.module.js';
 import { HealthModule } from './rest/health/health.module.js';
 import { MetricsModule } from './rest/metrics/metrics.module.js';
@@ -87,6 +88,7 @@ function compose(configuration: DynamicModule, ...optional: Imports): DynamicMod
       McpModule,
       ...optional,
     ],
+    providers: [OpenRequests],
     exports: [OperationsModule, StreamingModule, McpModule],
   };
 }

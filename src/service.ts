@@ -5,8 +5,11 @@ import { AppModule } from './app.module.js';
 import { Configuration, InvalidConfigurationError } from './config/configuration.js';
 import { configureService, FASTIFY_OPTIONS } from './configure-app.js';
 import { LOG_LEVELS } from './config/environment.js';
+import { LogOutput } from './platform/logging/log-output.js';
 import { createPino, PinoLogger } from './platform/logging/pino-logger.js';
-import { stopOnSignal } from './platform/lifecycle/stop-on-signal.js';
+import { readableLine } from './platform/logging/readable-line.js';
+import { endProcess } from './platform/lifecycle/end-process.js';
+import { LAST_LINES_MS, stopOnSignal } from './platform/lifecycle/stop-on-signal.js';
 import { keepHeapYoung } from './platform/lifecycle/young-heap.js';
 import { UnusableDatabaseError } from './platform/sqlite/sqlite-database.js';
 import { LISTEN_BACKLOG } from './streaming/upgrade/opstream-ws.adapter.js';
@@ -34,13 +37,20 @@ class ServiceLogger extends PinoLogger {
 /** Starts the service and keeps the process alive; a start that cannot succeed says why and exits with code 1. */
 export async function startService(): Promise<void> {
   keepHeapYoung();
+  // Whoever started it may not read what a start that fails has to say.
+  process.stderr.on('error', () => {});
+  const output = LogOutput.standard(process.stdout.isTTY ? readableLine : undefined);
   try {
     // A level that is none is named with every other invalid setting, once the configuration is read.
     const level = LOG_LEVELS.find((known) => known === process.env.LOG_LEVEL) ?? 'info';
-    stopOnSignal(await openService(AppModule, new ServiceLogger(createPino(level))));
+    const logger = new ServiceLogger(createPino(level, output));
+    const starting = openService(AppModule, logger);
+    stopOnSignal(starting, output);
+    await starting;
   } catch (thrown) {
+    await output.flush(LAST_LINES_MS);
     process.stderr.write(`${explain(thrown)}\n`);
-    process.exit(1);
+    endProcess(1);
   }
 }
 

@@ -1,16 +1,18 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, type Logger as Pino } from 'pino';
+import type { LogOutput } from './log-output.js';
 import { redacted } from './redaction.js';
 
-/** One JSON line per entry on standard output; secrets are censored by `PinoLogger`. */
-export function createPino(level: string): Pino {
-  return pino({
+/** One JSON line per entry; secrets are censored by `PinoLogger`. */
+export function createPino(level: string, output: LogOutput): Pino {
+  const options = {
     level,
     base: undefined,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }) },
     serializers: { error: pino.stdSerializers.err },
-  });
+  };
+  return pino(options, output);
 }
 
 type Level = 'info' | 'warn' | 'error' | 'fatal' | 'debug' | 'trace';

@@ -7,6 +7,7 @@ import { Authenticator } from '../../auth/authenticator.js';
 import { OriginPolicy } from '../../auth/origin-policy.js';
 import { RateLimits } from '../../auth/rate-limits.js';
 import { Configuration } from '../../config/configuration.js';
+import { OpenRequests } from '../../platform/lifecycle/open-requests.js';
 import { SERVER_TIMEOUTS } from '../../rest/server-timeouts.js';
 import { SocketMetrics } from '../socket/socket-metrics.js';
 import { isProtocol, SocketServer } from './socket-server.js';
@@ -38,6 +39,7 @@ export class OpstreamWsAdapter extends WsAdapter {
   private readonly router: UpgradeRouter;
   private readonly enabled: boolean;
   private readonly extras: Server[] = [];
+  private readonly openRequests: OpenRequests;
   private attached: Server | undefined;
   /** Servers of the host application's gateways on the HTTP server, by path. */
   private readonly hostServers = new Map<string, WebSocketServer>();
@@ -48,6 +50,7 @@ export class OpstreamWsAdapter extends WsAdapter {
   constructor(app: INestApplication) {
     super(app);
     const { streaming, http } = app.get(Configuration);
+    this.openRequests = app.get(OpenRequests);
     this.enabled = streaming.enabled;
     const checks = {
       authenticator: app.get(Authenticator),
@@ -77,6 +80,7 @@ export class OpstreamWsAdapter extends WsAdapter {
       main.emit('request', request, response),
     );
     extra.on('upgrade', this.router.handle);
+    this.openRequests.watch(extra);
     await new Promise<void>((resolve, reject) => {
       extra.once('error', reject);
       extra.listen({ port, host, backlog: LISTEN_BACKLOG }, resolve);
