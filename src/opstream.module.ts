@@ -38,10 +38,17 @@ export class OpstreamModule {
   static forRoot(options?: OpstreamOptions): DynamicModule {
     if (options)
       return OpstreamModule.withConfiguration(Configuration.fromEnvironment(environmentOf(options)));
+    const configuration = ConfigurationModule.fromEnvironment();
+    // Modules that depend on a variable wait until the variables are loaded; invalid ones never are.
+    const loaded = Promise.all((configuration.imports ?? []).map((one) => Promise.resolve(one)));
+    const whenLoaded = async (module: DynamicModule | Promise<DynamicModule>): Promise<DynamicModule> => {
+      await Promise.race([loaded, module]);
+      return module;
+    };
     return compose(
-      ConfigurationModule.fromEnvironment(),
-      ForgeModule.whenConfigured(),
-      ItemsModule.whenConfigured(),
+      configuration,
+      whenLoaded(ForgeModule.whenConfigured()),
+      whenLoaded(ItemsModule.whenConfigured()),
     );
   }
 
