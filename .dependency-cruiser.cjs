@@ -16,6 +16,13 @@ module.exports = {
       from: {},
       to: { circular: true },
     },
+    {
+      name: 'no-circles-between-folders-of-mcp',
+      severity: 'error',
+      scope: 'folder',
+      from: { path: '^src/mcp(/|$)' },
+      to: { circular: true },
+    },
     only('config', []),
     only('platform', ['^src/config/']),
     only('auth', ['^src/config/', '^src/platform/']),

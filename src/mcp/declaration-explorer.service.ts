@@ -3,6 +3,7 @@ import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { PromptMetadata } from './prompts/prompt.decorator.js';
 import { PromptRegistry, type PromptDefinition } from './prompts/prompt-registry.js';
+import type { OptionalDeclarations } from './registry/optional-declarations.js';
 import { ResourceMetadata, ResourceTemplateMetadata } from './resources/resource.decorator.js';
 import {
   defineResourceTemplate,
@@ -13,12 +14,6 @@ import {
 import { defineTool, type ToolDefinition } from './tools/tool-definition.js';
 import { ToolMetadata } from './tools/tool.decorator.js';
 import { ToolRegistry } from './tools/tool-registry.js';
-
-/** A provider whose tools, resources and prompts are only there when a setting says so. */
-export interface OptionalDeclarations {
-  /** False: what the provider declares is not offered. */
-  readonly offered: boolean;
-}
 
 /** Finds the methods declared with `@Tool`, `@Resource`, `@ResourceTemplate` and `@Prompt` in every module. */
 @Injectable()

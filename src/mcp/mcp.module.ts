@@ -11,7 +11,7 @@ import { Methods } from './dispatch/methods.service.js';
 import { McpHttp } from './transports/http/mcp-http.service.js';
 import { McpMessageLogger } from './session/message-logger.js';
 import { RequestMetrics } from './metrics/request.metrics.js';
-import { StateMetrics } from './metrics/state.metrics.js';
+import { McpMetrics } from './mcp.metrics.js';
 import { OpenApiTools } from './openapi/openapi-tools.service.js';
 import { OperationResources } from './builtin/operation-resources.service.js';
 import { OperationTools } from './builtin/operation-tools.service.js';
@@ -43,7 +43,7 @@ import { McpGateway } from './transports/websocket/mcp.gateway.js';
     Instance,
     McpMessageLogger,
     RequestMetrics,
-    StateMetrics,
+    McpMetrics,
     RequestStateCodec,
     ToolRunner,
     TasksService,

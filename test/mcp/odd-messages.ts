@@ -18,7 +18,8 @@ export function dueFor(value: unknown): Due {
   if (jsonrpc !== '2.0' || ('id' in value && !isId)) return refusal(known);
   if (typeof method === 'string') {
     if (method === '' || method.length > 200) return refusal(known);
-    if (params !== undefined && !isObject(params)) return refusal(known);
+    // Null is what is left out.
+    if (params !== undefined && params !== null && !isObject(params)) return refusal(known);
     return isId ? { kind: 'answer', id: known! } : { kind: 'nothing' };
   }
   const answers = isId && method === undefined && (isObject(result) || isObject(error));
@@ -110,11 +111,12 @@ export function existsOnlyThere(value: unknown): boolean {
 /** The same message as one of 2026-07-28, as far as it is one at all. */
 export function inModernEra(value: unknown): unknown {
   if (!isObject(value)) return value;
-  const { params: given, ...rest } = value;
+  const { params, ...rest } = value;
+  const given = params ?? undefined;
   if (given !== undefined && !isObject(given)) return value;
   const meta = given?._meta;
-  if (meta !== undefined && !isObject(meta)) return value;
-  return { ...rest, params: modern(given, {}, meta) };
+  if (meta !== undefined && meta !== null && !isObject(meta)) return value;
+  return { ...rest, params: modern(given, {}, meta ?? undefined) };
 }
 
 /** The headers that say what the body says. */

@@ -163,8 +163,8 @@ describe('A tool call', () => {
     await client.call('logs');
     const seen = () => client.of('notifications/message').map(({ params }) => [params.level, params.data]);
     expect(seen()).toEqual([
-      ['info', { message: 'Info message' }],
-      ['warning', { message: 'Warn message' }],
+      ['info', 'Info message'],
+      ['warning', 'Warn message'],
       ['error', { message: 'Error message', context: 'Error: inside' }],
     ]);
     await client.result('logging/setLevel', { level: 'debug' });

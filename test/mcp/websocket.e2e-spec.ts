@@ -133,7 +133,7 @@ describe('MCP over WebSocket', () => {
       'deep nesting',
       `{"jsonrpc":"2.0","id":9,"method":"ping","params":{"a":${'['.repeat(5000)}${']'.repeat(5000)}}}`,
       -32600,
-      null,
+      9,
     ],
     [
       'a cursor of ours that is not',
@@ -149,13 +149,16 @@ describe('MCP over WebSocket', () => {
     expect(await client.result('ping')).toEqual({});
   });
 
-  it('S3-16: answers to nothing and binary frames do no harm to others', async () => {
+  it('S3-16: answers to nothing and binary frames do no harm', async () => {
     const client = await connect();
     client.send({ jsonrpc: '2.0', id: 'server-1', result: {} });
     client.send({ jsonrpc: '2.0', id: 77, error: { code: 1, message: 'x' } });
     expect((await client.request('ping')).result).toEqual({});
     client.socket.send(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"ping"}'), { binary: true });
-    expect(await client.closed).toMatchObject({ code: 1003 });
+    expect((await client.answerTo(1)).error).toMatchObject({ code: -32600 });
+    client.socket.send(Buffer.from('no JSON'), { binary: true });
+    expect((await client.answerTo(null)).error).toMatchObject({ code: -32600 });
+    expect((await client.request('ping')).result).toEqual({});
   });
 
   it('a request id that is in use is refused, and the first request is answered', async () => {

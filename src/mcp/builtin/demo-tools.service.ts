@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { Configuration } from '../../config/configuration.js';
-import type { OptionalDeclarations } from '../declaration-explorer.service.js';
+import type { OptionalDeclarations } from '../registry/optional-declarations.js';
 import type { ToolContext } from '../tools/tool-context.js';
 import { Tool } from '../tools/tool.decorator.js';
 

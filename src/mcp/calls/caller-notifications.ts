@@ -1,4 +1,5 @@
-import { encodeNotification, isObject } from '../protocol/json-rpc.js';
+import { encodeNotification, isObject, type Params } from '../protocol/json-rpc.js';
+import { fitParams } from '../protocol/members.js';
 import { META } from '../protocol/versions.js';
 import type { RequestContext } from '../session/request-context.js';
 import { levelNumber } from '../session/log-level.js';
@@ -63,19 +64,20 @@ export class CallerNotifications {
         content: blocks,
         final: false,
       };
-      messages.push(encodeNotification('notifications/tools/partial_result', params));
+      messages.push(this.encode('notifications/tools/partial_result', params));
     }
     if (this.streamContent && this.exchange.era === 'legacy') {
       const params = { content: blocks, toolName: this.toolName };
-      messages.push(encodeNotification('notifications/tool/streamContent', params));
+      messages.push(this.encode('notifications/tool/streamContent', params));
     }
     return messages;
   }
 
   log(level: string, message: string, context: unknown): readonly string[] {
     if (levelNumber(level)! < this.minimumLevel()) return NOTHING;
-    const data = context === undefined ? { message } : { message, context };
-    return [encodeNotification('notifications/message', { level, logger: this.toolName, data })];
+    // Text as text: some clients take nothing else.
+    const data = context === undefined ? message : { message, context };
+    return [this.encode('notifications/message', { level, logger: this.toolName, data })];
   }
 
   private progressMessages(
@@ -88,7 +90,11 @@ export class CallerNotifications {
     this.lastSent = value;
     // Members without a value are left out of JSON.
     const params = { progressToken: this.progressToken, progress: value, total, message };
-    return [encodeNotification('notifications/progress', params)];
+    return [this.encode('notifications/progress', params)];
+  }
+
+  private encode(method: string, params: Params): string {
+    return encodeNotification(method, fitParams(method, params, this.exchange.revision));
   }
 }
 

@@ -1,32 +1,16 @@
-import {
-  CreateMessageResultSchema,
-  CreateMessageResultWithToolsSchema,
-  ElicitResultSchema,
-  ListRootsResultSchema,
-} from '@modelcontextprotocol/core';
-import { z } from 'zod';
 import type { RequestContext } from '../session/request-context.js';
-import { isObject, objectAt, type Params } from '../protocol/json-rpc.js';
+import { objectAt, type Params } from '../protocol/json-rpc.js';
+import { fitParams } from '../protocol/members.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { META } from '../protocol/versions.js';
 import type { McpSession } from '../session/mcp-session.js';
-import type { InputMethod, InputOptions, InputRequests } from '../tools/tool-context.js';
+import type { InputOptions, InputRequests } from '../tools/tool-context.js';
 import { UserError } from '../tools/user-error.js';
 import type { CallRecord } from './call-record.js';
+import { asObject, missingCapabilities } from './input-capabilities.js';
+import { readAnswer } from './input-answer.js';
 import type { RequestStateCodec } from './request-state-codec.js';
 import type { ToolOutcome } from './tool-outcome.js';
-
-const CAPABILITY: Record<InputMethod, string> = {
-  'elicitation/create': 'elicitation',
-  'sampling/createMessage': 'sampling',
-  'roots/list': 'roots',
-};
-
-const ANSWER: Record<InputMethod, z.ZodType> = {
-  'elicitation/create': ElicitResultSchema,
-  'sampling/createMessage': z.union([CreateMessageResultSchema, CreateMessageResultWithToolsSchema]),
-  'roots/list': ListRootsResultSchema,
-};
 
 /** The running call that asks; a prompt asks without one. */
 interface AskingCall {
@@ -109,7 +93,7 @@ export class InputRequester {
     for (const [key, value] of Object.entries(responses)) {
       const request = pending.requests.get(key);
       if (!request) continue;
-      pending.answers[key] = readAnswer(key, request.method, value);
+      pending.answers[key] = await readAnswer(key, request, value);
       pending.requests.delete(key);
     }
     if (pending.requests.size > 0) return;
@@ -138,21 +122,18 @@ export class InputRequester {
     requests: InputRequests,
     call: AskingCall | undefined,
   ): Promise<Params> {
-    const { responder, cancellation } = this.exchange;
+    const { responder, cancellation, revision } = this.exchange;
     const signal = call?.signal ?? cancellation.signal;
-    const send = (message: string): void =>
-      this.asTask ? session.sendAside(message) : responder.send(message);
+    const taskId = this.asTask ? call?.requestId : undefined;
+    const related = taskId === undefined ? {} : { _meta: { [META.relatedTask]: { taskId } } };
     await call?.record.status('input_required', { keys: Object.keys(requests) });
-    const related = this.asTask && call ? { _meta: { [META.relatedTask]: { taskId: call.requestId } } } : {};
     const answers = await Promise.all(
-      Object.entries(requests).map(async ([key, { method, params }]) => {
-        const answer = await session.request(
-          method,
-          { ...(params as Params | undefined), ...related },
-          send,
-          signal,
-        );
-        return [key, readAnswer(key, method, answer)] as const;
+      Object.entries(requests).map(async ([key, request]) => {
+        const { method } = request;
+        const params = fitParams(method, { ...(request.params as Params | undefined), ...related }, revision);
+        const carrier = taskId === undefined ? responder : undefined;
+        const answer = await session.questions.ask({ method, params, carrier, taskId, signal });
+        return [key, await readAnswer(key, request, answer)] as const;
       }),
     );
     await call?.record.status('running');
@@ -165,10 +146,12 @@ export class InputRequester {
     return missing.length === 0 ? undefined : Object.fromEntries(missing);
   }
 
-  private read(requests: InputRequests, given: Params): Params {
-    return Object.fromEntries(
-      Object.entries(requests).map(([key, { method }]) => [key, readAnswer(key, method, given[key])]),
-    );
+  private async read(requests: InputRequests, given: Params): Promise<Params> {
+    const answers: Record<string, unknown> = {};
+    for (const [key, request] of Object.entries(requests)) {
+      answers[key] = await readAnswer(key, request, given[key]);
+    }
+    return answers;
   }
 
   private inputRequired(requests: InputRequests, call: AskingCall | undefined): InputRequiredError {
@@ -181,15 +164,11 @@ export class InputRequester {
 
   /** @throws RpcError `missingCapability` (2026-07-28) or UserError */
   private requireCapabilities(requests: InputRequests): void {
-    const missing = Object.values(requests)
-      .map(({ method }) => CAPABILITY[method])
-      .filter((capability) => !isObject(this.exchange.capabilities[capability]));
+    const missing = missingCapabilities(Object.values(requests), this.exchange.capabilities);
     if (missing.length === 0) return;
     const message = `The client does not support ${missing.join(', ')}`;
     if (this.exchange.era === 'legacy') throw new UserError(message);
-    throw new RpcError(RPC.missingCapability, message, {
-      requiredCapabilities: Object.fromEntries(missing.map((capability) => [capability, {}])),
-    });
+    throw new RpcError(RPC.missingCapability, message, { requiredCapabilities: asObject(missing) });
   }
 }
 
@@ -210,11 +189,9 @@ export class InputRequiredError extends Error {
 }
 
 export function inputRequiredResult(requests: InputRequests, state: string): Params {
-  return { resultType: 'input_required', inputRequests: requests, requestState: state };
-}
-
-function readAnswer(key: string, method: InputMethod, value: unknown): unknown {
-  const parsed = ANSWER[method].safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new RpcError(RPC.invalidParams, `The answer "${key.slice(0, 100)}" is no result of ${method}`);
+  // Some clients end the call over a request without params.
+  const inputRequests = Object.fromEntries(
+    Object.entries(requests).map(([key, request]) => [key, { ...request, params: request.params ?? {} }]),
+  );
+  return { resultType: 'input_required', inputRequests, requestState: state };
 }

@@ -9,10 +9,11 @@ export type ResponseMode = 'result' | 'task' | 'either';
 /** @throws RpcError when tool and caller do not agree on tasks */
 export function responseModeOf(
   tool: ToolDefinition,
-  { era, params, meta, capabilities }: RequestContext,
+  { era, revision, params, meta, capabilities }: RequestContext,
 ): ResponseMode {
   if (era === 'legacy') {
-    const wanted = params.task !== undefined;
+    // Before 2025-11-25 there were no tasks, and the member says nothing.
+    const wanted = revision >= '2025-11-25' && params.task !== undefined;
     if (wanted && tool.taskSupport === 'forbidden') {
       throw new RpcError(RPC.methodNotFound, `Tool ${tool.name} cannot be called as a task`);
     }

@@ -44,7 +44,10 @@ export class TasksService {
 
     /** Waits for the end and gives the result of the original request. */
     result: async (exchange: RequestContext): Promise<Params> => {
-      const ended = await this.untilEnded(exchange);
+      const { session, responder } = exchange;
+      // What the task asks meanwhile comes on the stream of this request.
+      const stopCarrying = session?.questions.carryFor(stringAt(exchange.params, 'taskId'), responder);
+      const ended = await this.untilEnded(exchange).finally(stopCarrying);
       const outcome = outcomeOf(ended, await this.errorDetails(ended));
       if ('error' in outcome) {
         const { code, message, data } = outcome.error;

@@ -1,4 +1,5 @@
 import { ContentBlockSchema } from '@modelcontextprotocol/core';
+import type { ToolCallOutcome } from '../metrics/request.metrics.js';
 import type { InputRequests } from '../tools/tool-context.js';
 import { RpcError } from '../protocol/rpc-error.js';
 import { isObject } from '../protocol/json-rpc.js';
@@ -14,6 +15,20 @@ export type ToolOutcome =
   /** The caller has to answer first and then call again (2026-07-28). */
   | { readonly kind: 'input-required'; readonly requests: InputRequests; readonly state: string }
   | { readonly kind: 'cancelled'; readonly reason: string };
+
+/** The outcome as metrics name it. */
+export function outcomeLabel(outcome: ToolOutcome): ToolCallOutcome {
+  switch (outcome.kind) {
+    case 'result':
+      return outcome.result.isError ? 'tool_error' : 'result';
+    case 'protocol-error':
+      return 'protocol_error';
+    case 'input-required':
+      return 'input_required';
+    case 'cancelled':
+      return 'cancelled';
+  }
+}
 
 export function toolError(text: string): ToolResult {
   return { content: [{ type: 'text', text }], isError: true };

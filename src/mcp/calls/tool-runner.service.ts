@@ -24,7 +24,7 @@ import { INTERRUPTED, OperationRecord, recordedArguments, unrecorded } from './c
 import { InputRequester, inputRequiredResult } from './input-requester.js';
 import { RequestStateCodec } from './request-state-codec.js';
 import { ToolCall } from './tool-call.js';
-import { toolError, type ToolOutcome } from './tool-outcome.js';
+import { outcomeLabel, toolError, type ToolOutcome } from './tool-outcome.js';
 
 /** A call of a tool that may become a task is answered directly when it ends within this time. */
 const TASK_GRACE_MS = 50;
@@ -83,7 +83,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
   /** Serves `tools/call`. @returns undefined when the caller has cancelled and expects no answer */
   async call(exchange: RequestContext): Promise<Params | undefined> {
     const tool = this.toolOf(exchange);
-    const manner = responseModeOf(tool, exchange);
+    const mode = responseModeOf(tool, exchange);
     const given = objectAt(exchange.params, 'arguments');
     const pending = tool.validate(given);
     const checked = pending instanceof Promise ? await pending : pending;
@@ -94,11 +94,11 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     // Answers that came with the request are checked before there is a call.
     if (exchange.era === 'modern') inputs.given();
     const call = this.open(tool, exchange, given, inputs);
-    if (manner === 'result') {
+    if (mode === 'result') {
       call.start(checked.value);
       return answer(await call.finished);
     }
-    const early = await this.startAsTask(call, manner, checked.value, exchange);
+    const early = await this.startAsTask(call, mode, checked.value, exchange);
     return early ? answer(await call.finished) : this.answerWithTask(call, exchange);
   }
 
@@ -144,7 +144,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     if (exchange.cancellation.cancelled) call.cancel('The caller has gone');
     void call.finished.then((outcome) => {
       this.running.delete(at);
-      this.metrics.toolCalled(tool.name, outcome);
+      this.metrics.toolCalled(tool.name, outcomeLabel(outcome));
     });
     return call;
   }
@@ -152,7 +152,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
   /** Starts a call that may become a task. @returns how it ended before it did */
   private async startAsTask(
     call: ToolCall,
-    manner: ResponseMode,
+    mode: ResponseMode,
     args: Params,
     exchange: RequestContext,
   ): Promise<ToolOutcome | undefined> {
@@ -169,7 +169,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
       stopWaiting();
     };
     call.start(args);
-    if (manner === 'either') {
+    if (mode === 'either') {
       const timer = setTimeout(stopWaiting, TASK_GRACE_MS);
       const outcome = await Promise.race([call.outcome, becomesTask]);
       clearTimeout(timer);
@@ -186,7 +186,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     const { session, era, principal } = exchange;
     if (exchange.cancellation.cancelled) return undefined;
     call.inputs.becomeTask();
-    call.detach(era === 'legacy' && session ? (message) => session.sendAside(message) : undefined);
+    call.detach(era === 'legacy' && session ? (message) => session.tell(message) : undefined);
     if (!(await call.record.opened)) {
       call.cancel('The task could not be stored');
       throw new OpstreamError('store_unavailable', 'The task could not be stored');

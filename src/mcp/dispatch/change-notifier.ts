@@ -29,7 +29,7 @@ interface Filter {
 }
 
 /**
- * Tells clients what has changed: connected sessions of every list, and the streams of `subscriptions/listen`
+ * Tells clients what has changed: sessions of every list, those that are away once they are back, and the streams of `subscriptions/listen`
  * (2026-07-28) of what they asked for.
  */
 @Injectable()
@@ -61,7 +61,7 @@ export class ChangeNotifier implements OnModuleInit, OnModuleDestroy {
       const message = encodeNotification(`notifications/${list}/list_changed`);
       for (const changes$ of this.changes[list]) {
         changes$.subscribe(() => {
-          for (const { channel } of this.sessions.connected()) channel?.send(message);
+          for (const session of this.sessions.all()) session.tell(message, message);
         });
       }
     }

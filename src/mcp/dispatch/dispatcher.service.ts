@@ -7,22 +7,20 @@ import type { InFlight } from '../protocol/in-flight.js';
 import {
   encodeError,
   encodeResult,
-  isObject,
   objectAt,
-  type Params,
   type RequestId,
   type RpcMessage,
   type RpcNotification,
   type RpcRequest,
+  withoutNulls,
 } from '../protocol/json-rpc.js';
-import { httpStatusOf, RPC, RpcError, toRpcError } from '../protocol/rpc-error.js';
-import { META, MODERN_VERSION, type Era } from '../protocol/versions.js';
+import { httpStatusOf, RpcError, toRpcError } from '../protocol/rpc-error.js';
+import { fitResult } from '../protocol/members.js';
+import { LEGACY_VERSIONS, META, MODERN_VERSION, type Era } from '../protocol/versions.js';
 import { RequestMetrics, type RequestOutcome } from '../metrics/request.metrics.js';
-import { Methods, type Answer, type Method } from './methods.service.js';
+import type { Classification } from './classify.js';
+import { Methods, type Answer, type Serve } from './methods.service.js';
 import { EncodedResult, encodeResultOf } from '../protocol/result.js';
-
-/** Methods that only exist in the era without sessions. */
-const MODERN_ONLY: ReadonlySet<string> = new Set(['server/discover', 'subscriptions/listen', 'tasks/update']);
 
 /** Reads one message of either era and serves it: the same for every transport. */
 @Injectable()
@@ -35,11 +33,14 @@ export class McpDispatcher {
     private readonly audit: AuditLog,
   ) {}
 
-  /** Serves one message. Never throws: every request is answered over the link, nothing else is. */
-  dispatch(message: RpcMessage, link: MessageContext): void {
+  /**
+   * Serves one message. Never throws: every request is answered over the link, nothing else is.
+   * @param classified what `classify.ts` says of the message
+   */
+  dispatch(message: RpcMessage, classified: Classification, link: MessageContext): void {
     switch (message.kind) {
       case 'request':
-        return this.serve(message, link);
+        return this.serve(message, classified, link);
       case 'notification':
         return this.notice(message, link);
       case 'response':
@@ -50,11 +51,11 @@ export class McpDispatcher {
     }
   }
 
-  private serve(request: RpcRequest, link: MessageContext): void {
-    const { id, method } = request;
-    const era = link.era ?? eraOf(request);
+  private serve(request: RpcRequest, { era, refusal }: Classification, link: MessageContext): void {
+    const { id } = request;
     let exchange: RequestContext;
     try {
+      if (refusal) throw refusal.error;
       exchange = toExchange(request, link, era);
     } catch (thrown) {
       const error = toRpcError(thrown);
@@ -62,8 +63,7 @@ export class McpDispatcher {
       return link.responder.respond(encodeError(id, error), httpStatusOf(error));
     }
     try {
-      const serve = this.methods.table[exchange.era].get(method);
-      if (!serve) throw new RpcError(RPC.methodNotFound, 'Method not found', { method });
+      const serve = this.methods.find(exchange);
       const flights = inFlightOf(exchange, link);
       flights?.add(id, exchange.cancellation);
       this.run(serve, exchange, flights);
@@ -73,7 +73,7 @@ export class McpDispatcher {
   }
 
   /** Whatever the method does, there is one answer, and with it the id is free again. */
-  private run(serve: Method, exchange: RequestContext, flights: InFlight | undefined): void {
+  private run(serve: Serve, exchange: RequestContext, flights: InFlight | undefined): void {
     const refused = (thrown: unknown): void => {
       flights?.remove(exchange.id);
       this.refuse(exchange, thrown);
@@ -104,11 +104,13 @@ export class McpDispatcher {
   }
 
   private respond(exchange: RequestContext, answer: Answer): void {
-    const { id, era, responder, cancellation } = exchange;
+    const { id, era, revision, method, responder, cancellation } = exchange;
     if (answer === undefined || cancellation.cancelled) return this.giveUp(exchange);
     const message = encodeResult(
       id,
-      answer instanceof EncodedResult ? answer.json : encodeResultOf(era, answer),
+      answer instanceof EncodedResult
+        ? answer.json
+        : encodeResultOf(era, fitResult(method, answer, revision)),
     );
     this.count(exchange, 'result');
     responder.respond(message);
@@ -133,29 +135,29 @@ export class McpDispatcher {
   }
 
   private count({ era, method, beganAt }: RequestContext, outcome: RequestOutcome): void {
-    const known = this.methods.table[era].has(method) ? method : undefined;
+    const known = this.methods.knows(era, method) ? method : undefined;
     this.metrics.answered(era, known, outcome, (performance.now() - beganAt) / 1000);
   }
-}
-
-/** A request of 2026-07-28 says so in its `_meta`, or uses a method that only exists there. */
-export function eraOf({ method, params }: RpcRequest): Era {
-  const { _meta: meta } = params;
-  return (isObject(meta) && META.protocolVersion in meta) || MODERN_ONLY.has(method) ? 'modern' : 'legacy';
 }
 
 /**
  * One literal with every member: put together from parts, it would become an object with a table of its own, a
  * kilobyte that outlives its request.
- * @throws RpcError when the envelope of 2026-07-28 is not complete
+ * @throws RpcError for params that are not what every method takes
  */
-function toExchange({ id, method, params }: RpcRequest, link: MessageContext, era: Era): RequestContext {
+function toExchange(
+  { id, method, params: given }: RpcRequest,
+  link: MessageContext,
+  era: Era,
+): RequestContext {
   const { principal, address, headers, responder, openSession } = link;
-  const meta = objectAt(params, '_meta');
+  const params = withoutNulls(given);
+  const meta = withoutNulls(objectAt(params, '_meta'));
   // What begins a session belongs to none: it may end the one before it.
   const session = era === 'legacy' && method !== 'initialize' ? link.session : undefined;
   return {
     era,
+    revision: era === 'modern' ? MODERN_VERSION : (session?.protocolVersion ?? LEGACY_VERSIONS[0]),
     id,
     method,
     beganAt: performance.now(),
@@ -165,30 +167,11 @@ function toExchange({ id, method, params }: RpcRequest, link: MessageContext, er
     address,
     headers,
     session,
-    capabilities: era === 'modern' ? checkEnvelope(meta) : (session?.capabilities ?? {}),
+    capabilities: era === 'modern' ? objectAt(meta, META.clientCapabilities) : (session?.capabilities ?? {}),
     responder,
     cancellation: new Cancellation(),
     openSession,
   };
-}
-
-/** The client's capabilities. @throws RpcError */
-function checkEnvelope(meta: Params): Params {
-  const version = meta[META.protocolVersion];
-  if (typeof version !== 'string') throw incomplete(META.protocolVersion);
-  if (version !== MODERN_VERSION) {
-    throw new RpcError(RPC.unsupportedVersion, 'Unsupported protocol version', {
-      supported: [MODERN_VERSION],
-      requested: version.slice(0, 100),
-    });
-  }
-  const capabilities = meta[META.clientCapabilities];
-  if (!isObject(capabilities)) throw incomplete(META.clientCapabilities);
-  return capabilities;
-}
-
-function incomplete(key: string): RpcError {
-  return new RpcError(RPC.invalidParams, `_meta must have ${key}`, undefined, 400);
 }
 
 /** A client that speaks the sessions' era without having begun a session has its connection for one. */

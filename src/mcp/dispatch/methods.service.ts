@@ -5,7 +5,7 @@ import type { RequestContext } from '../session/request-context.js';
 import { Instance } from '../protocol/instance.js';
 import type { Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
-import { META, MODERN_VERSION, type Era } from '../protocol/versions.js';
+import { eraOfRevision, META, MODERN_VERSION, type Era, type Revision } from '../protocol/versions.js';
 import { ResourceMethods } from '../resources/resource-methods.service.js';
 import { levelNumber } from '../session/log-level.js';
 import { TasksService } from '../calls/tasks.service.js';
@@ -16,8 +16,16 @@ import { EncodedResult } from '../protocol/result.js';
 import { CAPABILITIES, INSTRUCTIONS, SERVER_INFO } from '../protocol/server-info.js';
 
 /** Serves one method. `undefined` means that there is no answer, because the caller has given the request up. */
-export type Method = (exchange: RequestContext) => Promise<Answer> | Answer;
+export type Serve = (exchange: RequestContext) => Promise<Answer> | Answer;
 export type Answer = Params | EncodedResult | undefined;
+
+interface Method {
+  readonly serve: Serve;
+  /** The revision that brought it, where that is not the first of its era. */
+  readonly since?: Revision;
+  /** It is about the session itself: without one there is nothing that it could do. */
+  readonly needsSession?: boolean;
+}
 
 /** How long a client may keep what `server/discover` says, in milliseconds. */
 const DISCOVER_TTL_MS = 3_600_000;
@@ -25,7 +33,7 @@ const DISCOVER_TTL_MS = 3_600_000;
 /** The methods of each era: the one table in which a reader finds what this endpoint understands. */
 @Injectable()
 export class Methods {
-  readonly table: Readonly<Record<Era, ReadonlyMap<string, Method>>>;
+  private readonly table: Readonly<Record<Era, ReadonlyMap<string, Method>>>;
 
   constructor(
     registry: ToolRegistry,
@@ -36,10 +44,10 @@ export class Methods {
     changes: ChangeNotifier,
     instance: Instance,
   ) {
-    const tools = new PagedList(registry, 'tools', ({ listed, taskSupport }, era) =>
-      era === 'legacy' ? { ...listed, execution: { taskSupport } } : listed,
+    const tools = new PagedList('tools/list', 'tools', registry, ({ listed, taskSupport }, revision) =>
+      eraOfRevision(revision) === 'legacy' ? { ...listed, execution: { taskSupport } } : listed,
     );
-    const both: [string, Method][] = [
+    const both: [string, Serve][] = [
       ['tools/list', (exchange) => tools.read(exchange)],
       ['tools/call', (exchange) => runner.call(exchange)],
       ['resources/list', (exchange) => resources.list(exchange)],
@@ -49,28 +57,50 @@ export class Methods {
       ['prompts/get', (exchange) => prompts.get(exchange)],
       ['completion/complete', (exchange) => prompts.complete(exchange)],
     ];
+    const inSession = (serve: Serve): Method => ({ serve, needsSession: true });
+    const withTasks = (serve: Serve): Method => ({ serve, since: '2025-11-25' });
     this.table = {
       legacy: new Map<string, Method>([
-        ...both,
-        ['initialize', (exchange) => initialize(exchange, instance)],
-        ['ping', () => ({})],
-        ['logging/setLevel', setLevel],
-        ['resources/subscribe', (exchange) => resources.subscribe(exchange)],
-        ['resources/unsubscribe', (exchange) => resources.unsubscribe(exchange)],
-        ['tasks/get', tasks.legacy.get],
-        ['tasks/list', tasks.legacy.list],
-        ['tasks/result', tasks.legacy.result],
-        ['tasks/cancel', tasks.legacy.cancel],
+        ...both.map(([method, serve]): [string, Method] => [method, { serve }]),
+        ['initialize', { serve: (exchange) => initialize(exchange, instance) }],
+        ['ping', { serve: () => ({}) }],
+        ['logging/setLevel', inSession(setLevel)],
+        ['resources/subscribe', inSession((exchange) => resources.subscribe(exchange))],
+        ['resources/unsubscribe', inSession((exchange) => resources.unsubscribe(exchange))],
+        ['tasks/get', withTasks(tasks.legacy.get)],
+        ['tasks/list', withTasks(tasks.legacy.list)],
+        ['tasks/result', withTasks(tasks.legacy.result)],
+        ['tasks/cancel', withTasks(tasks.legacy.cancel)],
       ]),
       modern: new Map<string, Method>([
-        ...both,
-        ['server/discover', discover],
-        ['subscriptions/listen', (exchange) => changes.listen(exchange)],
-        ['tasks/get', tasks.modern.get],
-        ['tasks/update', tasks.modern.update],
-        ['tasks/cancel', tasks.modern.cancel],
+        ...both.map(([method, serve]): [string, Method] => [method, { serve }]),
+        ['server/discover', { serve: discover }],
+        ['subscriptions/listen', { serve: (exchange) => changes.listen(exchange) }],
+        ['tasks/get', { serve: tasks.modern.get }],
+        ['tasks/update', { serve: tasks.modern.update }],
+        ['tasks/cancel', { serve: tasks.modern.cancel }],
       ]),
     };
+  }
+
+  knows(era: Era, method: string): boolean {
+    return this.table[era].has(method);
+  }
+
+  /**
+   * What serves a request.
+   * @throws RpcError `methodNotFound` for a method that its revision lacks, `sessionNotFound` without the session it needs
+   */
+  find({ era, revision, method, session }: RequestContext): Serve {
+    const found = this.table[era].get(method);
+    if (!found || (found.since !== undefined && found.since > revision)) {
+      throw new RpcError(RPC.methodNotFound, 'Method not found', { method });
+    }
+    if (session?.ended) throw new RpcError(RPC.sessionNotFound, 'Session not found');
+    if (found.needsSession && !session) {
+      throw new RpcError(RPC.sessionNotFound, `${method} needs a session: send initialize first`);
+    }
+    return found.serve;
   }
 }
 
@@ -100,6 +130,6 @@ function setLevel({ params, session }: RequestContext): Params {
   const level = levelNumber(params.level);
   if (level === undefined)
     throw new RpcError(RPC.invalidParams, 'level must be one of the eight syslog levels');
-  if (session) session.minimumLevel = level;
+  session!.minimumLevel = level;
   return {};
 }

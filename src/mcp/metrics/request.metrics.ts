@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ToolOutcome } from '../calls/tool-outcome.js';
 import type { Era } from '../protocol/versions.js';
 
 /** Seconds; a `tools/list` takes a fraction of a millisecond, a tool may take minutes. */
@@ -12,6 +11,9 @@ const MAX_TOOL_LABELS = 200;
 
 /** How a request was answered; `cancelled` was not, because its caller had given it up. */
 export type RequestOutcome = 'result' | 'error' | 'cancelled';
+
+/** How a tool call ended, as the label of its counter. */
+export type ToolCallOutcome = 'result' | 'tool_error' | 'protocol_error' | 'input_required' | 'cancelled';
 
 /** MCP as Prometheus counts it while it happens: requests, tool calls and response streams. */
 @Injectable()
@@ -58,8 +60,8 @@ export class RequestMetrics {
     this.malformedMessages.inc();
   }
 
-  toolCalled(tool: string, outcome: ToolOutcome): void {
-    this.toolCalls.inc({ tool: this.labelOf(tool), outcome: outcomeLabel(outcome) });
+  toolCalled(tool: string, outcome: ToolCallOutcome): void {
+    this.toolCalls.inc({ tool: this.labelOf(tool), outcome });
   }
 
   /** Counts one stream until its response closes. */
@@ -74,9 +76,4 @@ export class RequestMetrics {
     this.tools.add(tool);
     return tool;
   }
-}
-
-function outcomeLabel(outcome: ToolOutcome): string {
-  if (outcome.kind === 'result') return outcome.result.isError ? 'tool_error' : 'result';
-  return outcome.kind.replace('-', '_');
 }

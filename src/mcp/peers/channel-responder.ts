@@ -3,6 +3,7 @@ import type { PeerChannel } from './peer-channel.js';
 
 /** A channel as the responder of every request that the far side makes over it. */
 export class ChannelResponder implements Responder {
+  readonly carriesRequests = true;
   private wroteThisTurn = false;
 
   constructor(private readonly channel: Pick<PeerChannel, 'send' | 'drained'>) {}

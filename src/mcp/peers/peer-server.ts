@@ -1,4 +1,5 @@
 import type { Principal } from '../../auth/principal.js';
+import { classifyFrame } from '../dispatch/classify.js';
 import type { McpDispatcher } from '../dispatch/dispatcher.service.js';
 import type { MessageContext } from '../session/request-context.js';
 import { InFlight } from '../protocol/in-flight.js';
@@ -22,7 +23,12 @@ export class PeerServer {
     private readonly principal: Principal,
     private readonly responder: Responder,
   ) {
-    this.channel = { send: (message) => responder.send(message), close: () => {} };
+    this.channel = {
+      exclusive: true,
+      carriesRequests: true,
+      send: (message) => responder.send(message),
+      close: () => {},
+    };
   }
 
   receive(message: RpcMessage): void {
@@ -36,7 +42,7 @@ export class PeerServer {
       inFlight,
       openSession,
     };
-    this.dispatcher.dispatch(message, link);
+    this.dispatcher.dispatch(message, classifyFrame(message), link);
   }
 
   closed(): void {

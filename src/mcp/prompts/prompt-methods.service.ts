@@ -4,10 +4,11 @@ import { RequestStateCodec } from '../calls/request-state-codec.js';
 import { PagedList } from '../registry/paged-list.js';
 import type { EncodedResult } from '../protocol/result.js';
 import type { RequestContext } from '../session/request-context.js';
-import { isObject, objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
+import { objectAt, stringAt, withoutNulls, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { ResourceRegistry } from '../resources/resource-registry.js';
 import type { ArgumentOptions } from '../resources/resource.decorator.js';
+import { UserError } from '../tools/user-error.js';
 import type { PromptContext } from './prompt.decorator.js';
 import { PromptRegistry } from './prompt-registry.js';
 
@@ -24,7 +25,7 @@ export class PromptMethods {
     private readonly resources: ResourceRegistry,
     private readonly states: RequestStateCodec,
   ) {
-    this.prompts = new PagedList(registry, 'prompts', ({ options }) => ({
+    this.prompts = new PagedList('prompts/list', 'prompts', registry, ({ options }) => ({
       ...options,
       ...(options.arguments && {
         arguments: options.arguments.map(({ complete: _complete, ...argument }) => argument),
@@ -63,6 +64,7 @@ export class PromptMethods {
       return { ...(description !== undefined && { description }), messages };
     } catch (error) {
       if (error instanceof InputRequiredError) return error.toResult();
+      if (error instanceof UserError) throw new RpcError(RPC.serverError, error.message);
       throw error;
     }
   }
@@ -98,11 +100,12 @@ export class PromptMethods {
   }
 }
 
-/** @throws RpcError `invalidParams`: arguments of prompts are strings */
+/** Null is what is left out. @throws RpcError `invalidParams`: arguments of prompts are strings */
 function stringsOf(params: Params): Record<string, string> {
-  for (const [name, value] of Object.entries(params)) {
+  const given = withoutNulls(params);
+  for (const [name, value] of Object.entries(given)) {
     if (typeof value !== 'string')
       throw new RpcError(RPC.invalidParams, `${name.slice(0, 100)} must be a string`);
   }
-  return isObject(params) ? (params as Record<string, string>) : {};
+  return given as Record<string, string>;
 }

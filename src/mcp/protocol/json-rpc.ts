@@ -70,7 +70,7 @@ function parseWith<Read>(read: (value: unknown) => Read, text: string): Read | R
   // Nesting costs recursion in everything that touches the message; shorter texts cannot nest that deep.
   if (text.length > MAX_MESSAGE_DEPTH && isDeeperThan(value, MAX_MESSAGE_DEPTH)) {
     return malformed(
-      null,
+      isObject(value) && isRequestId(value.id) ? value.id : null,
       RPC.invalidRequest,
       `Invalid Request: nested more than ${MAX_JSON_DEPTH} levels deep`,
     );
@@ -93,7 +93,7 @@ export function readMessage(value: unknown): RpcMessage {
     if (value.method === '' || value.method.length > MAX_METHOD_LENGTH) {
       return malformed(id, RPC.invalidRequest, 'Invalid Request: method is no method name');
     }
-    if (value.params !== undefined && !isObject(value.params)) {
+    if (value.params !== undefined && value.params !== null && !isObject(value.params)) {
       return malformed(id, RPC.invalidRequest, 'Invalid Request: params must be an object');
     }
     const params = value.params ?? NO_PARAMS;
@@ -133,10 +133,19 @@ export function encodeRequest(id: RequestId, method: string, params: Params): st
   return JSON.stringify({ jsonrpc: '2.0', id, method, params });
 }
 
+/** No member of params, nor of `_meta`, may be null in any revision: callers mean that it is left out. */
+export function withoutNulls(params: Params): Params {
+  for (const key in params) {
+    if (params[key] === null)
+      return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null));
+  }
+  return params;
+}
+
 /** The object under a key of params, `{}` where there is none. @throws RpcError when it is something else */
 export function objectAt(params: Params, key: string): Params {
   const value = params[key];
-  if (value === undefined) return NO_PARAMS;
+  if (value === undefined || value === null) return NO_PARAMS;
   if (isObject(value)) return value;
   throw new RpcError(RPC.invalidParams, `${key} must be an object`);
 }

@@ -4,17 +4,25 @@
 export const MODERN_VERSION = '2026-07-28';
 /** With sessions; newest first. */
 export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const;
+/** The revision that did away with batches. */
+export const WITHOUT_BATCHES = '2025-06-18';
 /** What a legacy client speaks that does not say. */
 export const ASSUMED_VERSION = '2025-03-26';
 
 export type Era = 'modern' | 'legacy';
+/** Any revision that we speak. They are dates: comparing them as text orders them. */
+export type Revision = typeof MODERN_VERSION | (typeof LEGACY_VERSIONS)[number];
 
 export function isLegacyVersion(version: unknown): version is (typeof LEGACY_VERSIONS)[number] {
   return (LEGACY_VERSIONS as readonly unknown[]).includes(version);
 }
 
+export function eraOfRevision(revision: Revision): Era {
+  return revision === MODERN_VERSION ? 'modern' : 'legacy';
+}
+
 /** The version of an `initialize` answer: the one asked for where we speak it, else our newest with sessions. */
-export function negotiateVersion(requested: unknown): string {
+export function negotiateVersion(requested: unknown): (typeof LEGACY_VERSIONS)[number] {
   return isLegacyVersion(requested) ? requested : LEGACY_VERSIONS[0];
 }
 

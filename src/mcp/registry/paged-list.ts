@@ -1,8 +1,9 @@
 import type { NamedRegistry } from './named-registry.js';
-import type { RequestContext } from '../session/request-context.js';
-import type { Era } from '../protocol/versions.js';
-import { RPC, RpcError } from '../protocol/rpc-error.js';
+import type { Params } from '../protocol/json-rpc.js';
+import { fitResult } from '../protocol/members.js';
 import { EncodedResult, encodeResultOf } from '../protocol/result.js';
+import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { eraOfRevision, type Revision } from '../protocol/versions.js';
 
 /** Entries per page: large enough that nearly every list is one page. */
 const PAGE = 200;
@@ -10,40 +11,41 @@ const PAGE = 200;
 const LIST_TTL_MS = 60_000;
 
 /**
- * A list method over a catalogue. Lists are the same for everybody, so each page is encoded once and kept until the
- * catalogue changes.
+ * A list method over a registry. Lists are the same for everybody who speaks one revision, so each page is encoded once
+ * and kept until the registry changes.
  */
 export class PagedList<Entry> {
   private readonly pages = new Map<string, EncodedResult>();
 
   /** @param field the result's member that holds the entries */
   constructor(
-    private readonly catalogue: NamedRegistry<Entry>,
+    private readonly method: string,
     private readonly field: string,
-    private readonly view: (entry: Entry, era: Era) => unknown,
+    private readonly registry: NamedRegistry<Entry>,
+    private readonly view: (entry: Entry, revision: Revision) => unknown,
   ) {
-    catalogue.changes$.subscribe(() => this.pages.clear());
+    registry.changes$.subscribe(() => this.pages.clear());
   }
 
   /** @throws RpcError `invalidParams` for a cursor that was not given out */
-  read({ era, params }: RequestContext): EncodedResult {
-    const offset = readCursor(params.cursor, this.catalogue.list().length);
-    const key = `${era}:${offset}`;
+  read({ revision, params }: { readonly revision: Revision; readonly params: Params }): EncodedResult {
+    const offset = readCursor(params.cursor, this.registry.list().length);
+    const key = `${revision}:${offset}`;
     let page = this.pages.get(key);
-    if (!page) this.pages.set(key, (page = this.encode(era, offset)));
+    if (!page) this.pages.set(key, (page = this.encode(revision, offset)));
     return page;
   }
 
-  private encode(era: Era, offset: number): EncodedResult {
-    const entries = this.catalogue.list();
+  private encode(revision: Revision, offset: number): EncodedResult {
+    const entries = this.registry.list();
     const end = offset + PAGE;
-    return new EncodedResult(
-      encodeResultOf(era, {
-        ...(era === 'modern' && { ttlMs: LIST_TTL_MS, cacheScope: 'public' }),
-        [this.field]: entries.slice(offset, end).map((entry) => this.view(entry, era)),
-        ...(end < entries.length && { nextCursor: String(end) }),
-      }),
-    );
+    const era = eraOfRevision(revision);
+    const page = {
+      ...(era === 'modern' && { ttlMs: LIST_TTL_MS, cacheScope: 'public' }),
+      [this.field]: entries.slice(offset, end).map((entry) => this.view(entry, revision)),
+      ...(end < entries.length && { nextCursor: String(end) }),
+    };
+    return new EncodedResult(encodeResultOf(era, fitResult(this.method, page, revision)));
   }
 }
 

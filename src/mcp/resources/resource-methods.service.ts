@@ -21,14 +21,19 @@ export class ResourceMethods {
     private readonly registry: ResourceRegistry,
     private readonly subscriptions: ResourceSubscriptions,
   ) {
-    this.resources = new PagedList(registry.resources, 'resources', ({ options }) => {
+    this.resources = new PagedList('resources/list', 'resources', registry.resources, ({ options }) => {
       const { scope: _scope, ...listed } = options;
       return listed;
     });
-    this.templates = new PagedList(registry.templates, 'resourceTemplates', ({ options }) => {
-      const { scope: _scope, arguments: _arguments, ...listed } = options;
-      return listed;
-    });
+    this.templates = new PagedList(
+      'resources/templates/list',
+      'resourceTemplates',
+      registry.templates,
+      ({ options }) => {
+        const { scope: _scope, arguments: _arguments, ...listed } = options;
+        return listed;
+      },
+    );
   }
 
   list(exchange: RequestContext): EncodedResult {
@@ -66,15 +71,15 @@ export class ResourceMethods {
   subscribe({ params, session, principal }: RequestContext): Params {
     const uri = uriAt(params);
     this.registry.authorize(uri, principal);
-    session?.subscribe(
+    session!.subscribe(
       uri,
-      this.subscriptions.watch(uri, principal.tenant, () => session.sendAside(resourceUpdated(uri))),
+      this.subscriptions.watch(uri, principal.tenant, () => session!.tell(resourceUpdated(uri), uri)),
     );
     return {};
   }
 
   unsubscribe({ params, session }: RequestContext): Params {
-    session?.unsubscribe(uriAt(params));
+    session!.unsubscribe(uriAt(params));
     return {};
   }
 }

@@ -1,28 +1,58 @@
-/** Bounds of what waits for one session. */
-const MAX_MESSAGES = 100;
-const MAX_CHARACTERS = 512 * 1024;
+/** Bounds of the reports that wait for one session. */
+const MAX_REPORTS = 100;
+const MAX_REPORT_CHARACTERS = 512 * 1024;
+/** Characters of answers that wait; the newest does whatever its size. */
+const MAX_ANSWER_CHARACTERS = 8 * 1024 * 1024;
 
-/** Messages of a session that nobody reads at the moment, until its client is back; the oldest go first. */
+type Kind = 'report' | 'answer' | 'topic';
+
+interface Waiting {
+  readonly message: string;
+  readonly kind: Kind;
+  readonly topic: string | undefined;
+}
+
+/**
+ * Messages of a session that nobody reads at the moment, until its client is back; the oldest go first. Answers have a
+ * bound of their own, so that no number of reports costs a client its answer.
+ */
 export class Backlog {
-  private messages: string[] = [];
-  private characters = 0;
+  private waiting: Waiting[] = [];
 
-  add(message: string): void {
-    this.messages.push(message);
-    this.characters += message.length;
-    while (
-      this.messages.length > MAX_MESSAGES ||
-      (this.characters > MAX_CHARACTERS && this.messages.length > 1)
-    ) {
-      this.characters -= this.messages.shift()!.length;
-    }
+  /** A report: a notification, of which some may be missing. */
+  addReport(message: string): void {
+    this.waiting.push({ message, kind: 'report', topic: undefined });
+    this.trim('report', MAX_REPORTS, MAX_REPORT_CHARACTERS);
+  }
+
+  addAnswer(message: string): void {
+    this.waiting.push({ message, kind: 'answer', topic: undefined });
+    this.trim('answer', Infinity, MAX_ANSWER_CHARACTERS);
+  }
+
+  /** One message of a topic tells as much as many. */
+  addOnce(topic: string, message: string): void {
+    if (this.waiting.some((other) => other.topic === topic)) return;
+    this.waiting.push({ message, kind: 'topic', topic });
   }
 
   /** Gives all of them away, in order. */
   take(): readonly string[] {
-    const { messages } = this;
-    this.messages = [];
-    this.characters = 0;
+    const messages = this.waiting.map(({ message }) => message);
+    this.waiting = [];
     return messages;
+  }
+
+  private trim(kind: Kind, most: number, mostCharacters: number): void {
+    const own = this.waiting.filter((one) => one.kind === kind);
+    let characters = own.reduce((sum, { message }) => sum + message.length, 0);
+    let excess = 0;
+    while (own.length - excess > most || (characters > mostCharacters && own.length - excess > 1)) {
+      characters -= own[excess]!.message.length;
+      excess += 1;
+    }
+    if (excess === 0) return;
+    const removed = new Set(own.slice(0, excess));
+    this.waiting = this.waiting.filter((one) => !removed.has(one));
   }
 }

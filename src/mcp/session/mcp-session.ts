@@ -1,30 +1,32 @@
 import type { Principal } from '../../auth/principal.js';
 import { InFlight } from '../protocol/in-flight.js';
-import { encodeRequest, type Params, type RequestId, type RpcResponse } from '../protocol/json-rpc.js';
+import type { Params, RpcResponse } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
+import type { LEGACY_VERSIONS } from '../protocol/versions.js';
 import type { ToolSession } from '../tools/tool-context.js';
+import { UserError } from '../tools/user-error.js';
 import { Backlog } from './backlog.js';
 import type { ClientProfile } from './client-profile-cache.js';
 import { levelNumber } from './log-level.js';
+import { SessionQuestions, type QuestionCarrier } from './session-questions.js';
 import { SessionStreams } from './session-streams.js';
 
-/** What the server sends of its own accord in a session: on the standalone stream of HTTP, or on the socket. */
-export interface SessionChannel {
-  send(message: string): void;
+/** Where a client reads what the server initiates in a session: a GET stream of HTTP, or a socket. */
+export interface SessionChannel extends QuestionCarrier {
+  /** A socket has its session to itself; HTTP may have several streams. */
+  readonly exclusive: boolean;
   /** Ends it because another connection has taken the session over, or the session has ended. */
-  close(reason: string): void;
+  close(reason: string, ending: SessionEnding): void;
 }
 
+/** What ends a channel: the session, a connection that took it over, or the service. */
+export type SessionEnding = 'session' | 'taken over' | 'service';
+
 /** What a session was opened over; it may be taken up over another. */
-export type SessionTransport = 'http' | 'websocket' | 'peer';
+export type SessionTransport = 'http' | 'sse' | 'websocket' | 'peer';
 
 /** The revision from which on clients understand an empty first event that carries an id. */
 const PRIMED_SINCE = '2025-11-25';
-
-interface Waiting {
-  readonly resolve: (result: Params) => void;
-  readonly reject: (error: RpcError) => void;
-}
 
 /** Subscribed resources per session. */
 const MAX_SUBSCRIPTIONS = 1000;
@@ -40,19 +42,21 @@ export class McpSession implements ToolSession {
   minimumLevel = levelNumber('info')!;
   /** Milliseconds of `performance.now()`. */
   lastUsedAt = performance.now();
-  channel: SessionChannel | undefined;
+  /** It was ended: whatever still refers to it finds nothing here. */
+  ended = false;
+  /** In the order in which they were opened. */
+  private channels: SessionChannel[] | undefined;
   private flights: InFlight | undefined;
-  private waiting: Map<RequestId, Waiting> | undefined;
+  private asked: SessionQuestions | undefined;
   private subscribed: Map<string, () => void> | undefined;
   private kept: Map<string, unknown> | undefined;
   private sse: SessionStreams | undefined;
   private aside: Backlog | undefined;
-  private requestCount = 0;
 
   constructor(
     readonly id: string,
     readonly principal: Principal,
-    readonly protocolVersion: string,
+    readonly protocolVersion: (typeof LEGACY_VERSIONS)[number],
     readonly transport: SessionTransport,
     profile: ClientProfile,
   ) {
@@ -68,9 +72,14 @@ export class McpSession implements ToolSession {
     return (this.flights ??= new InFlight());
   }
 
+  /** What the server asks of the client. */
+  get questions(): SessionQuestions {
+    return (this.asked ??= new SessionQuestions(() => this.channel));
+  }
+
   /** Its server-sent streams (HTTP only). */
   get streams(): SessionStreams {
-    return (this.sse ??= new SessionStreams(this.protocolVersion >= PRIMED_SINCE));
+    return (this.sse ??= new SessionStreams(this.id, this.protocolVersion >= PRIMED_SINCE));
   }
 
   /** What it keeps for a client that lost its connection. */
@@ -78,9 +87,14 @@ export class McpSession implements ToolSession {
     return this.sse?.replayCharacters ?? 0;
   }
 
+  /** Whether somebody reads what the server initiates. */
+  get connected(): boolean {
+    return this.channel !== undefined;
+  }
+
   /** True while nobody would miss it: no connection, no unanswered request. */
   get idle(): boolean {
-    return this.channel === undefined && (this.flights?.size ?? 0) === 0;
+    return !this.connected && (this.flights?.size ?? 0) === 0;
   }
 
   /**
@@ -89,7 +103,7 @@ export class McpSession implements ToolSession {
    */
   subscribe(uri: string, release: () => void): void {
     this.subscribed ??= new Map();
-    if (this.subscribed.size >= MAX_SUBSCRIPTIONS) {
+    if (this.subscribed.size >= MAX_SUBSCRIPTIONS && !this.subscribed.has(uri)) {
       release();
       throw new RpcError(RPC.serverError, `A session may subscribe to ${MAX_SUBSCRIPTIONS} resources`, {
         code: 'too_many_subscriptions',
@@ -105,75 +119,65 @@ export class McpSession implements ToolSession {
   }
 
   /**
-   * Asks the client something. @param send puts the request where the client reads it
-   * @throws RpcError the client's refusal, or that the wait was aborted
+   * Tells the client what belongs to no open request. Without a connection that reads it, it waits for one.
+   * @param topic several messages of one topic say the same, so one that waits is enough
    */
-  request(
-    method: string,
-    params: Params,
-    send: (message: string) => void,
-    signal: AbortSignal,
-  ): Promise<Params> {
-    const id = `server-${++this.requestCount}`;
-    return new Promise<Params>((resolve, reject) => {
-      const abort = (): void => {
-        this.waiting?.delete(id);
-        reject(new RpcError(RPC.serverError, `${method} was given up`));
-      };
-      if (signal.aborted) return abort();
-      signal.addEventListener('abort', abort, { once: true });
-      const settle = (): void => signal.removeEventListener('abort', abort);
-      (this.waiting ??= new Map()).set(id, {
-        resolve: (result: Params) => {
-          settle();
-          resolve(result);
-        },
-        reject: (error: RpcError) => {
-          settle();
-          reject(error);
-        },
-      });
-      send(encodeRequest(id, method, params));
-    });
+  tell(message: string, topic?: string): void {
+    const { channel } = this;
+    if (channel) channel.send(message);
+    else if (topic !== undefined) this.backlog?.addOnce(topic, message);
+    else this.backlog?.addReport(message);
   }
 
-  /** Sends what belongs to no open request; without a connection that reads it, it waits for one. */
-  sendAside(message: string): void {
-    if (this.channel) this.channel.send(message);
-    else (this.aside ??= new Backlog()).add(message);
+  /** An answer whose connection is gone: it is read over the next one. */
+  leaveAnswer(message: string): void {
+    const { channel } = this;
+    if (channel) channel.send(message);
+    else this.backlog?.addAnswer(message);
   }
 
-  /** A connection that reads what the server sends of its own accord. */
+  /** A connection that reads what the server initiates. Messages go to the newest. */
   attach(channel: SessionChannel): void {
-    if (this.channel !== channel) this.channel?.close('MCP session reconnected on another connection');
-    this.channel = channel;
+    if (channel.exclusive) {
+      const others = this.channels?.filter((other) => other !== channel && other.exclusive) ?? [];
+      for (const other of others) {
+        this.detach(other);
+        other.close('MCP session reconnected on another connection', 'taken over');
+      }
+    }
+    (this.channels ??= []).push(channel);
     for (const message of this.aside?.take() ?? []) channel.send(message);
+    this.asked?.channelOpened(channel);
   }
 
   detach(channel: SessionChannel): void {
-    if (this.channel === channel) this.channel = undefined;
+    const at = this.channels?.indexOf(channel) ?? -1;
+    if (at >= 0) this.channels!.splice(at, 1);
   }
 
-  /** The client's answer to a request of ours; answers to nothing are ignored. */
-  settle({ id, result, error }: RpcResponse): void {
-    const waiting = this.waiting?.get(id);
-    if (!waiting) return;
-    this.waiting!.delete(id);
-    if (result) waiting.resolve(result);
-    else {
-      const message = typeof error?.message === 'string' ? error.message.slice(0, 1000) : 'refused';
-      waiting.reject(new RpcError(RPC.serverError, `The client answered: ${message}`));
-    }
+  /** The client's answer to a question; answers to nothing are ignored. */
+  settle(response: RpcResponse): void {
+    this.asked?.settle(response);
   }
 
-  end(reason: string): void {
+  end(reason: string, ending: SessionEnding = 'session'): void {
+    this.ended = true;
     this.flights?.cancelAll(reason);
     // A task may wait for an answer beyond the request that began it.
-    for (const { reject } of this.waiting?.values() ?? []) reject(new RpcError(RPC.serverError, reason));
-    this.waiting = undefined;
+    this.asked?.endAll(new UserError(reason));
     for (const release of this.subscribed?.values() ?? []) release();
     this.subscribed = undefined;
-    this.channel?.close(reason);
-    this.channel = undefined;
+    const channels = this.channels ?? [];
+    this.channels = undefined;
+    for (const channel of channels) channel.close(reason, ending);
+  }
+
+  /** Undefined once nobody will come back. */
+  private get backlog(): Backlog | undefined {
+    return this.ended ? undefined : (this.aside ??= new Backlog());
+  }
+
+  private get channel(): SessionChannel | undefined {
+    return this.channels?.at(-1);
   }
 }

@@ -5,7 +5,7 @@ import type { Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { negotiateVersion } from '../protocol/versions.js';
 import { ClientProfileCache } from './client-profile-cache.js';
-import { McpSession, type SessionTransport } from './mcp-session.js';
+import { McpSession, type SessionEnding, type SessionTransport } from './mcp-session.js';
 
 /** Sessions kept on one node; beyond it the longest unused idle one ends, since clients rarely end theirs. */
 const MAX_SESSIONS = 10_000;
@@ -25,7 +25,8 @@ export class McpSessions implements OnModuleDestroy {
 
   onModuleDestroy(): void {
     clearInterval(this.sweep);
-    for (const session of this.sessions.values()) this.end(session, 'The service is shutting down');
+    for (const session of this.sessions.values())
+      this.end(session, 'The service is shutting down', 'service');
   }
 
   get size(): number {
@@ -34,11 +35,6 @@ export class McpSessions implements OnModuleDestroy {
 
   all(): Iterable<McpSession> {
     return this.sessions.values();
-  }
-
-  /** Sessions that somebody is connected to. */
-  *connected(): Iterable<McpSession> {
-    for (const session of this.sessions.values()) if (session.channel) yield session;
   }
 
   /** @throws RpcError when the client's capabilities are unreasonably large or every session is in use */
@@ -64,13 +60,13 @@ export class McpSessions implements OnModuleDestroy {
     return session;
   }
 
-  end(session: McpSession, reason: string): void {
+  end(session: McpSession, reason: string, ending?: SessionEnding): void {
     if (!this.sessions.delete(session.id)) return;
     const user = userKey(session.principal);
     const left = (this.perUser.get(user) ?? 1) - 1;
     if (left > 0) this.perUser.set(user, left);
     else this.perUser.delete(user);
-    session.end(reason);
+    session.end(reason, ending);
   }
 
   private makeRoom(principal: Principal): void {

@@ -4,26 +4,21 @@ interface Kept {
   readonly message: string;
 }
 
-/** Bounds of what one session can have replayed. */
+/** Bounds of the reports that one session can have replayed. */
 const MAX_EVENTS = 1000;
 const MAX_CHARACTERS = 512 * 1024;
 
 /**
- * The latest messages of a session's streams, for clients that lost a connection. Ids are `<stream>-<number>`: a
- * client resumes one stream and never sees another's messages. The oldest go first.
+ * The latest reports of a session's streams, for clients that lost a connection; the oldest go first. Answers are not
+ * among them: see `KeptAnswers`.
  */
 export class ReplayBuffer {
   private kept: Kept[] = [];
   private size = 0;
-  private streamCount = 0;
 
-  /** Of all messages that are kept. */
+  /** Of all reports that are kept. */
   get characters(): number {
     return this.size;
-  }
-
-  openStream(): number {
-    return ++this.streamCount;
   }
 
   keep(stream: number, number: number, message: string): void {
@@ -43,16 +38,4 @@ export class ReplayBuffer {
   after(stream: number, number: number): readonly Kept[] {
     return this.kept.filter((message) => message.stream === stream && message.number > number);
   }
-
-  knows(stream: number): boolean {
-    return stream >= 1 && stream <= this.streamCount;
-  }
-}
-
-/** @returns stream and number of an event id, undefined for what is none */
-export function parseEventId(id: string): { stream: number; number: number } | undefined {
-  const [, stream, number] = /^(\d{1,15})-(\d{1,15})$/.exec(id) ?? [];
-  return stream === undefined || number === undefined
-    ? undefined
-    : { stream: Number(stream), number: Number(number) };
 }

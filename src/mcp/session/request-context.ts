@@ -5,7 +5,7 @@ import type { McpSession } from './mcp-session.js';
 import type { Params, RequestId } from '../protocol/json-rpc.js';
 import type { Responder } from './responder.js';
 import type { InFlight } from '../protocol/in-flight.js';
-import type { Era } from '../protocol/versions.js';
+import type { Era, Revision } from '../protocol/versions.js';
 
 /** What a transport knows about a message before it is read. */
 export interface MessageContext {
@@ -14,8 +14,6 @@ export interface MessageContext {
   readonly address: string;
   /** Of the HTTP request or the WebSocket upgrade; empty where there was none. */
   readonly headers: IncomingHttpHeaders;
-  /** Set where the transport knows; otherwise the message says. */
-  readonly era?: Era;
   /** The session of the sessions' era; a socket has one from the start, HTTP after `initialize`. */
   readonly session: McpSession | undefined;
   readonly responder: Responder;
@@ -28,6 +26,8 @@ export interface MessageContext {
 /** One request being served: who asks, in which era, what the client can do, and where the answer goes. */
 export interface RequestContext {
   readonly era: Era;
+  /** What the answer is written in. */
+  readonly revision: Revision;
   readonly id: RequestId;
   readonly method: string;
   /** Milliseconds of `performance.now()`. */

@@ -1,8 +1,10 @@
 /**
- * Where the messages of one request go: a response stream of HTTP, or a socket. Writing to an responder whose reader has
+ * Where the messages of one request go: a response stream of HTTP, or a socket. Writing to a responder whose reader has
  * gone does nothing.
  */
 export interface Responder {
+  /** Whether a request of the server's that is sent here reaches the client; a client that takes JSON alone reads none. */
+  readonly carriesRequests: boolean;
   /** Sends a notification or a request of the server's that belongs to this request. */
   send(message: string): void;
   /** Sends the answer, after everything sent before; nothing follows. @param httpStatus 200 by default */

@@ -1,25 +1,39 @@
+import type { KeptAnswers } from './kept-answers.js';
 import type { ReplayBuffer } from './replay-buffer.js';
 import type { SseResponse } from './sse-response.js';
+
+/** What a client gets that comes back for the rest of a stream. */
+export type Rest =
+  /** It goes on, or something is left of it. */
+  | 'left'
+  /** It has ended, and the client has all of it. */
+  | 'over'
+  /** Its answer is not kept any longer. */
+  | 'lost'
+  /** The event was never sent. */
+  | 'unknown';
 
 /**
  * One server-sent stream of a session. It outlives its HTTP response: what is sent while nobody reads is kept, within
  * the session's bounds, until the client resumes with the id of the last event it saw.
  */
 export class SessionStream {
-  readonly id: number;
-  /** It carries what the server sends of its own accord, not the answer to a request. */
+  /** It carries what the server initiates, not the answer to a request. */
   standalone = false;
   private count = 0;
+  private answeredAt: number | undefined;
   private ended = false;
 
   /** @param primed whether the client (from 2025-11-25 on) understands an empty first event that carries an id */
   constructor(
-    private readonly buffer: ReplayBuffer,
+    readonly id: number,
+    private readonly eventId: (stream: number, number: number) => string,
+    private readonly reports: ReplayBuffer,
+    private readonly answers: KeptAnswers,
     private response: SseResponse | undefined,
     primed: boolean,
   ) {
-    this.id = buffer.openStream();
-    if (primed) response?.write('', this.eventId(0));
+    if (primed) response?.write('', this.eventId(this.id, 0));
   }
 
   get done(): boolean {
@@ -27,14 +41,17 @@ export class SessionStream {
   }
 
   send(message: string): void {
-    this.keep(message);
-    this.response?.write(message, this.eventId(this.count));
+    this.count += 1;
+    this.reports.keep(this.id, this.count, message);
+    this.response?.write(message, this.eventId(this.id, this.count));
   }
 
   finish(message: string): void {
-    this.keep(message);
+    this.count += 1;
+    this.answeredAt = this.count;
     this.ended = true;
-    this.response?.finish(message, this.eventId(this.count));
+    this.answers.keep(this.id, { number: this.count, message });
+    if (this.response) this.writeAnswer(this.response, message);
   }
 
   /** Ends it without an answer: whoever resumes it reads what was sent, and its end. */
@@ -43,12 +60,26 @@ export class SessionStream {
     this.release();
   }
 
+  /** @param number of the last event that the client saw */
+  restAfter(number: number): Rest {
+    if (number > this.count) return 'unknown';
+    if (!this.ended) return 'left';
+    if (this.answeredAt !== undefined && number < this.answeredAt) {
+      return this.answers.get(this.id) ? 'left' : 'lost';
+    }
+    if (this.answeredAt !== undefined) this.answers.forget(this.id);
+    return this.reports.after(this.id, number).length > 0 ? 'left' : 'over';
+  }
+
   /** Goes on with another response, from the event after `number`. */
   resume(response: SseResponse, number: number): void {
     this.release();
-    this.replayTo(response, number);
-    if (this.ended) response.end();
-    else this.response = response;
+    for (const { number: sent, message } of this.reports.after(this.id, number)) {
+      response.write(message, this.eventId(this.id, sent));
+    }
+    if (!this.ended) this.response = response;
+    else if (this.answeredAt === undefined || number >= this.answeredAt) response.end();
+    else this.writeAnswer(response, this.answers.get(this.id)!.message);
   }
 
   /** Closes the response; the client comes back after `retryMs` and resumes. */
@@ -69,18 +100,8 @@ export class SessionStream {
     return this.response?.drained();
   }
 
-  private replayTo(response: SseResponse, number: number): void {
-    for (const { number: sent, message } of this.buffer.after(this.id, number)) {
-      response.write(message, this.eventId(sent));
-    }
-  }
-
-  private keep(message: string): void {
-    this.count += 1;
-    this.buffer.keep(this.id, this.count, message);
-  }
-
-  private eventId(number: number): string {
-    return `${this.id}-${number}`;
+  private writeAnswer(response: SseResponse, message: string): void {
+    response.onSent(() => this.answers.markSent(this.id));
+    response.finish(message, this.eventId(this.id, this.answeredAt!));
   }
 }

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { RequestMetrics } from '../metrics/request.metrics.js';
+import { bytesTaken } from '../../streaming/socket/bytes-taken.js';
+import { ReaderWatch, type WatchedReader } from './reader-watch.js';
 
 /** Unsent bytes above which a tool has to wait for its caller. */
 const HIGH_WATER_BYTES = 64 * 1024;
-/** Unsent bytes above which the reader counts as gone, so that nothing can make memory grow. */
-const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 
 const HEADERS = [
   ['Content-Type', 'text/event-stream'],
@@ -13,9 +13,10 @@ const HEADERS = [
 ].flat();
 
 /** Messages as server-sent events on one HTTP response. Those of one turn of the event loop leave in one write. */
-export class SseResponse {
+export class SseResponse implements WatchedReader {
   private unwritten = '';
   private wroteThisTurn = false;
+  private readonly watch = new ReaderWatch(this);
 
   constructor(
     private readonly response: ServerResponse,
@@ -23,12 +24,30 @@ export class SseResponse {
     headers: readonly string[] = [],
   ) {
     metrics.streamOpened(response);
+    response.once('close', () => this.watch.stop());
     response.writeHead(200, [...HEADERS, ...headers]);
     response.flushHeaders();
   }
 
   get open(): boolean {
     return !this.response.writableEnded && !this.response.destroyed;
+  }
+
+  get unsentBytes(): number {
+    return this.response.writableLength;
+  }
+
+  get takenBytes(): number {
+    return bytesTaken(this.response.socket);
+  }
+
+  cut(): void {
+    this.response.destroy();
+  }
+
+  /** Called once everything has left for the client. */
+  onSent(callback: () => void): void {
+    this.response.once('finish', callback);
   }
 
   /** @param id lets a client resume after this event */
@@ -93,8 +112,8 @@ export class SseResponse {
     if (this.unwritten === '') return;
     const text = this.unwritten;
     this.unwritten = '';
-    if (!this.open) return;
+    if (!this.open || !this.watch.beforeWrite()) return;
     this.response.write(text);
-    if (this.response.writableLength > MAX_UNSENT_BYTES) this.response.destroy();
+    this.watch.afterWrite();
   }
 }

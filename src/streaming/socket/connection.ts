@@ -5,6 +5,7 @@ import { ValidityWatch } from '../../auth/validity-watch.js';
 import { HIGH_WATER_BYTES, type Sink } from '../delivery/sink.js';
 import type { UpgradeRequest } from './upgrade-request.js';
 import type { SocketMetrics } from './socket-metrics.js';
+import { bytesTaken } from './bytes-taken.js';
 import { SocketDescriptor } from './socket-descriptor.js';
 import { deflatedTextFrame, splitFrames } from './text-frame.js';
 
@@ -76,6 +77,11 @@ export class Connection implements Sink {
 
   get bufferedBytes(): number {
     return this.raw === undefined ? this.ws.bufferedAmount : this.raw.writableLength;
+  }
+
+  /** Changes whenever the client's system takes bytes, also in the middle of one large write. */
+  get takenBytes(): number {
+    return this.raw === undefined ? -this.ws.bufferedAmount : bytesTaken(this.raw);
   }
 
   /** Sends one answer. Answers of one turn of the event loop leave in one write. */

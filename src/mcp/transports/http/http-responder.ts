@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { RequestMetrics } from '../../metrics/request.metrics.js';
-import type { Responder } from '../../session/responder.js';
+import type { BatchResponder } from '../../dispatch/batch-answers.js';
 import type { McpSession } from '../../session/mcp-session.js';
 import type { SessionStream } from '../../session/session-stream.js';
 import { SseResponse } from '../../session/sse-response.js';
@@ -9,7 +9,7 @@ import { SseResponse } from '../../session/sse-response.js';
  * The answer to one POST: plain JSON when nothing precedes it, otherwise a stream. Nothing is decided before the
  * first message, so a call that says nothing on its way costs no stream.
  */
-export class HttpResponder implements Responder {
+export class HttpResponder implements BatchResponder {
   private sse: SseResponse | undefined;
   private stream: SessionStream | undefined;
   /**
@@ -25,6 +25,10 @@ export class HttpResponder implements Responder {
     private readonly acceptsSse: boolean,
     private readonly metrics: RequestMetrics,
   ) {}
+
+  get carriesRequests(): boolean {
+    return this.acceptsSse;
+  }
 
   /** Opens the stream although there is nothing to say yet, or keeps it alive. */
   keepAlive(): void {

@@ -1,4 +1,10 @@
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type {
+  IncomingHttpHeaders,
+  IncomingMessage,
+  RequestListener,
+  Server,
+  ServerResponse,
+} from 'node:http';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { AuditLog } from '../../../auth/audit-log.js';
 import { requireScope } from '../../../auth/auth.guard.js';
@@ -7,24 +13,38 @@ import { HttpSecurity, type IncomingRequest } from '../../../auth/http-security.
 import type { Principal } from '../../../auth/principal.js';
 import { Configuration } from '../../../config/configuration.js';
 import { OpstreamError, toOpstreamError } from '../../../platform/errors/opstream-error.js';
-import { eraOf, McpDispatcher } from '../../dispatch/dispatcher.service.js';
+import { BatchAnswers, expectsAnswer, type BatchResponder } from '../../dispatch/batch-answers.js';
+import {
+  batchProblem,
+  classifyFrame,
+  classifyPost,
+  classifyStream,
+  type Classification,
+} from '../../dispatch/classify.js';
+import { McpDispatcher } from '../../dispatch/dispatcher.service.js';
 import { RequestMetrics } from '../../metrics/request.metrics.js';
 import type { MessageContext } from '../../session/request-context.js';
 import { InFlight } from '../../protocol/in-flight.js';
-import { encodeError, parseMessages, type RpcMessage } from '../../protocol/json-rpc.js';
+import {
+  encodeError,
+  isObject,
+  parseMessages,
+  type RequestId,
+  type RpcMessage,
+  type RpcRequest,
+} from '../../protocol/json-rpc.js';
+import { checkParameterHeaders } from '../../protocol/modern-headers.js';
 import { httpStatusOf, RPC, RpcError, toRpcError } from '../../protocol/rpc-error.js';
-import { MODERN_VERSION, type Era } from '../../protocol/versions.js';
+import { MODERN_VERSION } from '../../protocol/versions.js';
 import type { McpSession } from '../../session/mcp-session.js';
 import { McpSessions } from '../../session/mcp-sessions.service.js';
 import { ToolRegistry } from '../../tools/tool-registry.js';
-import { BatchAnswers, checkBatch, expectsAnswer } from './batch.js';
+import { accepts, mediaTypeOf } from './media-types.js';
 import { HttpResponder } from './http-responder.js';
-import { checkHeaders } from './modern-headers.js';
-import { namedSession } from './named-session.js';
 import { readBody } from './request-body.js';
 import { RequestError } from './request-error.js';
-import { openStandaloneStream } from './standalone-stream.js';
-import { keepAlive, waitFor } from './waiting-response.js';
+import { serveGet } from './standalone-stream.js';
+import { waitFor } from './waiting-response.js';
 
 export const MCP_PATH = '/mcp';
 /** Bytes of one message. */
@@ -88,113 +108,86 @@ export class McpHttp implements OnModuleDestroy {
     response: ServerResponse,
     principal: Principal,
   ): Promise<void> {
-    const { headers } = request;
-    if (!/^application\/json\s*(;|$)/i.test(headers['content-type'] ?? '')) {
-      throw new OpstreamError('unsupported_media_type', 'A message must be application/json');
-    }
-    const accept = headers.accept ?? '*/*';
-    const acceptsSse = /text\/event-stream|\*\/\*/.test(accept);
-    if (!acceptsSse && !/application\/(json|\*)/.test(accept)) {
-      throw new RpcError(
-        RPC.serverError,
-        'Accept must name application/json and text/event-stream',
-        undefined,
-        406,
-      );
-    }
+    const acceptsSse = checkMediaTypes(request.headers);
     const body = parseMessages(await readBody(request, MAX_BODY_BYTES));
-    if (!('kind' in body)) return this.postBatch(body, request, response, principal, acceptsSse);
-    const message = body;
-    const era = eraOfPost(message, headers['mcp-protocol-version']);
-    const session = era === 'legacy' ? this.sessionOf(message, request, principal) : undefined;
-    if (era === 'modern' && message.kind === 'request') this.checkModern(message, request);
+    const classified = classifyPost(body, request.headers);
+    const session = this.sessionOf(classified, principal, 'id' in body ? body.id : null);
     const responder = new HttpResponder(response, session, acceptsSse, this.metrics);
-    const link: MessageContext = {
+    const link: BatchContext = {
       principal,
-      address: this.addressOf(request),
-      headers,
-      era,
+      address: clientAddress(request, this.configuration.http.trustProxy),
+      headers: request.headers,
       session,
       responder,
-      inFlight: era === 'modern' ? new InFlight() : undefined,
+      inFlight: classified.era === 'modern' ? new InFlight() : undefined,
       openSession: (params) => {
         const opened = this.sessions.open(principal, params, 'http');
         responder.headers.push('Mcp-Session-Id', opened.id);
         return opened;
       },
     };
-    this.dispatcher.dispatch(message, link);
-    if (message.kind === 'request' && !response.writableEnded) waitFor(response, responder, link.inFlight);
-    if (message.kind === 'notification' || message.kind === 'response') response.writeHead(202).end();
+    const awaited = 'kind' in body ? this.serveOne(body, classified, link) : this.serveBatch(body, link);
+    if (!awaited) response.writeHead(202).end();
+    else if (!response.writableEnded) waitFor(response, responder, link.inFlight);
   }
 
-  /** Several messages at once, which only sessions of 2025-03-26 and before may send. */
-  private postBatch(
-    messages: readonly RpcMessage[],
-    request: IncomingMessage,
-    response: ServerResponse,
-    principal: Principal,
-    acceptsSse: boolean,
-  ): void {
-    const { headers } = request;
-    const address = this.addressOf(request);
-    if (headers['mcp-session-id'] === undefined || headers['mcp-protocol-version'] === MODERN_VERSION) {
-      throw new RpcError(RPC.invalidRequest, 'Invalid Request: batches belong to sessions of 2025-03-26');
-    }
-    const session = namedSession(this.sessions, headers, principal, null);
-    checkBatch(messages, session);
-    const responder = new HttpResponder(response, session, acceptsSse, this.metrics);
+  /** @returns whether the message is answered */
+  private serveOne(message: RpcMessage, classified: Classification, link: MessageContext): boolean {
+    if (classified.era === 'modern' && message.kind === 'request')
+      this.checkParameters(message, link.headers);
+    this.dispatcher.dispatch(message, classified, link);
+    return expectsAnswer(message);
+  }
+
+  private serveBatch(messages: readonly RpcMessage[], link: BatchContext): boolean {
+    const problem = batchProblem(link.session?.protocolVersion);
+    if (problem) throw problem;
     const awaited = messages.filter(expectsAnswer).length;
-    const answers = new BatchAnswers(responder, awaited);
+    const answers = new BatchAnswers(link.responder, awaited);
     for (const message of messages) {
-      const link = { principal, address, headers, era: 'legacy', session, inFlight: undefined } as const;
-      this.dispatcher.dispatch(message, { ...link, responder: answers.responder(), openSession: noSession });
+      this.dispatcher.dispatch(message, classifyFrame(message), { ...link, responder: answers.responder() });
     }
-    if (awaited === 0) response.writeHead(202).end();
-    else if (!response.writableEnded) waitFor(response, responder, undefined);
+    return awaited > 0;
   }
 
-  private addressOf(request: IncomingMessage): string {
-    return clientAddress(request, this.configuration.http.trustProxy);
-  }
-
-  private checkModern(message: RpcMessage & { kind: 'request' }, { headers }: IncomingMessage): void {
-    const { name } = message.params;
-    const tool =
-      message.method === 'tools/call' && typeof name === 'string' ? this.tools.get(name) : undefined;
-    try {
-      checkHeaders(headers, message, tool);
-    } catch (thrown) {
-      throw new RequestError(message.id, toRpcError(thrown));
-    }
-  }
-
-  /** @throws RpcError without a session id (400) or with one that is not the caller's (404) */
+  /**
+   * The session that a message belongs to.
+   * @throws RequestError when the message is refused, or when its session is not the caller's (404)
+   */
   private sessionOf(
-    message: RpcMessage,
-    { headers }: IncomingMessage,
+    { sessionId, refusal }: Pick<Classification, 'sessionId' | 'refusal'>,
     principal: Principal,
+    id: RequestId | null,
   ): McpSession | undefined {
-    if (message.kind === 'malformed') return undefined;
-    if (message.kind === 'request' && message.method === 'initialize') return undefined;
-    return namedSession(this.sessions, headers, principal, message.kind === 'request' ? message.id : null);
+    if (refusal) throw new RequestError(refusal.id, refusal.error);
+    if (sessionId === undefined) return undefined;
+    const session = this.sessions.find(sessionId, principal);
+    if (session) return session;
+    throw new RequestError(id, new RpcError(RPC.sessionNotFound, 'Session not found', undefined, 404));
+  }
+
+  private checkParameters({ id, method, params }: RpcRequest, headers: IncomingHttpHeaders): void {
+    const tool =
+      method === 'tools/call' && typeof params.name === 'string' ? this.tools.get(params.name) : undefined;
+    if (!tool) return;
+    const args = isObject(params.arguments) ? params.arguments : {};
+    const problem = checkParameterHeaders(headers, tool.headerParameters, args);
+    if (problem) throw new RequestError(id, problem);
   }
 
   private openStream(request: IncomingMessage, response: ServerResponse, principal: Principal): void {
     if (request.headers['mcp-protocol-version'] === MODERN_VERSION) throw modernIsPostOnly();
-    if (!/text\/event-stream|\*\/\*/.test(request.headers.accept ?? '')) {
+    if (!accepts(request.headers.accept ?? '', 'text/event-stream')) {
       throw new RpcError(RPC.serverError, 'Accept must name text/event-stream', undefined, 406);
     }
-    const session = namedSession(this.sessions, request.headers, principal, null);
-    keepAlive(response, openStandaloneStream(request, response, session, this.metrics));
+    const session = this.sessionOf(classifyStream(request.headers), principal, null);
+    serveGet(request, response, session!, this.metrics);
   }
 
   private endSession(request: IncomingMessage, response: ServerResponse, principal: Principal): void {
     if (request.headers['mcp-protocol-version'] === MODERN_VERSION) throw modernIsPostOnly();
-    this.sessions.end(
-      namedSession(this.sessions, request.headers, principal, null),
-      'The client ended the session',
-    );
+    const session = this.sessionOf(classifyStream(request.headers), principal, null);
+    this.sessions.end(session!, 'The client ended the session');
     response.writeHead(204).end();
   }
 
@@ -223,19 +216,23 @@ export class McpHttp implements OnModuleDestroy {
   }
 }
 
-/** `initialize` never comes in a batch. */
-function noSession(): never {
-  throw new RpcError(RPC.invalidRequest, 'Invalid Request: initialize must come alone');
+/** A batch is answered as a whole. */
+type BatchContext = MessageContext & { readonly responder: BatchResponder };
+
+/** @returns whether the client reads event streams @throws OpstreamError, RpcError (406) */
+function checkMediaTypes(headers: IncomingHttpHeaders): boolean {
+  if (mediaTypeOf(headers['content-type']) !== 'application/json') {
+    throw new OpstreamError('unsupported_media_type', 'A message must be application/json');
+  }
+  const accept = headers.accept ?? '*/*';
+  const acceptsSse = accepts(accept, 'text/event-stream');
+  if (acceptsSse || accepts(accept, 'application/json')) return acceptsSse;
+  const why = 'Accept must name application/json and text/event-stream';
+  throw new RpcError(RPC.serverError, why, undefined, 406);
 }
 
 function isMcp(url = '/'): boolean {
   return url === MCP_PATH || (url.startsWith(MCP_PATH) && /^\/mcp\/?(\?|$)/.test(url));
-}
-
-/** A message that says nothing of itself is of the era that its header names. */
-function eraOfPost(message: RpcMessage, version: unknown): Era {
-  if (version === MODERN_VERSION) return 'modern';
-  return message.kind === 'request' ? eraOf(message) : 'legacy';
 }
 
 function modernIsPostOnly(): OpstreamError {

@@ -4,42 +4,61 @@ import { RPC, RpcError } from '../../protocol/rpc-error.js';
 import type { McpSession, SessionChannel } from '../../session/mcp-session.js';
 import type { SessionStream } from '../../session/session-stream.js';
 import { SseResponse } from '../../session/sse-response.js';
+import { keepAlive } from './waiting-response.js';
 
 /**
- * Serves GET in a session: a new stream for what the server sends of its own accord, or, with `Last-Event-ID`, the
- * rest of the stream that broke.
- * @returns what keeps it alive
- * @throws RpcError (404) for an event id of no stream of this session
+ * Serves GET in a session: a new stream for what the server initiates, or, with `Last-Event-ID`, the rest of the stream
+ * that broke. A stream that is over is answered with 204, which tells clients not to come back.
+ * @throws RpcError (400) for an event that this session never sent, or whose answer is no longer kept. Not 404: beside a
+ * session id that says that the session is gone.
  */
-export function openStandaloneStream(
+export function serveGet(
   { headers }: IncomingMessage,
   response: ServerResponse,
   session: McpSession,
   metrics: RequestMetrics,
-): { keepAlive(): void } {
+): void {
+  const open = (): SseResponse => {
+    const sse = new SseResponse(response, metrics, ['Mcp-Session-Id', session.id]);
+    keepAlive(response, { keepAlive: () => sse.comment() });
+    return sse;
+  };
   const lastEventId = headers['last-event-id'];
-  let sse: SseResponse | undefined;
-  const open = (): SseResponse => (sse = new SseResponse(response, metrics, ['Mcp-Session-Id', session.id]));
-  if (typeof lastEventId === 'string' && lastEventId !== '') {
-    const stream = session.streams.resume(lastEventId, open);
-    if (!stream)
-      throw new RpcError(RPC.serverError, 'There is no such stream in this session', undefined, 404);
-    if (stream.standalone) attach(session, stream, response);
-    else response.once('close', () => stream.release(sse));
-  } else {
+  if (typeof lastEventId !== 'string' || lastEventId === '') {
     const stream = session.streams.open(open());
     stream.standalone = true;
-    attach(session, stream, response);
+    return attach(session, stream, response);
   }
-  return { keepAlive: () => sse?.comment() };
+  const found = session.streams.find(lastEventId);
+  switch (found.rest) {
+    case 'over':
+      response.writeHead(204).end();
+      return;
+    case 'unknown':
+      throw refusal('Last-Event-ID is not an event of this session');
+    case 'lost':
+      throw refusal('The answer of this stream is no longer kept: send the request again');
+    case 'left': {
+      const sse = open();
+      found.stream.resume(sse, found.number);
+      if (found.stream.standalone) attach(session, found.stream, response);
+      else response.once('close', () => found.stream.release(sse));
+    }
+  }
 }
 
 /** The session's own messages go to this stream until its reader goes. */
 function attach(session: McpSession, stream: SessionStream, response: ServerResponse): void {
   const channel: SessionChannel = {
+    exclusive: false,
+    carriesRequests: true,
     send: (message) => stream.send(message),
     close: () => stream.release(),
   };
-  session.attach(channel);
   response.once('close', () => session.detach(channel));
+  session.attach(channel);
+}
+
+function refusal(message: string): RpcError {
+  return new RpcError(RPC.serverError, message, undefined, 400);
 }

@@ -2,6 +2,8 @@ import type { ServerResponse } from 'node:http';
 import type { InFlight } from '../../protocol/in-flight.js';
 import type { HttpResponder } from './http-responder.js';
 
+/** The first sign of life: some clients wait five seconds for the header of an answer. */
+const FIRST_AFTER_MS = 4000;
 /** A response that has been quiet for this long gets a comment, so that proxies keep it open. */
 const KEEP_ALIVE_MS = 15_000;
 
@@ -24,5 +26,8 @@ export function waitFor(
  * waits would drag each of its short-lived entries into the old generation of the heap.
  */
 export function keepAlive(response: ServerResponse, quiet: { keepAlive(): void }): void {
-  response.setTimeout(KEEP_ALIVE_MS, () => quiet.keepAlive());
+  response.setTimeout(FIRST_AFTER_MS, () => {
+    response.setTimeout(KEEP_ALIVE_MS);
+    quiet.keepAlive();
+  });
 }

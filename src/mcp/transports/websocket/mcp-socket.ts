@@ -1,13 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Connection } from '../../../streaming/socket/connection.js';
 import type { MessageLimits } from '../../../streaming/socket/message-limits.js';
+import { BatchAnswers, expectsAnswer } from '../../dispatch/batch-answers.js';
+import { batchProblem, classifyFrame } from '../../dispatch/classify.js';
 import type { McpDispatcher } from '../../dispatch/dispatcher.service.js';
 import type { McpMessageLogger } from '../../session/message-logger.js';
 import { InFlight } from '../../protocol/in-flight.js';
-import { encodeError, parseMessage, type Params, type RpcMessage } from '../../protocol/json-rpc.js';
-import { toRpcError } from '../../protocol/rpc-error.js';
+import { encodeError, parseMessages, type Params, type RpcMessage } from '../../protocol/json-rpc.js';
+import { RPC, RpcError, toRpcError } from '../../protocol/rpc-error.js';
 import type { McpSession, SessionChannel } from '../../session/mcp-session.js';
 import type { McpSessions } from '../../session/mcp-sessions.service.js';
+import type { MessageContext } from '../../session/request-context.js';
+import type { Responder } from '../../session/responder.js';
 import { SocketResponder } from './socket-responder.js';
 
 /** Parts of the service that a connection works with. */
@@ -17,11 +21,13 @@ export interface SocketDependencies {
   readonly trace: McpMessageLogger;
 }
 
-/** Binary frames are no MCP messages. */
-const UNSUPPORTED_DATA = 1003;
+/** The session that a client wants to take up is gone. */
+const SESSION_NOT_FOUND = 4404;
+const GOING_AWAY = 1001;
+const NORMAL = 1000;
 
 /**
- * One MCP connection over WebSocket: one message per text frame, in either era. It opens a session with
+ * One MCP connection over WebSocket: one message, or batch, per text frame, in either era. It opens a session with
  * `initialize`, or takes up an earlier one by `?session_id=`; the session outlives the connection.
  */
 export class McpSocket {
@@ -43,34 +49,66 @@ export class McpSocket {
     this.name = `client ${connection.clientId}`;
     this.responder = new SocketResponder(
       connection,
-      (message) => this.leaveBehind(message),
+      (message, isAnswer) => this.leaveBehind(message, isAnswer),
       (message) => dependencies.trace.message('sent', this.name, message),
     );
     this.channel = {
+      exclusive: true,
+      carriesRequests: true,
       send: (message) => this.responder.send(message),
-      close: (reason) => connection.close(1000, reason.slice(0, 120)),
+      close: (reason, ending) =>
+        connection.close(ending === 'service' ? GOING_AWAY : NORMAL, reason.slice(0, 120)),
     };
-    if (resume !== null) this.use(dependencies.sessions.find(resume, connection.principal));
     dependencies.trace.connection('opened', this.name, connection.principal.userId);
+    if (resume === null) return;
+    const session = dependencies.sessions.find(resume, connection.principal);
+    if (session) this.use(session);
+    else connection.close(SESSION_NOT_FOUND, 'Session not found');
   }
 
   receive(frame: Buffer, isBinary: boolean): void {
-    if (isBinary) return this.connection.close(UNSUPPORTED_DATA, 'MCP messages are text');
     const text = frame.toString();
     this.dependencies.trace.message('received', this.name, text);
-    const message = parseMessage(text);
-    if (!this.admits(message)) return;
-    const { connection, headers, session, responder, inFlight, openSession } = this;
+    const body = parseMessages(text);
+    if (isBinary) return this.refuseBinary(body);
+    if (!('kind' in body)) return this.receiveBatch(body);
+    if (!this.admits(body)) return;
+    const link = this.link(this.responder);
+    this.dependencies.dispatcher.dispatch(body, classifyFrame(body), link);
+  }
+
+  /** Requests of 2026-07-28 end with the connection; a session waits for its client. */
+  closed(): void {
+    this.dependencies.trace.connection('closed', this.name, this.connection.principal.userId);
+    this.responder.closed();
+    this.inFlight.cancelAll('The connection closed');
+    this.session?.detach(this.channel);
+  }
+
+  /** Sessions of 2025-03-26 and before may send several messages at once. */
+  private receiveBatch(messages: readonly RpcMessage[]): void {
+    const classified = classifyFrame(messages);
+    const error = classified.refusal?.error ?? batchProblem(this.session?.protocolVersion);
+    if (error) return this.responder.respond(encodeError(null, error));
+    const admitted = messages.filter((message) => this.admits(message));
+    const answers = new BatchAnswers(this.responder, admitted.filter(expectsAnswer).length);
+    for (const message of admitted) {
+      const link = this.link(answers.responder());
+      this.dependencies.dispatcher.dispatch(message, classifyFrame(message), link);
+    }
+  }
+
+  private link(responder: Responder): MessageContext {
+    const { connection, headers, session, inFlight, openSession } = this;
     const { principal, address } = connection;
-    this.dependencies.dispatcher.dispatch(message, {
-      principal,
-      address,
-      headers,
-      session,
-      responder,
-      inFlight,
-      openSession,
-    });
+    return { principal, address, headers, session, responder, inFlight, openSession };
+  }
+
+  /** MCP messages are text: what a binary frame says is not served, but its sender is told. */
+  private refuseBinary(body: RpcMessage | readonly RpcMessage[]): void {
+    const id = 'kind' in body && 'id' in body && body.kind !== 'response' ? body.id : null;
+    const why = 'Invalid Request: MCP messages are text frames, this one is binary';
+    this.responder.respond(encodeError(id, new RpcError(RPC.invalidRequest, why)));
   }
 
   /** Answers to our own requests are not the client's to save. */
@@ -86,17 +124,11 @@ export class McpSocket {
     }
   }
 
-  /** Requests of 2026-07-28 end with the connection; a session waits for its client. */
-  closed(): void {
-    this.dependencies.trace.connection('closed', this.name, this.connection.principal.userId);
-    this.inFlight.cancelAll('The connection closed');
-    this.session?.detach(this.channel);
-  }
-
   /** What a session's request says after its connection was lost is read over the next one. */
-  private leaveBehind(message: string): void {
+  private leaveBehind(message: string, isAnswer: boolean): void {
     this.session?.detach(this.channel);
-    this.session?.sendAside(message);
+    if (isAnswer) this.session?.leaveAnswer(message);
+    else this.session?.tell(message);
   }
 
   /** `initialize` may come again on a connection: it begins a new session. */
@@ -109,8 +141,8 @@ export class McpSocket {
     return opened;
   };
 
-  private use(session: McpSession | undefined): void {
+  private use(session: McpSession): void {
     this.session = session;
-    session?.attach(this.channel);
+    session.attach(this.channel);
   }
 }

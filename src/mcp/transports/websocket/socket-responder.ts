@@ -1,29 +1,46 @@
 import type { Connection } from '../../../streaming/socket/connection.js';
 import { deflatedTextFrame } from '../../../streaming/socket/text-frame.js';
-import type { Responder } from '../../session/responder.js';
+import type { BatchResponder } from '../../dispatch/batch-answers.js';
+import { ReaderWatch, type WatchedReader } from '../../session/reader-watch.js';
 
 /** Unsent bytes above which a tool has to wait for its caller. */
 const HIGH_WATER_BYTES = 64 * 1024;
-/** Unsent bytes above which the reader counts as gone, so that nothing can make memory grow. */
-const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 
 /** Characters from which a message is worth compressing. */
 const COMPRESSION_THRESHOLD = 4096;
 
 /** A socket as the responder of every request on it. */
-export class SocketResponder implements Responder {
+export class SocketResponder implements BatchResponder, WatchedReader {
+  readonly carriesRequests = true;
   private wroteThisTurn = false;
+  private readonly watch = new ReaderWatch(this);
 
   /** @param afterwards takes what is sent once the connection has closed; @param written sees all else */
   constructor(
     private readonly connection: Connection,
-    private readonly afterwards: (message: string) => void,
+    private readonly afterwards: (message: string, isAnswer: boolean) => void,
     private readonly written: (message: string) => void,
   ) {}
 
+  get unsentBytes(): number {
+    return this.connection.bufferedBytes;
+  }
+
+  get takenBytes(): number {
+    return this.connection.takenBytes;
+  }
+
+  cut(): void {
+    this.connection.ws.terminate();
+  }
+
+  /** The connection has closed. */
+  closed(): void {
+    this.watch.stop();
+  }
+
   send(message: string): void {
-    this.write(message);
-    if (this.connection.bufferedBytes > MAX_UNSENT_BYTES) this.connection.ws.terminate();
+    this.write(message, false);
     if (this.wroteThisTurn) return;
     this.wroteThisTurn = true;
     setImmediate(() => (this.wroteThisTurn = false));
@@ -32,7 +49,12 @@ export class SocketResponder implements Responder {
   /** An answer never shares a write with what precedes it: clients lose progress that comes with its result. */
   respond(message: string): void {
     if (this.wroteThisTurn) setImmediate(() => this.respond(message));
-    else this.write(message);
+    else this.write(message, true);
+  }
+
+  /** The answers to a batch come together, as they do over HTTP. */
+  respondAll(messages: readonly string[]): void {
+    if (messages.length > 0) this.respond(`[${messages.join(',')}]`);
   }
 
   close(): void {}
@@ -44,13 +66,15 @@ export class SocketResponder implements Responder {
   }
 
   /** Long messages leave compressed where the client can read that (S3-40); unread ones must be able to pause it. */
-  private write(message: string): void {
+  private write(message: string, isAnswer: boolean): void {
     const { connection } = this;
-    if (!connection.open) return this.afterwards(message);
+    if (!connection.open) return this.afterwards(message, isAnswer);
+    if (!this.watch.beforeWrite()) return;
     this.written(message);
     const compresses = message.length >= COMPRESSION_THRESHOLD && connection.takesDeflated;
     if (compresses && connection.bufferedBytes < HIGH_WATER_BYTES)
       connection.write(deflatedTextFrame(message));
     else connection.send(message);
+    this.watch.afterWrite();
   }
 }

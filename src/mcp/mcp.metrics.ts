@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Registry } from 'prom-client';
-import { Peers } from '../peers/peers.service.js';
-import { McpSessions } from '../session/mcp-sessions.service.js';
+import { Peers } from './peers/peers.service.js';
+import { McpSessions } from './session/mcp-sessions.service.js';
 
 /** MCP's sessions and peers as they are when somebody looks; nothing is counted on the way. */
 @Injectable()
-export class StateMetrics {
+export class McpMetrics {
   constructor(registry: Registry, sessions: McpSessions, peers: Peers) {
     const registers = [registry];
     new Gauge({

@@ -1,0 +1,48 @@
+import {
+  CreateMessageResultSchema,
+  CreateMessageResultWithToolsSchema,
+  ElicitResultSchema,
+  ListRootsResultSchema,
+} from '@modelcontextprotocol/core';
+import { z } from 'zod';
+import { isObject, withoutNulls, type Params } from '../protocol/json-rpc.js';
+import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { compileSchema, type JsonSchema, type Validate } from '../tools/json-schema.js';
+import type { InputMethod, InputRequest } from '../tools/tool-context.js';
+import { UserError } from '../tools/user-error.js';
+
+const ANSWER: Record<InputMethod, z.ZodType> = {
+  'elicitation/create': ElicitResultSchema,
+  'sampling/createMessage': z.union([CreateMessageResultSchema, CreateMessageResultWithToolsSchema]),
+  'roots/list': ListRootsResultSchema,
+};
+
+/** A tool asks with the same schema again and again; compiling it costs milliseconds. */
+const compiled = new WeakMap<object, Validate>();
+
+/**
+ * What a client answered to a question, as the tool that asked may use it.
+ * @throws RpcError `invalidParams` for what is no answer to the method, UserError for content that was not asked for
+ */
+export async function readAnswer(key: string, request: InputRequest, value: unknown): Promise<unknown> {
+  const { method } = request;
+  const parsed = ANSWER[method].safeParse(isObject(value) ? withoutNulls(value) : value);
+  if (!parsed.success) {
+    throw new RpcError(RPC.invalidParams, `The answer "${key.slice(0, 100)}" is not a result of ${method}`);
+  }
+  const answer = parsed.data as Params;
+  if (method !== 'elicitation/create' || answer.action !== 'accept') return answer;
+  const { mode, requestedSchema } = request.params;
+  if (mode === 'url' || requestedSchema === undefined) return answer;
+  const checked = await validatorOf(requestedSchema)(answer.content ?? {});
+  if ('problem' in checked) {
+    throw new UserError(`The client's answer does not fit the requested schema: ${checked.problem}`);
+  }
+  return { ...answer, content: checked.value };
+}
+
+function validatorOf(schema: JsonSchema): Validate {
+  let validate = compiled.get(schema);
+  if (!validate) compiled.set(schema, (validate = compileSchema(schema, 'input').validate));
+  return validate;
+}

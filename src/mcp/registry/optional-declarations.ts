@@ -1,0 +1,5 @@
+/** A provider whose tools, resources and prompts are only there when a setting says so. */
+export interface OptionalDeclarations {
+  /** False: what the provider declares is not offered. */
+  readonly offered: boolean;
+}

@@ -1,0 +1,22 @@
+/** Media types and ranges as RFC 9110 writes them: in any case, in any order, with parameters and weights. */
+
+/** The type of a `Content-Type`, in lower case and without parameters. */
+export function mediaTypeOf(contentType: string | undefined): string {
+  return (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase();
+}
+
+/** Whether an `Accept` header takes a type: its most specific range that fits decides, and a weight of 0 refuses. */
+export function accepts(accept: string, type: string): boolean {
+  // What nearly every client sends needs no parsing.
+  if (accept === '*/*' || accept === 'application/json, text/event-stream') return true;
+  const ranges = [type, `${type.split('/', 1)[0]}/*`, '*/*'];
+  let best = ranges.length;
+  let weight = 0;
+  for (const part of accept.split(',')) {
+    const at = ranges.indexOf(mediaTypeOf(part));
+    if (at < 0 || at > best) continue;
+    best = at;
+    weight = Number(/;\s*q\s*=\s*([\d.]+)/i.exec(part)?.[1] ?? 1);
+  }
+  return weight > 0;
+}
