@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { OperationsService } from './operations/operations.service.js';
 import type { OpstreamOptions } from './config/options.js';
 import { OpstreamModule } from './opstream.module.js';
+import { authority } from './rest/server/addresses.js';
 import { openService } from './service.js';
 import { HubStatus } from './streaming/commands/status.js';
 
@@ -49,10 +50,9 @@ export async function startWebSocketBackground(options: BackgroundOptions = {}):
   }
   const app = started;
   const address = app.getHttpServer().address() as { address: string; port: number };
-  const name = address.address.includes(':') ? `[${address.address}]` : address.address;
   return {
     port: address.port,
-    url: `http://${name}:${address.port}`,
+    url: `http://${authority(address.address, address.port)}`,
     operations: app.get(OperationsService),
   };
 }

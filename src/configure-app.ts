@@ -4,21 +4,26 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { DocumentBuilder, getSchemaPath, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AuditLog } from './auth/audit-log.js';
+import { Configuration } from './config/configuration.js';
+import { isLoopback } from './auth/loopback.js';
 import { HttpSecurity } from './auth/http-security.js';
 import { McpHttp } from './mcp/transports/http/mcp-http.service.js';
 import { OpenApiTools } from './mcp/openapi/openapi-tools.service.js';
 import { EventDto } from './operations/rest/dto/event-data.dto.js';
 import { OpstreamError, toOpstreamError } from './platform/errors/opstream-error.js';
 import { OpenRequests } from './platform/lifecycle/open-requests.js';
-import { ProblemDetailsFilter, toProblem } from './rest/problem-details.filter.js';
+import { BODY_LIMIT_BYTES, NDJSON_TYPES } from './rest/body/body-limits.js';
+import { readBodies, readNdjson } from './rest/body/fastify-body.js';
+import { ProblemDetailsFilter } from './rest/problem-details.filter.js';
+import { PROBLEM_TYPE, toProblem, writeProblem } from './rest/problem.js';
 import { ProblemDto } from './rest/problem.dto.js';
-import { SERVER_TIMEOUTS } from './rest/server-timeouts.js';
+import { guardRequests, prepareServer } from './rest/server/listening-server.js';
+import { answerClientError } from './rest/server/client-error.js';
+import { SERVER_OPTIONS } from './rest/server/server-options.js';
+import { refuseUnknownPaths } from './rest/unknown-path.js';
 import { HttpMetrics } from './rest/metrics/http.metrics.js';
 import { VERSION } from './platform/version.js';
 import { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
-
-/** Bytes of one HTTP body; batches of events are the largest. */
-const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
 
 /**
  * Puts Opstream's edges on a Nest application: its WebSocket adapter, Host and Origin checks, body types, security
@@ -44,8 +49,11 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
 export function configureService(app: INestApplication): OpstreamWsAdapter {
   const adapter = configureOpstream(app);
   const fastify = app.getHttpAdapter().getInstance() as FastifyInstance;
-  // Nothing reads plain text: a body without its type is refused as such, not as one that lacks every field.
-  fastify.removeContentTypeParser('text/plain');
+  const server = app.getHttpServer() as Server;
+  prepareServer(server, isLoopback(app.get(Configuration).http.host));
+  guardRequests(server);
+  readBodies(fastify);
+  refuseUnknownPaths(fastify);
   // Whoever opens the address that the start prints sees what can be done there.
   fastify.get('/', (_request, reply) => reply.redirect('docs'));
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
@@ -63,6 +71,8 @@ function describe(app: INestApplication): OpenAPIObject {
     .setDescription('Durable, live streams of long-running operations.')
     .setVersion(VERSION)
     .addBearerAuth()
+    // Relative to the document, so that it holds behind a path of a proxy too.
+    .addServer('./')
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' })
     // Any one of them will do; on a loopback address, and for health, none is needed.
     .addSecurityRequirements({})
@@ -91,12 +101,7 @@ class SecurityHook {
     } catch (thrown) {
       const error = toOpstreamError(thrown);
       this.audit.requestRefused(request, error);
-      const problem = toProblem(error);
-      response.writeHead(problem.status, {
-        'Content-Type': 'application/problem+json; charset=utf-8',
-        Connection: 'close',
-      });
-      response.end(JSON.stringify(problem));
+      writeProblem(response, error);
       return false;
     }
   }
@@ -116,11 +121,7 @@ function configureFastify(fastify: FastifyInstance, securityHook: SecurityHook, 
     });
     done();
   });
-  fastify.addContentTypeParser(
-    ['application/x-ndjson', 'application/jsonl'],
-    { parseAs: 'string', bodyLimit: BODY_LIMIT_BYTES },
-    (_request, body, done) => done(null, body),
-  );
+  readNdjson(fastify);
 }
 
 /** A host application on Express reads JSON itself; NDJSON arrives as text, and browsers' origins are checked. */
@@ -142,7 +143,7 @@ function configureExpress(app: INestApplication, securityHook: SecurityHook, met
     useBodyParser?: (type: string, options: object) => void;
   };
   useBodyParser?.call(app, 'text', {
-    type: ['application/x-ndjson', 'application/jsonl'],
+    type: [...NDJSON_TYPES],
     limit: BODY_LIMIT_BYTES,
   });
 }
@@ -153,15 +154,13 @@ export const FASTIFY_OPTIONS = {
   // Ids are at most 128 characters; percent-encoding triples them.
   routerOptions: { maxParamLength: 400 },
   forceCloseConnections: 'idle',
-  requestTimeout: SERVER_TIMEOUTS.requestTimeout,
-  http: SERVER_TIMEOUTS,
+  requestTimeout: SERVER_OPTIONS.requestTimeout,
+  http: SERVER_OPTIONS,
+  clientErrorHandler: answerClientError,
   // What fails before a route is found (a path that cannot be decoded) never reaches Nest's filters.
   // Its words quote the URL, and the query may hold a token.
   frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply): void => {
     const problem = toProblem(new OpstreamError('invalid_request', error.message.replace(/\?[^']*/, '')));
-    void reply
-      .code(problem.status)
-      .type('application/problem+json; charset=utf-8')
-      .send(JSON.stringify(problem));
+    void reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
   },
 } as const;

@@ -12,7 +12,9 @@ import { endProcess } from './platform/lifecycle/end-process.js';
 import { LAST_LINES_MS, stopOnSignal } from './platform/lifecycle/stop-on-signal.js';
 import { keepHeapYoung } from './platform/lifecycle/young-heap.js';
 import { UnusableDatabaseError } from './platform/sqlite/sqlite-database.js';
-import { LISTEN_BACKLOG } from './streaming/upgrade/opstream-ws.adapter.js';
+import { addressesOf, authority } from './rest/server/addresses.js';
+import type { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
+import { LISTEN_BACKLOG } from './rest/server/server-options.js';
 
 /** Parts of Nest that give an account of every module and route. */
 const SETTING_UP = new Set<unknown>(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer']);
@@ -83,17 +85,32 @@ async function listen(app: NestFastifyApplication): Promise<void> {
   const { http, streaming } = app.get(Configuration);
   const adapter = configureService(app);
   const log = new Logger('Hub');
-  if (streaming.enabled) log.log(`Starting WebSocket server on ${http.host}:${http.port}`);
-  await app.listen({ port: http.port, host: http.host, backlog: LISTEN_BACKLOG });
-  for (const port of http.extraPorts) await adapter.listenAlso(port, http.host);
+  if (streaming.enabled) log.log(`Starting WebSocket server on ${authority(http.host, http.port)}`);
+  const [address = http.host, ...further] = await addressesOf(http.host);
+  await app.listen({ port: http.port, host: address, backlog: LISTEN_BACKLOG });
   const { port } = app.getHttpServer().address() as { port: number };
+  for (const host of further) await listenWhereItIs(adapter, port, host);
+  for (const extra of http.extraPorts) {
+    await adapter.listenAlso(extra, address);
+    for (const host of further) await listenWhereItIs(adapter, extra, host);
+  }
   if (streaming.enabled) {
     log.log(`WebSocket server started on port ${port}`);
-    log.log(`WebSocket server started on ws://${http.host}:${port}`);
+    log.log(`WebSocket server started on ws://${authority(http.host, port)}`);
     log.log(`WebSocket server running on path: ${streaming.agentsPath}`);
   }
   new Logger('Opstream').log(`Server running on port ${port}`);
-  new Logger('Opstream').log(`Opstream is ready on http://${http.host}:${port}`);
+  new Logger('Opstream').log(`Opstream is ready on http://${authority(http.host, port)}`);
+}
+
+/** A name may stand for an address that this machine does not have, such as ::1 where IPv6 is off. */
+async function listenWhereItIs(adapter: OpstreamWsAdapter, port: number, host: string): Promise<void> {
+  try {
+    await adapter.listenAlso(port, host);
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code !== 'EADDRNOTAVAIL' && code !== 'EAFNOSUPPORT') throw thrown;
+  }
 }
 
 /** A sentence for what the operator can mend, the whole error for what is our fault. */
@@ -107,6 +124,9 @@ function explain(thrown: unknown): string {
   }
   if (code === 'EACCES' && port !== undefined)
     return `Port ${port} may not be used by this user (${address}).`;
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return `HOST=${(thrown as { hostname?: string }).hostname} is not a name that this machine knows.`;
+  }
   if (code === 'EADDRNOTAVAIL') return `HOST=${address} is no address of this machine.`;
   return thrown.stack ?? thrown.message;
 }

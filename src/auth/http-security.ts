@@ -8,23 +8,32 @@ import { OriginPolicy } from './origin-policy.js';
 import type { Principal } from './principal.js';
 import { RateLimits } from './rate-limits.js';
 
-const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
+export const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
   ['X-Content-Type-Options', 'nosniff'],
   ['X-Frame-Options', 'DENY'],
   ['Referrer-Policy', 'no-referrer'],
 ];
 
 /** What pages of ALLOWED_ORIGINS may send and read (Fetch standard, CORS protocol). */
-const CORS_METHODS = 'GET, POST, DELETE';
+const CORS_METHODS = 'GET, HEAD, POST, PUT, DELETE';
+/** The answer to a preflight that names no headers. */
 const CORS_REQUEST_HEADERS =
-  'Authorization, Content-Type, Accept, X-API-Key, Last-Event-ID, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, Mcp-Name';
-const CORS_RESPONSE_HEADERS = 'Retry-After, Mcp-Session-Id';
+  'Authorization, Content-Type, Accept, X-API-Key, Last-Event-ID, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, ' +
+  'Mcp-Name, traceparent, tracestate, baggage';
+/**
+ * Names of headers that a preflight asks for. Every one is granted: a listed page may send what its tracing, its MCP
+ * client or its proxy adds, and who calls is decided by the token alone.
+ */
+const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:[\t ]*,[\t ]*[\w!#$%&'*+.^`|~-]+)*$/;
+const MAX_HEADER_NAMES_LENGTH = 4096;
+const CORS_RESPONSE_HEADERS = 'Retry-After, Allow, WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version';
 /** Seconds that a browser remembers a preflight. */
 const CORS_MAX_AGE = '600';
 
 /** An HTTP request on its way in; Node's, Fastify's and Express's all fit. */
 export interface IncomingRequest {
   readonly headers: IncomingHttpHeaders;
+  readonly method?: string;
   readonly url?: string;
   readonly socket?: { readonly remoteAddress?: string | undefined };
   /** Set as soon as it is known who asks. */
@@ -61,7 +70,8 @@ export class HttpSecurity {
     if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined)
       return false;
     response.setHeader('Access-Control-Allow-Methods', CORS_METHODS);
-    response.setHeader('Access-Control-Allow-Headers', CORS_REQUEST_HEADERS);
+    response.setHeader('Access-Control-Allow-Headers', grantedHeaders(request));
+    response.setHeader('Vary', 'Origin, Access-Control-Request-Headers');
     response.setHeader('Access-Control-Max-Age', CORS_MAX_AGE);
     response.writeHead(204).end();
     return true;
@@ -80,4 +90,12 @@ export class HttpSecurity {
     this.limits.takeRequest(principal, clientAddress(request, this.trustProxy));
     return principal;
   }
+}
+
+function grantedHeaders({ headers }: IncomingMessage): string {
+  const asked = headers['access-control-request-headers'];
+  if (asked === undefined || asked.length > MAX_HEADER_NAMES_LENGTH || !HEADER_NAMES.test(asked)) {
+    return CORS_REQUEST_HEADERS;
+  }
+  return asked;
 }

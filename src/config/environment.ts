@@ -82,7 +82,11 @@ export const environmentSchema = z
     PORT: text().refine((value) => value === undefined || port(value), 'must be a port number'),
     WEBSOCKET_PORT: text().refine((value) => value === undefined || port(value), 'must be a port number'),
     EXTRA_PORTS: list().refine((ports) => ports.every(port), 'must be port numbers, separated by commas'),
-    HOST: z.string().default('127.0.0.1'),
+    // An IPv6 address may stand in brackets, as in a URL.
+    HOST: z
+      .string()
+      .default('127.0.0.1')
+      .transform((host) => host.replace(/^\[(.*)\]$/, '$1')),
     ENABLE_WEBSOCKET: flag(true),
     LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
 

@@ -91,6 +91,47 @@ export function parseDraft(type: unknown, value: unknown, eventId?: unknown): Ev
   return id === undefined ? draft : { ...draft, eventId: id };
 }
 
+/** Members of an event beside its data. */
+const EVENT_FIELDS = new Set(['event_type', 'data', 'event_id', 'operation_id']);
+
+/**
+ * Validates an event with its envelope, as batches carry it.
+ * @param operationId the operation it goes to
+ * @throws OpstreamError `invalid_event` that names the member, `payload_too_large`
+ */
+export function parseEvent(value: unknown, operationId: string): EventDraft {
+  if (!isJsonObject(value)) throw invalid('an event must be an object');
+  onlyMembers(value, EVENT_FIELDS);
+  belongsTo(operationId, value.operation_id);
+  return parseEventData(value.event_type, value.data, operationId, value.event_id);
+}
+
+/** Like `parseDraft`, for an operation that the data may name, too. */
+export function parseEventData(
+  type: unknown,
+  data: unknown,
+  operationId: string,
+  eventId?: unknown,
+): EventDraft {
+  const draft = parseDraft(type, data, eventId);
+  belongsTo(operationId, (data as JsonObject).operation_id);
+  return draft;
+}
+
+/** @throws OpstreamError `invalid_event` for a member that no event has: a misspelt `event_id` would be lost silently */
+export function onlyMembers(value: JsonObject, allowed: ReadonlySet<string>): void {
+  for (const key in value) {
+    if (!allowed.has(key)) {
+      throw invalid(`an event has no field "${key.slice(0, 50)}"; free fields belong into data.details`);
+    }
+  }
+}
+
+function belongsTo(operationId: string, named: JsonValue | undefined): void {
+  if (named === undefined || named === null || named === operationId) return;
+  throw invalid(`operation_id is not ${operationId}, the operation that this is sent to`);
+}
+
 function parseEventId(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (

@@ -7,35 +7,11 @@ import {
   NotFoundException,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { randomUUID } from 'node:crypto';
 import type { AuthenticatedRequest } from '../auth/auth.guard.js';
 import { AuditLog } from '../auth/audit-log.js';
 import type { ErrorCode } from '../platform/errors/error-catalogue.js';
 import { OpstreamError, toOpstreamError } from '../platform/errors/opstream-error.js';
-
-/** RFC 9457 body; `error` is document 004's form (S4-72) of the same. */
-export interface ProblemDetails {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  code: ErrorCode;
-  error: { id: string; code: string; message: string };
-  [extra: string]: unknown;
-}
-
-export function toProblem(error: OpstreamError): ProblemDetails {
-  const { status, title, category } = error.entry;
-  return {
-    ...error.extra,
-    type: `urn:opstream:error:${error.code}`,
-    title,
-    status,
-    detail: error.message,
-    code: error.code,
-    error: { id: randomUUID(), code: category, message: error.message },
-  };
-}
+import { headersOf, PROBLEM_TYPE, toProblem } from './problem.js';
 
 const CODE_OF_STATUS: Record<number, ErrorCode> = {
   400: 'invalid_request',
@@ -68,10 +44,8 @@ export class ProblemDetailsFilter implements ExceptionFilter {
     this.audit.requestRefused(request, error, { principal: request.principal });
     const { httpAdapter } = this.host;
     const response: unknown = context.switchToHttp().getResponse();
-    httpAdapter.setHeader(response, 'Content-Type', 'application/problem+json; charset=utf-8');
-    const { retry_after: seconds } = error.extra;
-    if (typeof seconds === 'number') httpAdapter.setHeader(response, 'Retry-After', String(seconds));
-    if (problem.status === 401) httpAdapter.setHeader(response, 'WWW-Authenticate', 'Bearer');
+    const headers = { 'Content-Type': PROBLEM_TYPE, ...headersOf(error) };
+    for (const [name, value] of Object.entries(headers)) httpAdapter.setHeader(response, name, value);
     httpAdapter.reply(response, JSON.stringify(problem), problem.status);
   }
 }

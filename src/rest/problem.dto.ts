@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { ERROR_CATALOGUE } from '../platform/errors/error-catalogue.js';
-import type { ProblemDetails } from './problem-details.filter.js';
+import type { ProblemDetails } from './problem.js';
 
 class ErrorBodyDto {
   @ApiProperty({ description: 'Names this occurrence in the log' }) id: string;

@@ -66,13 +66,17 @@ export class SseClient {
 
   private parse(text: string): void {
     this.raw += text;
-    const blocks = (this.rest + text).split('\n\n');
+    // A comment is a line of its own, and no blank line ends it.
+    const events = (this.rest + text).replace(/^:(.*)\n/gm, (_line, comment: string) => {
+      this.comments.push(comment.trim());
+      return '';
+    });
+    const blocks = events.split('\n\n');
     this.rest = blocks.pop()!;
     for (const block of blocks) {
       const fields = new Map<string, string>();
       for (const line of block.split('\n')) {
-        if (line.startsWith(':')) this.comments.push(line.slice(1).trim());
-        else fields.set(line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trimStart());
+        fields.set(line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trimStart());
       }
       const data = fields.get('data');
       if (data === undefined) continue;

@@ -265,7 +265,7 @@ describe('Requests', () => {
 
   it('as deep and as large as allowed are served, one level and one byte more are not', async () => {
     const [client, session] = [await connect(), await openSession()];
-    // Two levels are the message and its params.
+    // Two levels are the message and its params; 64 levels of arguments fit with what is around them.
     const nested = (levels: number) =>
       `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":${'['.repeat(levels)}${']'.repeat(levels)}}}`;
     const sized = (bytes: number) => {

@@ -138,7 +138,7 @@ describe('REST: recording events', () => {
       const answer = await service.rest.post(`/api/operations/${id}/events`, lines, NDJSON);
       expect(answer).toMatchObject({
         status: 400,
-        body: { code: 'invalid_json', index: 1, detail: 'Line 3 is not JSON' },
+        body: { code: 'invalid_json', index: 1, detail: 'Line 3 is not JSON; send one event per line' },
       });
       expect(await log()).toEqual([]);
     });

@@ -11,7 +11,7 @@ import {
 import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
 import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import type { Principal } from '../../auth/principal.js';
-import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
 import { OperationDto } from './dto/operation.dto.js';
 import {
@@ -25,8 +25,14 @@ import {
   ResultDto,
   StatusDto,
 } from './dto/event-data.dto.js';
-import { isJsonObject } from '../../platform/json.js';
-import { parseDraft, parseOperationId, type EventDraft, type ProducerEventType } from '../operation-draft.js';
+import { parseJson, type JsonValue } from '../../platform/json.js';
+import {
+  parseEvent,
+  parseEventData,
+  parseOperationId,
+  type EventDraft,
+  type ProducerEventType,
+} from '../operation-draft.js';
 import { toSnapshot, type OperationSnapshot } from '../operation-snapshot.js';
 import type { Receipt } from '../operation-store.js';
 import { OperationsService } from '../operations.service.js';
@@ -94,7 +100,7 @@ export class EventsController {
     @CurrentPrincipal() caller: Principal,
   ): Promise<OperationSnapshot> {
     const operationId = parseOperationId(id);
-    const draft = parseBody('cancelled', operationId, body ?? {});
+    const draft = parseEventData('cancelled', body ?? {}, operationId);
     const { operation } = await this.operations.append(caller.tenant, operationId, draft);
     return toSnapshot(operation);
   }
@@ -114,7 +120,7 @@ export class EventsController {
     @CurrentPrincipal() caller: Principal,
   ): Promise<{ operation: OperationSnapshot; receipts: readonly Receipt[] }> {
     const operationId = parseOperationId(id);
-    const drafts = parseBatch(body);
+    const drafts = parseBatch(body, operationId);
     const { operation, receipts } = await this.operations.appendAll(caller.tenant, operationId, drafts);
     return { operation: toSnapshot(operation), receipts };
   }
@@ -129,22 +135,14 @@ export class EventsController {
     const { seq, timestamp, repeated } = await this.operations.append(
       caller.tenant,
       operationId,
-      parseBody(type, operationId, body),
+      parseEventData(type, body, operationId),
     );
     return { operation_id: operationId, seq, timestamp, repeated };
   }
 }
 
-/** @throws OpstreamError `invalid_event`, also when the body names another operation than the path */
-function parseBody(type: ProducerEventType, operationId: string, body: unknown): EventDraft {
-  const draft = parseDraft(type, body);
-  const named = isJsonObject(body) ? body.operation_id : undefined;
-  if (named == null || named === operationId) return draft;
-  throw new OpstreamError('invalid_event', 'operation_id is not that of the path');
-}
-
 /** @throws OpstreamError that names the index of the event that is not valid */
-function parseBatch(body: unknown): EventDraft[] {
+function parseBatch(body: unknown, operationId: string): EventDraft[] {
   const items = typeof body === 'string' ? parseLines(body) : body;
   if (!Array.isArray(items) || items.length === 0) {
     throw new OpstreamError('invalid_request', 'The body must be an array of events, or one event per line');
@@ -154,8 +152,7 @@ function parseBatch(body: unknown): EventDraft[] {
   }
   return items.map((item: unknown, index) => {
     try {
-      if (!isJsonObject(item)) throw new OpstreamError('invalid_event', 'an event must be an object');
-      return parseDraft(item.event_type, item.data, item.event_id);
+      return parseEvent(item, operationId);
     } catch (thrown) {
       if (!(thrown instanceof OpstreamError)) throw thrown;
       throw new OpstreamError(thrown.code, `Event ${index}: ${thrown.message}`, { index });
@@ -163,14 +160,16 @@ function parseBatch(body: unknown): EventDraft[] {
   });
 }
 
-function parseLines(text: string): unknown[] {
-  const events: unknown[] = [];
+function parseLines(text: string): JsonValue[] {
+  const events: JsonValue[] = [];
   text.split('\n').forEach((line, number) => {
     if (line.trim() === '') return;
     try {
-      events.push(JSON.parse(line));
-    } catch {
-      throw new OpstreamError('invalid_json', `Line ${number + 1} is not JSON`, { index: events.length });
+      events.push(parseJson(line));
+    } catch (thrown) {
+      const { code, message } = toOpstreamError(thrown);
+      const what = code === 'invalid_json' ? 'is not JSON; send one event per line' : message;
+      throw new OpstreamError(code, `Line ${number + 1} ${what}`, { index: events.length });
     }
   });
   return events;

@@ -1,4 +1,9 @@
-import { parseDraft, parseOperationId } from '../../operations/operation-draft.js';
+import {
+  onlyMembers,
+  parseDraft,
+  parseEventData,
+  parseOperationId,
+} from '../../operations/operation-draft.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
 import {
   boolean,
@@ -143,12 +148,26 @@ const createOperation: HubCommand = {
   },
 };
 
+/** What a message that records an event may carry; `type`, `id` and `timestamp` are those of the agents protocol. */
+const EMIT_MEMBERS = new Set([
+  'command',
+  'request_id',
+  'type',
+  'id',
+  'timestamp',
+  'operation_id',
+  'event_type',
+  'data',
+  'event_id',
+]);
+
 const emit: HubCommand = {
   scope: 'operations:write',
   append: true,
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
-    const draft = parseDraft(input.event_type, input.data, input.event_id);
+    onlyMembers(input, EMIT_MEMBERS);
+    const draft = parseEventData(input.event_type, input.data, operationId, input.event_id);
     const receipt = await session.dependencies.operations.append(session.tenant, operationId, draft);
     reply.send(recordedAnswer(reply.requestId, operationId, receipt.seq, receipt.repeated));
   },

@@ -4,7 +4,15 @@ import { HIGH_WATER_BYTES, type Sink } from '../delivery/sink.js';
 
 /** How long a reader may take for what is left of a stream that ends before its time. */
 const GO_AWAY_MS = 2000;
-const KEEP_ALIVE = Buffer.from(': keep-alive\n\n');
+/** The comment line alone: for some readers a blank line behind it would end an empty event. */
+const KEEP_ALIVE = Buffer.from(': keep-alive\n');
+
+export const SSE_HEADERS = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-cache, no-transform',
+  Connection: 'keep-alive',
+  'X-Accel-Buffering': 'no',
+} as const;
 
 /** One open event stream: the response of an HTTP request, kept alive by comments while nothing happens. */
 export class SseStream implements Sink {
@@ -18,12 +26,7 @@ export class SseStream implements Sink {
     keepAliveMs: number,
     onClose: () => void,
   ) {
-    response.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-cache, no-transform',
-      Connection: 'keep-alive',
-      'X-Accel-Buffering': 'no',
-    });
+    response.writeHead(200, SSE_HEADERS);
     response.flushHeaders();
     this.keepAlive = setInterval(() => {
       // A reader that does not take its events needs no comments either.

@@ -36,7 +36,7 @@ import type { SubscribeRequest } from '../delivery/subscriptions.js';
 import { Subscriptions } from '../delivery/subscriptions.js';
 import type { WireFormat } from '../delivery/wire-format.js';
 import { sseOperationFormat, sseTenantFormat } from './sse-format.js';
-import { SseStream } from './sse-stream.js';
+import { SSE_HEADERS, SseStream } from './sse-stream.js';
 
 /** Fastify's reply holds the response; Express's is the response. */
 type Reply = ServerResponse | { readonly raw: ServerResponse; hijack(): void };
@@ -96,7 +96,7 @@ export class SseController implements BeforeApplicationShutdown {
     @Res() reply: Reply,
   ): Promise<void> {
     const operationId = parseOperationId(id);
-    const after = wholeNumber(lastEventId ?? query.after_seq, 'after_seq') ?? 0;
+    const after = wholeNumber(lastEventId || query.after_seq, 'after_seq') ?? 0;
     const coalesce = boolean(query.coalesce, 'coalesce');
     const { tenant } = request.principal ?? anonymousPrincipal;
     const operation = await this.operations.get(tenant, operationId);
@@ -125,7 +125,7 @@ export class SseController implements BeforeApplicationShutdown {
     @Req() request: AuthenticatedRequest,
     @Res() reply: Reply,
   ): void {
-    const after = parsePosition(lastEventId ?? query.after);
+    const after = parsePosition(lastEventId || query.after);
     const coalesce = boolean(query.coalesce, 'coalesce');
     this.stream(request, reply, null, sseTenantFormat, { after, coalesce });
   }
@@ -145,6 +145,11 @@ export class SseController implements BeforeApplicationShutdown {
   ): void {
     // Whoever left meanwhile must not take a place, since nothing would tell to give it back.
     if (responseOf(reply).destroyed) return void takeOver(reply);
+    if (request.method === 'HEAD') {
+      // The headers of the stream, and no place in it.
+      takeOver(reply).writeHead(200, SSE_HEADERS).end();
+      return;
+    }
     const principal = request.principal ?? anonymousPrincipal;
     const giveBack = this.places.reserve(principal, clientAddress(request, this.trustProxy));
     const validity = new ValidityWatch((reason) => stream.fail(new OpstreamError('unauthorized', reason)));

@@ -1,23 +1,19 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import { type INestApplication, Logger } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { WebSocket, type WebSocketServer } from 'ws';
 import { AuditLog } from '../../auth/audit-log.js';
 import { Authenticator } from '../../auth/authenticator.js';
+import { isLoopback } from '../../auth/loopback.js';
 import { OriginPolicy } from '../../auth/origin-policy.js';
 import { RateLimits } from '../../auth/rate-limits.js';
 import { Configuration } from '../../config/configuration.js';
 import { OpenRequests } from '../../platform/lifecycle/open-requests.js';
-import { SERVER_TIMEOUTS } from '../../rest/server-timeouts.js';
+import { listenFor } from '../../rest/server/listening-server.js';
+import { ignoreOtherUpgrades } from '../../rest/server/websocket-offer.js';
 import { SocketMetrics } from '../socket/socket-metrics.js';
 import { isProtocol, SocketServer } from './socket-server.js';
 import { UpgradeRouter } from './upgrade-router.js';
-
-/**
- * Connections the kernel keeps until they are accepted (it may allow fewer). With Node's 511, thousands of clients that
- * return at once find the queue full, and TCP lets them wait for 1, 3, 7, 15 … seconds before they knock again.
- */
-export const LISTEN_BACKLOG = 4096;
 
 /** How long a client may take to answer the close frame before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 2000;
@@ -73,17 +69,12 @@ export class OpstreamWsAdapter extends WsAdapter {
     return server;
   }
 
-  /** Serves the same on a further port. The returned server listens when its promise resolves. */
+  /** Serves the same on a further address or port. The returned server listens when its promise resolves. */
   async listenAlso(port: number, host: string): Promise<Server> {
-    const main = this.httpServer as Server;
-    const extra = createServer(SERVER_TIMEOUTS, (request, response) =>
-      main.emit('request', request, response),
-    );
-    extra.on('upgrade', this.router.handle);
-    this.openRequests.watch(extra);
-    await new Promise<void>((resolve, reject) => {
-      extra.once('error', reject);
-      extra.listen({ port, host, backlog: LISTEN_BACKLOG }, resolve);
+    const place = { port, host, onLoopback: isLoopback(host) };
+    const extra = await listenFor(place, this.httpServer as Server, (server) => {
+      server.on('upgrade', this.router.handle);
+      this.openRequests.watch(server);
     });
     this.extras.push(extra);
     return extra;
@@ -144,6 +135,7 @@ export class OpstreamWsAdapter extends WsAdapter {
     if (this.attached) return;
     this.attached = this.httpServer as Server;
     this.attached.on('upgrade', this.router.handle);
+    ignoreOtherUpgrades(this.attached, this.router.handle);
   }
 }
 

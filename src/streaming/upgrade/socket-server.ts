@@ -83,6 +83,12 @@ export class SocketServer extends EventEmitter {
     return this.server;
   }
 
+  /** Bits of the window that this protocol compresses with; offers of a smaller one are declined. */
+  get windowBits(): number {
+    const { perMessageDeflate } = this.settings;
+    return (perMessageDeflate && perMessageDeflate.serverMaxWindowBits) || 15;
+  }
+
   close(): void {
     this.server?.close();
   }

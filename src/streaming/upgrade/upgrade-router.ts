@@ -9,6 +9,7 @@ import type { Principal } from '../../auth/principal.js';
 import type { RateLimits } from '../../auth/rate-limits.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { SocketMetrics } from '../socket/socket-metrics.js';
+import { acceptableOffers } from './extension-offers.js';
 import { matchPath, type PathMatch } from './path-pattern.js';
 import type { SocketServer } from './socket-server.js';
 import type { UpgradeRequest } from '../socket/upgrade-request.js';
@@ -79,6 +80,7 @@ export class UpgradeRouter {
         query: new URLSearchParams(query),
       }) satisfies UpgradeRequest;
       socket.off('error', ignore);
+      reduceOffers(request, server);
       sockets.handleUpgrade(upgrade, socket, head, (ws) => {
         this.metrics.watch(ws);
         sockets.emit('connection', ws, upgrade);
@@ -116,6 +118,15 @@ function refuse(socket: Duplex, { entry: { status }, extra }: OpstreamError, bod
       'Content-Type: text/plain; charset=utf-8\r\n' +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+}
+
+/** Leaves in the handshake what `ws` can take, since it would refuse the rest instead of declining it. */
+function reduceOffers({ headers }: IncomingMessage, { windowBits }: SocketServer): void {
+  // An offer of several protocols may name others beside ours.
+  headers.upgrade = 'websocket';
+  const offers = acceptableOffers(headers['sec-websocket-extensions'] ?? '', windowBits);
+  if (offers === undefined) delete headers['sec-websocket-extensions'];
+  else headers['sec-websocket-extensions'] = offers;
 }
 
 function ignore(): void {}

@@ -41,7 +41,7 @@ import { McpSessions } from '../../session/mcp-sessions.service.js';
 import { ToolRegistry } from '../../tools/tool-registry.js';
 import { accepts, mediaTypeOf } from './media-types.js';
 import { HttpResponder } from './http-responder.js';
-import { readBody } from './request-body.js';
+import { readBody } from '../../../rest/body/read-body.js';
 import { RequestError } from './request-error.js';
 import { serveGet } from './standalone-stream.js';
 import { waitFor } from './waiting-response.js';

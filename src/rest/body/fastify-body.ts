@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { parseJson } from '../../platform/json.js';
+import { BODY_LIMIT_BYTES, NDJSON_TYPES } from './body-limits.js';
+import { readBody } from './read-body.js';
+
+/** What a route says that reads its body itself, while it arrives. */
+export const STREAMED_BODY = { streamedBody: true } as const;
+
+/** NDJSON arrives at controllers as text. */
+export function readNdjson(fastify: FastifyInstance): void {
+  fastify.addContentTypeParser([...NDJSON_TYPES], (request: FastifyRequest, body: IncomingMessage) =>
+    isStreamed(request) ? Promise.resolve(body) : readBody(body, BODY_LIMIT_BYTES),
+  );
+}
+
+/**
+ * Reads every body of the service by the one reader of JSON, in place of the framework's own parsers. A body that is
+ * empty is none, whatever its type says: generated clients send the type with calls that have no body.
+ */
+export function readBodies(fastify: FastifyInstance): void {
+  fastify.removeAllContentTypeParsers();
+  readNdjson(fastify);
+  fastify.addContentTypeParser(
+    /^application\/(?:json|[\w.-]+\+json)\s*(?:;|$)/i,
+    async (request: FastifyRequest, body: IncomingMessage) => {
+      if (isStreamed(request)) return body;
+      const text = await readBody(body, BODY_LIMIT_BYTES);
+      return /^[\uFEFF\s]*$/.test(text) ? undefined : parseJson(text);
+    },
+  );
+  fastify.addContentTypeParser('*', async (request: FastifyRequest, body: IncomingMessage) => {
+    if (isStreamed(request)) return body;
+    throw unsupported(request.headers['content-type']);
+  });
+}
+
+function isStreamed({ routeOptions }: FastifyRequest): boolean {
+  return (routeOptions.config as Partial<typeof STREAMED_BODY>).streamedBody === true;
+}
+
+function unsupported(contentType: string | undefined): OpstreamError {
+  const given = contentType === undefined ? 'A body without Content-Type' : contentType.slice(0, 100);
+  return new OpstreamError(
+    'unsupported_media_type',
+    `${given} is not supported. Send JSON, with "Content-Type: application/json"; ` +
+      'for many events also "Content-Type: application/x-ndjson"; text lines to …/lines',
+  );
+}

@@ -1,0 +1,76 @@
+import type { IncomingMessage } from 'node:http';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { REQUEST_TIMEOUT_MS } from '../server/server-options.js';
+import { textOf } from './body-text.js';
+import { decoderOf } from './content-encoding.js';
+
+/**
+ * Reads a body of at most `limit` bytes, unpacked and decoded, within the time a request may take.
+ * @throws OpstreamError `payload_too_large`, `unsupported_media_type`, `request_timeout`, `invalid_json` for bytes
+ * that are not text, `invalid_request` when it cannot be unpacked or the client gives up midway
+ */
+export async function readBody(request: IncomingMessage, limit: number): Promise<string> {
+  const decoder = decoderOf(request.headers['content-encoding']);
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+  const packed = await collect(request, limit);
+  const bytes = decoder === undefined || packed.length === 0 ? packed : await unpack(packed, decoder, limit);
+  return textOf(bytes, request.headers['content-type']);
+}
+
+function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const timeout = setTimeout(() => {
+      settle(() => reject(new OpstreamError('request_timeout', 'The body took too long to arrive')));
+    }, REQUEST_TIMEOUT_MS);
+    const onData = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size > limit) settle(() => reject(tooLarge(limit)));
+      else chunks.push(chunk);
+    };
+    const onEnd = (): void => settle(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    const onGone = (): void =>
+      settle(() => reject(new OpstreamError('invalid_request', 'The body ended early')));
+    const settle = (outcome: () => void): void => {
+      clearTimeout(timeout);
+      request.off('data', onData).off('end', onEnd).off('close', onGone).off('error', onGone);
+      // Nobody listens for the reset of a connection whose body was refused.
+      request.on('error', () => {});
+      outcome();
+    };
+    request.on('data', onData).on('end', onEnd).on('close', onGone).on('error', onGone);
+  });
+}
+
+async function unpack(
+  packed: Buffer,
+  decoder: NonNullable<ReturnType<typeof decoderOf>>,
+  limit: number,
+): Promise<Buffer> {
+  const stream = decoder(packed);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    stream.end(packed);
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      // A few kilobytes may unpack to gigabytes.
+      if (size > limit) throw tooLarge(limit);
+      chunks.push(chunk);
+    }
+  } catch (thrown) {
+    if (thrown instanceof OpstreamError) throw thrown;
+    throw new OpstreamError(
+      'invalid_request',
+      'The body is not what its Content-Encoding says',
+      {},
+      { cause: thrown },
+    );
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(limit: number): OpstreamError {
+  return new OpstreamError('payload_too_large', `A body may have ${limit} bytes`);
+}
