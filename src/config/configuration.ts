@@ -1,5 +1,6 @@
-import { environmentSchema, plainPeer, type Environment, type McpPeerConfiguration } from './environment.js';
+import { environmentSchema, type Environment } from './environment.js';
 import type { OpenApiSource } from './openapi-sources.js';
+import { mutualPeer, type McpPeerConfiguration } from './peer-settings.js';
 
 /** A setting that the service cannot start with; the message lists every one of them. */
 export class InvalidConfigurationError extends Error {
@@ -55,6 +56,7 @@ export class Configuration {
     readonly connectTimeoutMs: number;
     readonly closeTimeoutMs: number;
     readonly requestTimeoutMs: number;
+    readonly requestMaxMs: number;
     readonly peers: readonly McpPeerConfiguration[];
     readonly peerRetryMaxMs: number;
     readonly authRequired: boolean;
@@ -114,9 +116,10 @@ export class Configuration {
       connectTimeoutMs: env.MCP_CONNECT_TIMEOUT_MS,
       closeTimeoutMs: env.MCP_CLOSE_TIMEOUT_MS,
       requestTimeoutMs: env.MCP_REQUEST_TIMEOUT_MS,
+      requestMaxMs: env.MCP_REQUEST_MAX_MS,
       peers: [
         ...env.MCP_PEERS,
-        ...(env.EXTERNAL_WS_URL === undefined ? [] : [plainPeer('external', env.EXTERNAL_WS_URL)]),
+        ...(env.EXTERNAL_WS_URL === undefined ? [] : [mutualPeer('external', env.EXTERNAL_WS_URL)]),
       ],
       peerRetryMaxMs: env.MCP_PEER_RETRY_MAX_MS,
       authRequired: env.MCP_AUTH_REQUIRED,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { openApiSources } from './openapi-sources.js';
+import { PEER_SCHEMES, peerSettings } from './peer-settings.js';
 
 /** The environment variables of the service: one schema, from which `Configuration` gets its types and defaults. */
 
@@ -40,22 +41,6 @@ const isBaseUrl = (value: string): boolean => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   return !url || url.username + url.password + url.search + url.hash === '';
 };
-
-const PEER_SCHEMES = /^(wss?|https?)$/;
-
-/** Another MCP endpoint that is dialled. */
-export const peer = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9_-]{1,40}$/, 'a peer name has 1 to 40 letters, digits, "_" or "-"'),
-  url: z.url({ protocol: PEER_SCHEMES }),
-  role: z.enum(['server', 'client', 'both']).default('both'),
-  headers: z.record(z.string(), z.string()).default({}),
-  /** Offered in the WebSocket handshake, e.g. `mcp`, for servers that insist on one. */
-  subprotocol: z.string().optional(),
-  compression: z.boolean().default(true),
-  /** Names of its tools that are offered onward; all by default. */
-  include_tools: z.array(z.string()).default([]),
-  exclude_tools: z.array(z.string()).default([]),
-});
 
 const json = <Schema extends z.ZodType>(schema: Schema) =>
   z
@@ -126,8 +111,9 @@ export const environmentSchema = z
     MCP_PING_TIMEOUT_MS: whole(20_000, 50),
     MCP_CONNECT_TIMEOUT_MS: whole(30_000, 50),
     MCP_CLOSE_TIMEOUT_MS: whole(10_000, 50),
-    MCP_REQUEST_TIMEOUT_MS: whole(30_000, 50),
-    MCP_PEERS: json(peer),
+    MCP_REQUEST_TIMEOUT_MS: whole(60_000, 50),
+    MCP_REQUEST_MAX_MS: whole(3_600_000, 50, 2_147_483_647),
+    MCP_PEERS: json(peerSettings),
     EXTERNAL_WS_URL: z.url({ protocol: PEER_SCHEMES }).optional(),
     MCP_PEER_RETRY_MAX_MS: whole(60_000, 100),
     MCP_AUTH_REQUIRED: flag(false),
@@ -178,10 +164,4 @@ function matches(candidate: string, reserved: string): boolean {
   return reserved.endsWith('/*') ? candidate.startsWith(reserved.slice(0, -1)) : candidate === reserved;
 }
 
-/** A peer with only a name and an address, in the role `both`. */
-export function plainPeer(name: string, url: string): McpPeerConfiguration {
-  return peer.parse({ name, url });
-}
-
 export type Environment = z.output<typeof environmentSchema>;
-export type McpPeerConfiguration = z.output<typeof peer>;

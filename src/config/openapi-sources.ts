@@ -22,6 +22,10 @@ export const openApiSource = z
     headers: z.record(z.string(), z.string()).default({}),
     /** Names of the caller's own headers that are sent on. */
     forward_headers: z.array(z.string()).optional(),
+    /** Scope that callers of its tools need; by default one to read or one to write, by the method. */
+    scope: z.string().min(1).max(200).optional(),
+    /** Tenants that see its tools; all by default. */
+    tenants: z.array(z.string().min(1).max(200)).default([]),
     timeout_ms: z.number().int().min(1).max(600_000).default(10_000),
   })
   .refine(({ include_operations: a, exclude_operations: b }) => a.length === 0 || b.length === 0, {
@@ -43,6 +47,8 @@ export const openApiSource = z
     describeAllResponses: entry.describe_all_responses,
     describeFullResponseSchema: entry.describe_full_response_schema,
     headers: entry.headers,
+    scope: entry.scope,
+    tenants: entry.tenants,
     /** Lower case. */
     forwardHeaders: entry.forward_headers?.map((name) => name.toLowerCase()),
     /** Milliseconds. */

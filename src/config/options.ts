@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import { InvalidConfigurationError } from './configuration.js';
-import { environmentSchema, type Environment, type peer } from './environment.js';
+import { environmentSchema, type Environment } from './environment.js';
 import type { openApiSource } from './openapi-sources.js';
+import type { peerSettings } from './peer-settings.js';
 
 type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
   ? `${Lowercase<Head>}${Capitalize<CamelCase<Tail>>}`
@@ -13,7 +14,7 @@ interface OwnTypes {
   readonly WEBSOCKET_PORT: number;
   readonly EXTRA_PORTS: readonly number[];
   readonly ALLOW_ANONYMOUS: boolean;
-  readonly MCP_PEERS: readonly z.input<typeof peer>[];
+  readonly MCP_PEERS: readonly z.input<typeof peerSettings>[];
   readonly MCP_OPENAPI: readonly z.input<typeof openApiSource>[];
 }
 

@@ -15,6 +15,8 @@ import { McpMetrics } from './mcp.metrics.js';
 import { OpenApiTools } from './openapi/openapi-tools.service.js';
 import { OperationResources } from './builtin/operation-resources.service.js';
 import { OperationTools } from './builtin/operation-tools.service.js';
+import { CallingPeers } from './peers/adapters/calling-peers.js';
+import { PeerGateway } from './peers/adapters/peer.gateway.js';
 import { UrlDialer } from './peers/adapters/url-dialer.js';
 import { McpWebSocketTransport } from './peers/mcp-websocket-transport.service.js';
 import { MessageFilters } from './peers/message-filters.service.js';
@@ -62,6 +64,8 @@ import { McpGateway } from './transports/websocket/mcp.gateway.js';
     OpenApiTools,
     SocketMounts,
     MessageFilters,
+    CallingPeers,
+    PeerGateway,
     Peers,
     McpWebSocketTransport,
     { provide: PeerDialer, useClass: UrlDialer },

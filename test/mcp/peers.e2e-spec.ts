@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
+import { mutualPeer } from '../../src/config/peer-settings.js';
 import { McpWebSocketTransport } from '../../src/mcp/peers/mcp-websocket-transport.service.js';
 import { Peers } from '../../src/mcp/peers/peers.service.js';
 import { eventually } from '../harness/eventually.js';
@@ -270,17 +271,17 @@ describe('loops', () => {
   it('a peer that is this service itself is refused', async () => {
     const service = await start({});
     const peers = service.get(Peers);
-    const peer = peers.add({ ...plain('self', `${service.ws}/ws`), role: 'client' });
+    const peer = peers.add({ ...mutualPeer('self', `${service.ws}/ws`), role: 'client' });
     await eventually('it is refused', () => peer.state === 'stopped');
     expect(peer.problem).toBe('the address leads back to this service');
   });
 
   it('tools that come back over another service are not offered again, and changes do not echo for ever', async () => {
     const [a, b] = await Promise.all([start({}), start({})]);
-    a.get(Peers).add({ ...plain('b', `${b.ws}/mcp`), role: 'client' });
+    a.get(Peers).add({ ...mutualPeer('b', `${b.ws}/mcp`), role: 'client' });
     const client = await connect(a);
     await eventually('a offers the tools of b', async () => (await toolNames(client)).includes('b_get_item'));
-    b.get(Peers).add({ ...plain('a', `${a.ws}/mcp`), role: 'client' });
+    b.get(Peers).add({ ...mutualPeer('a', `${a.ws}/mcp`), role: 'client' });
     const other = await connect(b);
     await eventually('b offers the tools of a', async () => (await toolNames(other)).includes('a_get_item'));
     const names = [...(await toolNames(client)), ...(await toolNames(other))];
@@ -295,18 +296,6 @@ describe('loops', () => {
     expect(client.of('notifications/tools/list_changed').length).toBe(told);
   });
 });
-
-function plain(name: string, url: string) {
-  return {
-    name,
-    url,
-    role: 'both' as const,
-    headers: {},
-    compression: true,
-    include_tools: [],
-    exclude_tools: [],
-  };
-}
 
 describe('in code, by the names of document 003', () => {
   it('S3-20 S3-21 S3-24: connects, sends, and gets the response of a request, errors too', async () => {

@@ -4,7 +4,7 @@ import type { InputRequests } from '../tools/tool-context.js';
 import { RpcError } from '../protocol/rpc-error.js';
 import { isObject } from '../protocol/json-rpc.js';
 import type { ToolDefinition } from '../tools/tool-definition.js';
-import type { ContentBlock, ToolResult } from '../tools/tool-result.js';
+import { PassedOnResult, type ContentBlock, type ToolResult } from '../tools/tool-result.js';
 import { UserError } from '../tools/user-error.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 
@@ -44,6 +44,7 @@ export async function toResult(
   streamed: readonly ContentBlock[],
 ): Promise<ToolResult> {
   if (value === undefined || value === null) return { content: streamed };
+  if (value instanceof PassedOnResult) return value.result;
   if (typeof value === 'string') return { content: [{ type: 'text', text: value }] };
   if (Array.isArray(value)) return { content: checkContent(value) };
   if (isObject(value) && Array.isArray(value.content)) {

@@ -1,7 +1,7 @@
 import type { Responder } from '../session/responder.js';
 import type { PeerChannel } from './peer-channel.js';
 
-/** A channel as the responder of every request that the far side makes over it. */
+/** A channel as the responder of every request that the peer makes over it. */
 export class ChannelResponder implements Responder {
   readonly carriesRequests = true;
   private wroteThisTurn = false;

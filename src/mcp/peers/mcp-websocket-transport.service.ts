@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import { Injectable } from '@nestjs/common';
-import { plainPeer, type McpPeerConfiguration } from '../../config/environment.js';
+import { mutualPeer, type McpPeerConfiguration } from '../../config/peer-settings.js';
 import { isObject, readMessage, type Params } from '../protocol/json-rpc.js';
 import { SocketMounts } from '../transports/websocket/socket-mounts.service.js';
 import { MessageFilters, type MessageFilter } from './message-filters.service.js';
@@ -20,7 +20,7 @@ export interface MountOptions {
   readonly externalWsUrl?: string;
 }
 
-export interface ConnectOptions extends Partial<Omit<McpPeerConfiguration, 'name' | 'url'>> {
+export interface ConnectOptions extends Partial<Omit<McpPeerConfiguration, 'name' | 'url' | 'accept'>> {
   /** Puts its tools under `<name>_`; `external` by default. */
   readonly name?: string;
   /** Milliseconds; those of the configuration where not given (S3-28). */
@@ -48,7 +48,7 @@ export class McpWebSocketTransport {
   mountWebSocket({ router, mountPath = '/ws', externalWsUrl }: MountOptions = {}): void {
     if (router === undefined) this.mounts.addPath(mountPath);
     else this.mounts.attach(serverOf(router), mountPath);
-    if (externalWsUrl !== undefined) this.dial(externalWsUrl, {});
+    if (externalWsUrl !== undefined) this.dial(externalWsUrl, { role: 'both' });
   }
 
   /**
@@ -106,7 +106,7 @@ export class McpWebSocketTransport {
     url: string,
     { name = 'external', timeouts, signal: _signal, ...settings }: ConnectOptions,
   ): Peer {
-    return this.peers.add({ ...plainPeer(name, url), ...settings }, timeouts);
+    return this.peers.add({ ...mutualPeer(name, url), role: 'client', ...settings }, timeouts);
   }
 
   private find(name: string | undefined): Peer {

@@ -1,24 +1,29 @@
 import { Logger } from '@nestjs/common';
+import { isDeeperThan, MAX_MESSAGE_DEPTH } from '../../platform/json.js';
+import { parseVerbatim } from '../../platform/verbatim-json.js';
 import type { Principal } from '../../auth/principal.js';
 import type { McpDispatcher } from '../dispatch/dispatcher.service.js';
 import type { McpMessageLogger } from '../session/message-logger.js';
 import {
   encodeError,
   isObject,
-  parseMessage,
+  readMessage,
+  type Params,
   type RequestId,
   type RpcMessage,
 } from '../protocol/json-rpc.js';
 import type { Instance } from '../protocol/instance.js';
-import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { RPC, RpcError, toRpcError } from '../protocol/rpc-error.js';
 import type { McpSessions } from '../session/mcp-sessions.service.js';
 import { ChannelResponder } from './channel-responder.js';
+import { Liveness } from './liveness.js';
 import type { MessageFilters, MessageRoute } from './message-filters.service.js';
-import { PeerClient, type PeerClientEvents } from './peer-client.js';
-import type { PeerChannel, PeerDialer, PeerTarget } from './peer-channel.js';
+import { PeerClient } from './peer-client.js';
+import type { ChannelEvents, PeerChannel, PeerDialer, PeerTarget, SentRequest } from './peer-channel.js';
 import { PeerServer } from './peer-server.js';
+import { UnaskedBudget } from './unasked-budget.js';
 
-/** Which half of MCP we are on a connection that we open: the far side calls our tools, we call its, or both. */
+/** Which half of MCP we are on a connection: the peer calls our tools, we call its, or both. */
 export type PeerRole = 'server' | 'client' | 'both';
 
 /** Parts of the service that a connection works with. */
@@ -31,39 +36,86 @@ export interface PeerDependencies {
   readonly trace: McpMessageLogger;
 }
 
-/** Characters of a far side's error report that the log shows. */
+/** What a connection is for. */
+export interface PeerTerms {
+  readonly target: PeerTarget;
+  readonly role: PeerRole;
+  /** Whom the peer acts for when it calls our tools. */
+  readonly principal: Principal;
+  readonly logLevel: string;
+}
+
+export interface ConnectionEvents {
+  toolsChanged(): void;
+  /** @returns whether the notification belongs to anything */
+  notified(method: string, params: Params, bytes: number, requestId: number | undefined): boolean;
+  /** The peer asks something of whoever called its tool. @throws RpcError what it is answered instead */
+  asked(method: string, params: Params, requestId: number | undefined): Promise<Params>;
+  /** What to wait for before more of the answer to this request is read. */
+  room(requestId: number): Promise<void> | undefined;
+  /** A new session, after the one before was lost. */
+  renewed(result: Params): void;
+  /** What is wrong with a connection that is still there; undefined: nothing any more. */
+  troubled(problem: string | undefined): void;
+}
+
+/** Characters of a peer's error report that the log shows. */
 const MAX_LOGGED = 2000;
+/** Requests of a server's that only a client can answer. */
+const QUESTIONS: ReadonlySet<string> = new Set([
+  'elicitation/create',
+  'sampling/createMessage',
+  'roots/list',
+]);
 
 /** One connection to a peer, from dialling to its end: tells what belongs to which half. */
 export class PeerConnection {
   private static readonly logger = new Logger('McpPeers');
   readonly client: PeerClient;
   hasEnded = false;
-  /** Resolves with the reason when the connection has ended. */
+  /** Resolves with the reason when no further request can be made. */
   readonly ended: Promise<string>;
-  /** When the far side last sent something, in milliseconds of `performance.now()`. */
+  /** When the peer last sent something, in milliseconds of `performance.now()`. */
   lastHeardAt = performance.now();
-  /** The far side has begun as an MCP client. */
-  farIsClient = false;
+  /** The peer has begun as an MCP client. */
+  peerIsClient = false;
   private readonly server: PeerServer | undefined;
   private readonly route: Record<'incoming' | 'outgoing', MessageRoute>;
+  private readonly liveness: Liveness;
+  private readonly unasked = new UnaskedBudget();
+  private readonly finishing = new AbortController();
   private channel: PeerChannel | undefined;
   /** What came with the answer to the upgrade, before we could answer it. */
-  private early: string[] | undefined = [];
+  private early: [text: string, requestId: number | undefined][] | undefined = [];
   private end!: (reason: string) => void;
 
   private constructor(
-    private readonly target: PeerTarget,
-    role: PeerRole,
-    principal: Principal,
+    private readonly terms: PeerTerms,
     private readonly services: PeerDependencies,
-    events: PeerClientEvents,
+    private readonly events: ConnectionEvents,
   ) {
-    const send = (text: string): void => this.send(text);
-    const drained = (): Promise<void> | undefined => this.channel?.drained();
+    const { target, role, principal, logLevel } = terms;
     this.ended = new Promise((resolve) => (this.end = resolve));
-    this.client = new PeerClient(send, target.timeouts, events);
+    this.client = new PeerClient(this.clientChannel(), target.timeouts, logLevel, {
+      ...events,
+      notified: (...notification) => events.notified(...notification),
+      toolsChanged: () => events.toolsChanged(),
+      renewed: (result) => {
+        events.troubled(undefined);
+        events.renewed(result);
+      },
+      renewing: (reason) => events.troubled(reason),
+      notRenewed: (reason) => void this.giveUp(reason),
+      heard: () => this.liveness.heard(),
+    });
+    this.liveness = new Liveness(
+      () => this.client.ping(),
+      target.timeouts,
+      (problem) => events.troubled(problem),
+    );
     if (role !== 'client') {
+      const send = (text: string): void => this.send(text);
+      const drained = (): Promise<void> | undefined => this.channel?.drained();
       const responder = new ChannelResponder({ send, drained });
       this.server = new PeerServer(services.dispatcher, services.sessions, principal, responder);
     }
@@ -76,56 +128,113 @@ export class PeerConnection {
 
   /** @throws Error that says in a sentence why there is no connection */
   static async open(
-    target: PeerTarget,
-    role: PeerRole,
-    principal: Principal,
+    terms: PeerTerms,
     services: PeerDependencies,
-    events: PeerClientEvents,
+    events: ConnectionEvents,
     signal: AbortSignal,
   ): Promise<PeerConnection> {
-    const connection = new PeerConnection(target, role, principal, services, events);
-    const listener = {
-      message: (text: string) => connection.receive(text),
-      unanswered: (id: RequestId, reason: string) => connection.client.unanswered(id, reason),
-      closed: (reason: string) => connection.closed(reason),
-    };
-    connection.channel = await services.dialer.dial(target, listener, signal);
+    const connection = new PeerConnection(terms, services, events);
+    connection.channel = await services.dialer.dial(terms.target, connection.listener(), signal);
     const early = connection.early ?? [];
     connection.early = undefined;
-    for (const text of early) connection.receive(text);
+    for (const [text, requestId] of early) void connection.receive(text, requestId);
     return connection;
   }
 
+  /** The handshake is done: from now on the peer is watched. */
+  welcomed(): void {
+    if (this.hasEnded || this.channel?.noticesLoss) return;
+    this.liveness.start();
+  }
+
+  /** Follows changes of the peer's tools where that takes a request. */
+  followChanges(): void {
+    void this.client.followChanges(this.finishing.signal);
+  }
+
   async close(): Promise<void> {
+    this.finish();
     await this.channel?.close();
   }
 
-  private send(text: string): void {
+  private clientChannel(): ConstructorParameters<typeof PeerClient>[0] {
+    const noticesLoss = (): boolean => this.channel?.noticesLoss ?? true;
+    return {
+      send: (text, request) => this.send(text, request),
+      abandon: (id) => this.channel?.abandon(id),
+      agreed: (version, isStateless) => this.channel?.agreed(version, isStateless),
+      forgetSession: () => this.channel?.forgetSession(),
+      get noticesLoss() {
+        return noticesLoss();
+      },
+    };
+  }
+
+  private listener(): ChannelEvents {
+    return {
+      message: (text, requestId) => this.receive(text, requestId),
+      failed: (id, failure) => this.client.failed(id, failure),
+      closed: (reason, keepsAnswers) => this.closed(reason, keepsAnswers),
+      doubtful: () => this.liveness.suspect(),
+    };
+  }
+
+  private send(text: string, request?: SentRequest): void {
     const passed = this.services.filters.size === 0 ? text : this.filter(text, this.route.outgoing);
     if (passed === undefined) return;
     this.trace('sent', passed);
-    this.channel?.send(passed);
+    this.channel?.send(passed, request);
   }
 
-  private receive(text: string): void {
+  private receive(text: string, requestId: number | undefined): Promise<void> | undefined {
     if (this.early) {
-      this.early.push(text);
-      return;
+      this.early.push([text, requestId]);
+      return undefined;
     }
     this.lastHeardAt = performance.now();
     this.trace('received', text);
     const passed = this.services.filters.size === 0 ? text : this.filter(text, this.route.incoming);
-    if (passed === undefined) return;
-    const message = parseMessage(passed);
+    if (passed === undefined) return undefined;
+    const message = read(passed);
     if (message.kind === 'malformed' && isErrorReport(passed)) {
       // Answering an error with an error would never end.
-      PeerConnection.logger.warn(`Peer ${this.target.name} reports an error: ${passed.slice(0, MAX_LOGGED)}`);
+      PeerConnection.logger.warn(
+        `Peer ${this.terms.target.name} reports an error: ${passed.slice(0, MAX_LOGGED)}`,
+      );
+      return undefined;
+    }
+    this.take(message, passed.length, requestId);
+    return requestId === undefined ? undefined : this.events.room(requestId);
+  }
+
+  private take(message: RpcMessage, size: number, requestId: number | undefined): void {
+    const belongs = this.client.receive(message, size, requestId);
+    if (belongs === 'taken') return;
+    if (belongs === 'unasked') {
+      if (!this.unasked.take(size)) void this.giveUp('the peer sends too much that nobody asked for');
       return;
     }
-    if (this.client.receive(message)) return;
-    if (message.kind === 'request' && message.method === 'initialize') this.farIsClient = true;
+    if (message.kind === 'request' && QUESTIONS.has(message.method) && this.terms.role !== 'server') {
+      void this.answer(message.id, message.method, message.params, requestId);
+      return;
+    }
+    if (message.kind === 'request' && message.method === 'initialize') this.peerIsClient = true;
     if (this.server) this.server.receive(message);
     else this.refuse(message);
+  }
+
+  private async answer(
+    id: RequestId,
+    method: string,
+    params: Params,
+    requestId: number | undefined,
+  ): Promise<void> {
+    try {
+      const result = await this.events.asked(method, params, requestId);
+      this.send(JSON.stringify({ jsonrpc: '2.0', id, result }));
+    } catch (thrown) {
+      this.send(encodeError(id, toRpcError(thrown)));
+    }
   }
 
   /** A peer that is only a server may ping, and nothing else. */
@@ -147,32 +256,65 @@ export class PeerConnection {
       return passed === message ? text : passed && JSON.stringify(passed);
     } catch (thrown) {
       if (thrown instanceof SyntaxError) return text;
-      PeerConnection.logger.error({ error: thrown, peer: this.target.name }, 'A message filter failed');
+      PeerConnection.logger.error({ error: thrown, peer: this.terms.target.name }, 'A message filter failed');
       return undefined;
     }
   }
 
   private trace(direction: 'sent' | 'received', text: string): void {
-    this.services.trace.message(direction, `peer ${this.target.name}`, text);
+    this.services.trace.message(direction, `peer ${this.terms.target.name}`, text);
   }
 
-  private closed(reason: string): void {
+  private async giveUp(reason: string): Promise<void> {
+    this.closed(reason, false);
+    await this.close();
+  }
+
+  private closed(reason: string, keepsAnswers: boolean): void {
+    if (this.hasEnded) return;
     this.hasEnded = true;
-    this.client.closed(`the connection to peer ${this.target.name} was lost: ${reason}`);
+    this.finish();
+    if (!keepsAnswers)
+      this.client.closed(`the connection to peer ${this.terms.target.name} was lost: ${reason}`);
     this.server?.closed();
     this.end(reason);
   }
+
+  private finish(): void {
+    this.liveness.stop();
+    this.finishing.abort();
+  }
+}
+
+/** Reads a message. Results keep every number as it was written, because they are only passed on. */
+function read(text: string): RpcMessage {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return malformed(RPC.parseError, 'Parse error: the message is not valid JSON');
+  }
+  if (isDeeperThan(value, MAX_MESSAGE_DEPTH)) {
+    return malformed(
+      RPC.invalidRequest,
+      `Invalid Request: nested more than ${MAX_MESSAGE_DEPTH} levels deep`,
+    );
+  }
+  const message = readMessage(value);
+  if (message.kind !== 'response' || !message.result) return message;
+  const { result } = parseVerbatim(text).value as { readonly result: Params };
+  return { ...message, result };
+}
+
+function malformed(code: number, message: string): RpcMessage {
+  return { kind: 'malformed', id: null, error: new RpcError(code, message) };
 }
 
 function isErrorReport(text: string): boolean {
-  const value = safeParse(text);
-  return isObject(value) && 'error' in value && !('method' in value);
-}
-
-function safeParse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return isObject(value) && 'error' in value && !('method' in value);
   } catch {
-    return undefined;
+    return false;
   }
 }

@@ -1,14 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import { DEFAULT_SCOPES, DEFAULT_TENANT, type Principal } from '../../auth/principal.js';
-import type { Params } from '../protocol/json-rpc.js';
+import type { Principal } from '../../auth/principal.js';
 import { isHttp, shownUrl, type PeerTarget } from './peer-channel.js';
-import { PeerConnection, type PeerRole, type PeerDependencies } from './peer-connection.js';
+import {
+  PeerConnection,
+  type ConnectionEvents,
+  type PeerRole,
+  type PeerDependencies,
+} from './peer-connection.js';
 import type { PeerClient } from './peer-client.js';
 import { PeerHandshake, type HandshakeEvents } from './peer-handshake.js';
 
 export interface PeerSettings extends PeerTarget {
   readonly role: PeerRole;
+  /** Whom the peer acts for when it calls our tools. */
+  readonly principal: Principal;
+  /** Least severe level of log lines that it is asked for. */
+  readonly logLevel: string;
   /** Milliseconds; the wait between attempts never exceeds it. */
   readonly retryMaxMs: number;
 }
@@ -16,7 +24,9 @@ export interface PeerSettings extends PeerTarget {
 export interface PeerEvents extends HandshakeEvents {
   /** Every time a connection is made. */
   connected(): void;
-  notified(method: string, params: Params): void;
+  notified: ConnectionEvents['notified'];
+  asked: ConnectionEvents['asked'];
+  room: ConnectionEvents['room'];
 }
 
 interface ConnectionEnd {
@@ -40,12 +50,13 @@ const STABLE_MS = 10_000;
 export class Peer {
   private static readonly logger = new Logger('McpPeers');
   state: PeerState = 'connecting';
-  /** Why there is no connection. */
+  /** Why there is no connection, or what is wrong with it. */
   problem: string | undefined;
-  readonly principal: Principal;
   private readonly stopping = new AbortController();
   private readonly waiters = new Set<() => void>();
   private connection: PeerConnection | undefined;
+  /** The present connection was made in full. */
+  private usable = false;
   private readonly handshake: PeerHandshake;
   /** Why we ended the present connection ourselves. */
   private failure: string | undefined;
@@ -56,13 +67,6 @@ export class Peer {
     private readonly services: PeerDependencies,
     private readonly events: PeerEvents,
   ) {
-    this.principal = {
-      userId: `peer:${settings.name}`,
-      tenant: DEFAULT_TENANT,
-      scopes: DEFAULT_SCOPES,
-      authenticated: true,
-      claims: {},
-    };
     this.handshake = new PeerHandshake(settings, services.instance.id, this.stopping.signal, events);
   }
 
@@ -70,9 +74,9 @@ export class Peer {
     return this.settings.name;
   }
 
-  /** The client half of the present connection. */
+  /** The client half of the present connection, also of one that is in doubt: a call shows what it is worth. */
   get client(): PeerClient | undefined {
-    return this.state === 'connected' ? this.connection?.client : undefined;
+    return this.usable && !this.connection?.hasEnded ? this.connection?.client : undefined;
   }
 
   start(): void {
@@ -119,18 +123,21 @@ export class Peer {
   }
 
   private async connectOnce(): Promise<ConnectionEnd> {
-    const { settings, services, principal } = this;
+    const { settings, services, events } = this;
+    const { role, principal, logLevel } = settings;
     try {
-      const notified = (method: string, params: Params): void => this.events.notified(method, params);
-      const events = { toolsChanged: () => void this.handshake.listTools(this.connection), notified };
-      const { signal } = this.stopping;
       const connection = await PeerConnection.open(
-        settings,
-        settings.role,
-        principal,
+        { target: settings, role, principal, logLevel },
         services,
-        events,
-        signal,
+        {
+          notified: (...notification) => events.notified(...notification),
+          asked: (...question) => events.asked(...question),
+          room: (requestId) => events.room(requestId),
+          toolsChanged: () => void this.handshake.listTools(this.connection),
+          renewed: (result) => void this.handshake.welcome(result, connection),
+          troubled: (problem) => this.troubled(problem),
+        },
+        this.stopping.signal,
       );
       this.connection = connection;
       if (this.stopped) await connection.close();
@@ -138,8 +145,16 @@ export class Peer {
     } catch (thrown) {
       return { reason: thrown instanceof Error ? thrown.message : String(thrown), ofUse: false };
     } finally {
+      this.usable = false;
       this.connection = undefined;
     }
+  }
+
+  private troubled(problem: string | undefined): void {
+    if (!this.usable) return;
+    if (problem !== undefined && problem !== this.problem) Peer.logger.warn(`Peer ${this.name}: ${problem}`);
+    this.problem = problem;
+    this.enter(problem === undefined ? 'connected' : 'waiting');
   }
 
   private async serve(connection: PeerConnection): Promise<ConnectionEnd> {
@@ -149,6 +164,7 @@ export class Peer {
     if (isHttp(this.settings.url)) await Promise.race([begun, connection.ended]);
     if (!connection.hasEnded && this.failure === undefined) {
       this.problem = undefined;
+      this.usable = true;
       this.enter('connected');
       this.events.connected();
       Peer.logger.log(
@@ -171,6 +187,8 @@ export class Peer {
   }
 
   private retryDelay(failures: number): number {
+    // Who dials us decides when.
+    if (this.settings.url === undefined) return 0;
     const nominal = Math.min(this.settings.retryMaxMs, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 30));
     return Math.round(nominal * (1 - 0.2 * Math.random()));
   }

@@ -1,6 +1,7 @@
 import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { Configuration } from '../../config/configuration.js';
-import type { McpPeerConfiguration } from '../../config/environment.js';
+import { Configuration, InvalidConfigurationError } from '../../config/configuration.js';
+import type { McpPeerConfiguration } from '../../config/peer-settings.js';
+import { SCOPES, type Principal, type Scope } from '../../auth/principal.js';
 import { HealthIndicators, type Health } from '../../rest/health/health-indicators.js';
 import { McpDispatcher } from '../dispatch/dispatcher.service.js';
 import { McpMessageLogger } from '../session/message-logger.js';
@@ -9,10 +10,10 @@ import type { Params } from '../protocol/json-rpc.js';
 import { McpSessions } from '../session/mcp-sessions.service.js';
 import type { ToolContext } from '../tools/tool-context.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
-import type { ToolResult } from '../tools/tool-result.js';
+import type { PassedOnResult } from '../tools/tool-result.js';
 import { UserError } from '../tools/user-error.js';
 import { MessageFilters } from './message-filters.service.js';
-import { ForwardedTools } from './forwarded-tools.js';
+import { ForwardedTools, type RemoteTool } from './forwarded-tools.js';
 import { PeerDialer, type PeerTimeouts } from './peer-channel.js';
 import type { PeerDependencies } from './peer-connection.js';
 import { Peer } from './peer.js';
@@ -48,7 +49,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
     this.services = { dialer, dispatcher, sessions, filters, trace, instance };
   }
 
-  /** Once every tool of our own is registered: the far side may ask for them at once. */
+  /** Once every tool of our own is registered: a peer may ask for them at once. */
   onApplicationBootstrap(): void {
     for (const peer of this.configuration.mcp.peers) this.add(peer);
   }
@@ -63,7 +64,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
    * @throws Error when there already is a peer of this name
    */
   add(settings: McpPeerConfiguration, timeouts: Partial<PeerTimeouts> = {}): Peer {
-    const { name, url, role, headers, subprotocol, compression } = settings;
+    const { name, url, role, headers, subprotocol, compression, log_level: logLevel } = settings;
     if (this.peers.has(name)) throw new Error(`There already is a peer "${name}"`);
     const calls = new RemoteCalls(name);
     const filter = { includeTools: settings.include_tools, excludeTools: settings.exclude_tools };
@@ -75,27 +76,44 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
         headers,
         subprotocol,
         compression,
+        logLevel,
+        principal: principalOf(settings),
         timeouts: { ...this.timeouts(), ...timeouts },
         retryMaxMs: this.configuration.mcp.peerRetryMaxMs,
       },
       this.services,
       {
         connected: () => (this.connections += 1),
-        toolsListed: (listed, instance) => tools.offer(listed, instance),
-        notified: (method, params) => calls.notified(method, params),
+        toolsListed: (listed, profile) => tools.offer(listed, profile),
+        notified: (...notification) => calls.notified(...notification),
+        asked: (...question) => calls.ask(...question),
+        room: (requestId) => calls.room(requestId),
       },
     );
-    const call = (tool: string, args: Params, context: ToolContext): Promise<ToolResult> => {
+    const call = (tool: RemoteTool, args: Params, context: ToolContext): Promise<PassedOnResult> => {
       if (peer.client) return calls.run(peer.client, tool, args, context);
       throw new UserError(
         `Peer ${name} is not connected: ${peer.problem ?? 'the first attempt is under way'}`,
       );
     };
-    const tools = new ForwardedTools(name, this.instance.id, filter, this.registry, call);
+    const tools = new ForwardedTools(name, this.instance.id, filter, this.registry, call, (own) =>
+      this.belongsToAnother(name, own),
+    );
     this.peers.set(name, { peer, tools });
     this.health.register('mcp_peers', () => this.check());
     peer.start();
     return peer;
+  }
+
+  /**
+   * Whether a tool of this name would be taken for one of another peer, whose name is longer: `shop` offers no
+   * `eu_pay` where there is a `shop_eu`.
+   */
+  private belongsToAnother(peer: string, tool: string): boolean {
+    for (const other of this.peers.keys()) {
+      if (other.length > peer.length && tool.startsWith(`${other}_`)) return true;
+    }
+    return false;
   }
 
   get(name: string): Peer | undefined {
@@ -127,15 +145,33 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
       pingTimeoutMs: mcp.pingTimeoutMs,
       closeMs: Math.min(mcp.closeTimeoutMs, MAX_SHUTDOWN_CLOSE_MS),
       requestMs: mcp.requestTimeoutMs,
+      requestMaxMs: mcp.requestMaxMs,
     };
   }
 
   private check(): Health {
-    const away = this.list().filter(({ state }) => state !== 'connected');
+    const away = this.list().filter(({ state, problem }) => state !== 'connected' || problem !== undefined);
     if (away.length === 0) return { status: 'up' };
     return {
       status: 'degraded',
       detail: away.map(({ name, problem, state }) => `${name}: ${problem ?? state}`).join('; '),
     };
   }
+}
+
+/** Whom a peer acts for when it calls our tools. @throws InvalidConfigurationError for a scope that is none */
+function principalOf({ name, tenant, scopes }: McpPeerConfiguration): Principal {
+  const unknown = scopes.filter((scope) => !(SCOPES as readonly string[]).includes(scope));
+  if (unknown.length > 0) {
+    throw new InvalidConfigurationError(
+      `MCP_PEERS: peer ${name} has scopes that do not exist: ${unknown.join(', ')}`,
+    );
+  }
+  return {
+    userId: `peer:${name}`,
+    tenant,
+    scopes: new Set(scopes as Scope[]),
+    authenticated: true,
+    claims: {},
+  };
 }

@@ -2,13 +2,18 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Params } from '../protocol/json-rpc.js';
 import { PendingRequests, Unanswered } from './pending-requests.js';
 
-const QUICK = { timeoutMs: 20 };
-const SLOW = { timeoutMs: 60_000 };
+const QUICK = { timeoutMs: 20, maxMs: 60_000 };
+const SLOW = { timeoutMs: 60_000, maxMs: 60_000 };
 
 function requests() {
   const sent: Params[] = [];
-  const pending = new PendingRequests((text) => sent.push(JSON.parse(text) as Params));
-  return { sent, pending };
+  const abandoned: number[] = [];
+  const pending = new PendingRequests({
+    send: (text) => void sent.push(JSON.parse(text) as Params),
+    abandon: (id) => void abandoned.push(id),
+    announcesCancellation: true,
+  });
+  return { sent, abandoned, pending };
 }
 
 describe('requests to a peer', () => {
@@ -18,7 +23,7 @@ describe('requests to a peer', () => {
     for (const { id, params } of sent.toReversed()) {
       const { n } = params as { n: number };
       const outcome = n === 1 ? { error: { code: 1 } } : { result: { n } };
-      expect(pending.settle({ kind: 'response', id: String(id), ...outcome })).toBe(true);
+      expect(pending.settle({ kind: 'response', id: id as number, ...outcome })).toBe(true);
     }
     expect(await Promise.all(answers)).toMatchObject([
       { result: { n: 0 } },
@@ -30,19 +35,21 @@ describe('requests to a peer', () => {
   it('an answer to nothing, or a second one, is not ours', async () => {
     const { sent, pending } = requests();
     const answer = pending.request('m', {}, SLOW);
-    const response = { kind: 'response' as const, id: String(sent[0]?.id), result: {} };
+    const response = { kind: 'response' as const, id: sent[0]?.id as number, result: {} };
+    expect(sent[0]?.id).toBe(1);
     expect(pending.settle(response)).toBe(true);
     expect(pending.settle(response)).toBe(false);
-    expect(pending.settle({ ...response, id: 1 })).toBe(false);
+    expect(pending.settle({ ...response, id: 7 })).toBe(false);
     await answer;
   });
 
-  it('S3-28: a timeout tells the far side to stop, except for initialize', async () => {
-    const { sent, pending } = requests();
+  it('S3-28: a timeout tells the peer to stop, except for initialize', async () => {
+    const { sent, abandoned, pending } = requests();
     await expect(pending.request('slow', {}, QUICK)).rejects.toThrow(/no answer to slow within 20 ms/);
     expect(sent[1]).toMatchObject({ method: 'notifications/cancelled', params: { requestId: sent[0]?.id } });
     await expect(pending.request('initialize', {}, QUICK)).rejects.toThrow(Unanswered);
     expect(sent).toHaveLength(3);
+    expect(abandoned).toEqual([1, 2]);
   });
 
   it('progress gives a request its time again', async () => {
@@ -53,12 +60,12 @@ describe('requests to a peer', () => {
       const answer = pending.request(
         'm',
         {},
-        { timeoutMs: 100, onProgress: (params) => seen.push(params.progress) },
+        { timeoutMs: 100, maxMs: 60_000, onProgress: (params) => seen.push(params.progress) },
       );
       const meta = (sent[0]!.params as Params)._meta as Params;
       for (const progress of [1, 2, 3]) {
         vi.advanceTimersByTime(90);
-        pending.progress({ progressToken: meta.progressToken, progress });
+        pending.progress({ progressToken: meta.progressToken, progress }, 1);
       }
       expect(seen).toEqual([1, 2, 3]);
       const failed = expect(answer).rejects.toThrow(/within 100 ms/);

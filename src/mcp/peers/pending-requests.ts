@@ -1,17 +1,48 @@
-import type { Params, RequestId, RpcResponse } from '../protocol/json-rpc.js';
-import { encodeNotification, encodeRequest } from '../protocol/json-rpc.js';
+import { encodeNotification, encodeRequest, type Params, type RpcResponse } from '../protocol/json-rpc.js';
+import { MAX_ANSWER_BYTES, type RequestFailure, type SentRequest } from './peer-channel.js';
 
 /** A request that got no answer: the connection was lost, it took too long, or it was given up. */
 export class Unanswered extends Error {
-  override readonly name = 'Unanswered';
+  override readonly name: string = 'Unanswered';
+
+  constructor(
+    message: string,
+    /** Whether the peer may have carried it out. */
+    readonly maybeCarriedOut = true,
+  ) {
+    super(message);
+  }
+}
+
+/** A request that was not carried out because the peer has forgotten the session it was made in. */
+export class SessionLost extends Unanswered {
+  override readonly name = 'SessionLost';
+
+  constructor(message: string) {
+    super(message, false);
+  }
 }
 
 export interface RequestOptions {
-  /** Milliseconds; progress begins them anew. */
+  /** Milliseconds; progress begins them anew. Infinity: none. */
   readonly timeoutMs: number;
+  /** Milliseconds in which it must be answered in any case. */
+  readonly maxMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Called with every notification that belongs to this request; asks the far side for progress. */
-  readonly onProgress?: (params: Params) => void;
+  /** Called with every notification of progress that belongs to this request; asks the remote for progress. */
+  readonly onProgress?: (params: Params, bytes: number) => void;
+  /** Called with the id of the request before it is sent. */
+  readonly onId?: (id: number) => void;
+  /** What HTTP headers repeat of it. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What carries the requests. */
+export interface RequestCarrier {
+  send(text: string, request?: SentRequest): void;
+  abandon(id: number): void;
+  /** Whether `notifications/cancelled` is how a request is given up. */
+  readonly announcesCancellation: boolean;
 }
 
 interface Pending {
@@ -19,21 +50,27 @@ interface Pending {
   readonly resolve: (response: RpcResponse) => void;
   readonly reject: (error: Unanswered) => void;
   readonly onProgress: RequestOptions['onProgress'];
-  readonly timer: NodeJS.Timeout;
+  readonly timeoutMs: number;
+  readonly deadline: NodeJS.Timeout | undefined;
+  timer: NodeJS.Timeout | undefined;
+  /** Characters received for it so far. */
+  received: number;
+  /** Questions of the peer that are open at its caller: meanwhile no time runs. */
+  held: number;
 }
 
 /** Requests that one connection may have unanswered. */
 const MAX_PENDING = 1024;
 
 /**
- * Finds the request that an answer belongs to (S3-18, S3-19). The ids on the wire are our own, so that callers may
- * use any ids, also the same at once, and the far side's ids never meet ours.
+ * Finds the request that an answer belongs to (S3-18, S3-19). The ids on the wire are our own integers from 1, as
+ * those of the official clients, so that callers may use any ids, also the same at once.
  */
 export class PendingRequests {
-  private readonly pending = new Map<string, Pending>();
+  private readonly pending = new Map<number, Pending>();
   private count = 0;
 
-  constructor(private readonly send: (text: string) => void) {}
+  constructor(private readonly carrier: RequestCarrier) {}
 
   get size(): number {
     return this.pending.size;
@@ -44,20 +81,36 @@ export class PendingRequests {
    * @throws Unanswered
    */
   request(method: string, params: Params, options: RequestOptions): Promise<RpcResponse> {
-    const { timeoutMs, signal, onProgress } = options;
-    if (this.pending.size >= MAX_PENDING) return Promise.reject(new Unanswered('too many requests are open'));
-    const id = `opstream-${++this.count}`;
+    const { timeoutMs, maxMs, signal, onProgress, onId, headers } = options;
+    if (this.pending.size >= MAX_PENDING) {
+      return Promise.reject(new Unanswered('too many requests are open', false));
+    }
+    if (signal?.aborted) return Promise.reject(new Unanswered(`${method} was cancelled`, false));
+    const id = ++this.count;
     const answer = new Promise<RpcResponse>((resolve, reject) => {
-      const timer = setTimeout(
-        () => this.giveUp(id, `no answer to ${method} within ${timeoutMs} ms`),
+      const pending: Pending = {
+        method,
+        resolve,
+        reject,
+        onProgress,
         timeoutMs,
-      );
-      this.pending.set(id, { method, resolve, reject, onProgress, timer });
+        received: 0,
+        held: 0,
+        timer: undefined,
+        deadline: this.after(
+          maxMs,
+          id,
+          `no answer to ${method} within ${maxMs} ms, the most any request gets`,
+        ),
+      };
+      this.pending.set(id, pending);
+      this.await(id, pending);
     });
+    onId?.(id);
     const abort = (): void => this.giveUp(id, `${method} was cancelled`);
-    this.send(encodeRequest(id, method, onProgress ? withProgressToken(params, id) : params));
-    if (signal?.aborted) abort();
-    else signal?.addEventListener('abort', abort, { once: true });
+    const text = encodeRequest(id, method, onProgress ? withProgressToken(params, id) : params);
+    this.carrier.send(text, { id, method, ...(headers && { headers }) });
+    signal?.addEventListener('abort', abort, { once: true });
     return answer.finally(() => signal?.removeEventListener('abort', abort));
   }
 
@@ -68,42 +121,84 @@ export class PendingRequests {
     return pending !== undefined;
   }
 
-  /** Takes `notifications/progress`; the request has so long again. */
-  progress(params: Params): void {
-    const pending = this.pending.get(String(params.progressToken));
-    pending?.timer.refresh();
-    pending?.onProgress?.(params);
+  /** Takes `notifications/progress`; the request has so long again. @returns false when it belongs to none */
+  progress(params: Params, bytes: number, requestId?: number): boolean {
+    const id = [params.progressToken, requestId].find((one) => this.pending.has(Number(one)));
+    const pending = this.pending.get(Number(id));
+    if (!pending) return false;
+    pending.timer?.refresh();
+    pending.onProgress?.(params, bytes);
+    return true;
   }
 
-  fail(id: RequestId, reason: string): void {
-    this.take(id)?.reject(new Unanswered(reason));
+  /** Counts what was received for a request, which ends when it becomes too much. */
+  received(id: number, bytes: number): void {
+    const pending = this.pending.get(id);
+    if (!pending) return;
+    pending.received += bytes;
+    if (pending.received > MAX_ANSWER_BYTES) {
+      this.giveUp(
+        id,
+        `${pending.method} was given up: the peer sent more than ${MAX_ANSWER_BYTES} bytes for it`,
+      );
+    }
+  }
+
+  /** No time runs for a request while its caller is asked something. @returns lets it run again */
+  hold(id: number): () => void {
+    const pending = this.pending.get(id);
+    if (!pending) return () => {};
+    pending.held += 1;
+    clearTimeout(pending.timer);
+    return () => {
+      pending.held -= 1;
+      if (pending.held === 0 && this.pending.get(id) === pending) this.await(id, pending);
+    };
+  }
+
+  fail(id: number, { kind, reason, maybeCarriedOut }: RequestFailure): void {
+    const error = kind === 'session-lost' ? new SessionLost(reason) : new Unanswered(reason, maybeCarriedOut);
+    this.take(id)?.reject(error);
   }
 
   failAll(reason: string): void {
-    for (const id of this.pending.keys()) this.fail(id, reason);
+    for (const id of this.pending.keys()) this.take(id)?.reject(new Unanswered(reason));
   }
 
-  /** The far side is told, so that it need not go on. */
-  private giveUp(id: string, reason: string): void {
+  /** The remote is told, so that it need not go on, and nothing of the request stays behind. */
+  giveUp(id: number, reason: string): void {
     const pending = this.take(id);
     if (!pending) return;
     // `initialize` must not be cancelled (specification, "Cancellation").
-    if (pending.method !== 'initialize') {
-      this.send(encodeNotification('notifications/cancelled', { requestId: id, reason }));
+    if (this.carrier.announcesCancellation && pending.method !== 'initialize') {
+      this.carrier.send(encodeNotification('notifications/cancelled', { requestId: id, reason }));
     }
+    this.carrier.abandon(id);
     pending.reject(new Unanswered(reason));
   }
 
+  private await(id: number, pending: Pending): void {
+    const { method, timeoutMs } = pending;
+    pending.timer = this.after(timeoutMs, id, `no answer to ${method} within ${timeoutMs} ms`);
+  }
+
+  private after(ms: number, id: number, reason: string): NodeJS.Timeout | undefined {
+    return Number.isFinite(ms) ? setTimeout(() => this.giveUp(id, reason), ms) : undefined;
+  }
+
   private take(id: string | number): Pending | undefined {
-    const pending = this.pending.get(String(id));
+    // Some servers answer with the text of a number.
+    const key = typeof id === 'string' && /^\d+$/.test(id) ? Number(id) : id;
+    const pending = typeof key === 'number' ? this.pending.get(key) : undefined;
     if (!pending) return undefined;
     clearTimeout(pending.timer);
-    this.pending.delete(String(id));
+    clearTimeout(pending.deadline);
+    this.pending.delete(key as number);
     return pending;
   }
 }
 
-function withProgressToken(params: Params, token: string): Params {
+function withProgressToken(params: Params, token: number): Params {
   const meta = params._meta as Params | undefined;
   return { ...params, _meta: { ...meta, progressToken: token } };
 }

@@ -1,94 +1,132 @@
-import { isObject, type Params } from '../protocol/json-rpc.js';
-import type { ToolContext, ToolLog } from '../tools/tool-context.js';
-import type { ContentBlock, ToolResult } from '../tools/tool-result.js';
+import { isObject, type Params, type RpcResponse } from '../protocol/json-rpc.js';
+import type { InputRequest, InputRequests, ToolContext } from '../tools/tool-context.js';
+import { PassedOnResult, type ContentBlock } from '../tools/tool-result.js';
 import { UserError } from '../tools/user-error.js';
+import { presentable, toToolResult } from './passed-on.js';
 import type { PeerClient } from './peer-client.js';
 import { Unanswered } from './pending-requests.js';
+import { RemoteReports } from './remote-reports.js';
+import { RemoteTask } from './remote-task.js';
+
+/** Rounds in which a peer without sessions may ask for input before it answers. */
+const MAX_ROUNDS = 16;
+const QUESTIONS: ReadonlySet<unknown> = new Set([
+  'elicitation/create',
+  'sampling/createMessage',
+  'roots/list',
+]);
 
 /**
- * One call of a peer's tool on behalf of a caller of ours: what the far side reports on the way becomes progress and
- * content of the call here, and a cancelled call is cancelled there.
+ * One call of a peer's tool on behalf of a caller of ours: what the peer reports on the way becomes progress, content
+ * and log lines of the call here, in the order in which it came, and a cancelled call is cancelled there.
  */
 export class RemoteCall {
-  /** A message of progress waits one turn: content that says the same may follow, and is then all that is passed on. */
-  private held: Params | undefined;
-  /** Reports are passed on in order. */
-  private reports: Promise<void> = Promise.resolve();
+  /** Of the request that carries it at the moment. */
+  id: number | undefined;
+  private readonly reports: RemoteReports;
+  private questions = 0;
 
   constructor(
     private readonly peer: string,
     readonly toolName: string,
+    private readonly client: PeerClient,
     private readonly context: ToolContext,
-  ) {}
+  ) {
+    this.reports = new RemoteReports(context, (reason) => {
+      if (this.id !== undefined) client.giveUp(this.id, reason);
+    });
+  }
 
-  /** @throws UserError when the far side refuses or cannot be reached any more */
-  async run(client: PeerClient, args: Params): Promise<ToolResult> {
-    const params = { name: this.toolName, arguments: args };
+  /**
+   * @param asTask the tool can only be called as a task
+   * @throws UserError when the peer refuses or cannot be reached any more
+   */
+  async run(args: Params, asTask: boolean): Promise<PassedOnResult> {
     const { signal } = this.context;
     try {
-      const onProgress = (progress: Params): void => this.progress(progress);
-      const { result, error } = await client.request('tools/call', params, { signal, onProgress });
-      this.release();
-      await this.reports;
+      const { result, error } = await (asTask ? this.runTask(args) : this.runRounds(args));
+      await this.reports.finished();
       if (!result) throw new UserError(`Peer ${this.peer} refused ${this.toolName}: ${messageOf(error)}`);
-      return toToolResult(result);
+      return new PassedOnResult(toToolResult(result, this.context.session !== undefined));
     } catch (thrown) {
       if (!(thrown instanceof Unanswered) || signal.aborted) throw thrown;
+      await this.reports.finished();
+      const fate = thrown.maybeCarriedOut ? 'may have been carried out or not' : 'was not carried out';
       throw new UserError(
-        `${this.toolName} of peer ${this.peer} gave no answer, it may have been carried out or not: ${thrown.message}`,
+        `${this.toolName} of peer ${this.peer} gave no answer, it ${fate}: ${thrown.message}`,
       );
     }
   }
 
   /** Partial content in fast-mcp's form. */
-  content(blocks: readonly unknown[]): void {
-    const text = blocks
-      .map((block) => (isObject(block) && block.type === 'text' ? String(block.text) : ''))
-      .join('');
-    if (this.held?.message === text) this.held = undefined;
-    this.release();
-    this.report(() => this.context.streamContent(blocks as readonly ContentBlock[]));
+  content(blocks: readonly unknown[], bytes: number): void {
+    this.reports.add({ kind: 'content', blocks: blocks.map(presentable) as readonly ContentBlock[] }, bytes);
   }
 
-  log(level: keyof ToolLog, message: string, data: unknown): void {
-    this.context.log[level](message, data);
+  log(params: Params, bytes: number): void {
+    this.reports.add({ kind: 'log', params }, bytes);
   }
 
-  private progress(params: Params): void {
-    this.release();
-    this.held = params;
-    setImmediate(() => {
-      if (this.held === params) this.release();
-    });
+  /** Resolves when there is room for more reports; undefined when there is. */
+  room(): Promise<void> | undefined {
+    return this.reports.room();
   }
 
-  private release(): void {
-    const params = this.held;
-    this.held = undefined;
-    if (!params || typeof params.progress !== 'number') return;
-    const { progress, total, message } = params;
-    this.report(() =>
-      this.context.reportProgress({
-        progress,
-        ...(typeof total === 'number' && { total }),
-        ...(typeof message === 'string' && { message }),
-      }),
+  /** Hands a question of the peer's to the caller. @throws UserError and others when it cannot be asked */
+  async ask(method: string, params: Params): Promise<Params> {
+    const release = this.id === undefined ? () => {} : this.client.hold(this.id);
+    const key = `${method}#${++this.questions}`;
+    try {
+      // Reports that came before the question are told before it.
+      await this.reports.finished();
+      const answers = await this.context.requestInput({ [key]: { method, params } as InputRequest });
+      return answers[key] as unknown as Params;
+    } finally {
+      release();
+    }
+  }
+
+  /** Calls the tool; where the peer has no sessions it may ask first, and is called again with the answers. */
+  private async runRounds(args: Params): Promise<RpcResponse> {
+    let more: Params = {};
+    for (let round = 1; ; round++) {
+      const response = await this.send({ name: this.toolName, arguments: args, ...more });
+      const { result } = response;
+      if (result?.resultType !== 'input_required') return response;
+      if (round >= MAX_ROUNDS)
+        throw new UserError(`${this.toolName} of peer ${this.peer} does not stop asking`);
+      await this.reports.finished();
+      const inputResponses = await this.context.requestInput(questionsOf(result));
+      more = {
+        inputResponses,
+        ...(result.requestState !== undefined && { requestState: result.requestState }),
+      };
+    }
+  }
+
+  private runTask(args: Params): Promise<RpcResponse> {
+    const report = (params: Params): void => this.reports.add({ kind: 'progress', params }, 100);
+    return new RemoteTask(this.client, this.context.signal, report, (id) => (this.id = id)).run(
+      this.toolName,
+      args,
     );
   }
 
-  /** What the far side reports badly is left out; the call itself goes on. */
-  private report(tell: () => Promise<void>): void {
-    this.reports = this.reports.then(tell).catch(() => undefined);
+  private send(params: Params): Promise<RpcResponse> {
+    return this.client.request('tools/call', params, {
+      signal: this.context.signal,
+      onId: (id) => (this.id = id),
+      onProgress: (progress, bytes) => this.reports.add({ kind: 'progress', params: progress }, bytes),
+    });
   }
 }
 
-function toToolResult({ content, structuredContent, isError, _meta }: Params): ToolResult {
-  return {
-    content: Array.isArray(content) ? (content as ContentBlock[]) : [],
-    ...(isObject(structuredContent) && { structuredContent }),
-    ...(isError === true && { isError }),
-    ...(isObject(_meta) && { _meta }),
-  };
+/** @throws UserError for what is no question that a caller can be asked */
+function questionsOf({ inputRequests }: Params): InputRequests {
+  const entries = Object.entries(isObject(inputRequests) ? inputRequests : {});
+  const valid = entries.length > 0 && entries.every(([, one]) => isObject(one) && QUESTIONS.has(one.method));
+  if (!valid) throw new UserError('The peer asks for input in a form that is not known');
+  return inputRequests as InputRequests;
 }
 
 function messageOf(error: Params | undefined): string {

@@ -12,6 +12,11 @@ export interface ToolResult {
   readonly _meta?: Readonly<Record<string, unknown>>;
 }
 
+/** The result of somebody else's tool: it reaches the caller as it is. */
+export class PassedOnResult {
+  constructor(readonly result: ToolResult) {}
+}
+
 /**
  * What a tool may return: a text, one or several blocks, a whole result, nothing (everything was streamed, S0-06), or,
  * with an `output` schema, the structured value itself.

@@ -26,9 +26,9 @@ export interface OutgoingRequest {
   readonly totalMs?: number;
   /**
    * `origin` follows redirects within the origin, so that the request's credentials stay where they belong;
-   * `none` hands a redirect back as the answer.
+   * `method` follows only those that repeat the request as it is; `none` hands a redirect back as the answer.
    */
-  readonly redirects: 'origin' | 'none';
+  readonly redirects: 'origin' | 'method' | 'none';
   /** `public` refuses every address outside the public Internet, by the address that is connected to. */
   readonly addresses?: 'any' | 'public';
 }
@@ -61,7 +61,7 @@ export async function boundedFetch(outgoing: OutgoingRequest): Promise<BoundedRe
     const response = await exchange(url, request, endsAt);
     const { location } = response.headers;
     const follows =
-      outgoing.redirects === 'origin' && REDIRECTS.has(response.status) && location !== undefined;
+      location !== undefined && REDIRECTS.has(response.status) && keeps(request, response.status);
     if (!follows) return response;
     response.cancel();
     url = within(url, location);
@@ -70,6 +70,12 @@ export async function boundedFetch(outgoing: OutgoingRequest): Promise<BoundedRe
     if (asGet) request = { ...request, method: 'GET', body: undefined };
   }
   throw new FetchError('broken', `${url.origin} redirects more than ${MAX_REDIRECTS} times`);
+}
+
+/** Whether a redirect of this status may be followed. */
+function keeps({ redirects, method = 'GET' }: OutgoingRequest, status: number): boolean {
+  if (redirects === 'method') return method === 'GET' || status >= 307;
+  return redirects === 'origin';
 }
 
 function parse(url: string | URL): URL {

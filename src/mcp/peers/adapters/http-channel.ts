@@ -1,216 +1,278 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { encodeRequest, isObject, type Params, type RequestId } from '../../protocol/json-rpc.js';
-import type { ChannelEvents, PeerChannel, PeerTarget } from '../peer-channel.js';
+import { boundedFetch } from '../../../platform/http/bounded-fetch.js';
+import type { BoundedResponse } from '../../../platform/http/bounded-response.js';
+import { FetchError } from '../../../platform/http/fetch-error.js';
+import { isObject } from '../../protocol/json-rpc.js';
+import {
+  MAX_ANSWER_BYTES,
+  type ChannelEvents,
+  type PeerChannel,
+  type PeerTarget,
+  type SentRequest,
+} from '../peer-channel.js';
+import { fateOf } from '../request-fate.js';
 import { readEvents } from './sse-reader.js';
+import { StandingStream } from './standing-stream.js';
 
 const DEFAULT_RETRY_MS = 1000;
-/** Times that the stream of one answer is resumed before the request counts as lost. */
-const MAX_RESUMES = 5;
+/** Times in a row that the stream of one answer is resumed without bringing anything. */
+const MAX_BARREN_RESUMES = 5;
+/** Milliseconds that a stream may stay open after its answer; then its connection is closed. */
+const LINGER_MS = 1000;
 
-/** Where a stream can be resumed. */
-interface Position {
-  lastEventId: string | undefined;
+/** One request under way: the session it was made in, and how it is given up. */
+interface Exchange {
+  readonly request: SentRequest;
+  readonly sessionId: string | undefined;
+  readonly ending: AbortController;
+  lastEventId?: string | undefined;
   retryMs: number;
+  answered: boolean;
 }
 
 /**
- * MCP over Streamable HTTP (up to 2025-11-25) as a channel: every message is a POST, whose answer may be a stream that
- * is resumed when it breaks; what the far side says of its own accord comes over a standing GET stream. A session that
- * the far side no longer knows ends the channel, and its owner begins another.
+ * MCP over Streamable HTTP as a channel: every message is a POST, whose answer may be a stream that is resumed when it
+ * breaks. Each request has a fate of its own (`request-fate.ts`); the channel itself ends when a request cannot be made
+ * at all, and answers that are under way then still arrive.
  */
 export class HttpChannel implements PeerChannel {
-  private readonly ended = new AbortController();
-  private readonly pinger: NodeJS.Timeout;
+  readonly noticesLoss = false;
+  private readonly exchanges = new Map<number, Exchange>();
+  private readonly closing = new AbortController();
+  private standing: StandingStream | undefined;
   private sessionId: string | undefined;
   private version: string | undefined;
-  private pings = 0;
+  private isStateless = false;
+  private hasEnded = false;
+  /** What has to be over before anything else is sent: the peer must know first that the session has begun. */
+  private first: Promise<void> | undefined;
 
   constructor(
-    private readonly target: PeerTarget,
+    private readonly target: PeerTarget & { readonly url: string },
     private readonly events: ChannelEvents,
+    lifetime: AbortSignal,
   ) {
-    this.pinger = setInterval(() => void this.ping(), target.timeouts.pingIntervalMs);
+    lifetime.addEventListener('abort', () => this.closing.abort(), { once: true });
   }
 
-  send(text: string): void {
-    if (!this.ended.signal.aborted) void this.deliver(text);
+  send(text: string, request?: SentRequest): void {
+    if (!request) {
+      const sending = this.post(text);
+      if (text.includes('"notifications/initialized"')) this.begin(sending);
+      return;
+    }
+    const ending = new AbortController();
+    const exchange = {
+      request,
+      sessionId: this.sessionId,
+      ending,
+      retryMs: DEFAULT_RETRY_MS,
+      answered: false,
+    };
+    this.exchanges.set(request.id, exchange);
+    void this.exchange(text, exchange).finally(() => this.exchanges.delete(request.id));
+  }
+
+  abandon(id: number): void {
+    this.exchanges.get(id)?.ending.abort();
+  }
+
+  agreed(version: string, isStateless: boolean): void {
+    this.version = version;
+    this.isStateless = isStateless;
+  }
+
+  forgetSession(): void {
+    this.standing?.stop();
+    this.standing = undefined;
+    this.sessionId = undefined;
+    this.version = undefined;
+    this.first = undefined;
   }
 
   /** Nothing is buffered here: each message is a request of its own. */
   drained(): undefined {}
 
   async close(): Promise<void> {
-    if (this.ended.signal.aborted) return;
-    this.end('closed');
-    if (this.sessionId === undefined) return;
-    const signal = AbortSignal.timeout(this.target.timeouts.closeMs);
-    // The far side may have gone, or keep its sessions until they expire.
-    await this.fetch('DELETE', { signal }).catch(() => undefined);
+    const { sessionId } = this;
+    this.end('closed', false);
+    for (const { ending } of this.exchanges.values()) ending.abort();
+    if (sessionId === undefined || this.closing.signal.aborted) return this.closing.abort();
+    // The remote may have gone, or keep its sessions until they expire.
+    const deleted = await this.fetch('DELETE', { sessionId, headMs: this.target.timeouts.closeMs }).catch(
+      () => {},
+    );
+    deleted?.cancel();
+    this.closing.abort();
   }
 
-  private async deliver(text: string): Promise<void> {
-    const message = JSON.parse(text) as Params;
-    const isInitialize = message.method === 'initialize';
+  /** Once the peer knows that the session has begun, it may speak of its own accord. */
+  private begin(sending: Promise<void>): void {
+    const limit = delay(this.target.timeouts.connectMs, undefined, { ref: false });
+    this.first = Promise.race([sending, limit]).finally(() => {
+      this.first = undefined;
+      if (!this.isStateless && !this.hasEnded && this.standing === undefined) this.listen();
+    });
+  }
+
+  /** Sends what wants no answer. That it failed shows with the next request at the latest. */
+  private async post(text: string): Promise<void> {
+    const headMs = this.target.timeouts.connectMs;
     try {
-      const timeout = isInitialize ? [AbortSignal.timeout(this.target.timeouts.connectMs)] : [];
-      const response = await this.fetch('POST', { body: text, signal: this.until(...timeout) });
-      if (isInitialize) this.sessionId = response.headers.get('mcp-session-id') ?? undefined;
-      await this.read(response, message);
-      if (message.method === 'notifications/initialized') void this.listen();
+      const response = await this.fetch('POST', { body: text, sessionId: this.sessionId, headMs });
+      response.cancel();
     } catch (thrown) {
-      this.fail(thrown);
+      this.endIfUnreachable(thrown);
     }
   }
 
-  private async read(response: Response, message: Params): Promise<void> {
-    const isRequest = message.id !== undefined && message.method !== undefined;
-    const type = response.headers.get('content-type') ?? '';
-    if (response.ok && type.startsWith('text/event-stream') && response.body) {
-      await this.readAnswer(response.body, message);
-      return;
+  private async exchange(text: string, exchange: Exchange): Promise<void> {
+    const { request, ending } = exchange;
+    try {
+      await this.first;
+      if (ending.signal.aborted) return;
+      if (this.hasEnded) throw new FetchError('unreachable', 'the connection has ended');
+      const response = await this.fetch('POST', {
+        body: text,
+        sessionId: exchange.sessionId,
+        signal: ending.signal,
+        headers: request.headers,
+      });
+      if (request.method === 'initialize' && response.ok) {
+        const given = response.headers['mcp-session-id'];
+        this.sessionId = typeof given === 'string' ? given : undefined;
+      }
+      await this.read(response, exchange);
+    } catch (thrown) {
+      if (exchange.answered) return;
+      const maybeCarriedOut = !(thrown instanceof FetchError) || thrown.maybeCarriedOut;
+      // Before the failure is told, so that nobody tries again over this channel.
+      this.endIfUnreachable(thrown);
+      this.fail(exchange, thrown instanceof Error ? thrown.message : String(thrown), maybeCarriedOut);
     }
+  }
+
+  private async read(response: BoundedResponse, exchange: Exchange): Promise<void> {
+    if (response.ok && response.type === 'text/event-stream') return this.readStreams(response, exchange);
+    const { id } = exchange.request;
+    const { status, type } = response;
     const body = await response.text();
-    if (response.status === 404 && this.sessionId !== undefined)
-      throw new Error('the far side ended the session');
-    if (response.status === 401 || response.status === 403) {
-      throw new Error(`the far side answered ${response.status}: check the token in the URL or headers`);
-    }
-    if (type.startsWith('application/json') && isRpc(body)) return this.emit(body);
-    if (response.ok && !isRequest) return;
-    if (response.status >= 500 || !isRequest) throw new Error(`the far side answered ${response.status}`);
-    this.unanswered(message, `the far side answered ${response.status} without a message`);
+    const { location } = response.headers;
+    const fate = fateOf(id, exchange.sessionId !== undefined, { status, type, body, location });
+    exchange.answered = true;
+    if (fate.fate === 'failed') return this.events.failed(id, fate);
+    // As it was written, where that is the message itself.
+    await this.events.message(isAnswerTo(body, id) ? body : JSON.stringify(fate.message), id);
   }
 
   /** Reads the stream of one answer; a stream that breaks before the answer is resumed where it can be. */
-  private async readAnswer(body: ReadableStream<Uint8Array>, message: Params): Promise<void> {
-    const position: Position = { lastEventId: undefined, retryMs: DEFAULT_RETRY_MS };
-    let stream: ReadableStream<Uint8Array> | null = body;
-    for (let resumes = 0; stream !== null; resumes++) {
-      const answered = await this.readStream(stream, position, message.id);
-      if (answered || message.id === undefined) return;
-      if (position.lastEventId === undefined || resumes >= MAX_RESUMES) break;
-      await delay(position.retryMs, undefined, { signal: this.ended.signal });
-      const response = await this.fetch('GET', { signal: this.until(), lastEventId: position.lastEventId });
-      stream = response.ok ? response.body : null;
+  private async readStreams(first: BoundedResponse, exchange: Exchange): Promise<void> {
+    const { ending, sessionId } = exchange;
+    let stream: BoundedResponse | undefined = first;
+    for (let barren = 0; stream !== undefined;) {
+      const before = exchange.lastEventId;
+      await this.readStream(stream, exchange);
+      if (exchange.answered) return;
+      const { lastEventId } = exchange;
+      barren = lastEventId === before ? barren + 1 : 0;
+      if (lastEventId === undefined || barren > MAX_BARREN_RESUMES) break;
+      await delay(exchange.retryMs * 2 ** barren, undefined, { signal: ending.signal });
+      const resumed = await this.fetch('GET', { sessionId, lastEventId, signal: ending.signal });
+      stream = resumed.ok && resumed.type === 'text/event-stream' ? resumed : undefined;
+      if (!stream) resumed.cancel();
     }
-    this.unanswered(message, 'the stream of the answer ended before the answer');
+    this.fail(exchange, 'the stream of the answer ended before the answer', true);
   }
 
-  /** @returns whether the answer to the request `id` came; a stream that breaks is one that ends */
-  private async readStream(
-    stream: ReadableStream<Uint8Array>,
-    position: Position,
-    id?: unknown,
-  ): Promise<boolean> {
-    let answered = false;
+  private async readStream(stream: BoundedResponse, exchange: Exchange): Promise<void> {
+    const { request, ending } = exchange;
+    let linger: NodeJS.Timeout | undefined;
     try {
-      for await (const event of readEvents(stream)) {
-        position.lastEventId = event.id ?? position.lastEventId;
-        position.retryMs = event.retryMs ?? position.retryMs;
-        if (event.data === '') continue;
-        answered ||= isAnswerTo(event.data, id);
-        this.emit(event.data);
+      for await (const event of readEvents(stream.chunks(), MAX_ANSWER_BYTES)) {
+        exchange.lastEventId = event.id ?? exchange.lastEventId;
+        exchange.retryMs = event.retryMs ?? exchange.retryMs;
+        if (event.data === '' || exchange.answered) continue;
+        exchange.answered = isAnswerTo(event.data, request.id);
+        if (exchange.answered) linger = setTimeout(() => ending.abort(), LINGER_MS).unref();
+        await this.events.message(event.data, request.id);
       }
     } catch (thrown) {
-      if (this.ended.signal.aborted) throw thrown;
-    }
-    return answered;
-  }
-
-  /** The standing stream of what the far side says of its own accord; not every server has one (405). */
-  private async listen(): Promise<void> {
-    const position: Position = { lastEventId: undefined, retryMs: DEFAULT_RETRY_MS };
-    try {
-      for (;;) {
-        const response = await this.fetch('GET', { signal: this.until(), lastEventId: position.lastEventId });
-        if (response.status === 404 && this.sessionId !== undefined) {
-          throw new Error('the far side ended the session');
-        }
-        if (!response.ok || !response.body) return;
-        await this.readStream(response.body, position);
-        await delay(position.retryMs, undefined, { signal: this.ended.signal });
-      }
-    } catch (thrown) {
-      this.fail(thrown);
+      if (ending.signal.aborted || (thrown instanceof FetchError && thrown.kind === 'too_large'))
+        throw thrown;
+      // A stream that breaks is one that ends.
+    } finally {
+      clearTimeout(linger);
     }
   }
 
-  /** HTTP has no connection that could break: a far side that has gone shows by not answering. */
-  private async ping(): Promise<void> {
-    if (this.version === undefined) return;
-    const text = encodeRequest(`ping-${++this.pings}`, 'ping', {});
-    try {
-      const timeout = AbortSignal.timeout(this.target.timeouts.pingTimeoutMs);
-      const response = await this.fetch('POST', { body: text, signal: this.until(timeout) });
-      await response.body?.cancel();
-      if (response.status === 404) throw new Error('the far side ended the session');
-    } catch (thrown) {
-      this.fail(thrown);
-    }
+  private listen(): void {
+    const { sessionId } = this;
+    const { connectMs } = this.target.timeouts;
+    this.standing = new StandingStream({
+      get: (lastEventId, signal) => this.fetch('GET', { sessionId, lastEventId, signal, headMs: connectMs }),
+      message: (text) => this.events.message(text),
+      doubtful: (reason) => this.events.doubtful(reason),
+      unreachable: (error) => this.endIfUnreachable(error),
+    });
+    this.standing.start();
   }
 
   private fetch(
-    method: string,
-    options: { body?: string; signal: AbortSignal; lastEventId?: string | undefined },
-  ): Promise<Response> {
-    const { body, signal, lastEventId } = options;
-    return fetch(this.target.url, {
+    method: 'GET' | 'POST' | 'DELETE',
+    more: {
+      readonly body?: string;
+      readonly sessionId: string | undefined;
+      readonly signal?: AbortSignal;
+      readonly lastEventId?: string | undefined;
+      readonly headMs?: number;
+      readonly headers?: Readonly<Record<string, string>> | undefined;
+    },
+  ): Promise<BoundedResponse> {
+    const { body, sessionId, lastEventId, headers, signal } = more;
+    return boundedFetch({
+      url: this.target.url,
       method,
-      signal,
-      ...(body !== undefined && { body }),
+      body,
+      signal: signal ? AbortSignal.any([signal, this.closing.signal]) : this.closing.signal,
+      maxBytes: MAX_ANSWER_BYTES,
+      headMs: more.headMs ?? this.target.timeouts.requestMaxMs,
+      redirects: 'method',
       headers: {
         ...this.target.headers,
+        ...headers,
         accept: method === 'GET' ? 'text/event-stream' : 'application/json, text/event-stream',
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(this.sessionId !== undefined && { 'mcp-session-id': this.sessionId }),
+        ...(sessionId !== undefined && { 'mcp-session-id': sessionId }),
         ...(this.version !== undefined && { 'mcp-protocol-version': this.version }),
         ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
       },
     });
   }
 
-  private emit(text: string): void {
-    // The handshake's answer names the version that every later request has to carry.
-    if (this.version === undefined) {
-      const message = JSON.parse(text) as Params;
-      const version = isObject(message.result) ? message.result.protocolVersion : undefined;
-      if (typeof version === 'string') this.version = version;
-    }
-    this.events.message(text);
+  private fail({ request, ending }: Exchange, reason: string, maybeCarriedOut: boolean): void {
+    if (ending.signal.aborted) return;
+    this.events.failed(request.id, { kind: 'failed', reason, maybeCarriedOut });
   }
 
-  private unanswered({ id }: Params, reason: string): void {
-    this.events.unanswered(id as RequestId, reason);
+  private endIfUnreachable(thrown: unknown): void {
+    if (thrown instanceof FetchError && thrown.kind === 'unreachable') this.end(thrown.message, true);
   }
 
-  private fail(thrown: unknown): void {
-    if (this.ended.signal.aborted) return;
-    const { message, cause } = thrown as Error & { cause?: Error };
-    this.end(cause?.message ? `${message}: ${cause.message}` : message);
-  }
-
-  private end(reason: string): void {
-    clearInterval(this.pinger);
-    this.ended.abort();
-    this.events.closed(reason);
-  }
-
-  private until(...signals: AbortSignal[]): AbortSignal {
-    return signals.length === 0 ? this.ended.signal : AbortSignal.any([this.ended.signal, ...signals]);
+  private end(reason: string, keepsAnswers: boolean): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    this.standing?.stop();
+    this.events.closed(reason, keepsAnswers);
   }
 }
 
-function isRpc(text: string): boolean {
+function isAnswerTo(text: string, id: number): boolean {
+  // Notifications are most of what comes, and need not be read twice.
+  if (!text.includes('"result"') && !text.includes('"error"')) return false;
   try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) && value.jsonrpc === '2.0';
+    const message: unknown = JSON.parse(text);
+    return isObject(message) && message.method === undefined && Number(message.id) === id;
   } catch {
     return false;
   }
-}
-
-function isAnswerTo(text: string, id: unknown): boolean {
-  if (id === undefined || !isRpc(text)) return false;
-  const message = JSON.parse(text) as Params;
-  return message.id === id && message.method === undefined;
 }

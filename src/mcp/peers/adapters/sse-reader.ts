@@ -6,33 +6,60 @@ export interface SseEvent {
   readonly retryMs: number | undefined;
 }
 
-/** Characters of one event. */
-const MAX_EVENT = 8 * 1024 * 1024;
-
-/** Reads events until the stream ends. @throws Error for an event of no reasonable size, or when the stream breaks */
-export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<SseEvent> {
+/** Reads events until the stream ends. @throws Error for an event of more characters, or when the stream breaks */
+export async function* readEvents(
+  chunks: AsyncIterable<Uint8Array>,
+  maxCharacters: number,
+): AsyncGenerator<SseEvent> {
   const decoder = new TextDecoder();
-  let text = '';
-  for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
-    text += decoder.decode(chunk, { stream: true });
-    // A lone CR at the end may be half of a CRLF.
-    const safe = text.endsWith('\r') ? text.length - 1 : text.length;
-    const events = (text.slice(0, safe).replaceAll(/\r\n?/g, '\n') + text.slice(safe)).split('\n\n');
-    text = events.pop() ?? '';
-    if (text.length > MAX_EVENT) throw new Error(`an event has more than ${MAX_EVENT} characters`);
-    for (const event of events) yield parseEvent(event);
+  const event = new EventInTheMaking();
+  let line = '';
+  let endedInCr = false;
+  for await (const chunk of chunks) {
+    let text = decoder.decode(chunk, { stream: true });
+    // A CR at the end of a chunk was an end of line by itself; an LF that follows belongs to it.
+    if (endedInCr && text.startsWith('\n')) text = text.slice(1);
+    if (text === '') continue;
+    endedInCr = text.endsWith('\r');
+    const lines = text.split(/\r\n|\r|\n/);
+    const last = lines.pop()!;
+    for (const part of lines) {
+      const done = event.line(line + part);
+      line = '';
+      if (done) yield done;
+    }
+    line += last;
+    if (line.length + event.size > maxCharacters)
+      throw new Error(`an event has more than ${maxCharacters} characters`);
   }
 }
 
-function parseEvent(text: string): SseEvent {
-  const data: string[] = [];
-  let id: string | undefined;
-  let retryMs: number | undefined;
-  for (const line of text.split('\n')) {
-    const [, field = '', value = ''] = /^([^:]*):? ?(.*)$/s.exec(line) ?? [];
-    if (field === 'data') data.push(value);
-    else if (field === 'id') id = value;
-    else if (field === 'retry' && /^\d{1,9}$/.test(value)) retryMs = Number(value);
+class EventInTheMaking {
+  size = 0;
+  private data: string[] = [];
+  private id: string | undefined;
+  private retryMs: number | undefined;
+
+  /** @returns the event that the line ends */
+  line(line: string): SseEvent | undefined {
+    if (line === '') return this.take();
+    this.size += line.length;
+    const colon = line.indexOf(':');
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? '' : line.slice(line.charCodeAt(colon + 1) === 0x20 ? colon + 2 : colon + 1);
+    if (field === 'data') this.data.push(value);
+    else if (field === 'id' && !value.includes('\0')) this.id = value;
+    else if (field === 'retry' && /^\d{1,9}$/.test(value)) this.retryMs = Number(value);
+    return undefined;
   }
-  return { data: data.join('\n'), id, retryMs };
+
+  private take(): SseEvent | undefined {
+    const { data, id, retryMs } = this;
+    this.size = 0;
+    this.data = [];
+    this.id = undefined;
+    this.retryMs = undefined;
+    if (data.length === 0 && id === undefined && retryMs === undefined) return undefined;
+    return { data: data.join('\n'), id, retryMs };
+  }
 }

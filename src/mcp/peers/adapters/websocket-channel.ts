@@ -1,47 +1,51 @@
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
-import type { ChannelEvents, PeerChannel, PeerTarget } from '../peer-channel.js';
+import { MAX_ANSWER_BYTES, type ChannelEvents, type PeerChannel, type PeerTarget } from '../peer-channel.js';
 
-/** Bytes of one message. */
-const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** Shorter messages are not worth compressing. */
 const COMPRESSION_THRESHOLD_BYTES = 1024;
 /** Unsent bytes above which whoever produces more has to wait. */
 const HIGH_WATER_BYTES = 64 * 1024;
-/** Unsent bytes above which the far side counts as gone, so that nothing can make memory grow. */
+/** Bytes that may wait unsent before another message: a remote that leaves more unread counts as gone. */
 const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
 const DRAIN_POLL_MS = 20;
 const NORMAL_CLOSURE = 1000;
 
-/** MCP over a WebSocket that we opened: one message per text frame, and pings that find a dead far side. */
+/** MCP over a WebSocket: one message per text frame, and pings that find a dead remote. */
 export class WebSocketChannel implements PeerChannel {
+  readonly noticesLoss = true;
   private timer: NodeJS.Timeout | undefined;
   private lastError: Error | undefined;
 
-  private constructor(
+  /** @param ws an open socket */
+  constructor(
     private readonly ws: WebSocket,
-    private readonly target: PeerTarget,
+    private readonly target: Pick<PeerTarget, 'timeouts'>,
     events: ChannelEvents,
   ) {
     ws.on('message', (data: Buffer, isBinary: boolean) => {
       if (isBinary) ws.close(1003, 'MCP messages are text');
-      else events.message(data.toString());
+      else void events.message(data.toString());
     });
     ws.on('pong', () => this.pingLater());
     ws.on('error', (error) => (this.lastError = error));
     ws.once('close', (code, reason) => {
       clearTimeout(this.timer);
-      events.closed(this.lastError?.message ?? closeReason(code, reason.toString()));
+      events.closed(this.lastError?.message ?? closeReason(code, reason.toString()), false);
     });
     this.pingLater();
   }
 
-  static open(target: PeerTarget, events: ChannelEvents, signal: AbortSignal): Promise<WebSocketChannel> {
+  static open(
+    target: PeerTarget & { readonly url: string },
+    events: ChannelEvents,
+    signal: AbortSignal,
+  ): Promise<WebSocketChannel> {
     const { url, headers, subprotocol, compression, timeouts } = target;
     const ws = new WebSocket(url, subprotocol === undefined ? [] : [subprotocol], {
       headers: { ...headers },
       handshakeTimeout: timeouts.connectMs,
-      maxPayload: MAX_MESSAGE_BYTES,
+      maxPayload: MAX_ANSWER_BYTES,
       perMessageDeflate: compression && { threshold: COMPRESSION_THRESHOLD_BYTES },
     });
     const giveUp = (): void => ws.terminate();
@@ -63,9 +67,18 @@ export class WebSocketChannel implements PeerChannel {
 
   send(text: string): void {
     if (this.ws.readyState !== WebSocket.OPEN) return;
-    this.ws.send(text);
-    if (this.ws.bufferedAmount > MAX_UNSENT_BYTES) this.cut('the far side does not read');
+    // Judged by what was left unread before, never by the size of this message.
+    if (this.ws.bufferedAmount > MAX_UNSENT_BYTES) this.cut('the peer does not read');
+    else this.ws.send(text);
   }
+
+  /** The connection is everyone's: a request leaves nothing of its own behind. */
+  abandon(): void {}
+
+  /** The session is the connection, and every message says for itself what it belongs to. */
+  agreed(): void {}
+
+  forgetSession(): void {}
 
   drained(): Promise<void> | undefined {
     if (this.ws.bufferedAmount < HIGH_WATER_BYTES) return undefined;
@@ -106,7 +119,7 @@ export class WebSocketChannel implements PeerChannel {
 
 /** Why an upgrade was refused; what most likely mends it is said, because retrying alone will not. */
 function refusal({ statusCode = 0, statusMessage = '' }: IncomingMessage): string {
-  const answer = `the far side answered ${statusCode} ${statusMessage}`.trim();
+  const answer = `the peer answered ${statusCode} ${statusMessage}`.trim();
   return statusCode === 401 || statusCode === 403
     ? `${answer}: check the token in the URL or headers`
     : answer;

@@ -1,0 +1,63 @@
+import type { PeerTimeouts } from './peer-channel.js';
+
+const RETRY_FIRST_MS = 1000;
+
+/**
+ * Asks a peer for a sign of life where no connection would show that it has gone. One ping without an answer ends
+ * nothing: it is named as the reason, and asked again, each time after a longer wait, until an answer comes.
+ */
+export class Liveness {
+  private timer: NodeJS.Timeout | undefined;
+  private failures = 0;
+  private stopped = false;
+  private asking = false;
+
+  /** @param ping resolves with what is wrong; @param changed told of what is wrong, or that nothing is any more */
+  constructor(
+    private readonly ping: () => Promise<string | undefined>,
+    private readonly timeouts: PeerTimeouts,
+    private readonly changed: (problem: string | undefined) => void,
+  ) {}
+
+  start(): void {
+    this.later(this.timeouts.pingIntervalMs);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  /** Something was odd: asks at once. */
+  suspect(): void {
+    if (!this.asking) void this.ask();
+  }
+
+  /** Any answer is a sign of life. */
+  heard(): void {
+    if (this.failures === 0) return;
+    this.failures = 0;
+    this.changed(undefined);
+  }
+
+  private async ask(): Promise<void> {
+    clearTimeout(this.timer);
+    if (this.stopped) return;
+    this.asking = true;
+    const problem = await this.ping();
+    this.asking = false;
+    if (this.stopped) return;
+    const { pingIntervalMs } = this.timeouts;
+    if (problem === undefined) {
+      this.heard();
+      return this.later(pingIntervalMs);
+    }
+    this.failures += 1;
+    this.changed(problem);
+    this.later(Math.min(pingIntervalMs, RETRY_FIRST_MS * 2 ** (this.failures - 1)));
+  }
+
+  private later(ms: number): void {
+    if (!this.stopped) this.timer = setTimeout(() => void this.ask(), ms);
+  }
+}
