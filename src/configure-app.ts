@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { DocumentBuilder, getSchemaPath, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AuditLog } from './auth/audit-log.js';
 import { Configuration } from './config/configuration.js';
@@ -16,13 +16,12 @@ import { BODY_LIMIT_BYTES, NDJSON_TYPES } from './rest/body/body-limits.js';
 import { readBodies, readNdjson } from './rest/body/fastify-body.js';
 import { ProblemDetailsFilter } from './rest/problem-details.filter.js';
 import { PROBLEM_TYPE, toProblem, writeProblem } from './rest/problem.js';
-import { ProblemDto } from './rest/problem.dto.js';
+import { describeApi } from './rest/openapi-document.js';
 import { guardRequests, prepareServer } from './rest/server/listening-server.js';
 import { answerClientError } from './rest/server/client-error.js';
 import { SERVER_OPTIONS } from './rest/server/server-options.js';
 import { refuseUnknownPaths } from './rest/unknown-path.js';
 import { HttpMetrics } from './rest/metrics/http.metrics.js';
-import { VERSION } from './platform/version.js';
 import { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
 
 /**
@@ -36,7 +35,7 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   app.useWebSocketAdapter(adapter);
   const http = app.getHttpAdapter();
   app.get(McpHttp).mount(app.getHttpServer() as Server);
-  app.get(OpenApiTools).describeOwnApi(() => describe(app));
+  app.get(OpenApiTools).describeOwnApi(() => describeApi(app, [EventDto]));
   const securityHook = new SecurityHook(app.get(HttpSecurity), app.get(AuditLog));
   if (http.getType() === 'fastify')
     configureFastify(http.getInstance() as FastifyInstance, securityHook, app.get(HttpMetrics));
@@ -57,34 +56,11 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   // Whoever opens the address that the start prints sees what can be done there.
   fastify.get('/', (_request, reply) => reply.redirect('docs'));
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
-  SwaggerModule.setup('docs', app, () => describe(app), {
+  SwaggerModule.setup('docs', app, () => describeApi(app, [EventDto]), {
     jsonDocumentUrl: 'api-json',
     yamlDocumentUrl: 'api-yaml',
   });
   return adapter;
-}
-
-/** The OpenAPI document of everything the application serves over HTTP. */
-function describe(app: INestApplication): OpenAPIObject {
-  const description = new DocumentBuilder()
-    .setTitle('Opstream')
-    .setDescription('Durable, live streams of long-running operations.')
-    .setVersion(VERSION)
-    .addBearerAuth()
-    // Relative to the document, so that it holds behind a path of a proxy too.
-    .addServer('./')
-    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' })
-    // Any one of them will do; on a loopback address, and for health, none is needed.
-    .addSecurityRequirements({})
-    .addSecurityRequirements('bearer')
-    .addSecurityRequirements('api_key')
-    .addGlobalResponse({
-      status: 'default',
-      description: 'The request failed (RFC 9457)',
-      content: { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemDto) } } },
-    })
-    .build();
-  return SwaggerModule.createDocument(app, description, { extraModels: [EventDto, ProblemDto] });
 }
 
 /** Lets a request in, or answers it with a problem document. */

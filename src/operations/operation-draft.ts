@@ -35,7 +35,10 @@ export interface EventDraft {
 
 /** Control characters and halves of surrogate pairs, which no engine stores as they are. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
-const ID = /^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$/;
+/** The same for the OpenAPI document, in the regular expressions of every language. */
+export const PRINTABLE_PATTERN = String.raw`^[^\u0000-\u001f\u007f-\u009f]+$`;
+export const OPERATION_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$';
+const ID = new RegExp(OPERATION_ID_PATTERN);
 
 /**
  * Checks an operation id: 1 to 128 characters of letters, digits and `. _ : @ -`, beginning with a letter or digit.
@@ -54,7 +57,7 @@ export function parseOperationType(value: unknown): string {
   if (
     typeof value === 'string' &&
     value.length > 0 &&
-    value.length <= LIMITS.name &&
+    !isLonger(value, LIMITS.name) &&
     !UNPRINTABLE.test(value)
   ) {
     return value;
@@ -137,7 +140,7 @@ function parseEventId(value: unknown): string | undefined {
   if (
     typeof value === 'string' &&
     value.length > 0 &&
-    value.length <= LIMITS.eventId &&
+    !isLonger(value, LIMITS.eventId) &&
     !UNPRINTABLE.test(value)
   ) {
     return value;
@@ -232,15 +235,24 @@ function details(data: JsonObject): JsonObject {
 function text(value: JsonValue | undefined, field: string, fallback?: string): string {
   if ((value === undefined || value === null) && fallback !== undefined) return fallback;
   if (typeof value !== 'string') throw invalid(`${field} must be a string`);
-  if (value.length > LIMITS.message) throw invalid(`${field} has more than ${LIMITS.message} characters`);
+  if (isLonger(value, LIMITS.message)) throw invalid(`${field} has more than ${LIMITS.message} characters`);
   // A line cut inside a surrogate pair is a producer's everyday accident: the half is replaced, the line kept.
   return value.toWellFormed();
 }
 
 function name(value: JsonValue | undefined, field: string): string {
-  if (typeof value === 'string' && value.length > 0 && value.length <= LIMITS.name)
+  if (typeof value === 'string' && value.length > 0 && !isLonger(value, LIMITS.name))
     return value.toWellFormed();
   throw invalid(`${field} must be a string of 1 to ${LIMITS.name} characters`);
+}
+
+/** Counts characters as JSON Schema does, which takes those beyond the Basic Multilingual Plane for one. */
+export function isLonger(value: string, characters: number): boolean {
+  if (value.length <= characters) return false;
+  if (value.length > 2 * characters) return true;
+  let count = 0;
+  for (const _character of value) count += 1;
+  return count > characters;
 }
 
 function invalid(message: string): OpstreamError {

@@ -155,37 +155,42 @@ describe("the application's own endpoints as tools", () => {
     expect(result.content[0]?.text).toMatch(/item_id/);
   });
 
-  it('everything tagged mcp is offered, and nothing else', () => {
+  it('what is marked for MCP is offered beside the hand-written tools, and nothing else', () => {
     expect([...tools.keys()]).toEqual(
-      expect.arrayContaining(['open_operation', 'read_operation', 'read_events']),
+      expect.arrayContaining(['create_operation', 'get_operation', 'get_history', 'delete_operation']),
     );
     expect(tools.has('health')).toBe(false);
-    expect(tools.get('read_operation')?.annotations).toMatchObject({ readOnlyHint: true });
+    expect(tools.get('get_history')?.annotations).toMatchObject({ readOnlyHint: true });
+    // The hand-written one: it names its argument in full.
+    expect(tools.get('get_operation')?.inputSchema).toMatchObject({ required: ['operation_id'] });
+    expect(log.texts.join('\n')).not.toContain('create_operation');
   });
 
   it('works on the data of the caller, through the same guards and pipes as REST', async () => {
-    const opened = await client.call('open_operation', { operation_type: 'from_mcp', metadata: { a: 1 } });
-    const id = String(opened.structuredContent.operation_id);
+    const opened = await client.call('create_operation', { operation_type: 'from_mcp', metadata: { a: 1 } });
+    const id = String(opened.structuredContent.operation.operation_id);
     expect((await service.rest.request('GET', `/api/operations/${id}`)).body).toMatchObject({
       operation_type: 'from_mcp',
     });
-    const read = await client.call('read_operation', { id });
-    expect(read.structuredContent).toMatchObject({ operation_id: id, metadata: { a: 1 } });
+    const read = await client.call('get_history', { id });
+    expect(read.structuredContent).toMatchObject({
+      events: [{ operation_id: id, data: { operation_type: 'from_mcp', metadata: { a: 1 } } }],
+    });
   });
 
   it('an answer of 4xx is a tool error with its status and reason', async () => {
-    const result = await client.call('read_operation', { id: 'no-such-operation' });
+    const result = await client.call('get_history', { id: 'no-such-operation' });
     expect(result.isError).toBe(true);
     expect(result.content[0]?.text).toMatch(
-      /Error calling read_operation\. Status code: 404\..*operation_not_found/s,
+      /Error calling get_history\. Status code: 404\..*operation_not_found/s,
     );
   });
 
   it('a path argument cannot climb to another endpoint', async () => {
     for (const id of ['..', '.', '']) {
-      expect((await client.call('read_operation', { id })).content[0]?.text).toMatch(/id must not be/);
+      expect(await client.call('get_history', { id })).toMatchObject({ isError: true });
     }
-    const slash = await client.call('read_operation', { id: '../stats' });
+    const slash = await client.call('get_history', { id: '../stats' });
     expect(slash.isError).toBe(true);
   });
 });

@@ -1,5 +1,5 @@
 import { Controller, Get, Param, ParseIntPipe, UseGuards } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiExtension, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { AuthGuard } from '../../auth/auth.guard.js';
 
 interface Item {
@@ -7,8 +7,9 @@ interface Item {
   readonly name: string;
 }
 
-/** A plain HTTP endpoint that becomes the MCP tool `get_item`, because it is tagged `mcp` (S3-22). */
-@ApiTags('demo', 'mcp')
+/** A plain HTTP endpoint that becomes the MCP tool `get_item`, because it says `x-mcp` (S3-22). */
+@ApiTags('demo')
+@ApiExtension('x-mcp', true)
 @Controller('items')
 @UseGuards(AuthGuard)
 export class ItemsController {

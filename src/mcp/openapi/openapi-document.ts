@@ -102,7 +102,7 @@ function operationAt(path: string, method: string, item: Params, operation: Para
     method: method.toUpperCase(),
     path,
     operationId: text(operation.operationId),
-    tags: Array.isArray(operation.tags) ? operation.tags.filter((tag) => typeof tag === 'string') : [],
+    tags: tagsOf(operation),
     summary: text(operation.summary),
     description: text(operation.description) ?? text(item.description),
     parameters: [...objects(item.parameters), ...objects(operation.parameters)],
@@ -110,6 +110,12 @@ function operationAt(path: string, method: string, item: Params, operation: Para
     responses: isObject(operation.responses) ? operation.responses : {},
     servers: servers.length > 0 ? servers : objects(item.servers),
   };
+}
+
+/** `x-mcp: true` counts as the tag `mcp`: generators make a class of each tag, which it should not cost. */
+function tagsOf({ tags, 'x-mcp': offered }: Params): readonly string[] {
+  const named = Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [];
+  return offered === true ? [...named, 'mcp'] : named;
 }
 
 function objects(value: unknown): readonly Params[] {

@@ -76,6 +76,8 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
       if (!isOffered(operation, source.filter)) continue;
       try {
         const tool = defineEndpointTool(document, operation, source, callerOf(operation));
+        // Of this application's own API, the hand-written tool is the better one.
+        if (source.document === 'self' && this.registry.get(tool.name)) continue;
         if (this.registry.get(tool.name) || tools.has(tool.name)) {
           throw new OpenApiProblem('there already is a tool of this name');
         }

@@ -35,6 +35,7 @@ import {
 } from '../operation-draft.js';
 import { toSnapshot, type OperationSnapshot } from '../operation-snapshot.js';
 import type { Receipt } from '../operation-store.js';
+import { OperationIdParameter } from './openapi-decorators.js';
 import { OperationsService } from '../operations.service.js';
 
 /** Events of one batch. */
@@ -50,6 +51,7 @@ export class EventsController {
   constructor(private readonly operations: OperationsService) {}
 
   @Post('progress')
+  @OperationIdParameter()
   @ApiOperation({ operationId: 'emit_progress', summary: 'Record progress' })
   @ApiBody({ type: ProgressDto })
   @ApiCreatedResponse({ type: ReceiptDto })
@@ -58,6 +60,7 @@ export class EventsController {
   }
 
   @Post('status')
+  @OperationIdParameter()
   @ApiOperation({ operationId: 'emit_status', summary: 'Record a status' })
   @ApiBody({ type: StatusDto })
   @ApiCreatedResponse({ type: ReceiptDto })
@@ -66,6 +69,7 @@ export class EventsController {
   }
 
   @Post('log')
+  @OperationIdParameter()
   @ApiOperation({ operationId: 'emit_log', summary: 'Record a log line' })
   @ApiBody({ type: LogDto })
   @ApiCreatedResponse({ type: ReceiptDto })
@@ -74,6 +78,7 @@ export class EventsController {
   }
 
   @Post('result')
+  @OperationIdParameter()
   @ApiOperation({ operationId: 'emit_result', summary: 'Record the result; the operation is completed' })
   @ApiBody({ type: ResultDto })
   @ApiCreatedResponse({ type: ReceiptDto })
@@ -82,6 +87,7 @@ export class EventsController {
   }
 
   @Post('error')
+  @OperationIdParameter()
   @ApiOperation({ operationId: 'emit_error', summary: 'Record an error; the operation has failed' })
   @ApiBody({ type: ErrorDto })
   @ApiCreatedResponse({ type: ReceiptDto })
@@ -91,7 +97,8 @@ export class EventsController {
 
   @Post('cancel')
   @HttpCode(200)
-  @ApiOperation({ operationId: 'stop_operation', summary: 'Cancel the operation' })
+  @OperationIdParameter()
+  @ApiOperation({ operationId: 'cancel_operation', summary: 'Cancel the operation' })
   @ApiBody({ type: CancelDto, required: false })
   @ApiOkResponse({ type: OperationDto })
   async cancel(
@@ -106,13 +113,14 @@ export class EventsController {
   }
 
   @Post('events')
+  @OperationIdParameter()
   @ApiOperation({ operationId: 'emit_events', summary: 'Record many events in one transaction: all or none' })
   @ApiBody({
     required: true,
     description: 'A JSON array, or one event per line',
-    schema: { type: 'array', items: { $ref: getSchemaPath(EventDto) } },
+    schema: { type: 'array', minItems: 1, maxItems: MAX_BATCH, items: { $ref: getSchemaPath(EventDto) } },
   })
-  @ApiConsumes('application/json', 'application/x-ndjson', 'application/jsonl')
+  @ApiConsumes('application/json', 'application/x-ndjson')
   @ApiCreatedResponse({ type: BatchReceiptDto })
   async events(
     @Param('id') id: string,

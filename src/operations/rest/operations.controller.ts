@@ -13,6 +13,7 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import {
+  ApiBody,
   ApiCreatedResponse,
   ApiNoContentResponse,
   ApiOkResponse,
@@ -24,10 +25,10 @@ import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
 import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import type { Principal } from '../../auth/principal.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
-import { RequestValidationPipe } from '../../rest/request-validation.pipe.js';
-import { CreateOperationDto } from './dto/create-operation.dto.js';
+import { CreateOperationDto, parseCreateOperation } from './dto/create-operation.dto.js';
 import { EventPageDto, OperationDto, OperationListDto } from './dto/operation.dto.js';
-import { parseOperationId } from '../operation-draft.js';
+import { LIMITS, parseOperationId } from '../operation-draft.js';
+import { OfferedAsTool, OperationIdParameter } from './openapi-decorators.js';
 import { toSnapshot, type OperationSnapshot } from '../operation-snapshot.js';
 import { OperationsService } from '../operations.service.js';
 import { MAX_LIST_PAGE, pageLimit, parseListQuery, wholeNumber } from './request-values.js';
@@ -36,7 +37,7 @@ const MAX_EVENT_PAGE = 1000;
 const EVENT_PAGE_BYTES = 1024 * 1024;
 
 /** Operations over REST: open, look at, list, forget. Their events are recorded by `EventsController`. */
-@ApiTags('operations', 'mcp')
+@ApiTags('operations')
 @Controller('api/operations')
 @UseGuards(AuthGuard)
 @UseFilters(ProblemDetailsFilter)
@@ -45,21 +46,24 @@ export class OperationsController {
 
   @Post()
   @RequireScope('operations:write')
-  @ApiOperation({ operationId: 'open_operation', summary: 'Open an operation' })
+  @ApiOperation({ operationId: 'create_operation', summary: 'Open an operation' })
+  @OfferedAsTool()
+  @ApiBody({ type: CreateOperationDto })
   @ApiCreatedResponse({ type: OperationDto })
   @ApiOkResponse({
     type: OperationDto,
     description: 'The operation_id was opened before, with the same type and metadata',
   })
   async create(
-    @Body(RequestValidationPipe) body: CreateOperationDto,
+    @Body() body: unknown,
     @CurrentPrincipal() caller: Principal,
     @Res({ passthrough: true }) response: { status(code: number): unknown },
   ): Promise<OperationSnapshot> {
+    const wanted = parseCreateOperation(body);
     const { operation, created } = await this.operations.create(caller.tenant, {
-      operationType: body.operation_type,
-      metadata: body.metadata,
-      operationId: body.operation_id,
+      operationType: wanted.operation_type,
+      metadata: wanted.metadata,
+      operationId: wanted.operation_id ?? undefined,
     });
     response.status(created ? 201 : 200);
     return toSnapshot(operation);
@@ -67,20 +71,26 @@ export class OperationsController {
 
   @Get()
   @RequireScope('operations:read')
-  @ApiOperation({ operationId: 'find_operations', summary: 'List operations, newest first' })
+  @ApiOperation({ operationId: 'list_operations', summary: 'List operations, newest first' })
+  @OfferedAsTool()
   @ApiQuery({
     name: 'status',
-    type: String,
     required: false,
+    schema: { type: 'string', maxLength: LIMITS.name },
     description: 'A status, or "active" for all that have not ended',
   })
-  @ApiQuery({ name: 'type', type: String, required: false })
+  @ApiQuery({ name: 'type', required: false, schema: { type: 'string', maxLength: LIMITS.name } })
   @ApiQuery({
     name: 'limit',
     required: false,
     schema: { type: 'integer', minimum: 1, maximum: MAX_LIST_PAGE, default: 50 },
   })
-  @ApiQuery({ name: 'cursor', type: String, required: false, description: 'next_cursor of the page before' })
+  @ApiQuery({
+    name: 'cursor',
+    required: false,
+    schema: { type: 'string', maxLength: LIMITS.name },
+    description: 'next_cursor of the page before',
+  })
   @ApiOkResponse({ type: OperationListDto })
   async list(@Query() query: Record<string, unknown>, @CurrentPrincipal() caller: Principal) {
     const page = await this.operations.list(caller.tenant, parseListQuery(query));
@@ -92,7 +102,9 @@ export class OperationsController {
 
   @Get(':id')
   @RequireScope('operations:read')
-  @ApiOperation({ operationId: 'read_operation', summary: 'Snapshot of one operation' })
+  @ApiOperation({ operationId: 'get_operation', summary: 'Snapshot of one operation' })
+  @OfferedAsTool()
+  @OperationIdParameter()
   @ApiOkResponse({ type: OperationDto })
   async get(@Param('id') id: string, @CurrentPrincipal() caller: Principal): Promise<OperationSnapshot> {
     return toSnapshot(await this.operations.get(caller.tenant, parseOperationId(id)));
@@ -101,7 +113,9 @@ export class OperationsController {
   @Get(':id/events')
   @RequireScope('operations:read')
   @Header('Content-Type', 'application/json; charset=utf-8')
-  @ApiOperation({ operationId: 'read_events', summary: "A page of an operation's log" })
+  @ApiOperation({ operationId: 'get_history', summary: "A page of an operation's log" })
+  @OfferedAsTool()
+  @OperationIdParameter()
   @ApiQuery({
     name: 'after_seq',
     required: false,
@@ -133,7 +147,9 @@ export class OperationsController {
   @Delete(':id')
   @HttpCode(204)
   @RequireScope('operations:write')
-  @ApiOperation({ operationId: 'forget_operation', summary: 'Forget an ended operation' })
+  @ApiOperation({ operationId: 'delete_operation', summary: 'Delete an ended operation and its log' })
+  @OfferedAsTool()
+  @OperationIdParameter()
   @ApiNoContentResponse()
   async remove(@Param('id') id: string, @CurrentPrincipal() caller: Principal): Promise<void> {
     await this.operations.remove(caller.tenant, parseOperationId(id));

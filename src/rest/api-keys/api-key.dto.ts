@@ -12,26 +12,49 @@ export class CreateApiKeyDto {
   @Length(1, 100)
   name: string;
 
-  @ApiPropertyOptional({ enum: SCOPES, isArray: true, description: 'Default: what the role allows' })
+  @ApiPropertyOptional({
+    enum: SCOPES,
+    isArray: true,
+    maxItems: SCOPES.length,
+    nullable: true,
+    description: 'Default: what the role allows',
+  })
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(SCOPES.length)
   @IsIn(SCOPES, { each: true })
   scopes?: Scope[];
 
-  @ApiPropertyOptional({ enum: ROLES, default: 'user', description: 'user: every scope but admin' })
+  @ApiPropertyOptional({
+    enum: ROLES,
+    default: 'user',
+    nullable: true,
+    description: 'user: every scope but admin',
+  })
   @IsOptional()
   @IsIn(ROLES)
   role?: Role;
 
-  @ApiPropertyOptional({ description: 'Seconds; without it the key holds until it is revoked' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: MAX_EXPIRES_IN,
+    nullable: true,
+    description: 'Seconds; without it the key holds until it is revoked',
+  })
   @IsOptional()
   @IsInt()
   @Min(1)
   @Max(MAX_EXPIRES_IN)
   expires_in?: number;
 
-  @ApiPropertyOptional({ description: 'Whom requests with the key count as; default: its creator' })
+  @ApiPropertyOptional({
+    type: String,
+    minLength: 1,
+    maxLength: 200,
+    nullable: true,
+    description: 'Whom requests with the key count as; default: its creator',
+  })
   @IsOptional()
   @IsString()
   @Length(1, 200)

@@ -29,6 +29,7 @@ import { Configuration } from '../../config/configuration.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { parseOperationId } from '../../operations/operation-draft.js';
 import { isActive } from '../../operations/operation.js';
+import { OperationIdParameter } from '../../operations/rest/openapi-decorators.js';
 import { boolean, parsePosition, wholeNumber } from '../../operations/rest/request-values.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
@@ -74,6 +75,7 @@ export class SseController implements BeforeApplicationShutdown {
 
   @Get('operations/:id/stream')
   @Header('Cache-Control', 'no-cache')
+  @OperationIdParameter()
   @ApiOperation({
     operationId: 'stream_operation',
     summary: 'Follow one operation: its whole log, then live; ends with the final event',

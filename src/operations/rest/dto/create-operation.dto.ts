@@ -1,10 +1,15 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Allow, IsObject, IsOptional, Length } from 'class-validator';
-import { LIMITS } from '../../operation-draft.js';
+import { isJsonObject, type JsonValue } from '../../../platform/json.js';
+import { OpstreamError } from '../../../platform/errors/opstream-error.js';
+import { LIMITS, OPERATION_ID_PATTERN, PRINTABLE_PATTERN } from '../../operation-draft.js';
 
 export class CreateOperationDto {
-  @ApiProperty({ example: 'code_generation', minLength: 1, maxLength: LIMITS.name })
-  @Length(1, LIMITS.name, { message: `operation_type must be a string of 1 to ${LIMITS.name} characters` })
+  @ApiProperty({
+    example: 'code_generation',
+    minLength: 1,
+    maxLength: LIMITS.name,
+    pattern: PRINTABLE_PATTERN,
+  })
   operation_type: string;
 
   @ApiPropertyOptional({
@@ -13,17 +18,33 @@ export class CreateOperationDto {
     nullable: true,
     example: { user_request: 'Sort a list' },
   })
-  @IsOptional()
-  @IsObject()
-  metadata?: Record<string, unknown>;
+  metadata?: Record<string, unknown> | null;
 
   @ApiPropertyOptional({
     type: String,
-    maxLength: 128,
+    pattern: OPERATION_ID_PATTERN,
     nullable: true,
     description: 'Your own id makes the call repeatable; a UUID is given without it',
   })
-  // Checked by `parseOperationId`, as on every face.
-  @Allow()
-  operation_id?: unknown;
+  operation_id?: string | null;
+}
+
+const MEMBERS = new Set(['operation_type', 'metadata', 'operation_id']);
+
+/**
+ * Reads a body as it came: the service checks its members, as it does for every transport, and a library that copies
+ * them would lose names such as `__proto__` and the digits of long integers.
+ * @throws OpstreamError `invalid_request` for a body that is no object, or has an unknown member
+ */
+export function parseCreateOperation(body: unknown): Readonly<Record<string, JsonValue | undefined>> {
+  if (!isJsonObject(body)) throw new OpstreamError('invalid_request', 'The body must be a JSON object');
+  for (const member in body) {
+    if (!MEMBERS.has(member)) {
+      throw new OpstreamError(
+        'invalid_request',
+        `An operation has no field "${member.slice(0, 50)}"; put your own data in metadata`,
+      );
+    }
+  }
+  return body;
 }

@@ -1,48 +1,70 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { PRODUCER_EVENT_TYPES } from '../../operation-draft.js';
-import { ANY_JSON } from './any-json.js';
+import { ANY_JSON } from '../../../rest/openapi-document.js';
+import {
+  LIMITS,
+  OPERATION_ID_PATTERN,
+  PRINTABLE_PATTERN,
+  PRODUCER_EVENT_TYPES,
+} from '../../operation-draft.js';
 import { OperationDto } from './operation.dto.js';
 
-/** Bodies of the event endpoints, for OpenAPI; `operation-draft.ts` validates them, as it does for every face. */
-class EventEnvelopeDto {
-  @ApiPropertyOptional({ description: 'May repeat the id of the path' })
-  operation_id?: string;
+/** Bodies of the event endpoints, for OpenAPI; `operation-draft.ts` validates them, as it does for every transport. */
 
-  @ApiPropertyOptional({ description: 'Your own id of the event: a repeat of it is recorded once' })
-  event_id?: string;
+/** An optional field that is null counts as left out. */
+const optional = { type: String, nullable: true } as const;
+const message = { ...optional, maxLength: LIMITS.message };
+const details = { type: 'object', additionalProperties: true, nullable: true } as const;
+const name = { minLength: 1, maxLength: LIMITS.name } as const;
+
+class EventEnvelopeDto {
+  @ApiPropertyOptional({
+    ...optional,
+    pattern: OPERATION_ID_PATTERN,
+    description: 'May repeat the id of the path; another one is refused',
+  })
+  operation_id?: string | null;
+
+  @ApiPropertyOptional({
+    ...optional,
+    minLength: 1,
+    maxLength: LIMITS.eventId,
+    pattern: PRINTABLE_PATTERN,
+    description: 'Your own id of the event: a repeat of it is recorded once',
+  })
+  event_id?: string | null;
 }
 
 export class ProgressDto extends EventEnvelopeDto {
   @ApiProperty({ minimum: 0, maximum: 1, example: 0.5 })
   progress: number;
 
-  @ApiPropertyOptional({ example: 'Generating code...' })
-  message?: string;
+  @ApiPropertyOptional({ ...message, example: 'Generating code...' })
+  message?: string | null;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true, example: { lines_generated: 42 } })
-  details?: Record<string, unknown>;
+  @ApiPropertyOptional({ ...details, example: { lines_generated: 42 } })
+  details?: Record<string, unknown> | null;
 }
 
 export class StatusDto extends EventEnvelopeDto {
-  @ApiProperty({ example: 'processing' })
+  @ApiProperty({ ...name, example: 'processing' })
   status: string;
 
-  @ApiPropertyOptional()
-  message?: string;
+  @ApiPropertyOptional(message)
+  message?: string | null;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true })
-  details?: Record<string, unknown>;
+  @ApiPropertyOptional(details)
+  details?: Record<string, unknown> | null;
 }
 
 export class LogDto extends EventEnvelopeDto {
-  @ApiProperty({ example: 'Successfully validated code' })
+  @ApiProperty({ maxLength: LIMITS.message, example: 'Successfully validated code' })
   message: string;
 
-  @ApiPropertyOptional({ example: 'info', default: 'info' })
-  level?: string;
+  @ApiPropertyOptional({ ...optional, ...name, example: 'info', default: 'info' })
+  level?: string | null;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true })
-  details?: Record<string, unknown>;
+  @ApiPropertyOptional(details)
+  details?: Record<string, unknown> | null;
 }
 
 export class ResultDto extends EventEnvelopeDto {
@@ -51,19 +73,19 @@ export class ResultDto extends EventEnvelopeDto {
 }
 
 export class ErrorDto extends EventEnvelopeDto {
-  @ApiProperty({ example: 'Code validation failed' })
+  @ApiProperty({ maxLength: LIMITS.message, example: 'Code validation failed' })
   error: string;
 
-  @ApiPropertyOptional({ example: 'ValidationError', default: 'UnknownError' })
-  error_type?: string;
+  @ApiPropertyOptional({ ...optional, ...name, example: 'ValidationError', default: 'UnknownError' })
+  error_type?: string | null;
 
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true })
-  details?: Record<string, unknown>;
+  @ApiPropertyOptional(details)
+  details?: Record<string, unknown> | null;
 }
 
 export class CancelDto extends EventEnvelopeDto {
-  @ApiPropertyOptional()
-  reason?: string;
+  @ApiPropertyOptional({ ...message, description: 'Recorded with the cancellation' })
+  reason?: string | null;
 }
 
 export class EventDto extends EventEnvelopeDto {

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { JsonValue } from '../../../platform/json.js';
 import type { OperationSnapshot } from '../../operation-snapshot.js';
-import { ANY_JSON } from './any-json.js';
+import { ANY_JSON } from '../../../rest/openapi-document.js';
 
 /** An operation's snapshot in OpenAPI. */
 export class OperationDto implements OperationSnapshot {

@@ -1,0 +1,82 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, getSchemaPath, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { VERSION } from '../platform/version.js';
+import { ProblemDto } from './problem.dto.js';
+
+/** What the tags stand for; each operation has one, since generators make a class of each. */
+const TAGS = {
+  operations: 'Open, list and read operations',
+  events: 'Record events',
+  streams: 'Follow operations live, as server-sent events',
+  status: 'What the service is doing',
+  health: 'Liveness, readiness and metrics',
+  keys: 'API keys, for administrators',
+} as const;
+
+/** Marks a field for any JSON value: no type says that, and Nest always writes one. */
+const ANY_JSON_MARK = 'x-any-json';
+export const ANY_JSON = {
+  type: 'object',
+  additionalProperties: true,
+  description: 'Any JSON',
+  [ANY_JSON_MARK]: true,
+} as const;
+
+type Schema = Record<string, unknown>;
+
+/** The OpenAPI document of everything the application serves over HTTP. */
+export function describeApi(
+  app: INestApplication,
+  extraModels: readonly (new () => object)[],
+): OpenAPIObject {
+  const builder = new DocumentBuilder()
+    .setTitle('Opstream')
+    .setDescription('Durable, live streams of long-running operations.')
+    .setVersion(VERSION)
+    // Relative to the document, so that it holds behind a path of a proxy too.
+    .addServer('./')
+    .addBearerAuth()
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' })
+    // Any one of them will do; on a loopback address, and for health, none is needed.
+    .addSecurityRequirements({})
+    .addSecurityRequirements('bearer')
+    .addSecurityRequirements('api_key')
+    .addGlobalResponse({
+      status: 'default',
+      description: 'The request failed (RFC 9457)',
+      content: { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemDto) } } },
+    });
+  for (const [name, description] of Object.entries(TAGS)) builder.addTag(name, description);
+  const document = SwaggerModule.createDocument(app, builder.build(), {
+    extraModels: [...extraModels, ProblemDto],
+  });
+  const schemas = (document.components?.schemas ?? {}) as Record<string, Schema>;
+  // Some codes add members of their own.
+  schemas.ProblemDto!.additionalProperties = true;
+  for (const name of bodiesOf(document)) schemas[name]!.additionalProperties = false;
+  forgetMarks(document);
+  return document;
+}
+
+/** Names of the schemas of request bodies, which are refused with an unknown member. */
+function bodiesOf(document: OpenAPIObject): ReadonlySet<string> {
+  const bodies = Object.values(document.paths).flatMap((methods) =>
+    Object.values(methods as Record<string, { readonly requestBody?: unknown }>).map(
+      ({ requestBody }) => requestBody,
+    ),
+  );
+  const names = JSON.stringify(bodies).matchAll(/"#\/components\/schemas\/(\w+)"/g);
+  return new Set([...names].map(([, name]) => name!));
+}
+
+/** Leaves of a field for any JSON its description, which is how OpenAPI 3.0 says it. */
+function forgetMarks(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  const schema = value as Schema;
+  if (schema[ANY_JSON_MARK] === true) {
+    delete schema.type;
+    delete schema.additionalProperties;
+    delete schema[ANY_JSON_MARK];
+  }
+  for (const below of Object.values(schema)) forgetMarks(below);
+}
