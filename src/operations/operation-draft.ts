@@ -250,9 +250,8 @@ function name(value: JsonValue | undefined, field: string): string {
 export function isLonger(value: string, characters: number): boolean {
   if (value.length <= characters) return false;
   if (value.length > 2 * characters) return true;
-  let count = 0;
-  for (const _character of value) count += 1;
-  return count > characters;
+  // A pair of surrogates is one character.
+  return value.length - (value.match(/[\uD800-\uDBFF][\uDC00-\uDFFF]/g)?.length ?? 0) > characters;
 }
 
 function invalid(message: string): OpstreamError {

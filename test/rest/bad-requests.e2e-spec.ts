@@ -168,7 +168,7 @@ describe('REST: requests that are not valid', () => {
 
   it('one sentence says what is wrong with a field', async () => {
     const { body } = await service.rest.post('/api/operations', {});
-    expect(body.detail).toBe('operation_type must be a string of 1 to 200 characters');
+    expect(body.detail).toBe('operation_type must be a string of 1 to 200 printable characters');
   });
 
   it('metadata above 64 KB, and data above 1 MB, are refused', async () => {
