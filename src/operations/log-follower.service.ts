@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
+import { turnBudget } from '../platform/lifecycle/turn-budget.js';
 import { EventBus } from './event-bus.js';
 import { isFinal, type RecordedEvent } from './operation-event.js';
 import type { RemovedOperation } from './operation-store.js';
@@ -88,6 +89,8 @@ export class LogFollower implements OnModuleDestroy {
     operationId: string,
     reader: Reader,
   ): Promise<readonly RecordedEvent[] | null> {
+    // The reader's own pace may be "at once": a long log must not be read in one turn of the event loop.
+    await turnBudget.turn();
     const { losses } = reader;
     const { events, head } = await this.operations.history(tenant, operationId, reader.cursor, PAGE);
     if (events.length > 0) return events;

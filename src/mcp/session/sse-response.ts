@@ -95,7 +95,8 @@ export class SseResponse implements WatchedReader {
       const done = (): void => {
         response.off('drain', done);
         response.off('close', done);
-        resolve();
+        // The kernel may have taken everything at once: a tool that waits here goes on in a later turn all the same.
+        setImmediate(resolve);
       };
       response.on('drain', done);
       response.on('close', done);

@@ -19,6 +19,10 @@ export interface Sink {
    * none, or something waits, or the sink has closed. Good until anything else happens to the sink.
    */
   readonly descriptor: number;
-  /** Calls back once, when everything buffered has been taken or the sink has closed; never synchronously. */
+  /**
+   * Calls back once, when everything buffered has been taken or the sink has closed, and always in a later turn of the
+   * event loop: a loop that waits here must not continue in the turn that asked, also when the kernel took everything
+   * at once.
+   */
   onceDrained(callback: () => void): void;
 }

@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RecordedEvent } from '../../operations/operation-event.js';
+import { turnBudget } from '../../platform/lifecycle/turn-budget.js';
 import type { Broadcaster, Subscriber } from './broadcaster.js';
 import type { DeliveryMetrics } from './delivery-metrics.js';
 import type { Sink } from './sink.js';
@@ -94,13 +94,13 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
 
   /** Sends one batch. @returns true when the subscription is live, or closed */
   private async step(): Promise<boolean> {
+    // However many catch up, one budget bounds what they do in a turn of the event loop. It also lets the events in that
+    // this loop waits for, such as the operation being removed: an embedded engine answers within the turn.
+    await turnBudget.turn();
     if (this.state !== 'catching-up' || !this.sink.open) return true;
     const page = await this.read(this.cursor, { limit: MAX_BATCH_EVENTS, maxBytes: this.batchBytes });
     if (this.state !== 'catching-up') return true;
-    if (!this.hasPlaceIn(page)) {
-      await nextTurn();
-      return false;
-    }
+    if (!this.hasPlaceIn(page)) return false;
     const events = page?.events ?? [];
     if (events.length > 0) this.write(events);
     const complete = page === null || events.length === 0 || this.cursor >= page.head;
@@ -112,9 +112,6 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
       return true;
     }
     if (events.length > 0) await this.drained();
-    // An embedded engine answers within the turn: without a pause this loop would keep the very word from arriving
-    // that it waits for, such as that the operation is gone.
-    else await nextTurn();
     return false;
   }
 
@@ -163,13 +160,10 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
   }
 
   /** Waits until the sink is empty; the next batch is larger when that was so at once. */
-  private drained(): Promise<void> {
+  private drained(): Promise<void> | undefined {
     const atOnce = this.sink.bufferedBytes === 0;
     this.batchBytes = atOnce ? Math.min(this.batchBytes * 2, MAX_BATCH_BYTES) : FIRST_BATCH_BYTES;
-    return new Promise((resolve) => {
-      if (atOnce) setImmediate(resolve);
-      else this.sink.onceDrained(resolve);
-    });
+    return atOnce ? undefined : new Promise((resolve) => this.sink.onceDrained(resolve));
   }
 
   private caughtUp(): void {

@@ -133,7 +133,7 @@ export class Connection implements Sink {
       setImmediate(callback);
     } else {
       // An empty write is taken in order behind what is buffered; its callback also comes when the socket closes.
-      this.raw.write('', () => callback());
+      this.raw.write('', () => setImmediate(callback));
     }
   }
 

@@ -64,11 +64,12 @@ export class SseStream implements Sink {
     const done = (): void => {
       this.response.off('drain', done);
       this.response.off('close', done);
-      callback();
+      // The kernel may have taken everything at once, and then this runs in the turn that asked.
+      setImmediate(callback);
     };
     // Below the stream's own mark no 'drain' comes: an empty write is taken in order behind what is buffered.
     if (this.response.writableNeedDrain) this.response.once('drain', done).once('close', done);
-    else this.response.write('', () => callback());
+    else this.response.write('', () => setImmediate(callback));
   }
 
   end(): void {
