@@ -125,7 +125,8 @@ function attempt(url: URL, outgoing: OutgoingRequest, endsAt: number | undefined
     const timers: NodeJS.Timeout[] = [];
     const cut = (why: FetchFailure): void => {
       failure ??= why;
-      request.destroy(new Error(why.message));
+      // Without an error: Node would let it loose on a socket that is just being handed back to its agent.
+      request.destroy();
     };
     const abort = (): void => cut({ kind: 'aborted', message: 'the request was given up' });
     const done = (): void => {
