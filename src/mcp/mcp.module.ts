@@ -8,6 +8,8 @@ import { DemoTools } from './builtin/demo-tools.service.js';
 import { ChangeNotifier } from './dispatch/change-notifier.js';
 import { McpDispatcher } from './dispatch/dispatcher.service.js';
 import { Methods } from './dispatch/methods.service.js';
+import { HttpRefusals } from './transports/http/http-refusals.js';
+import { ProtectedResource } from './transports/http/protected-resource.js';
 import { McpHttp } from './transports/http/mcp-http.service.js';
 import { McpMessageLogger } from './session/message-logger.js';
 import { RequestMetrics } from './metrics/request.metrics.js';
@@ -56,6 +58,8 @@ import { McpGateway } from './transports/websocket/mcp.gateway.js';
     ChangeNotifier,
     Methods,
     McpDispatcher,
+    ProtectedResource,
+    HttpRefusals,
     McpHttp,
     McpGateway,
     OperationTools,

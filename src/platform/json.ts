@@ -139,8 +139,11 @@ function stringify(value: unknown): string | undefined {
   }
 }
 
-/** `JSON.stringify` escapes halves of surrogate pairs, and only those. */
-function wellFormed(json: string): string {
+/**
+ * JSON text in which halves of surrogate pairs, which strict readers refuse, are U+FFFD. `JSON.stringify` escapes those
+ * and nothing else beyond ASCII.
+ */
+export function wellFormed(json: string): string {
   if (!json.includes('\\ud')) return json;
   return json.replace(/\\(?:u(d[89a-f][\da-f]{2})|.)/g, (escape, half: string | undefined) =>
     half === undefined ? escape : '\uFFFD',

@@ -133,7 +133,7 @@ describe.each([
     }
     expect(await (await fetch(`http://${elsewhere}/`)).text()).toBe('the other server');
     await expect(McpClient.connect(`ws://${elsewhere}/elsewhere`)).rejects.toThrow('400');
-    expect(() => mcp.mountWebSocket({ mountPath: 'no path' })).toThrow('is no path');
+    expect(() => mcp.mountWebSocket({ mountPath: 'no path' })).toThrow('is not a path');
   });
 
   it('S3-09 S3-34 S3-10 S3-29 S3-35: externalWsUrl dials out as well, and shutdown closes what was dialled', async () => {
@@ -148,8 +148,20 @@ describe.each([
     expect(structuredContent).toMatchObject({ item_id: 6 });
     const message = { jsonrpc: '2.0', id: 'x', method: 'tools/call', params: { name: 'nobody' } };
     expect(await mcp.sendToExternalWebSocket(message)).toMatchObject({ id: 'x', error: { code: -32602 } });
+    mcp.mountWebSocket({ mountPath: '/again', router: other });
+    const mounted = [client, await McpClient.connect(`ws://${elsewhere}/again`)];
+    const kept = await McpClient.connect(`${ws}/mcp`);
     await mcp.shutdown();
     await expect(mcp.sendToExternalWebSocket(message)).rejects.toThrow();
+    for (const { closed } of mounted) expect(await closed).toMatchObject({ code: 1001 });
+    await expect(McpClient.connect(`ws://${elsewhere}/again`)).rejects.toThrow();
+    await expect(McpClient.connect(`${ws}/ws`)).rejects.toThrow('400');
+    // The application goes on, and may mount again.
+    expect(await kept.result('ping')).toEqual({});
+    mcp.mountWebSocket();
+    const back = await McpClient.connect(`${ws}/ws`);
+    back.terminate();
+    kept.terminate();
     // The far side has nobody left, so that nothing holds up its end.
     await far.close();
     client.terminate();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { modern, type Json, type RpcAnswer } from '../harness/mcp-client.js';
+import { McpClient, modern, type Json, type RpcAnswer } from '../harness/mcp-client.js';
+import { eventually } from '../harness/eventually.js';
 import { McpHttpClient } from '../harness/mcp-http.js';
 import { RunningService } from '../harness/running-service.js';
 import { ProbeToolsModule } from './probe-tools.js';
@@ -74,5 +75,43 @@ describe('A batch over HTTP (2025-03-26)', () => {
     expect((await client.post([ping])).status).toBe(400);
     client.sessionId = 'nobody';
     expect((await client.post([ping])).status).toBe(404);
+  });
+});
+
+describe('A batch over WebSocket', () => {
+  it.each(['2025-03-26', '2024-11-05'])('is answered with one array in sessions of %s', async (revision) => {
+    const socket = await McpClient.connect(`${service.ws}/mcp`);
+    await socket.initialize(revision);
+    socket.send([
+      { ...call('echo', { text: 'a' }), id: 'echo' },
+      notification,
+      { jsonrpc: '2.0', id: 'odd' },
+      { jsonrpc: '2.0', id: 'p', method: 'ping' },
+    ]);
+    const arrays = () => socket.frames.map((frame) => JSON.parse(frame) as unknown).filter(Array.isArray);
+    await eventually('the batch is answered', () => arrays().length === 1);
+    const answers = arrays()[0] as RpcAnswer[];
+    expect(answers.map(({ id }) => id)).toEqual(expect.arrayContaining(['odd', 'p', 'echo']));
+    expect(answers).toHaveLength(3);
+    socket.terminate();
+  });
+
+  it.each(['2025-06-18', '2025-11-25'])(
+    'is refused in sessions of %s, and the session goes on',
+    async (revision) => {
+      const socket = await McpClient.connect(`${service.ws}/mcp`);
+      await socket.initialize(revision);
+      socket.send([{ jsonrpc: '2.0', id: 'p', method: 'ping' }]);
+      expect((await socket.answerTo(null)).error).toMatchObject({ code: -32600 });
+      expect(await socket.result('ping')).toEqual({});
+      socket.terminate();
+    },
+  );
+
+  it('is refused before there is a session', async () => {
+    const socket = await McpClient.connect(`${service.ws}/mcp`);
+    socket.send([{ jsonrpc: '2.0', id: 'p', method: 'ping' }]);
+    expect((await socket.answerTo(null)).error).toMatchObject({ code: -32600 });
+    socket.terminate();
   });
 });

@@ -21,22 +21,22 @@ export class DemoTools implements OptionalDeclarations {
 
   @Tool({
     name: 'generateText',
-    description: 'Generates text and streams it word by word',
-    parameters: z.object({ prompt: z.string() }),
+    description: 'Generate text incrementally',
+    parameters: z.strictObject({ prompt: z.string() }),
     annotations: { streamingHint: true, readOnlyHint: true },
   })
   async generateText(_args: { prompt: string }, { streamContent, signal }: ToolContext): Promise<void> {
     await streamContent({ type: 'text', text: 'Starting generation...\n' });
     for (const word of SENTENCE.split(' ')) {
-      await delay(WORD_INTERVAL_MS, undefined, { signal });
       await streamContent({ type: 'text', text: `${word} ` });
+      await delay(WORD_INTERVAL_MS, undefined, { signal });
     }
   }
 
   @Tool({
     name: 'processData',
-    description: 'Processes a data set, reporting progress and streaming a line for every tenth item',
-    parameters: z.object({ datasetSize: z.number().int().min(0).max(100_000) }),
+    description: 'Process data with streaming updates',
+    parameters: z.strictObject({ datasetSize: z.number().int().min(0).max(100_000) }),
     annotations: { streamingHint: true },
   })
   async processData(

@@ -25,7 +25,8 @@ export class OperationResources implements OnModuleInit {
     this.bus.events$.subscribe((events) => {
       if (this.subscriptions.size === 0) return;
       for (const { tenant, operationId } of events) {
-        for (const uri of [`operation://${operationId}`, `operation://${operationId}/events`]) {
+        const state = `operation://${encodeURIComponent(operationId)}`;
+        for (const uri of [state, `${state}/events`]) {
           if (this.subscriptions.isWatched(uri)) this.registry.notifyUpdated(uri, tenant);
         }
       }

@@ -4,36 +4,39 @@ import { LogFollower } from '../../operations/log-follower.service.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
 import { OperationsService } from '../../operations/operations.service.js';
-import { isJsonObject, type JsonObject } from '../../platform/json.js';
+import { isJsonObject, wellFormed, type JsonObject } from '../../platform/json.js';
 import { isObject } from '../protocol/json-rpc.js';
 import type { ToolContext } from '../tools/tool-context.js';
 import { Tool } from '../tools/tool.decorator.js';
 
 const operationId = z.string().describe('Id of the operation');
-const ById = z.object({ operation_id: operationId });
+const ById = z.strictObject({ operation_id: operationId });
 
 /** By reference: zod's own records drop `__proto__`, and copy the digits of long integers apart. */
 const Metadata = z
   .custom<JsonObject>(isJsonObject, 'expected an object')
   .meta({ type: 'object', additionalProperties: true, description: 'Anything that describes the work' });
 
-const CreateParameters = z.object({
+const CreateParameters = z.strictObject({
   operation_type: z.string().describe('What kind of work it is, e.g. code_generation'),
   metadata: Metadata.optional(),
   operation_id: operationId.optional().describe('An id of your own, which makes creation repeatable'),
 });
-const ListParameters = z.object({
+const ListParameters = z.strictObject({
   status: z.string().optional(),
   type: z.string().optional(),
   active: z.boolean().optional().describe('true: running ones only; false: ended ones only'),
   limit: z.number().int().min(1).max(200).default(50),
   cursor: z.string().optional().describe('next_cursor of the page before'),
 });
-const WatchParameters = z.object({
+const WatchParameters = z.strictObject({
   operation_id: operationId,
   after_seq: z.number().int().min(0).default(0).describe('Begin after this event; 0 replays everything'),
 });
-const CancelParameters = z.object({ operation_id: operationId, reason: z.string().max(1000).optional() });
+const CancelParameters = z.strictObject({
+  operation_id: operationId,
+  reason: z.string().max(1000).optional(),
+});
 
 /** The operations of the caller's tenant as MCP tools. They are not recorded: they are about what is. */
 @Injectable()
@@ -130,7 +133,7 @@ export class OperationTools {
 
 /** The value as structured content and, for clients that read text only, as JSON text. */
 function structured(value: Readonly<Record<string, unknown>>): object {
-  return { content: [{ type: 'text', text: JSON.stringify(value) }], structuredContent: value };
+  return { content: [{ type: 'text', text: wellFormed(JSON.stringify(value)) }], structuredContent: value };
 }
 
 function progressOf({

@@ -7,6 +7,7 @@ import {
 import { z } from 'zod';
 import { isObject, withoutNulls, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { withoutOptionalNulls } from '../tools/arguments.js';
 import { compileSchema, type JsonSchema, type Validate } from '../tools/json-schema.js';
 import type { InputMethod, InputRequest } from '../tools/tool-context.js';
 import { UserError } from '../tools/user-error.js';
@@ -25,16 +26,21 @@ const compiled = new WeakMap<object, Validate>();
  * @throws RpcError `invalidParams` for what is no answer to the method, UserError for content that was not asked for
  */
 export async function readAnswer(key: string, request: InputRequest, value: unknown): Promise<unknown> {
-  const { method } = request;
-  const parsed = ANSWER[method].safeParse(isObject(value) ? withoutNulls(value) : value);
-  if (!parsed.success) {
-    throw new RpcError(RPC.invalidParams, `The answer "${key.slice(0, 100)}" is not a result of ${method}`);
-  }
-  const answer = parsed.data as Params;
-  if (method !== 'elicitation/create' || answer.action !== 'accept') return answer;
+  const given = isObject(value) ? withoutNulls(value) : value;
+  const answer = isObject(given) && given.action === 'accept' ? await withContent(request, given) : given;
+  const parsed = ANSWER[request.method].safeParse(answer);
+  if (parsed.success) return parsed.data;
+  const what = `The answer "${key.slice(0, 100)}" is not a result of ${request.method}`;
+  throw new RpcError(RPC.invalidParams, what);
+}
+
+/** The content of a form as its schema wants it. @throws UserError */
+async function withContent(request: InputRequest, answer: Params): Promise<Params> {
+  if (request.method !== 'elicitation/create') return answer;
   const { mode, requestedSchema } = request.params;
   if (mode === 'url' || requestedSchema === undefined) return answer;
-  const checked = await validatorOf(requestedSchema)(answer.content ?? {});
+  const content = withoutOptionalNulls(isObject(answer.content) ? answer.content : {}, requestedSchema);
+  const checked = await validatorOf(requestedSchema)(content);
   if ('problem' in checked) {
     throw new UserError(`The client's answer does not fit the requested schema: ${checked.problem}`);
   }

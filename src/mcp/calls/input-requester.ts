@@ -133,7 +133,7 @@ export class InputRequester {
         const params = fitParams(method, { ...(request.params as Params | undefined), ...related }, revision);
         const carrier = taskId === undefined ? responder : undefined;
         const answer = await session.questions.ask({ method, params, carrier, taskId, signal });
-        return [key, await readAnswer(key, request, answer)] as const;
+        return [key, await readFromSession(key, request, answer)] as const;
       }),
     );
     await call?.record.status('running');
@@ -194,4 +194,17 @@ export function inputRequiredResult(requests: InputRequests, state: string): Par
     Object.entries(requests).map(([key, request]) => [key, { ...request, params: request.params ?? {} }]),
   );
   return { resultType: 'input_required', inputRequests, requestState: state };
+}
+
+/** In a session the client's answer is no request of its own that could be refused: the tool has failed. */
+async function readFromSession(
+  key: string,
+  request: InputRequests[string],
+  answer: unknown,
+): Promise<unknown> {
+  try {
+    return await readAnswer(key, request, answer);
+  } catch (thrown) {
+    throw thrown instanceof RpcError ? new UserError(thrown.message) : thrown;
+  }
 }

@@ -61,6 +61,8 @@ export class ToolCall implements ToolContext {
     readonly record: CallRecord,
     private readonly notifications: CallerNotifications,
     readonly inputs: InputRequester,
+    /** For the caller, beside the result. */
+    private readonly note: string | undefined,
   ) {
     this.principal = exchange.principal;
     this.session = exchange.session;
@@ -85,7 +87,7 @@ export class ToolCall implements ToolContext {
         this.stop({ kind: 'result', result: toolError(text) }, text);
       }, timeoutMs);
     }
-    void this.run(args).then((outcome) => this.end(outcome));
+    void this.run(args).then((outcome) => this.end(withNote(outcome, this.note)));
   }
 
   cancel(reason: string): void {
@@ -187,6 +189,15 @@ export class ToolCall implements ToolContext {
     await this.reports.allTold;
     return outcome;
   }
+}
+
+function withNote(outcome: ToolOutcome, note: string | undefined): ToolOutcome {
+  if (note === undefined || outcome.kind !== 'result') return outcome;
+  const { result } = outcome;
+  return {
+    kind: 'result',
+    result: { ...result, content: [...result.content, { type: 'text', text: note }] },
+  };
 }
 
 function toJson(data: unknown): unknown {

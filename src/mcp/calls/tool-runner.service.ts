@@ -15,6 +15,7 @@ import { RequestMetrics } from '../metrics/request.metrics.js';
 import type { RequestContext } from '../session/request-context.js';
 import { objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { describeUnknown, unknownArguments, withoutOptionalNulls } from '../tools/arguments.js';
 import type { ToolDefinition } from '../tools/tool-definition.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 import { toLegacyTask, toModernTask } from './task-view.js';
@@ -84,16 +85,20 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
   async call(exchange: RequestContext): Promise<Params | undefined> {
     const tool = this.toolOf(exchange);
     const mode = responseModeOf(tool, exchange);
-    const given = objectAt(exchange.params, 'arguments');
+    const { schema } = tool;
+    const given = withoutOptionalNulls(objectAt(exchange.params, 'arguments'), schema);
+    const unknown = unknownArguments(given, schema);
     const pending = tool.validate(given);
     const checked = pending instanceof Promise ? await pending : pending;
     if ('problem' in checked) {
-      return { ...toolError(`Invalid arguments for tool ${tool.name}: ${checked.problem}`) };
+      const also = unknown.length === 0 ? '' : `; ${describeUnknown(unknown, schema)}`;
+      return { ...toolError(`Invalid arguments for tool ${tool.name}: ${checked.problem}${also}`) };
     }
     const inputs = new InputRequester(exchange, tool.name, given, this.states);
     // Answers that came with the request are checked before there is a call.
     if (exchange.era === 'modern') inputs.given();
-    const call = this.open(tool, exchange, given, inputs);
+    const note = unknown.length === 0 ? undefined : `Note: ${describeUnknown(unknown, schema)}`;
+    const call = this.open(tool, exchange, given, inputs, note);
     if (mode === 'result') {
       call.start(checked.value);
       return answer(await call.finished);
@@ -118,6 +123,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     exchange: RequestContext,
     args: Params,
     inputs: InputRequester,
+    note: string | undefined,
   ): ToolCall {
     const operationId = randomUUID();
     const { principal, session, responder, params } = exchange;
@@ -137,7 +143,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
       this.configuration.mcp.streamContent,
       (message) => responder.send(message),
     );
-    const call = new ToolCall(operationId, tool, exchange, record, notifications, inputs);
+    const call = new ToolCall(operationId, tool, exchange, record, notifications, inputs, note);
     const at = key(principal.tenant, operationId);
     this.running.set(at, call);
     exchange.cancellation.onCancel = (reason) => call.cancel(reason);

@@ -4,6 +4,7 @@ import { PromptMethods } from '../prompts/prompt-methods.service.js';
 import type { RequestContext } from '../session/request-context.js';
 import { Instance } from '../protocol/instance.js';
 import type { Params } from '../protocol/json-rpc.js';
+import { fitResult } from '../protocol/members.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { eraOfRevision, META, MODERN_VERSION, type Era, type Revision } from '../protocol/versions.js';
 import { ResourceMethods } from '../resources/resource-methods.service.js';
@@ -106,7 +107,7 @@ export class Methods {
 
 function initialize({ params, openSession }: RequestContext, instance: Instance): Params {
   const session = openSession(params);
-  return {
+  const answer = {
     protocolVersion: session.protocolVersion,
     capabilities: CAPABILITIES.legacy,
     serverInfo: SERVER_INFO,
@@ -114,6 +115,7 @@ function initialize({ params, openSession }: RequestContext, instance: Instance)
     // HTTP has a header for it; a WebSocket client needs it for `?session_id=` after a lost connection.
     _meta: { [META.sessionId]: session.id, [META.instance]: instance.id },
   };
+  return fitResult('initialize', answer, session.protocolVersion);
 }
 
 function discover(): Params {

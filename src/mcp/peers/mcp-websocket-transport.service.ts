@@ -97,9 +97,9 @@ export class McpWebSocketTransport {
     return this.filters.add(filter);
   }
 
-  /** Closes the connections to all peers for good (S3-35); what is mounted ends with the application. */
-  shutdown(): Promise<void> {
-    return this.peers.stopAll();
+  /** Closes the connections to all peers for good, unmounts what is mounted and closes its connections (S3-35). */
+  async shutdown(): Promise<void> {
+    await Promise.all([this.peers.stopAll(), this.mounts.unmountAll()]);
   }
 
   private dial(

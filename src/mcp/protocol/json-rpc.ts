@@ -4,6 +4,7 @@ import {
   MAX_JSON_DEPTH,
   MAX_MESSAGE_DEPTH,
   parseJson,
+  wellFormed,
 } from '../../platform/json.js';
 import { RPC, RpcError } from './rpc-error.js';
 
@@ -118,19 +119,19 @@ function malformed(id: RequestId | null, code: number, message: string): RpcMalf
 
 /** @param result the result as JSON text */
 export function encodeResult(id: RequestId, result: string): string {
-  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}`;
+  return `{"jsonrpc":"2.0","id":${wellFormed(JSON.stringify(id))},"result":${result}}`;
 }
 
 export function encodeError(id: RequestId | null, { code, message, data }: RpcError): string {
-  return JSON.stringify({ jsonrpc: '2.0', id, error: { code, message, ...(data && { data }) } });
+  return wellFormed(JSON.stringify({ jsonrpc: '2.0', id, error: { code, message, ...(data && { data }) } }));
 }
 
 export function encodeNotification(method: string, params?: Params): string {
-  return JSON.stringify({ jsonrpc: '2.0', method, ...(params && { params }) });
+  return wellFormed(JSON.stringify({ jsonrpc: '2.0', method, ...(params && { params }) }));
 }
 
 export function encodeRequest(id: RequestId, method: string, params: Params): string {
-  return JSON.stringify({ jsonrpc: '2.0', id, method, params });
+  return wellFormed(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
 }
 
 /** No member of params, nor of `_meta`, may be null in any revision: callers mean that it is left out. */

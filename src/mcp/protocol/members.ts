@@ -88,6 +88,16 @@ const content: Fit = (value, revision) => {
   return { type: 'text', text: JSON.stringify(value) };
 };
 
+/** Models are sent text and images, and later audio; of anything else they are told. */
+const sampled: Fit = (value, revision) => {
+  if (!isObject(value) || typeof value.type !== 'string') return value;
+  const kind = SAMPLED.has(value.type) ? BLOCKS[value.type] : undefined;
+  if (kind && kind.since <= revision) return kind.fit(value, revision);
+  const { type, mimeType } = value;
+  return { type: 'text', text: typeof mimeType === 'string' ? `[${type}: ${mimeType}]` : `[${type}]` };
+};
+const SAMPLED: ReadonlySet<string> = new Set(['text', 'image', 'audio', 'tool_use', 'tool_result']);
+
 const tool = members({
   ...described,
   inputSchema: FIRST,
@@ -114,7 +124,7 @@ const prompt = members({
   ],
 });
 const listChanged = members({ listChanged: FIRST });
-const message = members({ role: FIRST, content: [FIRST, each(content)], _meta: '2025-11-25' });
+const message = members({ role: FIRST, content: [FIRST, each(content)] });
 const page = { nextCursor: FIRST, _meta: FIRST } as const;
 
 /** Results by method; those of a method that is not here have never changed. */
@@ -185,7 +195,7 @@ const PARAMS: Readonly<Record<string, Fit>> = {
     _meta: FIRST,
   }),
   'sampling/createMessage': members({
-    messages: [FIRST, each(message)],
+    messages: [FIRST, each(members({ role: FIRST, content: [FIRST, each(sampled)], _meta: '2025-11-25' }))],
     modelPreferences: FIRST,
     systemPrompt: FIRST,
     includeContext: FIRST,

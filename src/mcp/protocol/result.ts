@@ -1,3 +1,4 @@
+import { wellFormed } from '../../platform/json.js';
 import type { Params } from './json-rpc.js';
 import { META, type Era } from './versions.js';
 import { SERVER_INFO } from './server-info.js';
@@ -12,11 +13,11 @@ const SIGNED_END = `,"_meta":${JSON.stringify(SIGNATURE)}}`;
 
 /** A result as JSON. Those of 2026-07-28 say of what kind they are, and, as there is no handshake, who answered. */
 export function encodeResultOf(era: Era, result: Params): string {
-  if (era === 'legacy') return JSON.stringify(result);
+  if (era === 'legacy') return wellFormed(JSON.stringify(result));
   const typed = result.resultType === undefined ? { resultType: 'complete', ...result } : result;
   if (result._meta !== undefined) {
-    return JSON.stringify({ ...typed, _meta: { ...(result._meta as object), ...SIGNATURE } });
+    return wellFormed(JSON.stringify({ ...typed, _meta: { ...(result._meta as object), ...SIGNATURE } }));
   }
   // Most results have no `_meta`, and the signature is always the same text.
-  return JSON.stringify(typed).slice(0, -1) + SIGNED_END;
+  return wellFormed(JSON.stringify(typed)).slice(0, -1) + SIGNED_END;
 }

@@ -68,8 +68,10 @@ export class ResourceMethods {
     }
   }
 
-  subscribe({ params, session, principal }: RequestContext): Params {
+  /** @throws RpcError for a URI that nothing answers for, as `resources/read` gives it */
+  subscribe({ params, session, principal, era }: RequestContext): Params {
     const uri = uriAt(params);
+    if (!this.registry.resolve(uri)) throw notFound(uri, era);
     this.registry.authorize(uri, principal);
     session!.subscribe(
       uri,

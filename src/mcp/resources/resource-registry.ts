@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { UriTemplate } from '@modelcontextprotocol/server';
 import { Subject, type Observable } from 'rxjs';
 import type { Principal, Scope } from '../../auth/principal.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { NamedRegistry } from '../registry/named-registry.js';
 import type { LoadContext } from '../tools/tool-context.js';
+import { UriTemplate } from './uri-template.js';
+import { canonicalUri, withLowerScheme } from './uri.js';
 import type { ResourceOptions, ResourceReturn, ResourceTemplateOptions } from './resource.decorator.js';
 
 type Loaded = Promise<ResourceReturn> | ResourceReturn;
@@ -22,6 +23,7 @@ export interface ResourceTemplateDefinition {
 
 /** A resource's contents have changed, for everyone or for one tenant. */
 export interface ResourceUpdate {
+  /** In canonical form. */
   readonly uri: string;
   readonly tenant: string | undefined;
 }
@@ -47,7 +49,7 @@ export class ResourceRegistry {
 
   /** Tells subscribers of a URI that reading it again is worthwhile. @param tenant undefined: every tenant's */
   notifyUpdated(uri: string, tenant?: string): void {
-    this.updated.next({ uri, tenant });
+    this.updated.next({ uri: canonicalUri(uri), tenant });
   }
 
   /** @throws OpstreamError `forbidden` when the caller lacks the scope of the resource */
@@ -64,20 +66,14 @@ export class ResourceRegistry {
   ):
     | { scope: string | undefined; mimeType: string | undefined; load: ResourceDefinition['load'] }
     | undefined {
-    const resource = this.resources.get(uri);
+    const resource = this.resources.get(uri) ?? this.resources.get(withLowerScheme(uri));
     if (resource) {
       const { scope, mimeType } = resource.options;
       return { scope, mimeType, load: resource.load };
     }
     for (const { template, options, load } of this.templates.list()) {
-      const matched = template.match(uri);
-      if (!matched) continue;
-      const variables = Object.fromEntries(
-        Object.entries(matched).map(([name, value]) => [
-          name,
-          Array.isArray(value) ? value.join(',') : value,
-        ]),
-      );
+      const variables = template.match(uri);
+      if (!variables) continue;
       return {
         scope: options.scope,
         mimeType: options.mimeType,

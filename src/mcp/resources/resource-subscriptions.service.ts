@@ -1,13 +1,14 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
 import { ResourceRegistry, type ResourceUpdate } from './resource-registry.js';
+import { canonicalUri } from './uri.js';
 
 /** A resource that changes all the time is announced at most this often. */
 const MIN_INTERVAL_MS = 100;
 
 interface Watcher {
   readonly tenant: string;
-  readonly tell: (uri: string) => void;
+  readonly tell: () => void;
 }
 
 interface Watched {
@@ -20,6 +21,7 @@ interface Watched {
 
 /** A tenant has its first watcher of a URI, or lost its last. */
 export interface Interest {
+  /** In canonical form, whichever way a client wrote it. */
   readonly uri: string;
   readonly tenant: string;
   readonly watched: boolean;
@@ -44,7 +46,7 @@ export class ResourceSubscriptions implements OnModuleDestroy {
 
   /** Producers of many changes ask first: nobody watching is the usual case. */
   isWatched(uri: string): boolean {
-    return this.byUri.has(uri);
+    return this.byUri.has(canonicalUri(uri));
   }
 
   get size(): number {
@@ -52,7 +54,8 @@ export class ResourceSubscriptions implements OnModuleDestroy {
   }
 
   /** @returns ends the subscription */
-  watch(uri: string, tenant: string, tell: (uri: string) => void): () => void {
+  watch(named: string, tenant: string, tell: () => void): () => void {
+    const uri = canonicalUri(named);
     const watched = this.byUri.get(uri) ?? { watchers: new Set(), timer: undefined, due: new Set() };
     this.byUri.set(uri, watched);
     const watcher = { tenant, tell };
@@ -75,7 +78,7 @@ export class ResourceSubscriptions implements OnModuleDestroy {
       watched.due.add(tenant);
       return;
     }
-    this.tell(uri, watched, new Set([tenant]));
+    this.tell(watched, new Set([tenant]));
     this.holdBack(uri, watched);
   }
 
@@ -85,14 +88,14 @@ export class ResourceSubscriptions implements OnModuleDestroy {
       if (watched.due.size === 0) return;
       const due = new Set(watched.due);
       watched.due.clear();
-      this.tell(uri, watched, due);
+      this.tell(watched, due);
       this.holdBack(uri, watched);
     }, MIN_INTERVAL_MS).unref();
   }
 
-  private tell(uri: string, { watchers }: Watched, tenants: ReadonlySet<string | undefined>): void {
+  private tell({ watchers }: Watched, tenants: ReadonlySet<string | undefined>): void {
     for (const { tenant, tell } of watchers) {
-      if (tenants.has(undefined) || tenants.has(tenant)) tell(uri);
+      if (tenants.has(undefined) || tenants.has(tenant)) tell();
     }
   }
 }

@@ -42,6 +42,8 @@ export interface ToolDefinition {
   readonly taskSupport: 'optional' | 'required' | 'forbidden';
   /** The tool as `tools/list` shows it. */
   readonly listed: Readonly<Record<string, unknown>>;
+  /** Of its arguments. */
+  readonly schema: JsonSchema;
   readonly validate: Validate;
   readonly validateOutput: Validate | undefined;
   /** Parameters that HTTP clients repeat in `Mcp-Param-*` headers, by lower-case header name (2026-07-28). */
@@ -82,6 +84,7 @@ export function defineTool(options: ToolOptions, execute: ToolDefinition['execut
       ...(options.annotations && { annotations: options.annotations }),
       ...(options.meta && { _meta: options.meta }),
     },
+    schema: input.schema,
     validate: input.validate,
     validateOutput: output?.validate,
     headerParameters: headerParameters(input.schema),

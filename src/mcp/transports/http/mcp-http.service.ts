@@ -5,14 +5,13 @@ import type {
   Server,
   ServerResponse,
 } from 'node:http';
-import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import { AuditLog } from '../../../auth/audit-log.js';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { requireScope } from '../../../auth/auth.guard.js';
 import { clientAddress } from '../../../auth/client-address.js';
 import { HttpSecurity, type IncomingRequest } from '../../../auth/http-security.js';
 import type { Principal } from '../../../auth/principal.js';
 import { Configuration } from '../../../config/configuration.js';
-import { OpstreamError, toOpstreamError } from '../../../platform/errors/opstream-error.js';
+import { OpstreamError } from '../../../platform/errors/opstream-error.js';
 import { BatchAnswers, expectsAnswer, type BatchResponder } from '../../dispatch/batch-answers.js';
 import {
   batchProblem,
@@ -26,7 +25,6 @@ import { RequestMetrics } from '../../metrics/request.metrics.js';
 import type { MessageContext } from '../../session/request-context.js';
 import { InFlight } from '../../protocol/in-flight.js';
 import {
-  encodeError,
   isObject,
   parseMessages,
   type RequestId,
@@ -34,19 +32,22 @@ import {
   type RpcRequest,
 } from '../../protocol/json-rpc.js';
 import { checkParameterHeaders } from '../../protocol/modern-headers.js';
-import { httpStatusOf, RPC, RpcError, toRpcError } from '../../protocol/rpc-error.js';
+import { RPC, RpcError } from '../../protocol/rpc-error.js';
 import { MODERN_VERSION } from '../../protocol/versions.js';
 import type { McpSession } from '../../session/mcp-session.js';
 import { McpSessions } from '../../session/mcp-sessions.service.js';
 import { ToolRegistry } from '../../tools/tool-registry.js';
-import { accepts, mediaTypeOf } from './media-types.js';
+import { HttpRefusals } from './http-refusals.js';
+import { accepts, checkMediaTypes } from './media-types.js';
 import { HttpResponder } from './http-responder.js';
 import { readBody } from '../../../rest/body/read-body.js';
+import { ProtectedResource } from './protected-resource.js';
 import { RequestError } from './request-error.js';
 import { serveGet } from './standalone-stream.js';
 import { waitFor } from './waiting-response.js';
 
 export const MCP_PATH = '/mcp';
+const REFUSED = { path: MCP_PATH, allowed: 'GET, POST, DELETE' };
 /** Bytes of one message. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
@@ -56,17 +57,17 @@ const MAX_BODY_BYTES = 4 * 1024 * 1024;
  */
 @Injectable()
 export class McpHttp implements OnModuleDestroy {
-  private readonly logger = new Logger('Mcp');
   private closing = false;
 
   constructor(
     private readonly configuration: Configuration,
     private readonly security: HttpSecurity,
-    private readonly audit: AuditLog,
     private readonly dispatcher: McpDispatcher,
     private readonly sessions: McpSessions,
     private readonly tools: ToolRegistry,
     private readonly metrics: RequestMetrics,
+    private readonly resource: ProtectedResource,
+    private readonly refusals: HttpRefusals,
   ) {}
 
   /** Puts the endpoint in front of whatever the server serves. */
@@ -75,8 +76,21 @@ export class McpHttp implements OnModuleDestroy {
     server.removeAllListeners('request');
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       if (isMcp(request.url)) void this.serve(request, response);
-      else for (const listener of behind) listener(request, response);
+      else if (!this.servesMetadata(request, response)) {
+        for (const listener of behind) listener(request, response);
+      }
     });
+  }
+
+  private servesMetadata(request: IncomingMessage, response: ServerResponse): boolean {
+    const path = this.resource.pathOf(request, [MCP_PATH]);
+    if (path === undefined) return false;
+    try {
+      this.resource.serve(request, response, path);
+    } catch (thrown) {
+      this.refusals.answer(request, response, thrown, REFUSED);
+    }
+    return true;
   }
 
   onModuleDestroy(): void {
@@ -93,7 +107,7 @@ export class McpHttp implements OnModuleDestroy {
       if (request.method === 'DELETE') return this.endSession(request, response, principal);
       throw new OpstreamError('method_not_allowed', `${request.method} is not served here`);
     } catch (thrown) {
-      this.refuse(request, response, thrown);
+      this.refusals.answer(request, response, thrown, REFUSED);
     }
   }
 
@@ -190,46 +204,10 @@ export class McpHttp implements OnModuleDestroy {
     this.sessions.end(session!, 'The client ended the session');
     response.writeHead(204).end();
   }
-
-  private refuse(
-    request: IncomingMessage & IncomingRequest,
-    response: ServerResponse,
-    thrown: unknown,
-  ): void {
-    const id = thrown instanceof RequestError ? thrown.id : null;
-    const cause = thrown instanceof RequestError ? thrown.error : thrown;
-    const error = toRpcError(cause);
-    const status = cause instanceof RpcError ? httpStatusOf(cause) : toOpstreamError(cause).entry.status;
-    this.audit.requestRefused(request, toOpstreamError(cause), { principal: request.principal });
-    if (status >= 500 && status !== 503) this.logger.error({ event: 'mcp_failed', error: cause });
-    if (response.headersSent || response.destroyed) return;
-    const body = encodeError(id, error);
-    response.writeHead(status, {
-      'Content-Type': 'application/json',
-      'Content-Length': Buffer.byteLength(body),
-      ...(status === 401 && { 'WWW-Authenticate': 'Bearer' }),
-      ...(status === 405 && { Allow: 'GET, POST, DELETE' }),
-      // What is left of a refused body is not read.
-      ...(!request.complete && { Connection: 'close' }),
-    });
-    response.end(body);
-  }
 }
 
 /** A batch is answered as a whole. */
 type BatchContext = MessageContext & { readonly responder: BatchResponder };
-
-/** @returns whether the client reads event streams @throws OpstreamError, RpcError (406) */
-function checkMediaTypes(headers: IncomingHttpHeaders): boolean {
-  if (mediaTypeOf(headers['content-type']) !== 'application/json') {
-    throw new OpstreamError('unsupported_media_type', 'A message must be application/json');
-  }
-  const accept = headers.accept ?? '*/*';
-  const acceptsSse = accepts(accept, 'text/event-stream');
-  if (acceptsSse || accepts(accept, 'application/json')) return acceptsSse;
-  const why = 'Accept must name application/json and text/event-stream';
-  throw new RpcError(RPC.serverError, why, undefined, 406);
-}
 
 function isMcp(url = '/'): boolean {
   return url === MCP_PATH || (url.startsWith(MCP_PATH) && /^\/mcp\/?(\?|$)/.test(url));

@@ -1,3 +1,7 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { OpstreamError } from '../../../platform/errors/opstream-error.js';
+import { RPC, RpcError } from '../../protocol/rpc-error.js';
+
 /** Media types and ranges as RFC 9110 writes them: in any case, in any order, with parameters and weights. */
 
 /** The type of a `Content-Type`, in lower case and without parameters. */
@@ -19,4 +23,19 @@ export function accepts(accept: string, type: string): boolean {
     weight = Number(/;\s*q\s*=\s*([\d.]+)/i.exec(part)?.[1] ?? 1);
   }
   return weight > 0;
+}
+
+/**
+ * Checks the headers of a POST. @returns whether the client reads event streams
+ * @throws OpstreamError `unsupported_media_type`, RpcError (406)
+ */
+export function checkMediaTypes(headers: IncomingHttpHeaders): boolean {
+  if (mediaTypeOf(headers['content-type']) !== 'application/json') {
+    throw new OpstreamError('unsupported_media_type', 'A message must be application/json');
+  }
+  const accept = headers.accept ?? '*/*';
+  const acceptsSse = accepts(accept, 'text/event-stream');
+  if (acceptsSse || accepts(accept, 'application/json')) return acceptsSse;
+  const why = 'Accept must name application/json and text/event-stream';
+  throw new RpcError(RPC.serverError, why, undefined, 406);
 }

@@ -71,6 +71,7 @@ export class McpGateway
     const resume = request.query.get('session_id');
     const mcp = new McpSocket(connection, gate, this.dependencies, request.headers, resume);
     this.connections.add(connection);
+    this.mounts.opened(request, connection);
     this.sockets.set(socket, { connection, mcp });
     connection.onFrame((frame, isBinary) => mcp.receive(frame, isBinary));
   }

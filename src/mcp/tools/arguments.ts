@@ -1,0 +1,109 @@
+import { isObject, type Params } from '../protocol/json-rpc.js';
+import type { JsonSchema } from './json-schema.js';
+
+/** What callers leave out or misspell, judged by the schema of a tool. Pure. */
+
+/** Deeper objects are left as they are. */
+const MAX_DEPTH = 16;
+/** Names that one note mentions. */
+const MAX_NAMED = 10;
+
+/**
+ * Arguments as they are meant: to most callers null is what is left out. It goes wherever the schema has an optional
+ * member that may not be null. @returns the same object when there is nothing to leave out
+ */
+export function withoutOptionalNulls(args: Params, schema: JsonSchema): Params {
+  return hasNull(args, MAX_DEPTH) ? (prune(args, schema, schema, MAX_DEPTH) as Params) : args;
+}
+
+/**
+ * The arguments that a tool does not have. A schema that says nothing of its members, or allows others, knows them all.
+ */
+export function unknownArguments(args: Params, schema: JsonSchema): readonly string[] {
+  const { properties, additionalProperties, patternProperties } = schema;
+  const isOpen = additionalProperties !== undefined && additionalProperties !== false;
+  if (!isObject(properties) || isOpen || patternProperties !== undefined) return NONE;
+  const combines = ['allOf', 'anyOf', 'oneOf', '$ref', 'if'].some((keyword) => schema[keyword] !== undefined);
+  if (combines) return NONE;
+  return Object.keys(args).filter((name) => !Object.hasOwn(properties, name));
+}
+
+/** Names unknown arguments beside those that there are. */
+export function describeUnknown(unknown: readonly string[], { properties }: JsonSchema): string {
+  const known = isObject(properties) ? Object.keys(properties) : [];
+  const there = known.length === 0 ? 'the tool has none' : `the tool has ${listed(known)}`;
+  return `unknown arguments: ${listed(unknown)} (${there})`;
+}
+
+const NONE: readonly string[] = [];
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_NAMED).map((name) => name.slice(0, 100));
+  return names.length > MAX_NAMED ? `${shown.join(', ')}, …` : shown.join(', ');
+}
+
+function hasNull(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null || depth === 0) return value === null;
+  for (const key in value) if (hasNull((value as Params)[key], depth - 1)) return true;
+  return false;
+}
+
+function prune(value: unknown, schema: unknown, root: JsonSchema, depth: number): unknown {
+  const found = resolve(schema, root);
+  if (!found || depth === 0) return value;
+  if (Array.isArray(value)) return value.map((item: unknown) => prune(item, found.items, root, depth - 1));
+  if (!isObject(value)) return value;
+  const properties = isObject(found.properties) ? found.properties : {};
+  const required = Array.isArray(found.required) ? (found.required as unknown[]) : [];
+  const kept: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(value)) {
+    const own = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    if (member === null && own !== undefined && !required.includes(name) && !allowsNull(own, root, MAX_DEPTH))
+      continue;
+    const pruned = own === undefined ? member : prune(member, own, root, depth - 1);
+    // `__proto__` is data here.
+    Object.defineProperty(kept, name, {
+      value: pruned,
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
+  }
+  return kept;
+}
+
+/** A schema that cannot be judged allows null: then its validator decides. */
+function allowsNull(schema: unknown, root: JsonSchema, depth: number): boolean {
+  const found = resolve(schema, root);
+  if (!found || depth === 0) return true;
+  const { type, nullable } = found;
+  if (nullable === true) return true;
+  if (type !== undefined && type !== 'null' && !(Array.isArray(type) && type.includes('null'))) return false;
+  if (Array.isArray(found.enum) && !found.enum.includes(null)) return false;
+  if ('const' in found && found.const !== null) return false;
+  for (const keyword of ['anyOf', 'oneOf']) {
+    const choices = found[keyword];
+    if (Array.isArray(choices) && !choices.some((choice) => allowsNull(choice, root, depth - 1)))
+      return false;
+  }
+  const parts = found.allOf;
+  return !Array.isArray(parts) || parts.every((part) => allowsNull(part, root, depth - 1));
+}
+
+/** Follows references within the schema itself. @returns undefined for what is not an object schema */
+function resolve(schema: unknown, root: JsonSchema): Params | undefined {
+  let found = schema;
+  for (let steps = 0; steps < MAX_DEPTH; steps += 1) {
+    if (!isObject(found)) return undefined;
+    const ref = found.$ref;
+    if (typeof ref !== 'string') return found;
+    if (!ref.startsWith('#')) return undefined;
+    let target: unknown = root;
+    for (const part of ref.split('/').slice(1)) {
+      const name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
+      target = isObject(target) && Object.hasOwn(target, name) ? target[name] : undefined;
+    }
+    found = target;
+  }
+  return undefined;
+}
