@@ -7,6 +7,7 @@ import { MemoryOperationStore } from './adapters/memory-operation-store.js';
 import { SqliteOperationStore } from './adapters/sqlite-operation-store.js';
 import { EventBus } from './event-bus.js';
 import { EventsController } from './rest/events.controller.js';
+import { LinesController } from './rest/lines/lines.controller.js';
 import { LogFollower } from './log-follower.service.js';
 import { OperationExpiry } from './operation-expiry.service.js';
 import { OperationStore } from './operation-store.js';
@@ -21,7 +22,7 @@ function createStore({ store }: Configuration): OperationStore {
 }
 
 @Module({
-  controllers: [OperationsController, EventsController],
+  controllers: [OperationsController, EventsController, LinesController],
   providers: [
     { provide: OperationStore, useFactory: createStore, inject: [Configuration] },
     { provide: EventBus, useClass: LocalEventBus },

@@ -102,6 +102,7 @@ describe('OpenAPI', () => {
     await call('emit_status', id, { body: { status: 'processing' } });
     await call('emit_log', id, { body: { message: 'no level' } });
     await call('emit_events', id, { body: [event, { ...event, event_id: 'e' }] });
+    await call('emit_lines', id, { body: 'one line' });
     await call('get_operation', id);
     await call('get_history', id, {}, '?after_seq=1&limit=2');
     await call('list_operations', '', {}, '?status=active&type=build&limit=1');

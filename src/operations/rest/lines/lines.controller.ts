@@ -1,0 +1,162 @@
+import type { IncomingMessage } from 'node:http';
+import { Controller, HttpCode, Param, Post, Put, Query, Req, UseFilters, UseGuards } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiCreatedResponse,
+  ApiExcludeEndpoint,
+  ApiOperation,
+  ApiProperty,
+  ApiQuery,
+  ApiTags,
+} from '@nestjs/swagger';
+import { AuthGuard, type AuthenticatedRequest, RequireScope } from '../../../auth/auth.guard.js';
+import { clientAddress } from '../../../auth/client-address.js';
+import { ConnectionLimit } from '../../../auth/connection-limit.js';
+import { anonymousPrincipal } from '../../../auth/principal.js';
+import { Configuration } from '../../../config/configuration.js';
+import { STREAMED_BODY } from '../../../rest/body/fastify-body.js';
+import { unpackedStream } from '../../../rest/body/unpacked-stream.js';
+import { ProblemDetailsFilter } from '../../../rest/problem-details.filter.js';
+import { LIMITS, parseOperationId, PRINTABLE_PATTERN } from '../../operation-draft.js';
+import { toSnapshot } from '../../operation-snapshot.js';
+import { OperationsService } from '../../operations.service.js';
+import { OperationDto } from '../dto/operation.dto.js';
+import { OperationIdParameter } from '../openapi-decorators.js';
+import { boolean } from '../request-values.js';
+import { endingOf, LinesUpload } from './lines-upload.js';
+
+/** The type of an operation that was opened by its lines. */
+const DEFAULT_TYPE = 'lines';
+
+class LinesReceiptDto {
+  @ApiProperty({ type: OperationDto }) operation: OperationDto;
+  @ApiProperty({ type: 'integer', description: 'Events recorded of this upload' }) recorded: number;
+}
+
+/** Fastify's request holds Node's; Express's is one, and may have read the body. */
+type UploadRequest = AuthenticatedRequest & { readonly raw?: IncomingMessage; readonly body?: unknown };
+
+/** Takes the output of producers that cannot be changed, and records it while it arrives. */
+@ApiTags('events')
+@Controller('api/operations/:id/lines')
+@UseGuards(AuthGuard)
+@UseFilters(ProblemDetailsFilter)
+@RequireScope('operations:write')
+export class LinesController {
+  private readonly places: ConnectionLimit;
+  private readonly trustProxy: boolean;
+
+  constructor(
+    private readonly operations: OperationsService,
+    { streaming, http }: Configuration,
+  ) {
+    this.places = new ConnectionLimit(streaming.maxStreamsPerUser);
+    this.trustProxy = http.trustProxy;
+  }
+
+  @Post()
+  @HttpCode(201)
+  @RouteConfig(STREAMED_BODY)
+  @OperationIdParameter()
+  @ApiOperation({
+    operationId: 'emit_lines',
+    summary: 'Record lines of text, NDJSON or a JSON array while they arrive; PUT does the same',
+  })
+  @ApiQuery({
+    name: 'open',
+    required: false,
+    description: 'Open the operation if there is none',
+    schema: { type: 'boolean', default: false },
+  })
+  @ApiQuery({
+    name: 'operation_type',
+    required: false,
+    description: 'Type of the operation that is opened',
+    schema: {
+      type: 'string',
+      minLength: 1,
+      maxLength: LIMITS.name,
+      pattern: PRINTABLE_PATTERN,
+      default: DEFAULT_TYPE,
+    },
+  })
+  @ApiQuery({
+    name: 'end',
+    required: false,
+    description: 'How the operation ends after the upload; without it, it stays open',
+    schema: { type: 'string', enum: ['completed', 'error', 'cancelled'] },
+  })
+  @ApiQuery({
+    name: 'reason',
+    required: false,
+    description: 'With end=error or end=cancelled: why',
+    schema: { type: 'string', maxLength: LIMITS.message },
+  })
+  @ApiConsumes('text/plain', 'application/x-ndjson', 'application/json')
+  @ApiBody({ required: true, schema: { type: 'string' }, description: 'Any type is taken, or none' })
+  @ApiCreatedResponse({ type: LinesReceiptDto })
+  post(
+    @Param('id') id: string,
+    @Query() query: Record<string, unknown>,
+    @Req() request: UploadRequest,
+  ): Promise<object> {
+    return this.take(parseOperationId(id), query, request);
+  }
+
+  @Put()
+  @HttpCode(201)
+  @RouteConfig(STREAMED_BODY)
+  @ApiExcludeEndpoint()
+  put(
+    @Param('id') id: string,
+    @Query() query: Record<string, unknown>,
+    @Req() request: UploadRequest,
+  ): Promise<object> {
+    return this.take(parseOperationId(id), query, request);
+  }
+
+  private async take(
+    operationId: string,
+    query: Record<string, unknown>,
+    request: UploadRequest,
+  ): Promise<object> {
+    const principal = request.principal ?? anonymousPrincipal;
+    const end = endingOf(query.end, query.reason);
+    const target = { tenant: principal.tenant, operationId };
+    const giveBack = this.places.reserve(principal, clientAddress(request, this.trustProxy));
+    try {
+      await this.open(target.tenant, operationId, query);
+      const upload = new LinesUpload(this.operations, target);
+      const isForm = /^application\/x-www-form-urlencoded/i.test(request.headers['content-type'] ?? '');
+      const { operation, recorded } = await upload.run(bodyOf(request), isForm, end);
+      return { operation: toSnapshot(operation), recorded };
+    } finally {
+      giveBack();
+    }
+  }
+
+  /** @throws OpstreamError `operation_not_found` for an operation that does not exist and is not to be opened */
+  private async open(tenant: string, operationId: string, query: Record<string, unknown>): Promise<void> {
+    const open = boolean(query.open, 'open');
+    if (open && (await this.operations.find(tenant, operationId)) === null) {
+      const operationType = query.operation_type ?? DEFAULT_TYPE;
+      await this.operations.create(tenant, { operationType, operationId });
+      return;
+    }
+    await this.operations.get(tenant, operationId);
+  }
+}
+
+/** The body as it arrives; where a host application's parser has read it, what that made of it. */
+function bodyOf(request: UploadRequest): AsyncIterable<Buffer> {
+  const raw = request.raw ?? (request as unknown as IncomingMessage);
+  const { body } = request;
+  const isRead = raw.readableEnded && body !== undefined && body !== raw;
+  return isRead ? parsed(body) : unpackedStream(raw);
+}
+
+async function* parsed(body: unknown): AsyncGenerator<Buffer> {
+  yield Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+}
