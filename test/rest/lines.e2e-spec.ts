@@ -135,6 +135,41 @@ describe('lines of producers that cannot be changed', () => {
     ]);
   });
 
+  /** Requests as these programs write them, after their sources and documentation. */
+  it.each([
+    [
+      'fluent-bit, json_lines',
+      'POST',
+      { 'content-type': 'application/x-ndjson', 'user-agent': 'Fluent-Bit', 'content-encoding': 'gzip' },
+      gzipSync(
+        '{"date":1764316800.123456,"log":"one"}\n{"date":1764316801.5,"log":"two","stream":"stderr"}\n',
+      ),
+    ],
+    [
+      'fluent-bit, json',
+      'POST',
+      { 'content-type': 'application/json', 'user-agent': 'Fluent-Bit' },
+      Buffer.from(
+        '[{"date":1764316800.123456,"log":"one"},{"date":1764316801.5,"log":"two","stream":"stderr"}]',
+      ),
+    ],
+    [
+      'Vector, http',
+      'PUT',
+      { 'content-type': 'application/x-ndjson', 'user-agent': 'Vector/0.51.1', 'content-encoding': 'gzip' },
+      gzipSync(
+        '{"file":"/var/log/a","host":"h","message":"one","source_type":"file","timestamp":"2026-11-28T08:00:00Z"}\n' +
+          '{"file":"/var/log/a","host":"h","message":"two","source_type":"file","timestamp":"2026-11-28T08:00:01Z"}\n',
+      ),
+    ],
+  ])('takes what is sent by %s', async (_program, method, headers, body) => {
+    const answer = await send(new Uint8Array(body), { method, headers });
+    expect([answer.status, await answer.json()]).toMatchObject([201, { recorded: 2 }]);
+    const events = await log();
+    expect(events.map(({ message }) => message)).toEqual(['one', 'two']);
+    expect(events[1]!.details).toMatchObject(method === 'PUT' ? { host: 'h' } : { stream: 'stderr' });
+  });
+
   it('opens the operation when asked to, and ends it', async () => {
     expect((await send('x\n', {}, '', 'new-one')).status).toBe(404);
     const opened = await send('x\n', {}, '?open=true&operation_type=backup', 'new-one');

@@ -17,17 +17,20 @@ const LEVEL_MEMBERS = [
 
 /** Levels that are numbers: pino's and bunyan's, and those of syslog (RFC 5424, section 6.2.1). */
 const NUMBERED_LEVELS: Readonly<Record<number, string>> = {
-  ...{ 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' },
-  ...{
-    0: 'emergency',
-    1: 'alert',
-    2: 'critical',
-    3: 'error',
-    4: 'warning',
-    5: 'notice',
-    6: 'info',
-    7: 'debug',
-  },
+  0: 'emergency',
+  1: 'alert',
+  2: 'critical',
+  3: 'error',
+  4: 'warning',
+  5: 'notice',
+  6: 'info',
+  7: 'debug',
+  10: 'trace',
+  20: 'debug',
+  30: 'info',
+  40: 'warn',
+  50: 'error',
+  60: 'fatal',
 };
 
 /**
