@@ -23,12 +23,13 @@ export function hubClient({ url, token }: ConnectionOptions): HubClient {
   return new HubClient({ url, token });
 }
 
-/** For commander: a whole number of at least `min`. */
-export function wholeNumber(min: number): (text: string) => number {
+/** For commander: a whole number of at least `min`, and at most `max`. */
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const upTo = max === Number.MAX_SAFE_INTEGER ? '' : ` and at most ${max}`;
   return (text) => {
     const value = Number(text);
-    if (Number.isSafeInteger(value) && value >= min) return value;
-    throw new InvalidArgumentError(`It must be a whole number of at least ${min}.`);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number of at least ${min}${upTo}.`);
   };
 }
 

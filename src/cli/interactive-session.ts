@@ -1,4 +1,5 @@
 import type { HubClient } from '../client/index.js';
+import { findByPrefix } from './operation-id.js';
 import { eventLine } from './terminal/event-line.js';
 import { operationTable } from './terminal/operation-table.js';
 import { printableLine } from './terminal/printable.js';
@@ -61,7 +62,7 @@ export class InteractiveSession {
       case 'unwatch':
       case 'cancel':
         if (id === undefined) this.print(`${word} wants the id of an operation`);
-        else await this.#withOperation(command, id, rest.join(' '));
+        else await this.#withOperation(command, await this.#fullId(id), rest.join(' '));
         return true;
       default:
         this.print(`There is no command ${printableLine(word)}; try help`);
@@ -76,6 +77,12 @@ export class InteractiveSession {
 
   close(): void {
     for (const { stop } of this.#following.values()) stop.abort();
+  }
+
+  /** What a screen shows of an id will do, as long as no other operation begins so. */
+  async #fullId(typed: string): Promise<string> {
+    if (this.#following.has(typed) || (await this.hub.getOperation(typed))) return typed;
+    return (await findByPrefix(this.hub, typed)).operation_id;
   }
 
   async #withOperation(

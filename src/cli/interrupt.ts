@@ -1,22 +1,34 @@
 import { EXIT } from './exit-codes.js';
+import { output } from './terminal/output.js';
 
 /**
- * Runs something that follows for as long as it takes; Ctrl-C or SIGTERM fires its signal and lets it tidy up.
- * @returns the exit code: its own, or the one of an interruption
+ * Runs something that follows for as long as it takes. Ctrl-C, SIGTERM, and an output that nobody reads any more fire
+ * its signal and let it tidy up.
+ * @returns the exit code: its own, the one of an interruption, or 0 when the reader of the output has left
  */
 export async function untilInterrupted(follow: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const controller = new AbortController();
   let interrupted: number | undefined;
   const onInterrupt = (signal: NodeJS.Signals): void => {
     interrupted = signal === 'SIGINT' ? EXIT.interrupted : EXIT.signal + 15;
+    process.exitCode = interrupted;
     controller.abort();
+    output.end();
   };
+  const onGone = (): void => controller.abort();
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
+  output.gone.addEventListener('abort', onGone);
+  const stopWatching = output.watchReader();
   try {
+    if (output.gone.aborted) controller.abort();
     const code = await follow(controller.signal);
-    return interrupted ?? code;
+    if (interrupted !== undefined) return interrupted;
+    if (output.gone.aborted) return output.failure ? EXIT.failed : EXIT.ok;
+    return code;
   } finally {
+    stopWatching();
+    output.gone.removeEventListener('abort', onGone);
     process.off('SIGINT', onInterrupt);
     process.off('SIGTERM', onInterrupt);
   }

@@ -1,16 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { cancelCommand } from './commands/cancel.js';
+import { deleteCommand } from './commands/delete.js';
+import { emitCommand } from './commands/emit.js';
 import { forgeCommand } from './commands/forge.js';
+import { getCommand } from './commands/get.js';
 import { interactiveCommand } from './commands/interactive.js';
+import { keysCommand } from './commands/keys.js';
 import { listCommand } from './commands/list.js';
+import { logsCommand } from './commands/logs.js';
 import { monitorCommand } from './commands/monitor.js';
+import { resultCommand } from './commands/result.js';
 import { runCommand } from './commands/run.js';
 import { serveCommand } from './commands/serve.js';
 import { statsCommand } from './commands/stats.js';
 import { tokenCommand } from './commands/token.js';
 import { watchCommand } from './commands/watch.js';
 import { EXIT, exitCodeOf, explain } from './exit-codes.js';
+import { output } from './terminal/output.js';
 
 const COMMANDS = [
   serveCommand,
@@ -18,21 +25,37 @@ const COMMANDS = [
   watchCommand,
   monitorCommand,
   listCommand,
-  statsCommand,
+  getCommand,
+  logsCommand,
+  resultCommand,
+  emitCommand,
   cancelCommand,
+  deleteCommand,
+  statsCommand,
   interactiveCommand,
   tokenCommand,
+  keysCommand,
   forgeCommand,
 ];
 
+const EXAMPLES = `
+Examples:
+  $ opstream serve                          the service, on http://127.0.0.1:8765
+  $ opstream run -- npm test                any program as an operation
+  $ opstream monitor                        everything that happens, live
+  $ opstream list --status active           what is under way
+  $ opstream watch 3f2a                     one operation; the beginning of its id will do
+  $ opstream result 3f2a | jq .             its result as JSON`;
+
 /** Runs one command line and leaves the exit code in `process.exitCode`. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
-  // `opstream watch … | head` ends quietly, as other programs do.
-  process.stdout.on('error', onOutputError);
-  process.stderr.on('error', onOutputError);
+  // What is said about the work is not worth ending it for.
+  process.stderr.on('error', () => {});
   try {
     await createProgram().parseAsync(argv);
   } catch (error) {
+    // `opstream list | head -1` ends quietly, as other programs do.
+    if (output.gone.aborted) return;
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
       return;
@@ -47,6 +70,7 @@ function createProgram(): Command {
     .description('Durable, live streams of long-running operations')
     .version(version())
     .enablePositionalOptions()
+    .addHelpText('after', EXAMPLES)
     .showHelpAfterError('(see opstream --help)');
   for (const create of COMMANDS) program.addCommand(create());
   throwInsteadOfExit(program);
@@ -62,9 +86,4 @@ function throwInsteadOfExit(command: Command): void {
 function version(): string {
   const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
-}
-
-function onOutputError(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exitCode ??= EXIT.ok;
 }

@@ -41,7 +41,9 @@ export {
 } from './reconnect-policy.js';
 export {
   RestClient,
+  type ApiKey,
   type BatchReceipt,
+  type CreateApiKey,
   type EventDraft,
   type EventPage,
   type ListQuery,

@@ -118,7 +118,7 @@ describe('the opstream command', { timeout: 40_000 }, () => {
     await rest.createOperation('listed', { operationId: 'list-1' });
     await rest.createOperation('listed', { operationId: 'list-2' });
     const { stdout } = await runCli(at('list', '--type', 'listed'));
-    expect(stdout).toMatch(/^OPERATION {2}TYPE .*\nlist-2 {5}listed {2}running {2}0% +0s\nlist-1 /);
+    expect(stdout).toMatch(/^OPERATION {2}TYPE .*\nlist-2 {5}listed {2}running {2}0% +\d+s\nlist-1 /);
     const json = await runCli(at('list', '--type', 'listed', '--limit', '1', '--json'));
     expect(JSON.parse(json.stdout)).toMatchObject({ operation_id: 'list-2' });
     expect((await runCli(at('list', '--type', 'nothing-like-this'))).stdout).toBe('No operations\n');
@@ -127,7 +127,7 @@ describe('the opstream command', { timeout: 40_000 }, () => {
   it('S1-33 interactive takes commands from a script, and follows to the end of what it follows', async () => {
     await rest.createOperation('job', { operationId: 'talk' });
     const cli = new CliProcess(at('interactive'));
-    await cli.shows('Commands:');
+    await cli.shows('Commands:', 'stderr');
     cli.type('stats\nlist\nget talk\nget nothing\nsubscribe\nbogus\nsubscribe talk\nsubscribe talk\n');
     await cli.shows('started job');
     for (const text of ['total operations', 'OPERATION', '"operation_id": "talk"', 'no operation nothing']) {

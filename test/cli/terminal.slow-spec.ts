@@ -130,3 +130,33 @@ describe('the command on a terminal', { timeout: 60_000 }, () => {
     await rest.cancelOperation('spoken');
   });
 });
+
+describe('a program under run on a terminal', { timeout: 60_000 }, () => {
+  const run = (id: string, ...command: string[]): string[] =>
+    at('run', '--quiet', '--operation-id', id).concat('--', ...command);
+
+  it('sees a terminal of the same size, and passes on its exit code', async () => {
+    const script = '[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && stty size && tty && exit 4';
+    const terminal = openTerminal(run('sees', 'sh', '-c', script), { rows: 30, columns: 90 });
+    expect(await terminal.exit).toBe(4);
+    expect(terminal.screen.text).toMatch(/^30 90\n\/dev\/pts\/\d+\n$/);
+    const { events } = await rest.getEvents('sees');
+    const logged = events.flatMap((event) => (event.event_type === 'log' ? [event.data.message] : []));
+    expect(logged[0]).toBe('30 90');
+    expect(events.at(-1)).toMatchObject({ event_type: 'error', data: { details: { exit_code: 4 } } });
+  });
+
+  it('without one of its own when it is told so', async () => {
+    const args = at('run', '--quiet', '--no-tty', '--', 'sh', '-c', '[ -t 1 ] || echo pipe');
+    const terminal = openTerminal(args);
+    expect(await terminal.exit).toBe(0);
+    expect(terminal.screen.text).toBe('pipe\n');
+  });
+
+  it('is stopped with all it started when the operation is cancelled', async () => {
+    const terminal = openTerminal(run('stopped-here', 'sh', '-c', 'sleep 60 & echo ready; wait'));
+    await terminal.shows('ready');
+    await rest.cancelOperation('stopped-here');
+    expect(await terminal.exit).toBe(143);
+  });
+});

@@ -1,3 +1,5 @@
+import { fullId } from '../operation-id.js';
+import { output } from '../terminal/output.js';
 import { Command } from 'commander';
 import { restClient, withConnection, type ConnectionOptions } from '../connection-options.js';
 
@@ -7,7 +9,9 @@ export function cancelCommand(): Command {
     .argument('<operation-id>')
     .option('--reason <text>', 'why')
     .action(async (operationId: string, options: ConnectionOptions & { reason?: string }) => {
-      await restClient(options).cancelOperation(operationId, options.reason);
-      process.stdout.write(`Cancelled ${operationId}\n`);
+      const rest = restClient(options);
+      const id = await fullId(rest, operationId);
+      await rest.cancelOperation(id, options.reason);
+      await output.write(`Cancelled ${id}\n`);
     });
 }

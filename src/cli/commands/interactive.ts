@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { hubClient, withConnection, type ConnectionOptions } from '../connection-options.js';
 import { EXIT } from '../exit-codes.js';
 import { HELP, InteractiveSession } from '../interactive-session.js';
+import { output } from '../terminal/output.js';
 import { styleFor } from '../terminal/style.js';
 
 const PROMPT = 'opstream> ';
@@ -25,7 +26,9 @@ async function interactive(options: ConnectionOptions): Promise<number> {
       prompt: PROMPT,
     });
     const print = printer(terminal);
-    print(`Connected to ${options.url}\n${HELP}`);
+    const greeting = `Connected to ${options.url}\n${HELP}`;
+    if (process.stdin.isTTY) print(greeting);
+    else process.stderr.write(`${greeting}\n`);
     const session = new InteractiveSession(hub, print, styleFor(process.stdout));
     try {
       await readCommands(terminal, session, print);
@@ -62,7 +65,7 @@ async function readCommands(
 function printer(terminal: Interface): (text: string) => void {
   return (text) => {
     if (!process.stdin.isTTY) {
-      process.stdout.write(`${text}\n`);
+      void output.write(`${text}\n`);
       return;
     }
     process.stdout.write(`\r\u001B[K${text}\n`);

@@ -1,3 +1,4 @@
+import { output } from '../terminal/output.js';
 import { Command } from 'commander';
 import type { OperationSnapshot, RestClient } from '../../client/index.js';
 import { restClient, wholeNumber, withConnection, type ConnectionOptions } from '../connection-options.js';
@@ -16,13 +17,16 @@ interface ListOptions extends ConnectionOptions {
 export function listCommand(): Command {
   return withConnection(new Command('list'))
     .description('list operations, newest first')
-    .option('--status <status>', 'only with this status, e.g. running, completed, error, cancelled')
+    .option(
+      '--status <status>',
+      'running, completed, error, cancelled, or active for all that have not ended',
+    )
     .option('--type <type>', 'only of this type')
     .option('--limit <count>', 'at most this many', wholeNumber(1), 50)
     .option('--json', 'one JSON snapshot per line')
     .action(async (options: ListOptions) => {
       const operations = await fetchOperations(restClient(options), options);
-      process.stdout.write(
+      await output.write(
         options.json
           ? operations.map((operation) => `${JSON.stringify(operation)}\n`).join('')
           : operationTable(operations, process.stdout),

@@ -1,10 +1,16 @@
 import { Command } from 'commander';
+import type { HubClient, OperationSnapshot } from '../../client/index.js';
 import { hubClient, withConnection, type ConnectionOptions } from '../connection-options.js';
 import { EXIT } from '../exit-codes.js';
 import { untilInterrupted } from '../interrupt.js';
 import { OperationBoard } from '../operation-board.js';
 import { createPrinter } from '../terminal/printer.js';
 import { announceReconnects } from './watch.js';
+
+/** What one request asks for. */
+const PAGE = 100;
+/** More than any screen shows; all others are counted. */
+const MAX_BARS = 1000;
 
 interface MonitorOptions extends ConnectionOptions {
   readonly after?: string;
@@ -21,6 +27,18 @@ export function monitorCommand(): Command {
     });
 }
 
+/** All that have not ended, newest first. */
+async function activeOperations(hub: HubClient): Promise<OperationSnapshot[]> {
+  const found: OperationSnapshot[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await hub.listOperations({ status: 'active', limit: PAGE, cursor });
+    found.push(...page.operations);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined && found.length < MAX_BARS);
+  return found;
+}
+
 async function monitor(options: MonitorOptions): Promise<number> {
   const hub = hubClient(options);
   const board = new OperationBoard();
@@ -28,16 +46,16 @@ async function monitor(options: MonitorOptions): Promise<number> {
     await hub.connect();
     return await untilInterrupted(async (signal) => {
       const events = hub.followAll({ after: options.after, signal });
+      process.stderr.write(`Following ${options.url} (Ctrl-C ends)\n`);
       // What is under way already has a bar before its next event.
-      const { operations } = await hub.listOperations({ limit: 100 });
-      for (const snapshot of operations.toReversed()) board.seed(snapshot);
+      for (const snapshot of (await activeOperations(hub)).toReversed()) board.seed(snapshot);
       const printer = createPrinter(options, () => board.rows());
       announceReconnects(hub, printer);
       try {
         for await (const event of events) {
           const label = board.label(event.operation_id);
           board.apply(event);
-          printer.event(event, label);
+          await printer.event(event, label);
         }
         return EXIT.ok;
       } finally {

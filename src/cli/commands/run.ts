@@ -9,7 +9,9 @@ import {
   withConnection,
   type ConnectionOptions,
 } from '../connection-options.js';
+import { output } from '../terminal/output.js';
 import { ChildProgram } from '../run/child-program.js';
+import { recordedCommand } from '../run/recorded-command.js';
 import { CommandRecorder, type CommandEnd } from '../run/command-recorder.js';
 
 interface RunOptions extends ConnectionOptions {
@@ -17,6 +19,7 @@ interface RunOptions extends ConnectionOptions {
   readonly operationId?: string;
   readonly killAfter: number;
   readonly progress: boolean;
+  readonly tty: boolean;
   readonly quiet?: boolean;
 }
 
@@ -30,6 +33,7 @@ export function runCommand(): Command {
     .option('--operation-id <id>', 'id of the operation; a new one by default')
     .option('--kill-after <seconds>', 'time a cancelled program has to stop', wholeNumber(0), 5)
     .option('--no-progress', 'take no percentages and counters from the output')
+    .option('--no-tty', 'give the program pipes, also where it would see a terminal')
     .option('--quiet', 'say nothing of our own')
     .action(async (command: [string, ...string[]], options: RunOptions) => {
       process.exitCode = await run(command, options);
@@ -44,7 +48,7 @@ async function run(command: [string, ...string[]], options: RunOptions): Promise
   const recorder = new CommandRecorder(
     restClient(options),
     options.type ?? `run/${basename(command[0])}`,
-    { command, cwd: process.cwd() },
+    { command: recordedCommand(command), cwd: process.cwd() },
     options.operationId,
     (wait) => program.hold(wait),
     options.progress,
@@ -52,14 +56,19 @@ async function run(command: [string, ...string[]], options: RunOptions): Promise
   const { operationId } = recorder;
   say(`operation ${operationId}`);
   const env = { OPSTREAM_URL: options.url, OPSTREAM_OPERATION_ID: operationId };
-  const program = new ChildProgram(command, env, (stream, text) => recorder.output(stream, text));
+  let interrupted: NodeJS.Signals | undefined;
+  let ended = false;
+  const program = new ChildProgram(command, {
+    env,
+    terminal: options.tty,
+    onOutput: (stream, text) => recorder.output(stream, text),
+    onInterrupt: (signal) => (interrupted = signal),
+  });
   recorder.start();
   tellTroubles(recorder, say);
 
-  let interrupted: NodeJS.Signals | undefined;
-  let ended = false;
   const stopPassing = passSignals(
-    (signal) => program.kill(signal),
+    (signal) => program.interrupt(signal),
     (signal) => {
       // Once the program is over, whoever interrupts does not want to wait for the recording.
       if (ended) recorder.close();
@@ -78,6 +87,7 @@ async function run(command: [string, ...string[]], options: RunOptions): Promise
   const { stopped } = recorder;
   if (stopped?.code === 'operation_ended' && !cancellation.seen) say(`not recorded: ${stopped.message}`);
   stopPassing();
+  if (interrupted) output.end();
   return exitCode(end);
 }
 

@@ -14,7 +14,7 @@ interface ServeOptions {
 export function serveCommand(): Command {
   return new Command('serve')
     .description('start the service; everything is configured by environment variables')
-    .option('--port <port>', 'PORT', wholeNumber(0))
+    .option('--port <port>', 'PORT', wholeNumber(0, 65_535))
     .option('--host <address>', 'HOST')
     .option('--data-dir <folder>', 'DATA_DIR')
     .action(async (options: ServeOptions) => {

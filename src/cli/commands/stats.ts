@@ -1,3 +1,4 @@
+import { output } from '../terminal/output.js';
 import { Command } from 'commander';
 import { restClient, withConnection, type ConnectionOptions } from '../connection-options.js';
 
@@ -7,7 +8,7 @@ export function statsCommand(): Command {
     .option('--json', 'as JSON')
     .action(async (options: ConnectionOptions & { json?: boolean }) => {
       const stats = await restClient(options).getStats();
-      process.stdout.write(options.json ? `${JSON.stringify(stats)}\n` : statsTable(stats));
+      await output.write(options.json ? `${JSON.stringify(stats)}\n` : statsTable(stats));
     });
 }
 

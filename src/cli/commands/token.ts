@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
+import { output } from '../terminal/output.js';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SignJWT } from 'jose';
 
@@ -31,7 +32,7 @@ export function tokenCommand(): Command {
     .addOption(new Option('--scope <scopes...>', 'these scopes alone').choices(SCOPES))
     .option('--expires <duration>', 'seconds, or with a unit: 30m, 12h, 7d', duration, 3600)
     .action(async (options: TokenOptions) => {
-      process.stdout.write(`${await mint(options, localSecret())}\n`);
+      await output.write(`${await mint(options, localSecret())}\n`);
     });
 }
 

@@ -1,8 +1,15 @@
 import { Command } from 'commander';
 import { OpstreamClientError, type FollowedEvent, type HubClient } from '../../client/index.js';
-import { hubClient, wholeNumber, withConnection, type ConnectionOptions } from '../connection-options.js';
+import {
+  hubClient,
+  restClient,
+  wholeNumber,
+  withConnection,
+  type ConnectionOptions,
+} from '../connection-options.js';
 import { EXIT } from '../exit-codes.js';
 import { untilInterrupted } from '../interrupt.js';
+import { fullId } from '../operation-id.js';
 import { OperationBoard } from '../operation-board.js';
 import { createPrinter, type Printer } from '../terminal/printer.js';
 
@@ -20,7 +27,8 @@ export function watchCommand(): Command {
     .option('--wait', 'also when there is no such operation yet')
     .option('--json', 'one JSON event per line')
     .action(async (operationId: string, options: WatchOptions) => {
-      process.exitCode = await followToEnd(operationId, options);
+      const id = options.wait ? operationId : await fullId(restClient(options), operationId);
+      process.exitCode = await followToEnd(id, options);
     });
 }
 
@@ -41,7 +49,7 @@ export async function followToEnd(operationId: string, options: WatchOptions): P
         let last: FollowedEvent | undefined;
         for await (const event of hub.follow(operationId, { afterSeq: options.afterSeq, signal })) {
           board.apply(event);
-          printer.event(event);
+          await printer.event(event);
           last = event;
         }
         return exitCodeFor(last?.event_type ?? snapshot?.status);

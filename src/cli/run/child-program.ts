@@ -1,35 +1,45 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
 import { EXIT } from '../exit-codes.js';
+import { output } from '../terminal/output.js';
 import type { CommandEnd, StreamName } from './command-recorder.js';
-import { OutputTap } from './output-tap.js';
+import { OutputTap, type TapEnds } from './output-tap.js';
+import { closePipeEnds, openPipes } from './pipe.js';
+import { terminalLaunch, type TerminalLaunch } from './pseudo-terminal.js';
+
+export interface ChildOptions {
+  readonly env: Readonly<Record<string, string>>;
+  /** False: never give it a terminal of its own. */
+  readonly terminal: boolean;
+  readonly onOutput: (stream: StreamName, text: string) => void;
+  /** Its terminal interrupts it; without a terminal of its own that is ours to notice. */
+  readonly onInterrupt: (signal: NodeJS.Signals) => void;
+}
 
 /** A program whose output is passed on byte by byte, and read on the way. */
 export class ChildProgram {
   /** How it ended, once all of its output has been passed on. */
   readonly ended: Promise<CommandEnd>;
   readonly #child: ChildProcess;
-  readonly #taps: readonly OutputTap[];
+  readonly #taps: OutputTap[];
+  readonly #launch: TerminalLaunch | undefined;
+  #interrupted = false;
   // Without a terminal the program leads a process group of its own, so that all it started can be stopped with it.
-  // On a terminal it stays in ours: otherwise it could not read from the keyboard.
-  readonly #ownGroup = !process.stdin.isTTY;
+  // With one it stays in ours: otherwise it could not read from the keyboard, nor ask for a password.
+  readonly #ownGroup = !hasTerminal();
+  /** The program itself, where another one stands between. */
+  #pid: number | undefined;
 
-  constructor(
-    [program, ...args]: readonly [string, ...string[]],
-    env: Readonly<Record<string, string>>,
-    onOutput: (stream: StreamName, text: string) => void,
-  ) {
-    const child = spawn(program, args, {
-      stdio: ['inherit', 'pipe', 'pipe'],
-      detached: this.#ownGroup,
-      env: { ...process.env, ...env },
-    });
+  constructor(command: readonly [string, ...string[]], options: ChildOptions) {
+    output.handOver();
+    this.#launch = options.terminal ? terminalLaunch(command, options.onInterrupt) : undefined;
+    const [child, ends] = this.#launch
+      ? this.#onTerminal(this.#launch, options)
+      : this.#onPipes(command, options);
     this.#child = child;
-    this.#taps = [
-      new OutputTap(child.stdout, process.stdout, (text) => onOutput('stdout', text)),
-      new OutputTap(child.stderr, process.stderr, (text) => onOutput('stderr', text)),
-    ];
-    const finished = Promise.all(this.#taps.map((tap) => tap.finished));
-    this.ended = endOf(child).then((end) => finished.then(() => end));
+    this.#taps = ends.map(([stream, ends]) => new OutputTap(ends, (text) => options.onOutput(stream, text)));
+    this.ended = this.#end();
   }
 
   /** Slows the program down as any pipe does: its output is not read for now. */
@@ -40,15 +50,90 @@ export class ChildProgram {
     }
   }
 
+  /** Whoever interrupts it does not want to wait until its output is read. */
+  interrupt(signal: NodeJS.Signals): void {
+    this.#interrupted = true;
+    this.kill(signal);
+  }
+
   kill(signal: NodeJS.Signals): void {
     const { pid } = this.#child;
     if (pid === undefined) return;
+    const target = this.#pid === undefined ? (this.#ownGroup ? -pid : pid) : -this.#pid;
     try {
-      process.kill(this.#ownGroup ? -pid : pid, signal);
+      process.kill(target, signal);
     } catch {
       // It has ended in the meantime.
     }
   }
+
+  async #end(): Promise<CommandEnd> {
+    const end = await endOf(this.#child);
+    for (const tap of this.#taps) tap.programEnded(this.#interrupted);
+    this.#launch?.close();
+    await Promise.all(this.#taps.map((tap) => tap.finished));
+    // script(1) tells a signal as shells do.
+    return this.#launch && end.kind === 'exited' ? signalled(end) : end;
+  }
+
+  #onPipes(
+    [program, ...args]: readonly [string, ...string[]],
+    { env }: ChildOptions,
+  ): [ChildProcess, [StreamName, TapEnds][]] {
+    const pipes = openPipes(2);
+    const stdio: StdioOptions = ['inherit', pipes?.[0]?.writeFd ?? 'pipe', pipes?.[1]?.writeFd ?? 'pipe'];
+    const child = spawn(program, args, {
+      stdio,
+      detached: this.#ownGroup,
+      env: { ...process.env, ...env },
+    });
+    if (pipes) closePipeEnds(pipes);
+    const [out, err] = pipes ?? [
+      { source: child.stdout!, readFd: undefined },
+      { source: child.stderr!, readFd: undefined },
+    ];
+    return [
+      child,
+      [
+        ['stdout', { ...out!, target: process.stdout, targetFd: 1 }],
+        ['stderr', { ...err!, target: process.stderr, targetFd: 2 }],
+      ],
+    ];
+  }
+
+  #onTerminal(launch: TerminalLaunch, { env }: ChildOptions): [ChildProcess, [StreamName, TapEnds][]] {
+    const [program, ...args] = launch.command;
+    const child = spawn(program, args, {
+      stdio: launch.stdio,
+      env: { ...process.env, ...env, ...launch.env },
+    });
+    launch.started();
+    void launch.pid.then((pid) => (this.#pid = pid));
+    const out: TapEnds = { ...(launch.stdout ?? launch.terminal), target: process.stdout, targetFd: 1 };
+    const ends: [StreamName, TapEnds][] = [['stdout', out]];
+    if (launch.stdout || launch.stderr) {
+      const err = launch.stderr ?? launch.terminal;
+      ends.push(['stderr', { ...err, target: process.stderr, targetFd: 2 }]);
+    }
+    return [child, ends];
+  }
+}
+
+/** Whether a program of this session can ask somebody. */
+function hasTerminal(): boolean {
+  if (process.stdin.isTTY) return true;
+  if (process.platform === 'win32') return false;
+  try {
+    closeSync(openSync('/dev/tty', 'r+'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function signalled(end: { readonly kind: 'exited'; readonly code: number }): CommandEnd {
+  const signal = Object.entries(constants.signals).find(([, number]) => number === end.code - EXIT.signal);
+  return signal ? { kind: 'killed', signal: signal[0] as NodeJS.Signals } : end;
 }
 
 function endOf(child: ChildProcess): Promise<CommandEnd> {

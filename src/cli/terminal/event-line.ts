@@ -40,9 +40,16 @@ export function percent(progress: number): string {
   return `${Math.floor(progress * 100)}%`.padStart(4);
 }
 
-/** Local time of day. @param timestamp Unix seconds */
+/** Local time of day, with the date when it was another. @param timestamp Unix seconds */
 function clock(timestamp: number): string {
-  return new Date(timestamp * 1000).toTimeString().slice(0, 8);
+  const time = new Date(timestamp * 1000);
+  const ofDay = time.toTimeString().slice(0, 8);
+  if (time.toDateString() === new Date().toDateString()) return ofDay;
+  return `${time.getFullYear()}-${twoDigits(time.getMonth() + 1)}-${twoDigits(time.getDate())} ${ofDay}`;
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, '0');
 }
 
 function logText(level: string, message: string, style: Style): string {

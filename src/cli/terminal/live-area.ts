@@ -5,6 +5,9 @@ const FRAME_MS = 60;
 /** Redraws at least this often, so that elapsed times move. */
 const IDLE_MS = 1000;
 
+/** Of the screen, for rows. */
+const SHARE = 2 / 3;
+
 const HIDE_CURSOR = '\u001B[?25l';
 const SHOW_CURSOR = '\u001B[?25h';
 const CLEAR_BELOW = '\u001B[J';
@@ -64,7 +67,11 @@ export class LiveArea {
   }
 
   #visibleRows(): readonly string[] {
-    const height = Math.max(1, this.stream.rows - 1);
-    return this.rows(this.stream.columns - 1).slice(-height);
+    // Lines that scroll by above the rows need room to be read.
+    const height = Math.max(2, Math.floor(this.stream.rows * SHARE));
+    const rows = this.rows(this.stream.columns - 1);
+    if (rows.length <= height) return rows;
+    const shown = rows.slice(1 - height);
+    return [`… and ${rows.length - shown.length} more`, ...shown];
   }
 }

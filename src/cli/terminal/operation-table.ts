@@ -5,6 +5,13 @@ import { elapsedText } from './progress-row.js';
 import { styleFor } from './style.js';
 
 const HEADINGS = ['OPERATION', 'TYPE', 'STATUS', 'DONE', 'TIME', 'MESSAGE'];
+const GAP = '  ';
+/** What gives way first where there is little room, and the cells it keeps; a short id can be typed as well. */
+const GIVES_WAY: readonly (readonly [column: number, keeps: number])[] = [
+  [5, 0],
+  [0, 9],
+  [1, 6],
+];
 
 /** Operations as aligned columns; on a terminal cut to its width. */
 export function operationTable(
@@ -14,14 +21,28 @@ export function operationTable(
   if (operations.length === 0) return 'No operations\n';
   const now = Date.now() / 1000;
   const rows = operations.map((operation) => cells(operation, now));
-  const widths = HEADINGS.map((heading, column) =>
+  const natural = HEADINGS.map((heading, column) =>
     Math.max(heading.length, ...rows.map((row) => cellWidth(row[column] ?? ''))),
   );
-  const line = (row: readonly string[]): string => {
-    const text = row.map((cell, column) => cell + ' '.repeat(widths[column]! - cellWidth(cell))).join('  ');
-    return stream.isTTY && stream.columns ? fit(text.trimEnd(), stream.columns) : text.trimEnd();
-  };
+  const widths = stream.isTTY && stream.columns ? narrowed(natural, stream.columns) : natural;
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => fit(cell, widths[column]!))
+      .map((cell, column) => cell + ' '.repeat(widths[column]! - cellWidth(cell)))
+      .join(GAP)
+      .trimEnd();
   return [styleFor(stream)('bold', line(HEADINGS)), ...rows.map(line)].map((text) => `${text}\n`).join('');
+}
+
+function narrowed(natural: readonly number[], columns: number): number[] {
+  const widths = [...natural];
+  let excess = widths.reduce((sum, width) => sum + width + GAP.length, -GAP.length) - columns;
+  for (const [column, keeps] of GIVES_WAY) {
+    const given = Math.min(Math.max(0, excess), Math.max(0, widths[column]! - keeps));
+    widths[column]! -= given;
+    excess -= given;
+  }
+  return widths;
 }
 
 function cells(operation: OperationSnapshot, now: number): string[] {

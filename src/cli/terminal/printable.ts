@@ -8,8 +8,12 @@ export function printable(text: string): string {
   return stripVTControlCharacters(text)
     .replaceAll('\r\n', '\n')
     .replaceAll('\t', '    ')
-    .replaceAll(/[^\P{Cc}\n]/gu, '');
+    .replaceAll(/[^\P{Cc}\n]/gu, '')
+    .replaceAll(DIRECTION_MARKS, '');
 }
+
+/** They would show a text in another order than it is written in. */
+const DIRECTION_MARKS = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
 
 /** The same on one line. */
 export function printableLine(text: string): string {

@@ -1,13 +1,17 @@
 import type { FollowedEvent } from '../../client/index.js';
 import { eventLine } from './event-line.js';
+import { output } from './output.js';
 import { LiveArea } from './live-area.js';
 import { progressRow, type RowState } from './progress-row.js';
 import { styleFor } from './style.js';
 
 /** Where followed events go: a terminal with bars, plain lines in a pipe, or JSON. */
 export interface Printer {
-  /** @param label which operation it belongs to, where there are several */
-  event(event: FollowedEvent, label?: string): void;
+  /**
+   * @param label which operation it belongs to, where there are several
+   * @returns resolves when the next may be printed; a slow reader is not flooded
+   */
+  event(event: FollowedEvent, label?: string): Promise<void>;
   /** A word about the connection; for people only. */
   notice(text: string): void;
   close(): void;
@@ -22,8 +26,8 @@ export function createPrinter(options: { json?: boolean }, rows: () => readonly 
 
 /** One JSON text per line, exactly as it came from the service. */
 class JsonPrinter implements Printer {
-  event(event: FollowedEvent): void {
-    process.stdout.write(`${JSON.stringify(event)}\n`);
+  event(event: FollowedEvent): Promise<void> {
+    return output.write(`${JSON.stringify(event)}\n`);
   }
 
   notice(text: string): void {
@@ -36,8 +40,8 @@ class JsonPrinter implements Printer {
 class LinePrinter implements Printer {
   readonly #style = styleFor(process.stdout);
 
-  event(event: FollowedEvent, label?: string): void {
-    process.stdout.write(`${labelled(eventLine(event, this.#style), label)}\n`);
+  event(event: FollowedEvent, label?: string): Promise<void> {
+    return output.write(`${labelled(eventLine(event, this.#style), label)}\n`);
   }
 
   notice(text: string): void {
@@ -59,9 +63,10 @@ class TerminalPrinter implements Printer {
     });
   }
 
-  event(event: FollowedEvent, label?: string): void {
+  event(event: FollowedEvent, label?: string): Promise<void> {
     if (event.event_type === 'progress') this.#area.update();
     else this.#area.print(labelled(eventLine(event, this.#style), label && this.#style('dim', label)));
+    return Promise.resolve();
   }
 
   notice(text: string): void {

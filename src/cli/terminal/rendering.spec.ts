@@ -7,7 +7,8 @@ import { elapsedText, progressRow } from './progress-row.js';
 import { plain } from './style.js';
 
 const shown = <Type extends EventType>(type: Type, data: EventData[Type]): string => {
-  const event = { event_type: type, operation_id: 'op', seq: 1, position: '1', timestamp: 0, data };
+  const timestamp = Date.now() / 1000;
+  const event = { event_type: type, operation_id: 'op', seq: 1, position: '1', timestamp, data };
   return eventLine(event as FollowedEvent, plain).replace(/^\d\d:\d\d:\d\d {2}/, '');
 };
 
@@ -31,6 +32,13 @@ describe('event lines', () => {
     expect(shown('result', { result: '\u001B[2J\u009B' })).toBe('result "\\u001b[2J"');
   });
 
+  it('name the day of what was recorded on another one, and leave texts in their order', () => {
+    const timestamp = new Date(2025, 0, 2, 3, 4, 5).getTime() / 1000;
+    const data = { level: 'info', message: 'a\u202Eb' };
+    const event = { event_type: 'log', operation_id: 'op', seq: 1, position: '1', timestamp, data } as const;
+    expect(eventLine(event as FollowedEvent, plain)).toBe('2025-01-02 03:04:05  ab');
+  });
+
   it('name what is no longer kept', () => {
     const notice = { event_type: 'history_trimmed', operation_id: 'op', data: { first_seq: 12 } } as const;
     expect(eventLine(notice, plain)).toContain('no longer kept; the log begins with event 12');
@@ -50,6 +58,10 @@ describe('progress rows', () => {
     for (let columns = 31; columns < 90; columns++) {
       expect(cellWidth(progressRow(row, columns, 112, plain))).toBeLessThanOrEqual(columns);
     }
+  });
+
+  it('leave room for the text on a narrow terminal', () => {
+    expect(progressRow(row, 39, 112, plain)).toBe('████░░░░  50% abc job 12s Half of 日本');
   });
 
   it('tell times in few letters', () => {
@@ -86,5 +98,13 @@ describe('operation tables', () => {
     expect(lines[1]).toBe('id-1       job   running  25%   1m01s  a long message that does not fit');
     const narrow = operationTable([snapshot], { isTTY: true, columns: 40 });
     expect(narrow.split('\n')[1]).toBe('id-1       job   running  25%   1m01s  …');
+    const id = '0199d7f2-1111-4222-8333-444455556666';
+    const long = { ...snapshot, operation_id: id, operation_type: 'run/some-long-program' };
+    for (const columns of [40, 60, 80]) {
+      const [, row = ''] = operationTable([long], { isTTY: true, columns }).split('\n');
+      expect(cellWidth(row)).toBeLessThanOrEqual(columns);
+      expect(row).toContain('running');
+      expect(row.slice(0, 8)).toBe(id.slice(0, 8));
+    }
   });
 });

@@ -7,8 +7,11 @@ export type Style = (format: Format, text: string) => string;
 
 export const plain: Style = (_format, text) => text;
 
-/** Colours only where a person sees them; `NO_COLOR` and dumb terminals are respected. */
+/** Colours only where a person sees them; `NO_COLOR`, `FORCE_COLOR` and dumb terminals are respected. */
 export function styleFor(stream: { isTTY?: boolean }): Style {
-  const wanted = stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
-  return wanted ? (format, text) => styleText(format, text) : plain;
+  const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
+  const forced = FORCE_COLOR !== undefined && FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';
+  const wanted = forced || (stream.isTTY === true && TERM !== 'dumb' && FORCE_COLOR === undefined);
+  if (!wanted || NO_COLOR) return plain;
+  return (format, text) => styleText(format, text, { validateStream: false });
 }

@@ -46,6 +46,25 @@ export type EventDraft = {
   [Type in ProducerEventType]: { event_type: Type; data: ProducerEventData[Type]; event_id?: string };
 }[ProducerEventType];
 
+/** An API key, without the key itself; times are Unix seconds. */
+export interface ApiKey {
+  id: string;
+  name: string;
+  user_id: string;
+  scopes: string[];
+  created_at: number;
+  expires_at: number | null;
+}
+
+export interface CreateApiKey {
+  readonly name: string;
+  readonly role?: 'user' | 'admin';
+  readonly scopes?: readonly string[];
+  readonly user_id?: string;
+  /** Seconds; without it the key holds until it is revoked. */
+  readonly expires_in?: number;
+}
+
 export interface BatchReceipt {
   receipts: Receipt[];
   operation: OperationSnapshot;
@@ -123,6 +142,21 @@ export class RestClient {
   /** Mirrors an attempt of a Forge agent into an operation, which all who watch it share. */
   watchForgeAttempt(attemptId: string): Promise<OperationSnapshot> {
     return this.#call('POST', `api/forge/attempts/${encodeURIComponent(attemptId)}/watch`);
+  }
+
+  /** The keys of the caller's tenant; wants the scope `admin`. */
+  async listApiKeys(): Promise<ApiKey[]> {
+    return (await this.#call<{ keys: ApiKey[] }>('GET', 'api/keys')).keys;
+  }
+
+  /** Makes a key; `key` is shown this once. */
+  createApiKey(key: CreateApiKey): Promise<ApiKey & { key: string }> {
+    return this.#call('POST', 'api/keys', { body: key });
+  }
+
+  /** Ends a key and every connection that it opened. */
+  async revokeApiKey(id: string): Promise<void> {
+    await this.#call('DELETE', `api/keys/${encodeURIComponent(id)}`);
   }
 
   async getStats(): Promise<ServerStats> {

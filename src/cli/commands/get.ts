@@ -1,0 +1,31 @@
+import { Command } from 'commander';
+import type { OperationSnapshot } from '../../client/index.js';
+import { restClient, withConnection, type ConnectionOptions } from '../connection-options.js';
+import { findOperation } from '../operation-id.js';
+import { output } from '../terminal/output.js';
+import { printableLine } from '../terminal/printable.js';
+
+export function getCommand(): Command {
+  return withConnection(new Command('get'))
+    .description('show one operation')
+    .argument('<operation-id>', 'its id, or a beginning that no other has')
+    .option('--json', 'the snapshot as JSON')
+    .action(async (operationId: string, options: ConnectionOptions & { json?: boolean }) => {
+      const operation = await findOperation(restClient(options), operationId);
+      await output.write(options.json ? `${JSON.stringify(operation)}\n` : description(operation));
+    });
+}
+
+/** A line for each member that says something. */
+function description(operation: OperationSnapshot): string {
+  const rows = Object.entries(operation)
+    .filter(([, value]) => value !== null && value !== '')
+    .map(([name, value]): [string, string] => [name.replaceAll('_', ' '), shown(name, value)]);
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
+}
+
+function shown(name: string, value: unknown): string {
+  if (name.endsWith('_at') && typeof value === 'number') return new Date(value * 1000).toISOString();
+  return printableLine(typeof value === 'string' ? value : JSON.stringify(value));
+}
