@@ -29,6 +29,7 @@ module.exports = {
     only('rest', ['^src/config/', '^src/platform/', '^src/auth/']),
     only('operations', [infrastructure]),
     only('streaming', [infrastructure, '^src/operations/']),
+    only('streams', [infrastructure, '^src/streaming/', '^src/operations/']),
     only('mcp', [infrastructure, '^src/operations/', '^src/streaming/']),
     only('sessions', [infrastructure, '^src/operations/', '^src/streaming/', '^src/mcp/']),
     only('forge', [infrastructure, '^src/operations/', '^src/streaming/', '^src/mcp/', '^src/client/']),

@@ -8,6 +8,7 @@ import { Configuration } from './config/configuration.js';
 import { isLoopback } from './auth/loopback.js';
 import { HttpSecurity } from './auth/http-security.js';
 import { McpHttp } from './mcp/transports/http/mcp-http.service.js';
+import { StreamsHttp } from './streams/http/streams-http.service.js';
 import { OpenApiTools } from './mcp/openapi/openapi-tools.service.js';
 import { EventDto } from './operations/rest/dto/event-data.dto.js';
 import { OpstreamError, toOpstreamError } from './platform/errors/opstream-error.js';
@@ -35,6 +36,8 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   app.useWebSocketAdapter(adapter);
   const http = app.getHttpAdapter();
   app.get(McpHttp).mount(app.getHttpServer() as Server);
+  app.get(StreamsHttp).mount(app.getHttpServer() as Server);
+
   app.get(OpenApiTools).describeOwnApi(() => describeApi(app, [EventDto]));
   const securityHook = new SecurityHook(app.get(HttpSecurity), app.get(AuditLog));
   if (http.getType() === 'fastify')

@@ -11,6 +11,7 @@ import { OpenRequests } from './platform/lifecycle/open-requests.js';
 import { ApiKeysModule } from './rest/api-keys/api-keys.module.js';
 import { HealthModule } from './rest/health/health.module.js';
 import { MetricsModule } from './rest/metrics/metrics.module.js';
+import { StreamsModule } from './streams/streams.module.js';
 import { StreamingModule } from './streaming/streaming.module.js';
 
 /** Options that only a running application knows, e.g. from its own `ConfigService`. */
@@ -93,6 +94,7 @@ function compose(configuration: DynamicModule, ...optional: Imports): DynamicMod
       OperationsModule,
       StreamingModule,
       McpModule,
+      StreamsModule,
       ...optional,
     ],
     providers: [OpenRequests],

@@ -4,6 +4,8 @@ export const SCOPES = [
   'operations:write',
   'sessions:read',
   'sessions:write',
+  'streams:read',
+  'streams:write',
   'mcp',
   'admin',
 ] as const;

@@ -63,6 +63,15 @@ export class Configuration {
     readonly streamContent: boolean;
     readonly openapi: readonly OpenApiSource[];
   };
+  readonly streams: {
+    /** Path of all streams; undefined: the protocol is off. */
+    readonly path: string | undefined;
+    readonly limits: {
+      readonly maxStreamBytes: number;
+      readonly maxTenantBytes: number;
+      readonly maxStreamsPerTenant: number;
+    };
+  };
   readonly forge: {
     /** Undefined: the module is off. */
     readonly url: string | undefined;
@@ -125,6 +134,14 @@ export class Configuration {
       authRequired: env.MCP_AUTH_REQUIRED,
       streamContent: env.MCP_STREAM_CONTENT,
       openapi: env.MCP_OPENAPI,
+    };
+    this.streams = {
+      path: env.STREAMS ? env.STREAMS_PATH : undefined,
+      limits: {
+        maxStreamBytes: env.MAX_STREAM_BYTES,
+        maxTenantBytes: env.MAX_TENANT_STREAM_BYTES,
+        maxStreamsPerTenant: env.MAX_STREAMS_PER_TENANT,
+      },
     };
     this.forge = {
       url: env.FORGE_URL,

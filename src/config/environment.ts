@@ -120,6 +120,15 @@ export const environmentSchema = z
     MCP_STREAM_CONTENT: flag(true),
     MCP_OPENAPI: openApiSources,
 
+    STREAMS: flag(true),
+    STREAMS_PATH: z
+      .string()
+      .regex(/^(\/[A-Za-z0-9_-]+)+$/, 'must be a path like /v1/stream')
+      .default('/v1/stream'),
+    MAX_STREAM_BYTES: whole(1024 ** 3, 1),
+    MAX_TENANT_STREAM_BYTES: whole(10 * 1024 ** 3, 1),
+    MAX_STREAMS_PER_TENANT: whole(100_000, 1),
+
     FORGE_URL: z
       .url({ protocol: /^https?$/ })
       .refine(isBaseUrl, 'must be a host, maybe with a port and a path, and nothing else')

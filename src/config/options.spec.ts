@@ -36,11 +36,12 @@ describe('options of the embedded service', () => {
     // @ts-expect-error: the option is `maxOperations`
     const misspelt: OpstreamOptions = { maxOperation: 5 };
     expect(() => configure(misspelt)).toThrow(InvalidConfigurationError);
-    // @ts-expect-error: the option is `dataDir`
-    const variable: OpstreamOptions = { DATA_DIR: './data' };
-    expect(() => configure(variable)).toThrow(
-      'DATA_DIR: is not an option of Opstream; did you mean dataDir?',
-    );
+  });
+
+  it('are accepted by the names of the variables as well, for programs that were written with them', () => {
+    // @ts-expect-error: the typed option is `store`
+    const variables: OpstreamOptions = { STORE: 'memory', PORT: '0' };
+    expect(configure(variables)).toMatchObject({ store: { kind: 'memory' }, http: { port: 0 } });
   });
 
   it('have values of the type of the setting', () => {

@@ -34,7 +34,13 @@ export type OpstreamOptions = {
 const camelCase = (name: string): string =>
   name.toLowerCase().replaceAll(/_([a-z0-9])/g, (_all, letter: string) => letter.toUpperCase());
 
-const VARIABLES = new Map(Object.keys(environmentSchema.shape).map((name) => [camelCase(name), name]));
+/** Variables by their options; a variable's own name is accepted, too, for programs written before there were options. */
+const VARIABLES = new Map(
+  Object.keys(environmentSchema.shape).flatMap((name) => [
+    [camelCase(name), name],
+    [name, name],
+  ]),
+);
 
 /**
  * The environment variables that say what the options say.
@@ -49,10 +55,7 @@ export function environmentOf(options: OpstreamOptions): Record<string, string |
 }
 
 function unknownOptions(names: readonly string[]): string {
-  const lines = names.map((name) => {
-    const meant = VARIABLES.has(camelCase(name)) ? `; did you mean ${camelCase(name)}?` : '';
-    return `${name}: is not an option of Opstream${meant}`;
-  });
+  const lines = names.map((name) => `${name}: is not an option of Opstream`);
   return `Invalid configuration:\n  ${lines.join('\n  ')}`;
 }
 

@@ -6,6 +6,7 @@ import { HUB_COMMANDS } from '../../src/streaming/commands/hub-commands.js';
 
 describe('docs/protocol.md', async () => {
   const text = await readFile(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
+  const streams = await readFile(new URL('../../docs/streams.md', import.meta.url), 'utf8');
 
   it.each([...HUB_COMMANDS.keys()])('S1-73: describes the command %s', (command) => {
     expect(text).toMatch(new RegExp(`^\\| \`${command}[ \`]`, 'm'));
@@ -17,6 +18,6 @@ describe('docs/protocol.md', async () => {
 
   const codes = Object.entries(ERROR_CATALOGUE).filter(([code]) => !code.startsWith('forge_'));
   it.each(codes)('S1-73: describes the error %s', (code, { status }) => {
-    expect(text).toMatch(new RegExp(`^\\| \`${code}\` +\\| ${status} `, 'm'));
+    expect(text + streams).toMatch(new RegExp(`^\\| \`${code}\` +\\| ${status} `, 'm'));
   });
 });

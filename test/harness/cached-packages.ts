@@ -13,6 +13,10 @@ const PACKAGES = {
   'conformance-stable': { node: '22.23.3', '@modelcontextprotocol/conformance': '0.1.16' },
   'conformance-alpha': { node: '22.23.3', '@modelcontextprotocol/conformance': '0.2.0-alpha.12' },
   'sdk-clients': { '@modelcontextprotocol/sdk': '1.32.2', '@modelcontextprotocol/client': '2.4.0' },
+  'durable-streams': {
+    '@durable-streams/server-conformance-tests': '0.3.6',
+    '@durable-streams/client': '0.2.7',
+  },
   inspector: { node: '22.23.3', '@modelcontextprotocol/inspector': '2.12.0' },
 } as const;
 
@@ -24,7 +28,7 @@ export interface ProgramResult {
 type PackageSet = keyof typeof PACKAGES;
 
 /** @returns the directory of a set of packages */
-async function installed(name: PackageSet): Promise<string> {
+export async function installed(name: PackageSet): Promise<string> {
   const directory = `${CACHE}${name}/`;
   const done = `${directory}installed.json`;
   const wanted = JSON.stringify(PACKAGES[name]);

@@ -16,7 +16,16 @@ interface TokenOptions {
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** What the service knows; it ignores other scopes. */
-const SCOPES = ['operations:read', 'operations:write', 'sessions:read', 'sessions:write', 'mcp', 'admin'];
+const SCOPES = [
+  'operations:read',
+  'operations:write',
+  'sessions:read',
+  'sessions:write',
+  'streams:read',
+  'streams:write',
+  'mcp',
+  'admin',
+];
 /** What the service takes for a tenant and a user; it refuses a token with anything else. */
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9._@:|-]{0,127}$/;
 const USER = /^[^]{1,200}$/;

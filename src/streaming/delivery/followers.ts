@@ -69,6 +69,11 @@ export class Followers<Entry extends object> {
     else this.topics.delete(key);
   }
 
+  /** Whether anybody follows the topic. */
+  has(key: string): boolean {
+    return this.topics.has(key);
+  }
+
   /** Subscriptions of a tenant, or of all. */
   count(tenant?: string): number {
     if (tenant !== undefined) return this.sizes.get(tenant) ?? 0;

@@ -25,8 +25,9 @@ export class SseStream implements Sink {
     private readonly response: ServerResponse,
     keepAliveMs: number,
     onClose: () => void,
+    contentType: string = SSE_HEADERS['Content-Type'],
   ) {
-    response.writeHead(200, SSE_HEADERS);
+    response.writeHead(200, { ...SSE_HEADERS, 'Content-Type': contentType });
     response.flushHeaders();
     this.keepAlive = setInterval(() => {
       // A reader that does not take its events needs no comments either.
