@@ -5,6 +5,21 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** JSON source text access (ECMAScript 2026), where the engine has it. */
+const { rawJSON } = JSON as { rawJSON?: (text: string) => unknown };
+
+/**
+ * Writes a value as the service reads it: a BigInt keeps its digits.
+ * @throws TypeError for what JSON cannot express, and for a BigInt where the engine cannot write one
+ */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, rawJSON && ((_name, member: unknown) => exact(member)));
+}
+
+function exact(member: unknown): unknown {
+  return typeof member === 'bigint' ? rawJSON!(String(member)) : member;
+}
+
 /** @returns undefined for text that is no JSON */
 export function parseJson(text: string): unknown {
   try {

@@ -1,3 +1,4 @@
+import { toJson } from '../json.js';
 import type { EventDraft } from '../rest/rest-client.js';
 
 /** JSON characters of one request at most, well below what the service accepts as a body. */
@@ -23,7 +24,7 @@ export class EventBuffer {
 
   /** Takes an event also when it is full. @throws TypeError when it cannot be written as JSON */
   push(event: EventDraft): void {
-    const characters = JSON.stringify(event).length;
+    const characters = toJson(event).length;
     this.#events.push({ event, characters });
     this.#characters += characters;
   }

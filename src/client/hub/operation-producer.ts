@@ -252,4 +252,9 @@ export class OperationProducer extends Emitter<ProducerEvents> {
   }
 }
 
-const INVALID: ReadonlySet<string> = new Set(['invalid_event', 'invalid_request', 'payload_too_large']);
+const INVALID: ReadonlySet<string> = new Set([
+  'invalid_event',
+  'invalid_json',
+  'invalid_request',
+  'payload_too_large',
+]);

@@ -1,5 +1,5 @@
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
-import { isObject } from '../json.js';
+import { isObject, toJson } from '../json.js';
 
 export type HubAnswer = Readonly<Record<string, unknown>>;
 
@@ -48,7 +48,7 @@ export class PendingCommands {
       return Promise.reject(new OpstreamClientError(CLIENT_ERROR.queueFull, message));
     }
     const id = String(++this.#lastId);
-    const frame = JSON.stringify({ ...command, request_id: id });
+    const frame = toJson({ ...command, request_id: id });
     return new Promise((resolve, reject) => {
       const onAbort = (): void => this.#settle(id)?.reject(signal?.reason as Error);
       const pending: Pending = {

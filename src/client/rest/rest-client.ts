@@ -1,5 +1,5 @@
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
-import { isObject, parseJson, type JsonObject } from '../json.js';
+import { isObject, parseJson, type JsonObject, toJson } from '../json.js';
 import type {
   OperationEvent,
   OperationSnapshot,
@@ -173,7 +173,7 @@ export class RestClient {
     const headers: Record<string, string> = { accept: 'application/json' };
     if (token) headers.authorization = `Bearer ${token}`;
     if (call.body !== undefined) headers['content-type'] = 'application/json';
-    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    const body = call.body === undefined ? undefined : toJson(call.body);
     const { status, text } = await this.#exchange(url, { method, headers, body }, call.signal);
     const answer = text === '' ? undefined : parseJson(text);
     if (status >= 400) throw this.#refused(status, answer);
