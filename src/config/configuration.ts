@@ -60,6 +60,8 @@ export class Configuration {
     readonly peers: readonly McpPeerConfiguration[];
     readonly peerRetryMaxMs: number;
     readonly authRequired: boolean;
+    /** Whether the transport of 2024-11-05 is served as well. */
+    readonly legacySse: boolean;
     readonly streamContent: boolean;
     readonly openapi: readonly OpenApiSource[];
   };
@@ -133,6 +135,7 @@ export class Configuration {
       peerRetryMaxMs: env.MCP_PEER_RETRY_MAX_MS,
       authRequired: env.MCP_AUTH_REQUIRED,
       streamContent: env.MCP_STREAM_CONTENT,
+      legacySse: env.MCP_LEGACY_SSE,
       openapi: env.MCP_OPENAPI,
     };
     this.streams = {

@@ -118,6 +118,7 @@ export const environmentSchema = z
     MCP_PEER_RETRY_MAX_MS: whole(60_000, 100),
     MCP_AUTH_REQUIRED: flag(false),
     MCP_STREAM_CONTENT: flag(true),
+    MCP_LEGACY_SSE: flag(false),
     MCP_OPENAPI: openApiSources,
 
     STREAMS: flag(true),

@@ -9,6 +9,7 @@ import { ChangeNotifier } from './dispatch/change-notifier.js';
 import { McpDispatcher } from './dispatch/dispatcher.service.js';
 import { Methods } from './dispatch/methods.service.js';
 import { HttpRefusals } from './transports/http/http-refusals.js';
+import { LegacySse } from './transports/http/legacy-sse.service.js';
 import { ProtectedResource } from './transports/http/protected-resource.js';
 import { McpHttp } from './transports/http/mcp-http.service.js';
 import { McpMessageLogger } from './session/message-logger.js';
@@ -60,6 +61,7 @@ import { McpGateway } from './transports/websocket/mcp.gateway.js';
     McpDispatcher,
     ProtectedResource,
     HttpRefusals,
+    LegacySse,
     McpHttp,
     McpGateway,
     OperationTools,

@@ -8,6 +8,8 @@ export interface SseEvent {
   readonly id?: string;
   readonly data: string;
   readonly retry?: number;
+  /** Its type, where that is not `message`. */
+  readonly event?: string;
   /** A comment, such as a keep-alive. */
   readonly comment?: string;
 }
@@ -143,11 +145,14 @@ export function parseEvents(text: string): SseEvent[] {
     .split('\n\n')
     .filter((block) => block !== '')
     .map((block) => {
-      const event: { id?: string; data: string; retry?: number; comment?: string } = { data: '' };
+      const event: { id?: string; data: string; retry?: number; comment?: string; event?: string } = {
+        data: '',
+      };
       for (const line of block.split('\n')) {
         const [, field = '', value = ''] = /^([a-z]*): ?(.*)$/s.exec(line) ?? [];
         if (field === 'id') event.id = value;
         if (field === 'data') event.data += value;
+        if (field === 'event') event.event = value;
         if (field === 'retry') event.retry = Number(value);
         if (field === '') event.comment = value;
       }

@@ -71,6 +71,19 @@ export class SseResponse implements WatchedReader {
     this.end();
   }
 
+  /** An answer on a stream that goes on: like the last message, apart from what precedes it. */
+  writeApart(data: string): void {
+    if (this.wroteThisTurn) {
+      this.flush();
+      setImmediate(() => this.writeApart(data));
+    } else this.write(data);
+  }
+
+  /** An event of another type than `message`. */
+  event(type: string, data: string): void {
+    this.append(`event: ${type}\ndata: ${data}\n\n`);
+  }
+
   /** Keeps proxies from taking a quiet stream for a dead one. */
   comment(): void {
     this.append(': keep-alive\n\n');

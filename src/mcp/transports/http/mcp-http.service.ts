@@ -38,6 +38,7 @@ import type { McpSession } from '../../session/mcp-session.js';
 import { McpSessions } from '../../session/mcp-sessions.service.js';
 import { ToolRegistry } from '../../tools/tool-registry.js';
 import { HttpRefusals } from './http-refusals.js';
+import { LegacySse, SSE_PATH } from './legacy-sse.service.js';
 import { accepts, checkMediaTypes } from './media-types.js';
 import { HttpResponder } from './http-responder.js';
 import { readBody } from '../../../rest/body/read-body.js';
@@ -68,6 +69,7 @@ export class McpHttp implements OnModuleDestroy {
     private readonly metrics: RequestMetrics,
     private readonly resource: ProtectedResource,
     private readonly refusals: HttpRefusals,
+    private readonly legacySse: LegacySse,
   ) {}
 
   /** Puts the endpoint in front of whatever the server serves. */
@@ -76,6 +78,7 @@ export class McpHttp implements OnModuleDestroy {
     server.removeAllListeners('request');
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       if (isMcp(request.url)) void this.serve(request, response);
+      else if (this.legacySse.takes(request)) void this.legacySse.serve(request, response);
       else if (!this.servesMetadata(request, response)) {
         for (const listener of behind) listener(request, response);
       }
@@ -83,7 +86,8 @@ export class McpHttp implements OnModuleDestroy {
   }
 
   private servesMetadata(request: IncomingMessage, response: ServerResponse): boolean {
-    const path = this.resource.pathOf(request, [MCP_PATH]);
+    const paths = this.configuration.mcp.legacySse ? [MCP_PATH, SSE_PATH] : [MCP_PATH];
+    const path = this.resource.pathOf(request, paths);
     if (path === undefined) return false;
     try {
       this.resource.serve(request, response, path);

@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { requireScope } from '../../../auth/auth.guard.js';
+import { clientAddress } from '../../../auth/client-address.js';
+import { HttpSecurity, type IncomingRequest } from '../../../auth/http-security.js';
+import type { Principal } from '../../../auth/principal.js';
+import { Configuration } from '../../../config/configuration.js';
+import { OpstreamError } from '../../../platform/errors/opstream-error.js';
+import { readBody } from '../../../rest/body/read-body.js';
+import { McpDispatcher } from '../../dispatch/dispatcher.service.js';
+import { RequestMetrics } from '../../metrics/request.metrics.js';
+import { encodeError, parseMessages } from '../../protocol/json-rpc.js';
+import { RPC, RpcError } from '../../protocol/rpc-error.js';
+import { McpSessions } from '../../session/mcp-sessions.service.js';
+import { SseResponse } from '../../session/sse-response.js';
+import { HttpRefusals } from './http-refusals.js';
+import { acceptPost, LegacySseConnection } from './legacy-sse-connection.js';
+import { accepts, mediaTypeOf } from './media-types.js';
+import { keepAlive } from './waiting-response.js';
+
+export const SSE_PATH = '/sse';
+const MESSAGES_PATH = '/messages';
+/** Bytes of one message. */
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+/** Streams at once; each costs a socket, and a session that cannot be taken up again. */
+const MAX_CONNECTIONS = 1000;
+
+/**
+ * MCP's transport of 2024-11-05 (HTTP with SSE), for programs that know nothing else: `GET /sse` opens a stream whose
+ * first event names the address for POSTs. There with `MCP_LEGACY_SSE=true`.
+ */
+@Injectable()
+export class LegacySse implements OnModuleDestroy {
+  private readonly connections = new Map<string, LegacySseConnection>();
+  private closing = false;
+
+  constructor(
+    private readonly configuration: Configuration,
+    private readonly security: HttpSecurity,
+    private readonly dispatcher: McpDispatcher,
+    private readonly sessions: McpSessions,
+    private readonly metrics: RequestMetrics,
+    private readonly refusals: HttpRefusals,
+  ) {}
+
+  onModuleDestroy(): void {
+    this.closing = true;
+    for (const connection of this.connections.values()) connection.close();
+  }
+
+  /** Whether a request is one of this transport. */
+  takes({ url = '/' }: IncomingMessage): boolean {
+    if (!this.configuration.mcp.legacySse) return false;
+    const [pathname] = url.split('?', 1);
+    return pathname === SSE_PATH || pathname === MESSAGES_PATH;
+  }
+
+  async serve(request: IncomingMessage & IncomingRequest, response: ServerResponse): Promise<void> {
+    const isStream = request.url!.startsWith(SSE_PATH);
+    try {
+      if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
+      if (this.security.open(request, response)) return;
+      const principal = await this.security.admit(request, this.configuration.mcp.authRequired);
+      requireScope(principal, 'mcp');
+      if (isStream && request.method === 'GET') return this.openStream(request, response, principal);
+      if (!isStream && request.method === 'POST') return await this.post(request, response, principal);
+      throw new OpstreamError('method_not_allowed', `${request.method} is not served here`);
+    } catch (thrown) {
+      const refused = { path: SSE_PATH, allowed: isStream ? 'GET' : 'POST' };
+      this.refusals.answer(request, response, thrown, refused);
+    }
+  }
+
+  private openStream(request: IncomingMessage, response: ServerResponse, principal: Principal): void {
+    if (!accepts(request.headers.accept ?? '*/*', 'text/event-stream')) {
+      throw new RpcError(RPC.serverError, 'Accept must name text/event-stream', undefined, 406);
+    }
+    if (this.connections.size >= MAX_CONNECTIONS) {
+      throw new OpstreamError('too_many_connections', `There are ${MAX_CONNECTIONS} streams already`);
+    }
+    const id = randomBytes(24).toString('base64url');
+    const stream = new SseResponse(response, this.metrics);
+    const connection = new LegacySseConnection(principal, stream, this.dispatcher, this.sessions);
+    this.connections.set(id, connection);
+    response.once('close', () => {
+      this.connections.delete(id);
+      connection.closed();
+    });
+    keepAlive(response, { keepAlive: () => stream.comment() });
+    stream.event('endpoint', addressFor(id, request.url ?? ''));
+  }
+
+  private async post(
+    request: IncomingMessage,
+    response: ServerResponse,
+    principal: Principal,
+  ): Promise<void> {
+    if (mediaTypeOf(request.headers['content-type']) !== 'application/json') {
+      throw new OpstreamError('unsupported_media_type', 'A message must be application/json');
+    }
+    const connection = this.find(request.url ?? '', principal);
+    const body = parseMessages(await readBody(request, MAX_BODY_BYTES));
+    if ('kind' in body && body.kind === 'malformed' && body.id === null) {
+      // Nobody waits for the answer to what has no id.
+      const text = encodeError(null, body.error);
+      response.writeHead(400, { 'Content-Type': 'application/json' }).end(text);
+      return;
+    }
+    acceptPost(response);
+    const address = clientAddress(request, this.configuration.http.trustProxy);
+    connection.receive(body, { address, headers: request.headers });
+  }
+
+  /** @throws RpcError (404) for a stream that is not there, or is another user's */
+  private find(url: string, { tenant, userId }: Principal): LegacySseConnection {
+    const id = new URLSearchParams(url.split('?', 2)[1]).get('sessionId') ?? '';
+    const connection = this.connections.get(id);
+    const { principal } = connection ?? {};
+    if (connection && principal?.tenant === tenant && principal.userId === userId) return connection;
+    throw new RpcError(RPC.sessionNotFound, 'Session not found', undefined, 404);
+  }
+}
+
+/** A token in the query stands there again, since these clients send nothing of their own in its place. */
+function addressFor(id: string, url: string): string {
+  const token = new URLSearchParams(url.split('?', 2)[1]).get('token');
+  const query = new URLSearchParams({ sessionId: id, ...(token !== null && { token }) });
+  return `${MESSAGES_PATH}?${query.toString()}`;
+}
