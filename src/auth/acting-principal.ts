@@ -1,8 +1,38 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { Principal } from './principal.js';
 
+/** Names the ticket of a request that this process makes to itself. */
+export const ACTING_HEADER = 'x-opstream-acting';
+
+const callers = new Map<string, Principal>();
+
 /**
- * On whose behalf this process calls its own REST handlers: the guard takes the principal from here, because a caller
- * who came over MCP was authenticated there, perhaps by a token that is in no header.
+ * Makes a request of this process to its own handlers carry its caller, who was authenticated where the request came
+ * in, perhaps by a credential that stands in no header. The caller is an argument of the inner request: a ticket that
+ * nobody can guess, good for that one request and no longer.
  */
-export const actingPrincipal = new AsyncLocalStorage<Principal>();
+export async function actingFor<Result>(
+  principal: Principal,
+  request: (headers: Readonly<Record<string, string>>) => Promise<Result>,
+): Promise<Result> {
+  const ticket = randomBytes(24).toString('base64url');
+  callers.set(ticket, principal);
+  try {
+    return await request({ [ACTING_HEADER]: ticket });
+  } finally {
+    callers.delete(ticket);
+  }
+}
+
+/**
+ * The caller of an inner request; undefined for a request from outside.
+ * @throws OpstreamError `unauthorized` for a ticket that is not, or no longer, one of ours
+ */
+export function actingCaller(headers: Readonly<Record<string, unknown>>): Principal | undefined {
+  const ticket = headers[ACTING_HEADER];
+  if (ticket === undefined) return undefined;
+  const caller = typeof ticket === 'string' ? callers.get(ticket) : undefined;
+  if (!caller) throw new OpstreamError('unauthorized', `${ACTING_HEADER} is for the service itself`);
+  return caller;
+}

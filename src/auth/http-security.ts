@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { Configuration } from '../config/configuration.js';
-import { actingPrincipal } from './acting-principal.js';
+import { actingCaller } from './acting-principal.js';
 import { Authenticator } from './authenticator.js';
 import { clientAddress } from './client-address.js';
 import { OriginPolicy } from './origin-policy.js';
@@ -83,7 +83,7 @@ export class HttpSecurity {
    * @throws OpstreamError `unauthorized`, `too_many_requests`
    */
   async admit(request: IncomingRequest, tokenRequired = false): Promise<Principal> {
-    const acting = actingPrincipal.getStore();
+    const acting = actingCaller(request.headers);
     const principal = acting ?? (await this.authenticator.authenticate(request, tokenRequired));
     request.principal = principal;
     if (acting) return acting;

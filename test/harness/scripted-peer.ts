@@ -19,9 +19,9 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   /** Answers with JSON. */
-  json(value: unknown, status?: number, headers?: Record<string, string>): void;
+  readonly json: (value: unknown, status?: number, headers?: Record<string, string>) => void;
   /** Answers with an event stream; each call of the function sends one message on it. */
-  stream(): (value: unknown) => void;
+  readonly stream: () => (value: unknown) => void;
 }
 
 export interface Script {

@@ -16,7 +16,7 @@ import type { RequestContext } from '../session/request-context.js';
 import { objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { describeUnknown, unknownArguments, withoutOptionalNulls } from '../tools/arguments.js';
-import type { ToolDefinition } from '../tools/tool-definition.js';
+import { isOfferedTo, type ToolDefinition } from '../tools/tool-definition.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 import { toLegacyTask, toModernTask } from './task-view.js';
 import { type ResponseMode, responseModeOf } from './response-mode.js';
@@ -110,7 +110,9 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
   private toolOf({ params, principal }: RequestContext): ToolDefinition {
     const name = stringAt(params, 'name');
     const tool = this.registry.get(name);
-    if (!tool) throw new RpcError(RPC.invalidParams, `Unknown tool: ${name.slice(0, 200)}`);
+    if (!tool || !isOfferedTo(tool, principal.tenant)) {
+      throw new RpcError(RPC.invalidParams, `Unknown tool: ${name.slice(0, 200)}`);
+    }
     const { scope } = tool.options;
     if (scope !== undefined && !principal.scopes.has(scope as Scope)) {
       throw new OpstreamError('forbidden', `Tool ${name} needs the scope ${scope}`);

@@ -10,6 +10,7 @@ import { eraOfRevision, META, MODERN_VERSION, type Era, type Revision } from '..
 import { ResourceMethods } from '../resources/resource-methods.service.js';
 import { levelNumber } from '../session/log-level.js';
 import { TasksService } from '../calls/tasks.service.js';
+import { isOfferedTo } from '../tools/tool-definition.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 import { ChangeNotifier } from './change-notifier.js';
 import { PagedList } from '../registry/paged-list.js';
@@ -45,8 +46,16 @@ export class Methods {
     changes: ChangeNotifier,
     instance: Instance,
   ) {
-    const tools = new PagedList('tools/list', 'tools', registry, ({ listed, taskSupport }, revision) =>
-      eraOfRevision(revision) === 'legacy' ? { ...listed, execution: { taskSupport } } : listed,
+    const tools = new PagedList(
+      'tools/list',
+      'tools',
+      registry,
+      ({ listed, taskSupport }, revision) =>
+        eraOfRevision(revision) === 'legacy' ? { ...listed, execution: { taskSupport } } : listed,
+      {
+        isRestricted: ({ options }) => (options.tenants ?? []).length > 0,
+        isVisible: isOfferedTo,
+      },
     );
     const both: [string, Serve][] = [
       ['tools/list', (exchange) => tools.read(exchange)],

@@ -42,10 +42,19 @@ export function defineEndpointTool(
       parameters: endpoint.inputSchema,
       annotations: annotationsOf(method),
       record: method !== 'GET',
+      ...scopeOf(source, method),
+      tenants: source.tenants,
     },
     (args, context) => call(name, endpoint, source, caller, args, context),
   );
   return { ...tool, validate: (args) => checkArguments(endpoint.inputSchema, args) };
+}
+
+/** Our own endpoints ask for the scopes they need themselves; what somebody else's do is not known here. */
+function scopeOf({ scope, document }: OpenApiSource, method: string): { scope?: string } {
+  if (scope !== undefined) return { scope };
+  if (document === 'self') return {};
+  return { scope: method === 'GET' ? 'operations:read' : 'operations:write' };
 }
 
 async function call(

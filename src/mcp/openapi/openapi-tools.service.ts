@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { Configuration } from '../../config/configuration.js';
+import { SCOPES } from '../../auth/principal.js';
+import { Configuration, InvalidConfigurationError } from '../../config/configuration.js';
 import { ownApi, type OpenApiSource } from '../../config/openapi-sources.js';
 import type { ToolDefinition } from '../tools/tool-definition.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
@@ -44,6 +45,7 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
   /** After every decorated method has registered its tool, so that a hand-written tool wins its name. */
   onApplicationBootstrap(): void {
     const sources = this.configuration.mcp.openapi;
+    for (const source of sources) checkScope(source);
     this.offerOwn(sources.find(({ document }) => document === 'self') ?? ownApi);
     for (const source of sources) if (source.document !== 'self') void this.load(source, RETRY_FIRST_MS);
   }
@@ -115,11 +117,9 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
     const caller = ownApiCaller(this.adapters.httpAdapter, allowedHosts[0] ?? 'localhost');
     try {
       const document = new OpenApiDocument({ ...this.describeOwn() });
-      const names = this.offer(
-        document,
-        { ...source, forwardHeaders: source.forwardHeaders ?? ['authorization'] },
-        () => caller,
-      );
+      // A host application's own guards read their caller's credentials.
+      const forwardHeaders = source.forwardHeaders ?? ['authorization'];
+      const names = this.offer(document, { ...source, forwardHeaders }, () => caller);
       if (names.length > 0) this.logger.log(`Own endpoints offered as tools: ${names.join(', ')}`);
     } catch (thrown) {
       this.logger.warn({ error: thrown }, 'The own endpoints could not be offered as tools');
@@ -157,4 +157,12 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
     }, retryMs).unref();
     this.retries.add(timer);
   }
+}
+
+/** @throws InvalidConfigurationError for a scope that does not exist */
+function checkScope({ document, scope }: OpenApiSource): void {
+  if (scope === undefined || (SCOPES as readonly string[]).includes(scope)) return;
+  throw new InvalidConfigurationError(
+    `MCP_OPENAPI: ${shownLocation(document)} wants a scope that does not exist: ${scope}`,
+  );
 }

@@ -2,36 +2,44 @@ import type { Server } from 'node:http';
 import { Server as TlsServer } from 'node:tls';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { actingPrincipal } from '../../auth/acting-principal.js';
+import { actingFor } from '../../auth/acting-principal.js';
 import { UserError } from '../tools/user-error.js';
 import { MAX_RESPONSE_BYTES, type EndpointCaller } from './endpoint-caller.js';
 import { fetchCaller } from './fetch-caller.js';
 
 /**
- * Calls this application's own endpoints: inside the process where the adapter can (Fastify), with all guards and
- * pipes; otherwise over the loopback interface, where the caller's forwarded headers say who asks.
+ * Calls this application's own endpoints as whoever called the tool: inside the process where the adapter can
+ * (Fastify), with all guards and pipes; otherwise over the loopback interface.
  * @param host value of the Host header, which the application's own checks accept
  */
 export function ownApiCaller(adapter: AbstractHttpAdapter, host: string): EndpointCaller {
-  if (adapter.getType() === 'fastify') return injectCaller(adapter.getInstance<FastifyInstance>(), host);
+  const caller =
+    adapter.getType() === 'fastify'
+      ? injectCaller(adapter.getInstance<FastifyInstance>())
+      : loopbackCaller(adapter);
   return (request, call) =>
-    fetchCaller({ base: loopbackAddress(adapter.getHttpServer() as Server), addresses: 'any' })(
-      request,
-      call,
+    actingFor(call.principal, (acting) =>
+      caller(request, { ...call, headers: { host, ...call.headers, ...acting } }),
     );
 }
 
-function injectCaller(fastify: FastifyInstance, host: string): EndpointCaller {
+function loopbackCaller(adapter: AbstractHttpAdapter): EndpointCaller {
+  return (request, call) => {
+    const base = loopbackAddress(adapter.getHttpServer() as Server);
+    return fetchCaller({ base, addresses: 'any' })(request, call);
+  };
+}
+
+function injectCaller(fastify: FastifyInstance): EndpointCaller {
   return async ({ method, target, headers, body }, call) => {
-    const response = await actingPrincipal.run(call.principal, () =>
-      fastify.inject({
-        method: method as 'GET',
-        url: target,
-        headers: { host, ...headers, ...call.headers },
-        signal: call.signal,
-        ...(body !== undefined && { payload: body }),
-      }),
-    );
+    // `inject` begins when it is awaited.
+    const response = await fastify.inject({
+      method: method as 'GET',
+      url: target,
+      headers: { ...headers, ...call.headers },
+      signal: call.signal,
+      ...(body !== undefined && { payload: body }),
+    });
     if (response.rawPayload.length > MAX_RESPONSE_BYTES) {
       throw new UserError(`The answer has more than ${MAX_RESPONSE_BYTES} bytes`);
     }

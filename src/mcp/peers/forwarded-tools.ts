@@ -9,8 +9,11 @@ import type { ToolReturn } from '../tools/tool-result.js';
 import type { PeerProfile } from './peer-handshake.js';
 import { headerParametersOf } from './stateless-headers.js';
 
-/** Which of a peer's tools are offered onward; empty lists say nothing. */
-export interface OnwardFilter {
+/** Which of a peer's tools are offered onward, and to whom; empty lists say nothing. */
+export interface OnwardTerms {
+  /** Scope that callers need; by default one to read or one to write. */
+  readonly scope?: string | undefined;
+  readonly tenants: readonly string[];
   readonly includeTools: readonly string[];
   readonly excludeTools: readonly string[];
 }
@@ -45,7 +48,7 @@ export class ForwardedTools {
   constructor(
     private readonly peer: string,
     private readonly ownInstance: string,
-    private readonly filter: OnwardFilter,
+    private readonly terms: OnwardTerms,
     private readonly registry: ToolRegistry,
     private readonly call: OnwardCall,
     private readonly isOthers: (name: string) => boolean,
@@ -107,6 +110,8 @@ export class ForwardedTools {
         description: typeof tool.description === 'string' ? tool.description : `${name} of ${this.peer}`,
         parameters: { type: 'object' },
         ...(isObject(tool.annotations) && { annotations: tool.annotations }),
+        scope: this.terms.scope ?? (isReadOnly(tool) ? 'operations:read' : 'operations:write'),
+        tenants: this.terms.tenants,
       },
       (args, context) => this.call(remote, args, context),
     );
@@ -153,7 +158,7 @@ export class ForwardedTools {
   }
 
   private wants(name: string): boolean {
-    const { includeTools, excludeTools } = this.filter;
+    const { includeTools, excludeTools } = this.terms;
     return (includeTools.length === 0 || includeTools.includes(name)) && !excludeTools.includes(name);
   }
 
@@ -161,6 +166,11 @@ export class ForwardedTools {
     if (this.skipped.size >= MAX_LINES) return;
     this.skipped.add(`Tool ${name.slice(0, 128)} of peer ${this.peer} is not offered: ${why}`);
   }
+}
+
+/** By its own word, which is all there is to go by: what it changes is the peer's. */
+function isReadOnly({ annotations }: Params): boolean {
+  return isObject(annotations) && annotations.readOnlyHint === true;
 }
 
 function needsTask({ execution }: Params): boolean {

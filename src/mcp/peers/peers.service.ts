@@ -67,7 +67,12 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
     const { name, url, role, headers, subprotocol, compression, log_level: logLevel } = settings;
     if (this.peers.has(name)) throw new Error(`There already is a peer "${name}"`);
     const calls = new RemoteCalls(name);
-    const filter = { includeTools: settings.include_tools, excludeTools: settings.exclude_tools };
+    const terms = {
+      includeTools: settings.include_tools,
+      excludeTools: settings.exclude_tools,
+      scope: settings.scope,
+      tenants: settings.tenants,
+    };
     const peer: Peer = new Peer(
       {
         name,
@@ -96,7 +101,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
         `Peer ${name} is not connected: ${peer.problem ?? 'the first attempt is under way'}`,
       );
     };
-    const tools = new ForwardedTools(name, this.instance.id, filter, this.registry, call, (own) =>
+    const tools = new ForwardedTools(name, this.instance.id, terms, this.registry, call, (own) =>
       this.belongsToAnother(name, own),
     );
     this.peers.set(name, { peer, tools });
@@ -160,8 +165,9 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
 }
 
 /** Whom a peer acts for when it calls our tools. @throws InvalidConfigurationError for a scope that is none */
-function principalOf({ name, tenant, scopes }: McpPeerConfiguration): Principal {
-  const unknown = scopes.filter((scope) => !(SCOPES as readonly string[]).includes(scope));
+function principalOf({ name, tenant, scopes, scope }: McpPeerConfiguration): Principal {
+  const named = scope === undefined ? scopes : [...scopes, scope];
+  const unknown = named.filter((one) => !(SCOPES as readonly string[]).includes(one));
   if (unknown.length > 0) {
     throw new InvalidConfigurationError(
       `MCP_PEERS: peer ${name} has scopes that do not exist: ${unknown.join(', ')}`,

@@ -10,12 +10,23 @@ const PAGE = 200;
 /** How long a client of 2026-07-28 may keep a list, in milliseconds; list-changed notifications come earlier. */
 const LIST_TTL_MS = 60_000;
 
+/** Pages that are kept; above it all are made anew. */
+const MAX_PAGES = 1000;
+
+/** Who sees which entries of a list, where not everybody sees all. */
+export interface Visibility<Entry> {
+  isRestricted(entry: Entry): boolean;
+  isVisible(entry: Entry, tenant: string): boolean;
+}
+
 /**
- * A list method over a registry. Lists are the same for everybody who speaks one revision, so each page is encoded once
- * and kept until the registry changes.
+ * A list method over a registry. Lists are the same for everybody who speaks one revision, and, where some entries are
+ * for some tenants only, belongs to one tenant: so each page is encoded once and kept until the registry changes.
  */
 export class PagedList<Entry> {
   private readonly pages = new Map<string, EncodedResult>();
+  /** Whether any entry is for some tenants only; undefined: to be looked up. */
+  private restricted: boolean | undefined;
 
   /** @param field the result's member that holds the entries */
   constructor(
@@ -23,30 +34,47 @@ export class PagedList<Entry> {
     private readonly field: string,
     private readonly registry: NamedRegistry<Entry>,
     private readonly view: (entry: Entry, revision: Revision) => unknown,
+    private readonly visibility?: Visibility<Entry>,
   ) {
-    registry.changes$.subscribe(() => this.pages.clear());
+    registry.changes$.subscribe(() => {
+      this.pages.clear();
+      this.restricted = undefined;
+    });
   }
 
   /** @throws RpcError `invalidParams` for a cursor that was not given out */
-  read({ revision, params }: { readonly revision: Revision; readonly params: Params }): EncodedResult {
+  read({ revision, params, principal }: ListRequest): EncodedResult {
     const offset = readCursor(params.cursor, this.registry.list().length);
-    const key = `${revision}:${offset}`;
+    this.restricted ??= this.registry.list().some((entry) => this.visibility?.isRestricted(entry) ?? false);
+    const tenant = this.restricted ? principal.tenant : undefined;
+    const key = `${revision}:${offset}:${tenant ?? ''}`;
     let page = this.pages.get(key);
-    if (!page) this.pages.set(key, (page = this.encode(revision, offset)));
+    if (page) return page;
+    if (this.pages.size >= MAX_PAGES) this.pages.clear();
+    this.pages.set(key, (page = this.encode(revision, offset, tenant)));
     return page;
   }
 
-  private encode(revision: Revision, offset: number): EncodedResult {
-    const entries = this.registry.list();
+  private encode(revision: Revision, offset: number, tenant: string | undefined): EncodedResult {
+    const all = this.registry.list();
+    const entries =
+      tenant === undefined ? all : all.filter((entry) => this.visibility?.isVisible(entry, tenant) ?? true);
     const end = offset + PAGE;
     const era = eraOfRevision(revision);
+    const cacheScope = tenant === undefined ? 'public' : 'private';
     const page = {
-      ...(era === 'modern' && { ttlMs: LIST_TTL_MS, cacheScope: 'public' }),
+      ...(era === 'modern' && { ttlMs: LIST_TTL_MS, cacheScope }),
       [this.field]: entries.slice(offset, end).map((entry) => this.view(entry, revision)),
       ...(end < entries.length && { nextCursor: String(end) }),
     };
     return new EncodedResult(encodeResultOf(era, fitResult(this.method, page, revision)));
   }
+}
+
+interface ListRequest {
+  readonly revision: Revision;
+  readonly params: Params;
+  readonly principal: { readonly tenant: string };
 }
 
 function readCursor(cursor: unknown, length: number): number {

@@ -31,7 +31,14 @@ export interface ToolOptions<Parameters extends z.ZodObject = z.ZodObject> {
   readonly taskSupport?: 'optional' | 'required' | 'forbidden';
   /** Scope the caller needs beside `mcp`. */
   readonly scope?: string;
+  /** Tenants that see the tool and may call it; all by default. */
+  readonly tenants?: readonly string[];
   readonly meta?: Readonly<Record<string, unknown>>;
+}
+
+/** Whether a tool exists for a tenant: to all others it is as unknown as one that never was. */
+export function isOfferedTo({ options: { tenants = [] } }: ToolDefinition, tenant: string): boolean {
+  return tenants.length === 0 || tenants.includes(tenant);
 }
 
 /** A tool ready to be listed and called: its JSON Schemas are computed once, here. */
