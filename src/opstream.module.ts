@@ -12,6 +12,7 @@ import { ApiKeysModule } from './rest/api-keys/api-keys.module.js';
 import { HealthModule } from './rest/health/health.module.js';
 import { MetricsModule } from './rest/metrics/metrics.module.js';
 import { StreamsModule } from './streams/streams.module.js';
+import { SessionsModule } from './sessions/sessions.module.js';
 import { StreamingModule } from './streaming/streaming.module.js';
 
 /** Options that only a running application knows, e.g. from its own `ConfigService`. */
@@ -95,9 +96,10 @@ function compose(configuration: DynamicModule, ...optional: Imports): DynamicMod
       StreamingModule,
       McpModule,
       StreamsModule,
+      SessionsModule,
       ...optional,
     ],
     providers: [OpenRequests],
-    exports: [OperationsModule, StreamingModule, McpModule],
+    exports: [OperationsModule, StreamingModule, McpModule, SessionsModule],
   };
 }

@@ -26,6 +26,7 @@ export interface Credentials {
 export class Authenticator {
   private readonly anonymousAllowed: boolean;
   private readonly trustProxy: boolean;
+  private readonly issuers = new Map<string, (token: string) => Promise<Principal>>();
 
   /** @throws InvalidConfigurationError when the service would be open on an address others can reach */
   constructor(
@@ -56,6 +57,14 @@ export class Authenticator {
     return anonymousPrincipal;
   }
 
+  /**
+   * Takes tokens of another kind, told by how they begin.
+   * @param verify rejects with an OpstreamError for one that is not valid
+   */
+  accept(prefix: string, verify: (token: string) => Promise<Principal>): void {
+    this.issuers.set(prefix, verify);
+  }
+
   /** @param address whose attempt it is. @throws OpstreamError `unauthorized`, `too_many_requests` */
   verify(token: string, address = ''): Promise<Principal> {
     return this.verifyCredential({ kind: 'token', value: token }, address);
@@ -65,6 +74,8 @@ export class Authenticator {
     this.limits.checkAttempt(address);
     try {
       if (kind === 'api-key') return this.apiKeys.verify(value);
+      const issuer = [...this.issuers].find(([prefix]) => value.startsWith(prefix))?.[1];
+      if (issuer) return await issuer(value);
       // Clients that know one place for what they present put a key where a token goes; its form tells them apart.
       return this.apiKeys.principalOf(value) ?? toPrincipal(await this.tokens.verify(value));
     } catch (thrown) {
@@ -83,6 +94,6 @@ export class Authenticator {
   }
 
   private count(thrown: unknown, address: string): void {
-    if (thrown instanceof OpstreamError && thrown.code === 'unauthorized') this.limits.failedAttempt(address);
+    if (thrown instanceof OpstreamError && thrown.entry.status === 401) this.limits.failedAttempt(address);
   }
 }

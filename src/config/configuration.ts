@@ -74,6 +74,18 @@ export class Configuration {
       readonly maxStreamsPerTenant: number;
     };
   };
+  readonly sessions: {
+    /** Where messages are announced beside this process; undefined: nowhere. */
+    readonly bridgeUrl: string | undefined;
+    /** What both ends of a bridge know; undefined: only loopback addresses may announce. */
+    readonly bridgeSecret: string | undefined;
+    /** `open`: everyone sees every message of a session. */
+    readonly visibility: Environment['SESSION_VISIBILITY'];
+    readonly maxSessions: number;
+    readonly maxMessages: number;
+    /** Seconds that a message is kept; 0: no limit. */
+    readonly messageMaxAge: number;
+  };
   readonly forge: {
     /** Undefined: the module is off. */
     readonly url: string | undefined;
@@ -145,6 +157,14 @@ export class Configuration {
         maxTenantBytes: env.MAX_TENANT_STREAM_BYTES,
         maxStreamsPerTenant: env.MAX_STREAMS_PER_TENANT,
       },
+    };
+    this.sessions = {
+      bridgeUrl: env.BRIDGE_URL,
+      bridgeSecret: env.BRIDGE_SECRET,
+      visibility: env.SESSION_VISIBILITY,
+      maxSessions: env.MAX_SESSIONS,
+      maxMessages: env.MAX_MESSAGES_PER_SESSION,
+      messageMaxAge: env.SESSION_MESSAGE_MAX_AGE,
     };
     this.forge = {
       url: env.FORGE_URL,

@@ -129,6 +129,16 @@ export const environmentSchema = z
     MAX_STREAM_BYTES: whole(1024 ** 3, 1),
     MAX_TENANT_STREAM_BYTES: whole(10 * 1024 ** 3, 1),
     MAX_STREAMS_PER_TENANT: whole(100_000, 1),
+    BRIDGE_URL: z
+      .url({ protocol: /^https?$/ })
+      .refine(isBaseUrl, 'must be a host, maybe with a port and a path, and nothing else')
+      .transform((value) => new URL(value).href.replace(/\/+$/, ''))
+      .optional(),
+    BRIDGE_SECRET: text(),
+    SESSION_VISIBILITY: z.enum(['viewer', 'open']).default('viewer'),
+    MAX_SESSIONS: whole(100_000, 1),
+    MAX_MESSAGES_PER_SESSION: whole(100_000, 10, 2 ** 23),
+    SESSION_MESSAGE_MAX_AGE: whole(0),
 
     FORGE_URL: z
       .url({ protocol: /^https?$/ })

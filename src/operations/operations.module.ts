@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import { Module } from '@nestjs/common';
 import { Configuration } from '../config/configuration.js';
-import { openDatabase } from '../platform/sqlite/sqlite-database.js';
+import { DatabaseModule, SharedDatabase } from '../platform/sqlite/database.module.js';
 import { LocalEventBus } from './adapters/local-event-bus.js';
 import { MemoryOperationStore } from './adapters/memory-operation-store.js';
 import { SqliteOperationStore } from './adapters/sqlite-operation-store.js';
@@ -16,15 +15,15 @@ import { OperationsMetrics } from './operations.metrics.js';
 import { OperationsService } from './operations.service.js';
 
 /** Chooses the engine: the only place that knows the adapters. */
-function createStore({ store }: Configuration): OperationStore {
-  if (store.kind === 'memory') return new MemoryOperationStore(store);
-  return new SqliteOperationStore(openDatabase(join(store.dataDir, 'opstream.db'), store.durability), store);
+function createStore({ store }: Configuration, { connection }: SharedDatabase): OperationStore {
+  return connection ? new SqliteOperationStore(connection, store) : new MemoryOperationStore(store);
 }
 
 @Module({
+  imports: [DatabaseModule],
   controllers: [OperationsController, EventsController, LinesController],
   providers: [
-    { provide: OperationStore, useFactory: createStore, inject: [Configuration] },
+    { provide: OperationStore, useFactory: createStore, inject: [Configuration, SharedDatabase] },
     { provide: EventBus, useClass: LocalEventBus },
     OperationsService,
     OperationExpiry,

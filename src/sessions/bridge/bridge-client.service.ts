@@ -1,0 +1,155 @@
+import http from 'node:http';
+import https from 'node:https';
+import { randomUUID } from 'node:crypto';
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { DEFAULT_TENANT } from '../../auth/principal.js';
+import { Configuration } from '../../config/configuration.js';
+import { newMessage, sessionUpdate } from '../session-json.js';
+import type { SessionKey, SessionMessage } from '../session.js';
+import type { Announcement } from '../session-bus.js';
+import type { Restricted } from '../viewer.js';
+import { CONTEXT_HEADER, encodeContext, SECRET_HEADER } from './audience.js';
+
+/** The whole of one announcement, however it goes. */
+const TIMEOUT_MS = 2000;
+/** Announcements of one session that wait; beyond it the newest are given up. */
+const MAX_WAITING = 1000;
+/** Characters of an answer that are read. */
+const MAX_ANSWER = 64 * 1024;
+
+interface Outgoing extends Restricted {
+  readonly tenant: string;
+  readonly update: string;
+  readonly body: string;
+}
+
+/**
+ * Tells another service, which holds the sockets, what happens in sessions here. Nothing waits for it and nothing fails
+ * by it: a message is stored already, and who missed its announcement reads it.
+ */
+@Injectable()
+export class BridgeClient implements BeforeApplicationShutdown {
+  /** Tells this process's own announcements from others, should they come back to it. */
+  readonly instance = randomUUID();
+  sent = 0;
+  failed = 0;
+  private readonly logger = new Logger('Bridge');
+  private readonly url: URL | undefined;
+  private readonly secret: string | undefined;
+  private readonly agent: http.Agent | undefined;
+  /** By session, so that its announcements arrive in order. */
+  private readonly waiting = new Map<string, Outgoing[]>();
+  private readonly deliveries = new Set<Promise<void>>();
+
+  constructor({ sessions }: Configuration) {
+    this.secret = sessions.bridgeSecret;
+    if (sessions.bridgeUrl === undefined) return;
+    this.url = new URL(`${sessions.bridgeUrl}/`);
+    const options = { keepAlive: true, maxSockets: 8 };
+    this.agent = this.url.protocol === 'https:' ? new https.Agent(options) : new http.Agent(options);
+  }
+
+  /** What is under way has its time; what waits behind it is given up. */
+  async beforeApplicationShutdown(): Promise<void> {
+    for (const queue of this.waiting.values()) queue.length = Math.min(queue.length, 1);
+    await Promise.all(this.deliveries);
+    this.agent?.destroy();
+  }
+
+  messages(messages: readonly SessionMessage[]): void {
+    if (!this.url) return;
+    for (const message of messages) {
+      const { tenant, sessionId, visibility, sender, timestamp } = message;
+      this.post(message, {
+        tenant,
+        visibility,
+        sender,
+        update: sessionUpdate(sessionId, sender.id, timestamp),
+        body: newMessage(message, false),
+      });
+    }
+  }
+
+  /** @param announcement its last text is the event, the one before it the session's update */
+  announcement(announcement: Announcement): void {
+    const [update, body] = announcement.texts;
+    if (!this.url || update === undefined || body === undefined) return;
+    const { tenant, visibility, sender } = announcement;
+    this.post(announcement, { tenant, visibility, sender, update, body });
+  }
+
+  private post({ tenant, sessionId }: SessionKey, outgoing: Outgoing): void {
+    // Without a secret the other end takes everything for its default tenant's.
+    if (tenant !== DEFAULT_TENANT && this.secret === undefined) return;
+    const key = JSON.stringify([tenant, sessionId]);
+    const queue = this.waiting.get(key);
+    if (queue) {
+      if (queue.length < MAX_WAITING) queue.push(outgoing);
+      else this.fail(new Error('too many announcements wait'));
+      return;
+    }
+    const started = [outgoing];
+    this.waiting.set(key, started);
+    const delivery = this.drain(sessionId, started).finally(() => {
+      this.waiting.delete(key);
+      this.deliveries.delete(delivery);
+    });
+    this.deliveries.add(delivery);
+  }
+
+  private async drain(sessionId: string, queue: Outgoing[]): Promise<void> {
+    for (let next = queue[0]; next !== undefined; next = queue[0]) {
+      try {
+        await this.send(sessionId, next);
+        this.sent += 1;
+        this.logger.debug(`WebSocket broadcast triggered for session ${sessionId}`);
+      } catch (thrown) {
+        this.fail(thrown);
+      }
+      queue.shift();
+    }
+  }
+
+  private fail(thrown: unknown): void {
+    this.failed += 1;
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    this.logger.debug(`WebSocket broadcast failed (non-critical): ${reason}`);
+  }
+
+  private async send(sessionId: string, { body, ...context }: Outgoing): Promise<void> {
+    const answer = await this.request(`broadcast/${encodeURIComponent(sessionId)}`, body, {
+      'Content-Type': 'application/json',
+      'Content-Length': Buffer.byteLength(body),
+      [CONTEXT_HEADER]: encodeContext({ ...context, instance: this.instance }),
+      ...(this.secret !== undefined && { [SECRET_HEADER]: this.secret }),
+    });
+    const { success, error } = JSON.parse(answer) as { success?: unknown; error?: unknown };
+    if (success !== true) throw new Error(`the other end says ${String(error).slice(0, 200)}`);
+  }
+
+  /** @throws Error for a failure to connect, no answer in time, and every status but 2xx, redirects included */
+  private request(path: string, body: string, headers: http.OutgoingHttpHeaders): Promise<string> {
+    const { request } = this.url!.protocol === 'https:' ? https : http;
+    const options = { method: 'POST', headers, agent: this.agent!, signal: AbortSignal.timeout(TIMEOUT_MS) };
+    return new Promise((resolve, reject) => {
+      const outgoing = request(new URL(path, this.url), options, (response) => {
+        readAnswer(response).then(resolve, reject);
+      });
+      outgoing.once('error', reject);
+      outgoing.end(body);
+    });
+  }
+}
+
+/** @throws Error for every status but 2xx, and for an answer that is too long or breaks off */
+async function readAnswer(response: http.IncomingMessage): Promise<string> {
+  const { statusCode = 0 } = response;
+  let answer = '';
+  response.setEncoding('utf8');
+  for await (const chunk of response as AsyncIterable<string>) {
+    answer += chunk;
+    if (answer.length > MAX_ANSWER) throw new Error('the answer is too long');
+  }
+  if (statusCode < 200 || statusCode >= 300) throw new Error(`HTTP ${statusCode}`);
+  return answer;
+}
