@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { RequestMetrics } from '../metrics/request.metrics.js';
 import { bytesTaken } from '../../streaming/socket/bytes-taken.js';
+import { kernelQueue } from '../../streaming/socket/kernel-queue.js';
+import { SignOfLife } from '../../streaming/socket/sign-of-life.js';
 import { ReaderWatch, type WatchedReader } from './reader-watch.js';
 
 /** Unsent bytes above which a tool has to wait for its caller. */
@@ -17,6 +19,9 @@ export class SseResponse implements WatchedReader {
   private unwritten = '';
   private wroteThisTurn = false;
   private readonly watch = new ReaderWatch(this);
+  private readonly life = new SignOfLife(this);
+  /** Intervals in which the reader took nothing of what waits for it. */
+  private silent = 0;
 
   constructor(
     private readonly response: ServerResponse,
@@ -37,8 +42,16 @@ export class SseResponse implements WatchedReader {
     return this.response.writableLength;
   }
 
+  get bufferedBytes(): number {
+    return this.unsentBytes;
+  }
+
   get takenBytes(): number {
     return bytesTaken(this.response.socket);
+  }
+
+  kernelQueue(): Promise<number | undefined> {
+    return kernelQueue(this.response.socket);
   }
 
   cut(): void {
@@ -84,9 +97,20 @@ export class SseResponse implements WatchedReader {
     this.append(`event: ${type}\ndata: ${data}\n\n`);
   }
 
-  /** Keeps proxies from taking a quiet stream for a dead one. */
+  /**
+   * Keeps proxies from taking a quiet stream for a dead one; to be called when nothing was taken for an interval. A
+   * reader for whom something waits and who takes nothing for two intervals is let go.
+   */
   comment(): void {
-    this.append(': keep-alive\n\n');
+    if (this.bufferedBytes === 0) this.append(': keep-alive\n\n');
+    if (this.bufferedBytes === 0 || this.life.shown) {
+      this.silent = 0;
+      this.life.mark();
+    } else if (++this.silent >= 2) void this.judge();
+  }
+
+  private async judge(): Promise<void> {
+    if (!(await this.life.look())) this.cut();
   }
 
   /** Tells the client when to come back. @param retryMs milliseconds */

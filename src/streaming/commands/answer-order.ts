@@ -10,6 +10,7 @@ interface Place {
 export class AnswerOrder {
   private places: Place[] = [];
   private sent = 0;
+  private held = 0;
 
   constructor(private readonly send: (text: string) => void) {}
 
@@ -18,18 +19,25 @@ export class AnswerOrder {
     return this.places.length - this.sent;
   }
 
+  /** Characters of the answers that wait for an earlier one. */
+  get heldCharacters(): number {
+    return this.held;
+  }
+
   /** @returns what sends this command's answer, once all before it are sent; to be called exactly once */
   next(): (text: string) => void {
     const place: Place = { text: undefined };
     this.places.push(place);
     return (text) => {
       place.text = text;
+      this.held += text.length;
       this.flush();
     };
   }
 
   private flush(): void {
     for (let text = this.places[this.sent]?.text; text !== undefined; text = this.places[this.sent]?.text) {
+      this.held -= text.length;
       this.send(text);
       this.sent += 1;
     }

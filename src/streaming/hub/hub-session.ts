@@ -10,8 +10,9 @@ import { HUB_COMMANDS } from '../commands/hub-commands.js';
 import { hubFormatFor } from './hub-format.js';
 import type { CommandDependencies } from '../commands/command-dependencies.js';
 
-/** Answers held back by an earlier one; above it the next frame waits. */
+/** Answers held back by an earlier one, and their characters; above either the next frame waits. */
 const MAX_WAITING_ANSWERS = 20_000;
+const MAX_HELD_CHARACTERS = 1024 * 1024;
 
 /** A frame that was understood. */
 interface HubRequest extends Reply {
@@ -76,7 +77,7 @@ export class HubSession {
   /** @returns a promise only when the next command has to wait for this one */
   private handle(frame: Buffer): Promise<void> | undefined {
     // Refusals wait for the appends before them; so many of them are held and no more.
-    if (this.answers.waiting > MAX_WAITING_ANSWERS) {
+    if (this.answers.waiting > MAX_WAITING_ANSWERS || this.answers.heldCharacters > MAX_HELD_CHARACTERS) {
       return this.commands.appendsSettled().then(() => this.handle(frame));
     }
     const request = this.parse(frame, this.answers.next());

@@ -6,10 +6,12 @@ import { HIGH_WATER_BYTES, type Sink } from '../delivery/sink.js';
 import type { UpgradeRequest } from './upgrade-request.js';
 import type { SocketMetrics } from './socket-metrics.js';
 import { bytesTaken } from './bytes-taken.js';
+import { kernelQueue } from './kernel-queue.js';
+import { SignOfLife } from './sign-of-life.js';
 import { SocketDescriptor } from './socket-descriptor.js';
 import { deflatedTextFrame, splitFrames } from './text-frame.js';
 
-/** Answers waiting for a client that does not read them; above it the client's next frames are not read either. */
+/** Answers waiting for a client that does not read them; above it its next request is not begun, nor its frames read. */
 const MAX_UNREAD_ANSWER_BYTES = 256 * 1024;
 
 /** Answers are compressed while the event loop waits: above this length that would take milliseconds. */
@@ -34,8 +36,8 @@ let nextClientId = 1;
  */
 export class Connection implements Sink {
   readonly clientId = nextClientId++;
-  /** False from a ping until its pong; a second ping in that state finds the peer dead. */
-  alive = true;
+  /** An answer to a ping, or bytes taken, since the last look. */
+  readonly life: SignOfLife = new SignOfLife(this);
   private readonly raw: Socket | undefined;
   private readonly direct: SocketDescriptor | undefined;
   private readonly holds = new Set<string>();
@@ -61,7 +63,7 @@ export class Connection implements Sink {
     this.principal = admitted.principal;
     this.address = admitted.address;
     this.metrics = admitted.metrics;
-    ws.on('pong', () => (this.alive = true));
+    ws.on('pong', () => this.life.answer());
     ws.on('close', () => this.validity.stop());
     this.validity.watch(this.principal);
   }
@@ -84,6 +86,11 @@ export class Connection implements Sink {
     return this.raw === undefined ? -this.ws.bufferedAmount : bytesTaken(this.raw);
   }
 
+  /** Bytes that the kernel holds for the client, where the system tells. */
+  kernelQueue(): Promise<number | undefined> {
+    return kernelQueue(this.raw);
+  }
+
   /** Sends one answer. Answers of one turn of the event loop leave in one write. */
   send(text: string): void {
     if (!this.open) return;
@@ -95,6 +102,20 @@ export class Connection implements Sink {
     if (this.bufferedBytes <= MAX_UNREAD_ANSWER_BYTES || this.holds.has('unread answers')) return;
     this.hold('unread answers');
     this.onceDrained(() => this.release('unread answers'));
+  }
+
+  /**
+   * Undefined while the client takes its answers; otherwise resolves once it has taken those that wait, or has gone. The
+   * next request of a connection waits for this: a client that asks without reading would make memory grow.
+   */
+  room(): Promise<void> | undefined {
+    if (this.bufferedBytes <= MAX_UNREAD_ANSWER_BYTES || !this.open) return undefined;
+    return new Promise((resolve) => this.onceDrained(resolve));
+  }
+
+  /** Reads no frames, and thus no answers to pings, although the client takes all that it is sent. */
+  get deaf(): boolean {
+    return this.holds.size > 0 && this.bufferedBytes === 0;
   }
 
   /** Stops reading frames until every reason to is released. */

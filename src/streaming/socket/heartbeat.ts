@@ -1,8 +1,9 @@
 import type { Connection } from './connection.js';
 
 /**
- * Pings every connection at an interval and ends those that have not answered in time (S4-19), which is by the next
- * ping unless another timeout is given.
+ * Pings every connection at an interval and ends those that show no sign of life in time (S4-19), which is by the next
+ * ping unless another timeout is given. An answer is one sign, and taking bytes is the other: to a client that reads
+ * slowly, the ping comes behind megabytes in the kernel's buffers.
  */
 export class Heartbeat {
   private readonly timer: NodeJS.Timeout;
@@ -32,24 +33,30 @@ export class Heartbeat {
   private beat(): void {
     const silent = new Map<Connection, number>();
     for (const connection of this.connections) {
-      if (connection.alive) {
-        connection.alive = false;
+      const { life } = connection;
+      if (life.shown || connection.deaf) {
+        life.mark();
         if (connection.open) connection.ws.ping();
         continue;
       }
       const beats = (this.silent.get(connection) ?? 0) + 1;
-      if (beats >= this.patience) this.end(connection);
-      else silent.set(connection, beats);
+      silent.set(connection, beats);
+      // Where something waits, the client's system may gather room before it says so: it has a beat more.
+      if (beats >= this.patience + (connection.bufferedBytes > 0 ? 1 : 0)) void this.judge(connection);
     }
     this.silent = silent;
     if (this.timeoutMs < this.intervalMs) setTimeout(() => this.endSilent(), this.timeoutMs).unref();
   }
 
   private endSilent(): void {
-    for (const connection of this.connections) if (!connection.alive) this.end(connection);
+    for (const connection of this.connections)
+      if (!connection.life.shown && !connection.deaf && connection.bufferedBytes === 0)
+        void this.judge(connection);
   }
 
-  private end(connection: Connection): void {
+  private async judge(connection: Connection): Promise<void> {
+    if (await connection.life.look()) return;
+    if (!this.connections.has(connection)) return;
     this.onTimeout(connection);
     connection.ws.terminate();
   }

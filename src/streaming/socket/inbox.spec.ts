@@ -16,7 +16,12 @@ it.each<[string, () => Promise<void> | undefined]>([
   'a handler that fails %s ends its connection with 1011, and is given nothing more',
   async (_when, fail) => {
     const close = vi.fn();
-    const connection = { close, hold: () => {}, release: () => {} } as unknown as Connection;
+    const connection = {
+      close,
+      hold: () => {},
+      release: () => {},
+      room: () => undefined,
+    } as unknown as Connection;
     const handled: string[] = [];
     const faults: unknown[] = [];
     const inbox = new Inbox(

@@ -4,7 +4,10 @@ import type { Connection } from './connection.js';
 const MAX_FRAMES = 1000;
 const MAX_BYTES = 1024 * 1024;
 
-/** Frames of one connection on their way to its protocol: one at a time, in order, bounded by not reading further. */
+/**
+ * Frames of one connection on their way to its protocol: one at a time, in order, bounded by not reading further. A
+ * frame waits until the client has taken the answers to those before it.
+ */
 export class Inbox {
   private readonly frames: Buffer[] = [];
   private bytes = 0;
@@ -51,6 +54,8 @@ export class Inbox {
       try {
         const waiting = this.handle(frame);
         if (waiting) await waiting;
+        const room = this.connection.room();
+        if (room) await room;
       } catch (thrown) {
         this.onFault(thrown);
         this.connection.close(1011, 'Internal error');

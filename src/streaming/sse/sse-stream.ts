@@ -1,9 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import type { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { HIGH_WATER_BYTES, type Sink } from '../delivery/sink.js';
+import { bytesTaken } from '../socket/bytes-taken.js';
+import { kernelQueue } from '../socket/kernel-queue.js';
+import { SignOfLife } from '../socket/sign-of-life.js';
 
 /** How long a reader may take for what is left of a stream that ends before its time. */
 const GO_AWAY_MS = 2000;
+/** Beats of half a heartbeat: two heartbeats. */
+const PATIENCE = 4;
 /** The comment line alone: for some readers a blank line behind it would end an empty event. */
 const KEEP_ALIVE = Buffer.from(': keep-alive\n');
 
@@ -19,8 +24,14 @@ export class SseStream implements Sink {
   /** Chunked transfer encoding stands between an event and the socket. */
   readonly descriptor = -1;
   private readonly keepAlive: NodeJS.Timeout;
+  private readonly life = new SignOfLife(this);
+  /** Beats in which the reader took nothing of what waits for it. */
+  private silent = 0;
 
-  /** @param keepAliveMs interval of the comments that keep proxies from closing a quiet stream */
+  /**
+   * @param keepAliveMs interval of the comments that keep proxies from closing a quiet stream, half a heartbeat; a reader
+   *   that takes nothing for two heartbeats is let go
+   */
   constructor(
     private readonly response: ServerResponse,
     keepAliveMs: number,
@@ -29,14 +40,24 @@ export class SseStream implements Sink {
   ) {
     response.writeHead(200, { ...SSE_HEADERS, 'Content-Type': contentType });
     response.flushHeaders();
-    this.keepAlive = setInterval(() => {
-      // A reader that does not take its events needs no comments either.
-      if (this.bufferedBytes === 0) this.write(KEEP_ALIVE);
-    }, keepAliveMs).unref();
+    this.keepAlive = setInterval(() => this.beat(), keepAliveMs).unref();
     response.once('close', () => {
       clearInterval(this.keepAlive);
       onClose();
     });
+  }
+
+  private beat(): void {
+    // Nothing waits: the kernel takes a comment, which says nothing about the reader, but keeps proxies from closing.
+    if (this.bufferedBytes === 0) this.write(KEEP_ALIVE);
+    if (this.bufferedBytes === 0 || this.life.shown) {
+      this.silent = 0;
+      this.life.mark();
+    } else if (++this.silent >= PATIENCE) void this.judge();
+  }
+
+  private async judge(): Promise<void> {
+    if (!(await this.life.look())) this.response.destroy();
   }
 
   get open(): boolean {
@@ -45,6 +66,14 @@ export class SseStream implements Sink {
 
   get bufferedBytes(): number {
     return this.response.writableLength;
+  }
+
+  get takenBytes(): number {
+    return bytesTaken(this.response.socket);
+  }
+
+  kernelQueue(): Promise<number | undefined> {
+    return kernelQueue(this.response.socket);
   }
 
   write(bytes: Buffer): void {

@@ -146,7 +146,8 @@ export class McpHttp implements OnModuleDestroy {
     };
     const awaited = 'kind' in body ? this.serveOne(body, classified, link) : this.serveBatch(body, link);
     if (!awaited) response.writeHead(202).end();
-    else if (!response.writableEnded) waitFor(response, responder, link.inFlight);
+    else if (!response.writableEnded)
+      waitFor(response, responder, link.inFlight, this.configuration.mcp.pingIntervalMs);
   }
 
   /** @returns whether the message is answered */
@@ -199,7 +200,7 @@ export class McpHttp implements OnModuleDestroy {
       throw new RpcError(RPC.serverError, 'Accept must name text/event-stream', undefined, 406);
     }
     const session = this.sessionOf(classifyStream(request.headers), principal, null);
-    serveGet(request, response, session!, this.metrics);
+    serveGet(request, response, session!, this.metrics, this.configuration.mcp.pingIntervalMs);
   }
 
   private endSession(request: IncomingMessage, response: ServerResponse, principal: Principal): void {

@@ -17,10 +17,11 @@ export function serveGet(
   response: ServerResponse,
   session: McpSession,
   metrics: RequestMetrics,
+  heartbeatMs: number,
 ): void {
   const open = (): SseResponse => {
     const sse = new SseResponse(response, metrics, ['Mcp-Session-Id', session.id]);
-    keepAlive(response, { keepAlive: () => sse.comment() });
+    keepAlive(response, { keepAlive: () => sse.comment() }, heartbeatMs);
     return sse;
   };
   const lastEventId = headers['last-event-id'];

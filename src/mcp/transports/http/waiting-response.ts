@@ -12,8 +12,9 @@ export function waitFor(
   response: ServerResponse,
   responder: HttpResponder,
   inFlight: InFlight | undefined,
+  heartbeatMs: number,
 ): void {
-  keepAlive(response, responder);
+  keepAlive(response, responder, heartbeatMs);
   response.once('close', () => {
     if (response.writableFinished) return;
     responder.gone();
@@ -22,12 +23,17 @@ export function waitFor(
 }
 
 /**
+ * Calls whenever nothing was written or taken for a while, at least once a heartbeat.
  * The timeout of the socket itself tells when a response was quiet for long: a list of our own of everything that
  * waits would drag each of its short-lived entries into the old generation of the heap.
  */
-export function keepAlive(response: ServerResponse, quiet: { keepAlive(): void }): void {
-  response.setTimeout(FIRST_AFTER_MS, () => {
-    response.setTimeout(KEEP_ALIVE_MS);
+export function keepAlive(
+  response: ServerResponse,
+  quiet: { keepAlive(): void },
+  heartbeatMs = KEEP_ALIVE_MS,
+): void {
+  response.setTimeout(Math.min(FIRST_AFTER_MS, heartbeatMs), () => {
+    response.setTimeout(Math.min(KEEP_ALIVE_MS, heartbeatMs));
     quiet.keepAlive();
   });
 }

@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { Logger } from '@nestjs/common';
 import type { Connection } from '../../../streaming/socket/connection.js';
+import { Inbox } from '../../../streaming/socket/inbox.js';
 import type { MessageLimits } from '../../../streaming/socket/message-limits.js';
 import { BatchAnswers, expectsAnswer } from '../../dispatch/batch-answers.js';
 import { batchProblem, classifyFrame } from '../../dispatch/classify.js';
@@ -13,6 +15,7 @@ import type { McpSessions } from '../../session/mcp-sessions.service.js';
 import type { MessageContext } from '../../session/request-context.js';
 import type { Responder } from '../../session/responder.js';
 import { SocketResponder } from './socket-responder.js';
+import { StartWindow } from './start-window.js';
 
 /** Parts of the service that a connection works with. */
 export interface SocketDependencies {
@@ -31,7 +34,10 @@ const NORMAL = 1000;
  * `initialize`, or takes up an earlier one by `?session_id=`; the session outlives the connection.
  */
 export class McpSocket {
+  private readonly logger = new Logger('Mcp');
   private readonly responder: SocketResponder;
+  private readonly window = new StartWindow();
+  private readonly inbox: Inbox;
   private readonly inFlight = new InFlight();
   private readonly channel: SessionChannel;
   private session: McpSession | undefined;
@@ -51,6 +57,12 @@ export class McpSocket {
       connection,
       (message, isAnswer) => this.leaveBehind(message, isAnswer),
       (message) => dependencies.trace.message('sent', this.name, message),
+      () => this.window.ended(),
+    );
+    this.inbox = new Inbox(
+      connection,
+      (frame) => this.handle(frame),
+      (thrown) => this.logger.error({ error: thrown }, 'An MCP message could not be handled'),
     );
     this.channel = {
       exclusive: true,
@@ -67,12 +79,23 @@ export class McpSocket {
   }
 
   receive(frame: Buffer, isBinary: boolean): void {
+    if (isBinary) this.refuseBinary(parseMessages(frame.toString()));
+    else this.inbox.receive(frame);
+  }
+
+  /** @returns a promise when the next message has to wait: requests run side by side, but begin within a window */
+  private handle(frame: Buffer): Promise<void> | undefined {
     const text = frame.toString();
     this.dependencies.trace.message('received', this.name, text);
     const body = parseMessages(text);
-    if (isBinary) return this.refuseBinary(body);
+    this.serve(body);
+    return this.window.room();
+  }
+
+  private serve(body: RpcMessage | readonly RpcMessage[]): void {
     if (!('kind' in body)) return this.receiveBatch(body);
     if (!this.admits(body)) return;
+    if (body.kind === 'request') this.window.began();
     const link = this.link(this.responder);
     this.dependencies.dispatcher.dispatch(body, classifyFrame(body), link);
   }
@@ -80,6 +103,7 @@ export class McpSocket {
   /** Requests of 2026-07-28 end with the connection; a session waits for its client. */
   closed(): void {
     this.dependencies.trace.connection('closed', this.name, this.connection.principal.userId);
+    this.inbox.close();
     this.responder.closed();
     this.inFlight.cancelAll('The connection closed');
     this.session?.detach(this.channel);
@@ -91,6 +115,7 @@ export class McpSocket {
     const error = classified.refusal?.error ?? batchProblem(this.session?.protocolVersion);
     if (error) return this.responder.respond(encodeError(null, error));
     const admitted = messages.filter((message) => this.admits(message));
+    this.window.began();
     const answers = new BatchAnswers(this.responder, admitted.filter(expectsAnswer).length);
     for (const message of admitted) {
       const link = this.link(answers.responder());

@@ -15,11 +15,15 @@ export class SocketResponder implements BatchResponder, WatchedReader {
   private wroteThisTurn = false;
   private readonly watch = new ReaderWatch(this);
 
-  /** @param afterwards takes what is sent once the connection has closed; @param written sees all else */
+  /**
+   * @param afterwards takes what is sent once the connection has closed; @param written sees all else
+   * @param answered told of each request that is over
+   */
   constructor(
     private readonly connection: Connection,
     private readonly afterwards: (message: string, isAnswer: boolean) => void,
     private readonly written: (message: string) => void,
+    private readonly answered: () => void,
   ) {}
 
   get unsentBytes(): number {
@@ -48,8 +52,12 @@ export class SocketResponder implements BatchResponder, WatchedReader {
 
   /** An answer never shares a write with what precedes it: clients lose progress that comes with its result. */
   respond(message: string): void {
-    if (this.wroteThisTurn) setImmediate(() => this.respond(message));
-    else this.write(message, true);
+    if (this.wroteThisTurn) {
+      setImmediate(() => this.respond(message));
+      return;
+    }
+    this.write(message, true);
+    this.answered();
   }
 
   /** The answers to a batch come together, as they do over HTTP. */
@@ -57,7 +65,9 @@ export class SocketResponder implements BatchResponder, WatchedReader {
     if (messages.length > 0) this.respond(`[${messages.join(',')}]`);
   }
 
-  close(): void {}
+  close(): void {
+    this.answered();
+  }
 
   drained(): Promise<void> | undefined {
     const { connection } = this;
