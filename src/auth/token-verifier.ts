@@ -1,8 +1,17 @@
 import type { KeyObject } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  jwtVerify,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+} from 'jose';
 import { Configuration, InvalidConfigurationError } from '../config/configuration.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { FetchError } from '../platform/http/fetch-error.js';
+import { fetchFunction } from '../platform/http/fetch-function.js';
 import { MAX_TOKEN_LENGTH } from './credentials.js';
 import { secretKey, verifySecretSigned } from './secret-signed-token.js';
 
@@ -13,6 +22,9 @@ const PUBLIC_KEY_ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 E
 
 /** RFC 7518 wants an HMAC key as long as its digest; a shorter one can be guessed from any token. */
 const SECRET_BYTES = 32;
+
+/** A key set is a few kilobytes, and every request without a known key waits for it. */
+const KEY_SET_LIMITS = { maxBytes: 256 * 1024, totalMs: 5000 };
 
 /** Verifies JSON Web Tokens (RFC 7519) with the secret or the key set of the configuration. */
 @Injectable()
@@ -32,7 +44,8 @@ export class TokenVerifier {
         `JWT_SECRET has fewer than ${SECRET_BYTES} bytes: whoever has a token may guess it`,
       );
     }
-    if (jwksUrl !== undefined) this.keySet = createRemoteJWKSet(new URL(jwksUrl));
+    if (jwksUrl !== undefined)
+      this.keySet = createRemoteJWKSet(new URL(jwksUrl), { [customFetch]: fetchFunction(KEY_SET_LIMITS) });
   }
 
   /** Whether any token can be valid. */
@@ -62,9 +75,9 @@ export class TokenVerifier {
   }
 }
 
-/** Network failures of `fetch` are no errors of jose; answers that are no key set are its general ones. */
+/** Network failures are no errors of jose; answers that are no key set are its general ones. */
 function isFaultOfKeySet(thrown: unknown): boolean {
-  if (!(thrown instanceof errors.JOSEError)) return thrown instanceof TypeError;
+  if (!(thrown instanceof errors.JOSEError)) return thrown instanceof FetchError;
   return (
     thrown instanceof errors.JWKSTimeout ||
     thrown instanceof errors.JWKSInvalid ||

@@ -1,5 +1,7 @@
 import type { ErrorCode } from '../../platform/errors/error-catalogue.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { boundedFetch } from '../../platform/http/bounded-fetch.js';
+import { FetchError } from '../../platform/http/fetch-error.js';
 import { isRecord } from '../decoding/frame.js';
 
 export interface ForgeHttpOptions {
@@ -22,6 +24,8 @@ const TIMEOUT_MS = 15_000;
 /** Reads are repeated once or twice when the connection fails; a write might have been carried out. */
 const READ_ATTEMPTS = 3;
 const RETRY_DELAY_MS = 100;
+/** Bytes of one answer; a diff of everything that an attempt changed may be long. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** Characters of a foreign answer that go into an error. */
 const MAX_DETAIL = 500;
 
@@ -68,23 +72,27 @@ export class ForgeHttp {
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
-    const timeout = AbortSignal.timeout(timeoutMs ?? TIMEOUT_MS);
-    const response = await fetch(url, {
+    const limit = timeoutMs ?? TIMEOUT_MS;
+    const response = await boundedFetch({
+      url,
       method,
       headers: {
         accept: 'application/json',
         ...(body && { 'content-type': 'application/json' }),
         ...(this.options.token !== undefined && { authorization: `Bearer ${this.options.token}` }),
       },
-      ...(body && { body: JSON.stringify(body) }),
-      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      body: body && JSON.stringify(body),
+      signal,
+      maxBytes: MAX_ANSWER_BYTES,
+      headMs: limit,
+      totalMs: limit,
       // A redirect is shown as what it is: the token belongs to this server alone.
-      redirect: 'manual',
+      redirects: 'none',
     });
     return new Answer(
       response.status,
       response.statusText,
-      response.headers.get('content-type') ?? '',
+      response.headers['content-type'] ?? '',
       await response.text(),
     );
   }
@@ -133,7 +141,7 @@ function failure(request: ForgeRequest, { status, statusText }: Answer, body: st
 function connectionError(request: ForgeRequest, error: unknown): OpstreamError {
   if (error instanceof OpstreamError) return error;
   const { method, path, signal } = request;
-  if (error instanceof Error && error.name === 'TimeoutError') {
+  if (error instanceof FetchError && error.kind === 'timeout') {
     return forgeError(request, 'forge_timeout', `Forge did not answer ${method} ${path} in time`, error);
   }
   if (signal?.aborted) return forgeError(request, 'forge_unavailable', 'The request was cancelled', error);
