@@ -13,7 +13,7 @@ const database = openDatabase(join(directory, 'raw.db'), process.env.DURABILITY 
 const begin = database.prepare('BEGIN IMMEDIATE');
 const commit = database.prepare('COMMIT');
 const insert = database.prepare(
-  'INSERT INTO events (position, op, seq, type, timestamp, data, event_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  'INSERT INTO events (position, op, seq, type, timestamp, data, crc) VALUES (?, ?, ?, ?, ?, ?, ?)',
 );
 const base = 2 ** 36;
 let position = 0;

@@ -88,6 +88,36 @@ export interface Retention {
 /** Operations of recorded MCP tool calls carry this type prefix and have a limit of their own. */
 export const TOOL_OPERATION_PREFIX = 'mcp.tool/';
 
+/** When one stretch of a tenant's log began. */
+export interface LogEpoch {
+  /** Grows from epoch to epoch, not by one: two logs that go on from the same backup share no later number. */
+  readonly epoch: number;
+  /** The head of the log when the epoch began: what is at or below it belongs to the epochs before. */
+  readonly from: number;
+}
+
+/** Which log this is, so that a position can be recognized as one of another log or of a stretch that was lost. */
+export interface LogIdentity {
+  /** Made at random with the engine's storage. */
+  readonly uid: string;
+  /** Oldest first, at least one. Beginning an epoch without a loss costs nothing: positions up to its `from` stay valid. */
+  readonly epochs: readonly LogEpoch[];
+}
+
+/** How the engine did last. */
+export interface StoreHealth {
+  readonly status: 'up' | 'down';
+  /** Why, and since when, in a sentence; no secrets. */
+  readonly detail?: string;
+}
+
+/** A copy of the store that was made while it ran. */
+export interface BackupReport {
+  readonly bytes: number;
+  /** Operations of all tenants in the copy. */
+  readonly operations: number;
+}
+
 export interface OperationKey {
   readonly tenant: string;
   readonly operationId: string;
@@ -136,6 +166,21 @@ export abstract class OperationStore {
 
   /** Removes an ended operation. @throws OpstreamError `operation_running`; false when it is unknown */
   abstract remove(tenant: string, operationId: string): Promise<boolean>;
+
+  /** Which log a tenant's positions belong to. */
+  abstract logIdentity(tenant: string): Promise<LogIdentity>;
+
+  /** How the last write went and whether the engine is still what the next start would find; answers at once. */
+  abstract health(): StoreHealth;
+
+  /**
+   * Writes a sound copy of everything that was acknowledged before the call to a new file, while the store goes on.
+   * @throws OpstreamError `invalid_request` when the engine keeps no files, `storage_full`, `store_unavailable`
+   */
+  abstract backup(path: string): Promise<BackupReport>;
+
+  /** Called with the code of every failure of the engine; must not throw. */
+  onFailure: (code: string) => void = () => {};
 
   /**
    * Removes what ended longer ago than `maxAge`, a bounded number at a time.

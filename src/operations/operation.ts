@@ -12,9 +12,15 @@ export type OperationState = 'running' | 'completed' | 'error' | 'cancelled';
 /** Snapshot: the state folded from an operation's log. Times are Unix seconds with fraction. */
 export interface Operation {
   readonly tenant: string;
+  /** Order of creation, unique within the store: an id that is opened again after its removal has another number. */
+  readonly number: number;
   readonly operationId: string;
   readonly operationType: string;
   readonly metadata: JsonObject;
+  /** Who runs the work; null when nobody said so. */
+  readonly owner: string | null;
+  /** Seconds without a sign of life after which the work counts as given up; null without a lease. */
+  readonly leaseSeconds: number | null;
   readonly state: OperationState;
   /** Free text from `status` events while running, afterwards the final state. */
   readonly status: string;
@@ -52,12 +58,17 @@ export interface NewOperation {
   readonly operationId: string;
   readonly operationType: string;
   readonly metadata: JsonObject;
+  readonly owner?: string | null | undefined;
+  readonly leaseSeconds?: number | null | undefined;
 }
 
 const FINAL_STATES: ReadonlySet<string> = new Set(['completed', 'error', 'cancelled']);
 
-/** Opens an operation: its log begins with the `started` status event, which leaves `status` at `running` (X-02). */
-export function open(input: NewOperation, at: number): Transition {
+/**
+ * Opens an operation: its log begins with the `started` status event, which leaves `status` at `running` (X-02).
+ * @param number its order of creation
+ */
+export function open(input: NewOperation, number: number, at: number): Transition {
   const data = JSON.stringify({
     status: 'started',
     operation_type: input.operationType,
@@ -66,9 +77,12 @@ export function open(input: NewOperation, at: number): Transition {
   return {
     operation: {
       tenant: input.tenant,
+      number,
       operationId: input.operationId,
       operationType: input.operationType,
       metadata: input.metadata,
+      owner: input.owner ?? null,
+      leaseSeconds: input.leaseSeconds ?? null,
       state: 'running',
       status: 'running',
       progress: 0,

@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Logger, Module } from '@nestjs/common';
 import { Configuration } from '../config/configuration.js';
 import { DatabaseModule, SharedDatabase } from '../platform/sqlite/database.module.js';
 import { LocalEventBus } from './adapters/local-event-bus.js';
@@ -13,10 +13,13 @@ import { OperationStore } from './operation-store.js';
 import { OperationsController } from './rest/operations.controller.js';
 import { OperationsMetrics } from './operations.metrics.js';
 import { OperationsService } from './operations.service.js';
+import { StoreHealthReporter } from './store-health.js';
 
 /** Chooses the engine: the only place that knows the adapters. */
 function createStore({ store }: Configuration, { connection }: SharedDatabase): OperationStore {
-  return connection ? new SqliteOperationStore(connection, store) : new MemoryOperationStore(store);
+  if (!connection) return new MemoryOperationStore(store);
+  const logger = new Logger('OperationStore');
+  return new SqliteOperationStore(connection, store, (message) => logger.warn(message));
 }
 
 @Module({
@@ -29,6 +32,7 @@ function createStore({ store }: Configuration, { connection }: SharedDatabase): 
     OperationExpiry,
     LogFollower,
     OperationsMetrics,
+    StoreHealthReporter,
   ],
   exports: [OperationStore, EventBus, OperationsService, LogFollower],
 })

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { open, record, type NumberedEvent, type Operation } from '../operation.js';
+import { isActive, open, record, type NumberedEvent, type Operation } from '../operation.js';
 import type { OpenCommand, Receipt, RecordCommand } from '../operation-store.js';
 
 /** What a command changes, before anything is written; shared by every adapter. */
@@ -11,13 +11,14 @@ export interface Decision {
 }
 
 /**
+ * @param number the order of creation that a new operation gets
  * @param stored the operation that already has this id, if any
  * @throws OpstreamError `operation_exists` when that one differs in type or metadata
  */
-export function decideOpen(command: OpenCommand, stored: Operation | undefined): Decision {
+export function decideOpen(command: OpenCommand, number: number, stored: Operation | undefined): Decision {
   const { operation } = command;
   if (!stored) {
-    const opened = open(operation, command.at);
+    const opened = open(operation, number, command.at);
     return { ...opened, receipts: [{ seq: 1, timestamp: command.at, repeated: false }] };
   }
   const same =
@@ -48,7 +49,10 @@ export function decideRecord(
   if (!stored) {
     throw new OpstreamError('operation_not_found', `There is no operation ${command.operationId}`);
   }
-  let operation = stored;
+  // The clock may have been set back; an event is never before the one before it.
+  const at = Math.max(command.at, stored.updatedAt);
+  // Without an event it is a sign of life.
+  let operation = command.drafts.length === 0 && isActive(stored) ? { ...stored, updatedAt: at } : stored;
   const events: NumberedEvent[] = [];
   const receipts: Receipt[] = [];
   /** What this command itself recorded: an `event_id` may come twice in one batch. */
@@ -60,8 +64,8 @@ export function decideRecord(
       receipts.push({ ...first, repeated: true });
       continue;
     }
-    const transition = record(operation, draft, command.at);
-    const receipt = { seq: operation.eventCount + 1, timestamp: command.at, repeated: false };
+    const transition = record(operation, draft, at);
+    const receipt = { seq: operation.eventCount + 1, timestamp: at, repeated: false };
     receipts.push(receipt);
     if (eventId !== undefined) (here ??= new Map()).set(eventId, receipt);
     operation = transition.operation;

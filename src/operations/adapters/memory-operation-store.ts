@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { isActive, type Operation } from '../operation.js';
 import {
   OperationStore,
+  type BackupReport,
   type ListQuery,
+  type LogIdentity,
   type LogPage,
   type OperationCounts,
   type OperationKey,
@@ -12,9 +15,10 @@ import {
   type Retention,
   type StateCounts,
   type StoreCommand,
+  type StoreHealth,
   type StoreOutcome,
 } from '../operation-store.js';
-import { MemoryTenantLog, page } from './memory-tenant-log.js';
+import { MemoryTenantLog, page, type SharedCounts } from './memory-tenant-log.js';
 import { parseCursor } from './retention.js';
 
 /**
@@ -23,6 +27,14 @@ import { parseCursor } from './retention.js';
  */
 export class MemoryOperationStore extends OperationStore {
   private readonly tenants = new Map<string, MemoryTenantLog>();
+  private readonly shared: SharedCounts = {
+    created: 0,
+    states: { running: 0, completed: 0, error: 0, cancelled: 0 },
+  };
+  private readonly identity: LogIdentity = {
+    uid: randomBytes(5).toString('hex'),
+    epochs: [{ epoch: 1, from: 0 }],
+  };
   /** Gone, and not yet told. */
   private removed: RemovedOperation[] = [];
   private closed = false;
@@ -43,13 +55,10 @@ export class MemoryOperationStore extends OperationStore {
   }
 
   async list(tenant: string, query: ListQuery): Promise<OperationPage> {
-    const before = parseCursor(query.cursor);
-    const matching = (this.log(tenant)?.all() ?? [])
-      .filter(({ number, operation }) => number < before && matches(operation, query))
-      .sort((a, b) => b.number - a.number);
-    const listed = matching.slice(0, query.limit);
-    const nextCursor = matching.length > listed.length ? String(listed.at(-1)!.number) : null;
-    return { operations: listed.map(({ operation }) => withoutResult(operation)), nextCursor };
+    const log = this.log(tenant);
+    if (log) return log.list(query);
+    parseCursor(query.cursor);
+    return { operations: [], nextCursor: null };
   }
 
   async readOperation(
@@ -70,20 +79,25 @@ export class MemoryOperationStore extends OperationStore {
   }
 
   async countsByState(): Promise<StateCounts> {
-    const counts = { running: 0, completed: 0, error: 0, cancelled: 0 };
-    for (const { state } of this.operations()) counts[state] += 1;
-    return counts;
+    this.checkOpen();
+    return { ...this.shared.states };
   }
 
   async counts(tenant: string): Promise<OperationCounts> {
-    const entries = this.log(tenant)?.all() ?? [];
-    const active = entries.filter(({ operation }) => isActive(operation)).length;
-    return { active, total: entries.length };
+    const log = this.log(tenant);
+    return { active: log?.states.running ?? 0, total: log?.total ?? 0 };
   }
 
   async unfinished(typePrefix: string): Promise<readonly OperationKey[]> {
-    return this.operations()
-      .filter((operation) => isActive(operation) && operation.operationType.startsWith(typePrefix))
+    this.checkOpen();
+    const found: Operation[] = [];
+    for (const log of this.tenants.values()) {
+      for (const { operation } of log.unfinished()) {
+        if (operation.operationType.startsWith(typePrefix)) found.push(operation);
+      }
+    }
+    return found
+      .sort((a, b) => a.number - b.number)
       .map(({ tenant, operationId }) => ({ tenant, operationId }));
   }
 
@@ -101,14 +115,26 @@ export class MemoryOperationStore extends OperationStore {
 
   async expire(at: number): Promise<boolean> {
     if (this.retention.maxAge === 0) return false;
+    let isMore = false;
     for (const log of this.tenants.values()) {
-      for (const entry of log.all()) {
-        const { endedAt } = entry.operation;
-        if (endedAt !== null && endedAt + this.retention.maxAge <= at) log.drop(entry);
-      }
+      isMore = log.expire(at - this.retention.maxAge);
+      if (isMore) break;
     }
     this.flushRemoved();
-    return false;
+    return isMore;
+  }
+
+  async logIdentity(_tenant: string): Promise<LogIdentity> {
+    this.checkOpen();
+    return this.identity;
+  }
+
+  health(): StoreHealth {
+    return { status: 'up' };
+  }
+
+  async backup(_path: string): Promise<BackupReport> {
+    throw new OpstreamError('invalid_request', 'STORE=memory keeps nothing that could be copied');
   }
 
   async close(): Promise<void> {
@@ -125,25 +151,27 @@ export class MemoryOperationStore extends OperationStore {
     return this.tenants.get(tenant);
   }
 
-  private operations(): Operation[] {
-    return [...this.tenants.values()].flatMap((log) => log.all().map(({ operation }) => operation));
-  }
-
   private execute(command: StoreCommand): StoreOutcome {
     try {
-      return command.kind === 'open'
-        ? this.logFor(command.operation.tenant).open(command)
-        : this.logFor(command.tenant).record(command);
+      if (command.kind === 'record') return this.recordIn(command);
+      return this.logFor(command.operation.tenant).open(command);
     } catch (thrown) {
       if (thrown instanceof OpstreamError) return thrown;
       throw thrown;
     }
   }
 
+  /** A tenant that has recorded nothing takes no memory. */
+  private recordIn(command: Extract<StoreCommand, { kind: 'record' }>): StoreOutcome {
+    const log = this.tenants.get(command.tenant);
+    if (log) return log.record(command);
+    return new OpstreamError('operation_not_found', `There is no operation ${command.operationId}`);
+  }
+
   private logFor(tenant: string): MemoryTenantLog {
     let log = this.tenants.get(tenant);
     if (log) return log;
-    log = new MemoryTenantLog(tenant, this.retention, (operationId) =>
+    log = new MemoryTenantLog(tenant, this.retention, this.shared, (operationId) =>
       this.removed.push({ tenant, operationId }),
     );
     this.tenants.set(tenant, log);
@@ -155,16 +183,4 @@ export class MemoryOperationStore extends OperationStore {
     this.removed = [];
     this.tellRemoved(removed);
   }
-}
-
-function withoutResult({ result: _result, ...operation }: Operation): Operation {
-  return operation;
-}
-
-function matches(operation: Operation, query: ListQuery): boolean {
-  return (
-    (query.status === undefined || operation.status === query.status) &&
-    (query.type === undefined || operation.operationType === query.type) &&
-    (query.active === undefined || isActive(operation) === query.active)
-  );
 }

@@ -1,10 +1,12 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { RecordedEvent } from '../operation-event.js';
-import { isActive, type Operation } from '../operation.js';
+import { isActive, type Operation, type OperationState } from '../operation.js';
 import {
   TOOL_OPERATION_PREFIX,
+  type ListQuery,
   type LogPage,
   type OpenCommand,
+  type OperationPage,
   type PageBounds,
   type Receipt,
   type Recorded,
@@ -12,29 +14,52 @@ import {
   type Retention,
 } from '../operation-store.js';
 import { decideOpen, decideRecord, type Decision } from './decide.js';
-import { eventsToTrim } from './retention.js';
+import { NumberIndex } from './number-index.js';
+import { PositionLog } from './position-log.js';
+import { eventsToTrim, LIST_PAGE_BYTES, parseCursor, REMOVAL_STEP } from './retention.js';
 
 /** An operation with its own part of the log. */
 export interface MemoryEntry {
   /** Order of creation, the listing's cursor. */
   readonly number: number;
   operation: Operation;
+  /** What its metadata counts on a page of a listing. */
+  readonly size: number;
   readonly events: RecordedEvent[];
   readonly receipts: Map<string, Receipt>;
 }
 
+/** What has ended, in the order of the positions of their ends. */
+interface Ended {
+  readonly number: number;
+  readonly entry: MemoryEntry;
+}
+
+/** What the logs of all tenants share. */
+export interface SharedCounts {
+  /** Number of the newest operation. */
+  created: number;
+  readonly states: Record<OperationState, number>;
+}
+
+type Pool = 0 | 1;
+
 /** One tenant's operations and its whole log, within the limits of its retention. */
 export class MemoryTenantLog {
+  readonly states: Record<OperationState, number> = { running: 0, completed: 0, error: 0, cancelled: 0 };
   private readonly entries = new Map<string, MemoryEntry>();
-  /** All events in order of position; holes where operations were removed. */
-  private events: RecordedEvent[] = [];
-  private created = 0;
+  /** Every filter of a listing is a few of these, by `keyOf`. */
+  private readonly listed = new Map<string, NumberIndex<MemoryEntry>>();
+  private readonly ended = [new NumberIndex<Ended>(), new NumberIndex<Ended>()] as const;
+  private readonly sizes: [number, number] = [0, 0];
+  private readonly log = new PositionLog();
   private head = 0;
   private trimmedThrough = 0;
 
   constructor(
     private readonly tenant: string,
     private readonly retention: Retention,
+    private readonly shared: SharedCounts,
     /** Told the id of every operation that is gone. */
     private readonly onRemoved: (operationId: string) => void,
   ) {}
@@ -43,20 +68,56 @@ export class MemoryTenantLog {
     return this.entries.get(operationId);
   }
 
-  all(): MemoryEntry[] {
-    return [...this.entries.values()];
+  get total(): number {
+    return this.entries.size;
+  }
+
+  *unfinished(): Iterable<MemoryEntry> {
+    for (const entry of this.entries.values()) if (isActive(entry.operation)) yield entry;
+  }
+
+  list(query: ListQuery): OperationPage {
+    const before = parseCursor(query.cursor);
+    const wanted = query.limit + 1;
+    const found = statesOf(query)
+      .flatMap(
+        (state) => this.listed.get(keyOf(state, query.status, query.type))?.before(before, wanted) ?? [],
+      )
+      .sort((a, b) => b.number - a.number);
+    const page: Operation[] = [];
+    let size = 0;
+    for (const { operation, size: metadata } of found.slice(0, query.limit)) {
+      if (size >= LIST_PAGE_BYTES) break;
+      page.push(withoutResult(operation));
+      size += metadata + operation.message.length + (operation.error?.length ?? 0);
+    }
+    const nextCursor = found.length > page.length ? String(page.at(-1)!.number) : null;
+    return { operations: page, nextCursor };
   }
 
   /** @throws OpstreamError `operation_exists`, `too_many_operations` */
   open(command: OpenCommand): Recorded {
-    const { operationId, operationType } = command.operation;
+    const { operationId, operationType, metadata } = command.operation;
     const stored = this.entries.get(operationId);
-    const decision = decideOpen(command, stored?.operation);
-    if (stored) return this.commit(stored, decision);
-    this.makeRoom(operationType.startsWith(TOOL_OPERATION_PREFIX));
+    if (stored) {
+      const { operation, receipts } = decideOpen(command, stored.number, stored.operation);
+      return { operation, events: [], receipts };
+    }
+    const pool = poolOf(operationType);
+    this.makeRoom(pool);
+    const decision = decideOpen(command, ++this.shared.created, undefined);
     const { operation } = decision;
-    const entry: MemoryEntry = { number: ++this.created, operation, events: [], receipts: new Map() };
+    const entry: MemoryEntry = {
+      number: operation.number,
+      operation,
+      size: JSON.stringify(metadata).length,
+      events: [],
+      receipts: new Map(),
+    };
     this.entries.set(operationId, entry);
+    this.sizes[pool] += 1;
+    this.count(operation.state, 1);
+    this.enlist(entry);
     return this.commit(entry, decision);
   }
 
@@ -67,67 +128,129 @@ export class MemoryTenantLog {
     return this.commit(entry!, decision);
   }
 
-  /** Forgets an operation and its events. */
+  /** Forgets an ended operation and its events. */
   drop(entry: MemoryEntry): void {
-    this.entries.delete(entry.operation.operationId);
-    this.forget(new Set(entry.events));
-    this.onRemoved(entry.operation.operationId);
+    const { operationId, operationType, state } = entry.operation;
+    const pool = poolOf(operationType);
+    this.delist(entry);
+    this.ended[pool].remove({ number: entry.events.at(-1)!.position });
+    this.entries.delete(operationId);
+    this.sizes[pool] -= 1;
+    this.count(state, -1);
+    this.forget(entry.events);
+    this.onRemoved(operationId);
+  }
+
+  /** Removes a step of what ended before `deadline`. @returns whether more may be due */
+  expire(deadline: number): boolean {
+    let dropped = 0;
+    for (const entry of this.entries.values()) {
+      const { endedAt } = entry.operation;
+      if (endedAt === null || endedAt > deadline) continue;
+      if (dropped === REMOVAL_STEP) return true;
+      this.drop(entry);
+      dropped++;
+    }
+    return false;
   }
 
   read(afterPosition: number, bounds: PageBounds): LogPage {
-    const from = firstIndexAfter(this.events, afterPosition);
-    return { events: page(this.events, from, bounds), first: this.trimmedThrough + 1, head: this.head };
+    const events = this.log.after(afterPosition, bounds);
+    return { events, first: this.trimmedThrough + 1, head: this.head };
   }
 
   private commit(entry: MemoryEntry, decision: Decision): Recorded {
-    const { operationId } = decision.operation;
+    const { operation } = decision;
+    const { operationId } = operation;
     const events = decision.events.map(
       (event) => new RecordedEvent({ tenant: this.tenant, operationId, position: ++this.head, ...event }),
     );
     for (const { eventId, seq, timestamp } of decision.events) {
       if (eventId !== undefined) entry.receipts.set(eventId, { seq, timestamp, repeated: true });
     }
-    entry.operation = decision.operation;
     for (const event of events) {
       entry.events.push(event);
-      this.events.push(event);
+      this.log.add(event);
     }
+    this.change(entry, operation);
     this.trim(entry);
     return { operation: entry.operation, events, receipts: decision.receipts };
   }
 
+  private change(entry: MemoryEntry, after: Operation): void {
+    const before = entry.operation;
+    if (before.status === after.status && before.state === after.state) {
+      entry.operation = after;
+      return;
+    }
+    this.delist(entry);
+    entry.operation = after;
+    this.enlist(entry);
+    if (before.state === after.state) return;
+    this.count(before.state, -1);
+    this.count(after.state, 1);
+    this.ended[poolOf(after.operationType)].add({ number: this.head, entry });
+  }
+
   private trim(entry: MemoryEntry): void {
-    const excess = eventsToTrim(entry.operation, this.retention.maxEventsPerOperation);
-    if (excess === 0) return;
-    const trimmed = new Set(entry.events.splice(0, excess));
-    const firstSeq = entry.operation.firstSeq + excess;
-    entry.operation = { ...entry.operation, firstSeq };
-    for (const [eventId, { seq }] of entry.receipts) if (seq < firstSeq) entry.receipts.delete(eventId);
-    this.forget(trimmed);
+    // What goes in one step is bounded, and there is no file to write: the rest follows at once.
+    for (let excess; (excess = eventsToTrim(entry.operation, this.retention.maxEventsPerOperation)) > 0;) {
+      const trimmed = entry.events.splice(0, excess);
+      entry.operation = { ...entry.operation, firstSeq: entry.operation.firstSeq + excess };
+      this.forget(trimmed);
+    }
   }
 
   /** @throws OpstreamError `too_many_operations` when only running ones are left */
-  private makeRoom(forTool: boolean): void {
-    const limit = forTool ? this.retention.maxToolOperations : this.retention.maxOperations;
-    const pool = this.all().filter(
-      ({ operation }) => operation.operationType.startsWith(TOOL_OPERATION_PREFIX) === forTool,
-    );
-    if (pool.length < limit) return;
-    const ended = pool.filter(({ operation }) => !isActive(operation));
-    ended.sort((a, b) => a.operation.endedAt! - b.operation.endedAt! || a.number - b.number);
-    const oldest = ended[0];
-    if (!oldest) {
+  private makeRoom(pool: Pool): void {
+    const limit = this.limitOf(pool);
+    const excess = Math.min(this.sizes[pool] - limit + 1, REMOVAL_STEP);
+    for (let n = 0; n < excess; n++) {
+      if (this.dropOldest(pool)) continue;
+      if (this.sizes[pool] < limit) return;
       throw new OpstreamError(
         'too_many_operations',
         `${limit} operations are running; no more can be opened`,
       );
     }
-    this.drop(oldest);
   }
 
-  private forget(events: ReadonlySet<RecordedEvent>): void {
-    for (const { position } of events) this.trimmedThrough = Math.max(this.trimmedThrough, position);
-    this.events = this.events.filter((event) => !events.has(event));
+  private dropOldest(pool: Pool): boolean {
+    const oldest = this.ended[pool].first;
+    if (oldest) this.drop(oldest.entry);
+    return oldest !== undefined;
+  }
+
+  private limitOf(pool: Pool): number {
+    return pool === 1 ? this.retention.maxToolOperations : this.retention.maxOperations;
+  }
+
+  private count(state: OperationState, change: 1 | -1): void {
+    this.states[state] += change;
+    this.shared.states[state] += change;
+  }
+
+  private enlist(entry: MemoryEntry): void {
+    for (const key of keysOf(entry.operation)) {
+      let index = this.listed.get(key);
+      if (!index) this.listed.set(key, (index = new NumberIndex()));
+      index.add(entry);
+    }
+  }
+
+  private delist(entry: MemoryEntry): void {
+    for (const key of keysOf(entry.operation)) {
+      const index = this.listed.get(key);
+      index?.remove(entry);
+      if (index?.size === 0) this.listed.delete(key);
+    }
+  }
+
+  private forget(events: readonly RecordedEvent[]): void {
+    for (const event of events) {
+      this.trimmedThrough = Math.max(this.trimmedThrough, event.position);
+      this.log.remove(event);
+    }
   }
 }
 
@@ -138,22 +261,38 @@ export function page(
   { limit, maxBytes }: PageBounds,
 ): RecordedEvent[] {
   const taken: RecordedEvent[] = [];
-  let bytes = 0;
-  for (let index = from; index < events.length && taken.length < limit && bytes < maxBytes; index++) {
+  let size = 0;
+  for (let index = from; index < events.length && taken.length < limit && size < maxBytes; index++) {
     const event = events[index]!;
     taken.push(event);
-    bytes += event.data.length;
+    size += event.data.length;
   }
   return taken;
 }
 
-function firstIndexAfter(events: readonly RecordedEvent[], position: number): number {
-  let low = 0;
-  let high = events.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (events[middle]!.position <= position) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function poolOf(operationType: string): Pool {
+  return operationType.startsWith(TOOL_OPERATION_PREFIX) ? 1 : 0;
+}
+
+function statesOf({ active }: ListQuery): readonly OperationState[] {
+  if (active === undefined) return ['running', 'completed', 'error', 'cancelled'];
+  return active ? ['running'] : ['completed', 'error', 'cancelled'];
+}
+
+/** Names and types cannot hold control characters. */
+function keyOf(state: OperationState, status: string | undefined, type: string | undefined): string {
+  return `${state}\n${status ?? ''}\n${type ?? ''}`;
+}
+
+function keysOf({ state, status, operationType }: Operation): readonly string[] {
+  return [
+    keyOf(state, undefined, undefined),
+    keyOf(state, status, undefined),
+    keyOf(state, undefined, operationType),
+    keyOf(state, status, operationType),
+  ];
+}
+
+function withoutResult({ result: _result, ...operation }: Operation): Operation {
+  return operation;
 }

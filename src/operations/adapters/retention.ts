@@ -1,14 +1,22 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Operation } from '../operation.js';
 
+/** Characters of metadata and messages after which a page of a listing ends. */
+export const LIST_PAGE_BYTES = 1024 * 1024;
+/** Events of one operation that one transaction trims; more follow in steps. */
+export const TRIM_STEP = 1000;
+/** Operations that one transaction removes to make room or for their age; more follow in steps. */
+export const REMOVAL_STEP = 50;
+
 /**
  * How many of an operation's oldest events go now. Above 100 stored events trimming waits for one percent of excess,
- * so that a long-running operation at its limit does not pay for a deletion with every event.
+ * so that a long-running operation at its limit does not pay for a deletion with every event. What a lowered limit leaves
+ * over goes in steps.
  */
 export function eventsToTrim(operation: Operation, maxEvents: number): number {
   const stored = operation.eventCount - operation.firstSeq + 1;
   const slack = Math.floor(maxEvents / 100);
-  return stored > maxEvents + slack ? stored - maxEvents : 0;
+  return stored > maxEvents + slack ? Math.min(stored - maxEvents, TRIM_STEP) : 0;
 }
 
 /** Listing cursors are creation numbers; a page holds what was created before it. */

@@ -1,9 +1,10 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { RecordedEvent } from '../operation-event.js';
-import { isActive } from '../operation.js';
+import { isActive, type OperationState } from '../operation.js';
 import {
   TOOL_OPERATION_PREFIX,
   type OpenCommand,
+  type OperationKey,
   type RecordCommand,
   type Recorded,
   type RemovedOperation,
@@ -12,21 +13,34 @@ import {
   type StoreOutcome,
 } from '../operation-store.js';
 import { decideOpen, decideRecord, type Decision } from './decide.js';
-import { eventsToTrim } from './retention.js';
+import { eventChecksum, operationChecksum } from './event-checksum.js';
+import { eventsToTrim, REMOVAL_STEP } from './retention.js';
+import type { SqliteEpochs } from './sqlite-epochs.js';
 import { TENANT_SPAN } from './sqlite-rows.js';
 import type { SqliteSnapshots, StoredOperation, TenantState } from './sqlite-snapshots.js';
 import type { RemovalRow, Statements } from './sqlite-statements.js';
 
-/** Operations removed at a time for their age. */
-const EXPIRY_STEP = 100;
+const STATES: readonly OperationState[] = ['running', 'running', 'completed', 'error', 'cancelled'];
+
+/** Work that a transaction left over, to be done in further ones. */
+export interface Leftovers {
+  /** Operations with more events than their limit. */
+  readonly trims: Map<string, OperationKey>;
+  /** Tenants with more ended operations than their limit, each with the pool in question. */
+  readonly crowded: Map<string, { readonly tenant: string; readonly pool: 0 | 1 }>;
+}
 
 /** The writing half of the SQLite store: carries out commands inside a transaction that its owner began. */
 export class SqliteLogWriter {
+  readonly leftovers: Leftovers = { trims: new Map(), crowded: new Map() };
+  /** Key of the last event that was recorded in this transaction; 0 without one. */
+  lastEvent = 0;
   private readonly removed: RemovedOperation[] = [];
 
   constructor(
     private readonly sql: Statements,
     private readonly snapshots: SqliteSnapshots,
+    private readonly epochs: SqliteEpochs,
     private readonly retention: Retention,
   ) {}
 
@@ -50,32 +64,57 @@ export class SqliteLogWriter {
   forget(): void {
     this.snapshots.forget();
     this.removed.length = 0;
+    this.lastEvent = 0;
   }
 
-  /** @throws OpstreamError `operation_running`; false when it is unknown */
-  remove(tenantName: string, operationId: string): boolean {
+  /** Whether an operation may be removed, before anything is written. @throws OpstreamError `operation_running` */
+  mayRemove(tenantName: string, operationId: string): boolean {
     const stored = this.snapshots.find(tenantName, operationId);
     if (!stored) return false;
-    if (isActive(stored.operation)) {
-      throw new OpstreamError('operation_running', `Operation ${operationId} is still running`);
-    }
-    this.drop(stored.tenant, { op: stored.op, operation_id: operationId, pool: stored.pool });
-    return true;
+    if (!isActive(stored.operation)) return true;
+    throw new OpstreamError('operation_running', `Operation ${operationId} is still running`);
+  }
+
+  /** Removes an ended operation. */
+  remove(tenantName: string, operationId: string): void {
+    const { tenant, op, pool, operation } = this.snapshots.find(tenantName, operationId)!;
+    this.drop(tenant, { op, operation_id: operationId, pool, phase: STATES.lastIndexOf(operation.state) });
   }
 
   /** Removes some of what ended before `deadline` (Unix seconds). @returns whether more may be due */
   expire(deadline: number): boolean {
-    const rows = this.sql.expired.all(deadline, EXPIRY_STEP);
+    const rows = this.sql.expired.all(deadline, REMOVAL_STEP);
     for (const row of rows) this.drop(this.snapshots.tenant(row.name)!, row);
-    return rows.length === EXPIRY_STEP;
+    return rows.length === REMOVAL_STEP;
+  }
+
+  /** Removes some of what a tenant has beyond a limit that was lowered. @returns whether more is due */
+  thinOut(tenantName: string, pool: 0 | 1): boolean {
+    const tenant = this.snapshots.tenant(tenantName);
+    if (!tenant) return false;
+    const excess = sizeOf(tenant, pool) - this.limitOf(pool);
+    for (let n = 0; n < Math.min(excess, REMOVAL_STEP); n++) {
+      const row = this.sql.oldestEnded.get(tenant.tenantNo, pool);
+      if (!row) return false;
+      this.drop(tenant, row);
+    }
+    return excess > REMOVAL_STEP;
+  }
+
+  /** Trims another step of an operation's log. @returns whether more is due */
+  trimFurther({ tenant, operationId }: OperationKey): boolean {
+    const stored = this.snapshots.find(tenant, operationId);
+    if (!stored) return false;
+    this.trim(stored);
+    return eventsToTrim(stored.operation, this.retention.maxEventsPerOperation) > 0;
   }
 
   /** Takes an ended operation, whose snapshot is written, out of sight; its events are deleted later, in steps. */
-  private drop(tenant: TenantState, { op, operation_id: operationId, pool }: RemovalRow): void {
+  private drop(tenant: TenantState, { op, operation_id: operationId, pool, phase }: RemovalRow): void {
     this.trimmed(tenant, this.sql.lastPosition.get(op, Number.MAX_SAFE_INTEGER)?.position);
     this.sql.removeOperation.run(op);
     this.sql.orphanLog.run(op);
-    tenant.sizes[pool === 1 ? 1 : 0] -= 1;
+    this.snapshots.removed(tenant, operationId, pool, STATES[phase]!);
     this.removed.push({ tenant: tenant.name, operationId });
   }
 
@@ -83,22 +122,29 @@ export class SqliteLogWriter {
     const { operation: wanted } = command;
     const tenant = this.snapshots.tenant(wanted.tenant) ?? this.snapshots.addTenant(wanted.tenant);
     const stored = this.snapshots.load(tenant, wanted.operationId);
-    const decision = decideOpen(command, stored?.operation);
-    if (stored) return { operation: decision.operation, events: [], receipts: decision.receipts };
+    if (stored) {
+      const { operation, receipts } = decideOpen(command, stored.op, stored.operation);
+      return { operation, events: [], receipts };
+    }
     const pool = wanted.operationType.startsWith(TOOL_OPERATION_PREFIX) ? 1 : 0;
     checkPositions(tenant, 1);
     this.makeRoom(tenant, pool);
-    const { lastInsertRowid } = this.sql.addOperation.run(
+    const decision = decideOpen(command, this.snapshots.nextNumber(), undefined);
+    const { operation } = decision;
+    const metadata = JSON.stringify(wanted.metadata);
+    this.sql.addOperation.run(
+      operation.number,
       tenant.tenantNo,
       wanted.operationId,
       wanted.operationType,
       pool,
-      JSON.stringify(wanted.metadata),
+      metadata,
       command.at,
+      operation.owner,
+      operation.leaseSeconds,
+      operationChecksum(wanted.operationId, wanted.operationType, metadata),
     );
-    const added = this.snapshots.add(tenant, Number(lastInsertRowid), pool, decision.operation);
-    tenant.sizes[pool] += 1;
-    return this.commit(added, decision);
+    return this.commit(this.snapshots.add(tenant, pool, operation, metadata.length), decision);
   }
 
   private record(command: RecordCommand): Recorded {
@@ -112,31 +158,40 @@ export class SqliteLogWriter {
   }
 
   private commit(stored: StoredOperation, decision: Decision): Recorded {
-    const { tenant } = stored;
+    const { tenant, op } = stored;
     const base = tenant.tenantNo * TENANT_SPAN;
     const { operationId } = decision.operation;
     const events: RecordedEvent[] = [];
+    if (decision.events.length > 0) this.epochs.record(tenant);
     for (const { seq, type, timestamp, data, eventId } of decision.events) {
       const position = ++tenant.head;
-      this.sql.addEvent.run(base + position, stored.op, seq, type, timestamp, data, eventId ?? null);
+      const key = base + position;
+      const crc = eventChecksum({ position: key, op, seq, type, timestamp, data });
+      this.sql.addEvent.run(key, op, seq, type, timestamp, data, crc);
+      if (eventId !== undefined) this.sql.addEventId.run(op, eventId, seq, timestamp);
       events.push(
         new RecordedEvent({ tenant: tenant.name, operationId, seq, position, type, timestamp, data }),
       );
+      this.lastEvent = key;
+      stored.lastPosition = key;
     }
-    if (events.length > 0) {
-      this.snapshots.change(stored, decision.operation);
-      this.trim(stored);
-    }
+    this.snapshots.change(stored, decision.operation);
+    if (events.length > 0) this.trim(stored);
     return { operation: stored.operation, events, receipts: decision.receipts };
   }
 
   private trim(stored: StoredOperation): void {
-    const excess = eventsToTrim(stored.operation, this.retention.maxEventsPerOperation);
+    const { maxEventsPerOperation } = this.retention;
+    const excess = eventsToTrim(stored.operation, maxEventsPerOperation);
     if (excess === 0) return;
-    const firstSeq = stored.operation.firstSeq + excess;
-    this.trimmed(stored.tenant, this.sql.lastPosition.get(stored.op, firstSeq - 1)?.position);
+    const { tenant, operation } = stored;
+    const firstSeq = operation.firstSeq + excess;
+    this.trimmed(tenant, this.sql.lastPosition.get(stored.op, firstSeq - 1)?.position);
     this.sql.trimEvents.run(stored.op, firstSeq);
-    this.snapshots.change(stored, { ...stored.operation, firstSeq });
+    this.snapshots.change(stored, { ...operation, firstSeq });
+    if (eventsToTrim(stored.operation, maxEventsPerOperation) === 0) return;
+    const { operationId } = operation;
+    this.leftovers.trims.set(`${tenant.name} ${operationId}`, { tenant: tenant.name, operationId });
   }
 
   private trimmed(tenant: TenantState, position: number | undefined): void {
@@ -145,22 +200,39 @@ export class SqliteLogWriter {
     this.snapshots.tenantChanged(tenant);
   }
 
+  private limitOf(pool: 0 | 1): number {
+    return pool === 1 ? this.retention.maxToolOperations : this.retention.maxOperations;
+  }
+
   /** @throws OpstreamError `too_many_operations` when only running ones are left */
   private makeRoom(tenant: TenantState, pool: 0 | 1): void {
-    const limit = pool === 1 ? this.retention.maxToolOperations : this.retention.maxOperations;
-    while (tenant.sizes[pool] >= limit) {
-      // Ends of this transaction are not in the table yet.
-      this.snapshots.writeOperations();
-      const row = this.sql.oldestEnded.get(tenant.tenantNo, pool);
-      if (!row) {
-        throw new OpstreamError(
-          'too_many_operations',
-          `${limit} operations are running; no more can be opened`,
-        );
-      }
+    const limit = this.limitOf(pool);
+    const excess = sizeOf(tenant, pool) - limit + 1;
+    if (excess <= 0) return;
+    // Ends of this transaction are not in the table yet.
+    this.snapshots.writeOperations();
+    let row: RemovalRow | undefined;
+    for (let n = 0; n < Math.min(excess, REMOVAL_STEP); n++) {
+      row = this.sql.oldestEnded.get(tenant.tenantNo, pool);
+      if (!row) break;
       this.drop(tenant, row);
     }
+    if (!row && sizeOf(tenant, pool) >= limit) {
+      throw new OpstreamError(
+        'too_many_operations',
+        `${limit} operations are running; no more can be opened`,
+      );
+    }
+    if (row && excess > REMOVAL_STEP) {
+      this.leftovers.crowded.set(`${pool} ${tenant.name}`, { tenant: tenant.name, pool });
+    }
   }
+}
+
+/** Stored operations of a pool. */
+function sizeOf({ counts }: TenantState, pool: 0 | 1): number {
+  if (pool === 1) return counts.tools;
+  return counts.running + counts.completed + counts.error + counts.cancelled - counts.tools;
 }
 
 /** @throws OpstreamError `storage_full` before a tenant's log would run into the next one's range of the key */

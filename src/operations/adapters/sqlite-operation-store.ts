@@ -1,51 +1,98 @@
 import type Database from 'better-sqlite3';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { toStoreError } from '../../platform/sqlite/sqlite-database.js';
+import { turnBudget } from '../../platform/lifecycle/turn-budget.js';
+import { copyDatabase } from '../../platform/sqlite/copy-database.js';
+import { toStoreError } from '../../platform/sqlite/store-error.js';
 import type { Operation } from '../operation.js';
 import {
   OperationStore,
+  type BackupReport,
   type ListQuery,
+  type LogIdentity,
   type LogPage,
   type OperationCounts,
   type OperationKey,
   type OperationPage,
   type PageBounds,
-  type RemovedOperation,
   type Retention,
   type StateCounts,
   type StoreCommand,
+  type StoreHealth,
   type StoreOutcome,
 } from '../operation-store.js';
-import { parseCursor } from './retention.js';
+import { AcknowledgedMark } from './acknowledged-mark.js';
+import { SqliteEpochs } from './sqlite-epochs.js';
+import { listOperations } from './sqlite-listing.js';
+import { SqliteLogReader } from './sqlite-log-reader.js';
 import { SqliteLogWriter } from './sqlite-log-writer.js';
+import { SqliteMaintenance } from './sqlite-maintenance.js';
 import { SqliteSnapshots } from './sqlite-snapshots.js';
-import { TENANT_SPAN, toEvent, toOperation } from './sqlite-rows.js';
-import { prepareStatements, type EventRow, type Statements } from './sqlite-statements.js';
+import { prepareStatements, type Statements } from './sqlite-statements.js';
+import { SqliteTransactions, type Transacted } from './sqlite-transactions.js';
+import { reportLosses } from './start-report.js';
+import { StoreWatch } from './store-watch.js';
 
-/** Events of removed operations deleted at a time; about a millisecond. */
-const PURGE_STEP = 2000;
+/** How often the file is compared with the one at its path, and a store that is down is tried again. */
+const WATCH_INTERVAL_MS = 2000;
+
+/** Told what an operator should know; must not throw. */
+export type StoreLog = (message: string) => void;
 
 /** The embedded default: one SQLite file in WAL mode, owned by this process. */
 export class SqliteOperationStore extends OperationStore {
   private readonly sql: Statements;
   private readonly snapshots: SqliteSnapshots;
+  private readonly epochs: SqliteEpochs;
   private readonly writer: SqliteLogWriter;
-  private purging = false;
+  private readonly reader: SqliteLogReader;
+  private readonly watch: StoreWatch;
+  private readonly mark: AcknowledgedMark | undefined;
+  private readonly transactions: SqliteTransactions;
+  private readonly maintenance: SqliteMaintenance;
+  private readonly timer: NodeJS.Timeout;
+  private readonly onDamage: (where: string) => void;
   private closed = false;
 
   constructor(
     private readonly database: Database.Database,
     private readonly retention: Retention,
+    log: StoreLog = () => {},
   ) {
     super();
     this.sql = prepareStatements(database);
-    this.snapshots = new SqliteSnapshots(this.sql);
-    this.writer = new SqliteLogWriter(this.sql, this.snapshots, retention);
-    this.schedulePurge();
+    this.onDamage = (where) => {
+      this.onFailure('damaged');
+      log(`The store is damaged: ${where}. Run "opstream check", and restore a backup.`);
+    };
+    this.snapshots = new SqliteSnapshots(this.sql, this.onDamage);
+    this.epochs = new SqliteEpochs(this.sql);
+    this.writer = new SqliteLogWriter(this.sql, this.snapshots, this.epochs, retention);
+    this.reader = new SqliteLogReader(this.sql, this.onDamage);
+    const path = database.memory ? undefined : database.name;
+    this.watch = new StoreWatch(path);
+    this.mark = path === undefined ? undefined : new AcknowledgedMark(`${path}.mark`);
+    reportLosses(this.sql, this.mark?.found, log);
+    this.transactions = new SqliteTransactions({
+      database,
+      sql: this.sql,
+      writer: this.writer,
+      epochs: this.epochs,
+      watch: this.watch,
+      mark: this.mark,
+      onFailure: (code) => this.onFailure(code),
+    });
+    this.maintenance = new SqliteMaintenance(this.sql, this.writer, this.transactions, (removed) =>
+      this.tellRemoved(removed),
+    );
+    this.begin();
+    this.timer = setInterval(() => this.lookAround(), WATCH_INTERVAL_MS).unref();
+    this.maintenance.start();
   }
 
   append(commands: readonly StoreCommand[]): Promise<readonly StoreOutcome[]> {
-    return this.write(() => commands.map((command) => this.writer.execute(command)));
+    return this.write(() =>
+      this.transactions.run(() => commands.map((command) => this.writer.execute(command))),
+    );
   }
 
   get(tenant: string, operationId: string): Promise<Operation | null> {
@@ -54,19 +101,8 @@ export class SqliteOperationStore extends OperationStore {
 
   list(tenant: string, query: ListQuery): Promise<OperationPage> {
     return this.read(() => {
-      const rows = this.sql.listOperations.all({
-        tenantNo: this.snapshots.tenant(tenant)?.tenantNo ?? 0,
-        before: parseCursor(query.cursor),
-        status: query.status ?? null,
-        type: query.type ?? null,
-        active: query.active === undefined ? null : Number(query.active),
-        limit: query.limit + 1,
-      });
-      const page = rows.slice(0, query.limit);
-      return {
-        operations: page.map((row) => toOperation(tenant, row)),
-        nextCursor: rows.length > page.length ? String(page.at(-1)!.op) : null,
-      };
+      const tenantNo = this.snapshots.tenant(tenant)?.tenantNo ?? 0;
+      return listOperations(this.sql, { name: tenant, tenantNo }, query, this.onDamage);
     });
   }
 
@@ -79,35 +115,38 @@ export class SqliteOperationStore extends OperationStore {
     return this.read(() => {
       const log = this.snapshots.findLog(tenant, operationId);
       if (!log) return null;
-      const rows = this.sql.eventsOfOperation.iterate(operationId, log.op, afterSeq, bounds.limit);
-      const events = take(rows, bounds).map((row) => toEvent(tenant, row));
+      const events = this.reader.ofOperation(tenant, operationId, log.op, afterSeq, bounds);
       return { events, first: log.first_seq, head: log.event_count };
     });
   }
 
-  readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage> {
-    return this.read(() => {
-      const log = this.snapshots.tenant(tenant);
-      if (!log) return { events: [], first: 1, head: 0 };
-      const base = log.tenantNo * TENANT_SPAN;
-      // Never below the base, where another tenant's log ends.
-      const after = base + Math.max(0, afterPosition);
-      const rows = this.sql.eventsOfTenant.iterate(after, base + TENANT_SPAN, bounds.limit);
-      const events = take(rows, bounds).map((row) => toEvent(tenant, row));
-      return { events, first: log.trimmedThrough + 1, head: log.head };
-    });
+  async readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage> {
+    for (let after = Math.max(0, afterPosition); ;) {
+      const page = await this.read(() => {
+        const log = this.snapshots.tenant(tenant);
+        if (!log) return { events: [], first: 1, head: 0, next: undefined };
+        const { events, next } = this.reader.ofTenant(log, after, bounds);
+        return { events, first: log.trimmedThrough + 1, head: log.head, next };
+      });
+      const { next, ...found } = page;
+      // Everything that was looked at belongs to operations that are being deleted.
+      if (next === undefined) return found;
+      after = next;
+      await turnBudget.turn();
+    }
   }
 
   counts(tenant: string): Promise<OperationCounts> {
-    return this.read(() => this.sql.counts.get(this.snapshots.tenant(tenant)?.tenantNo ?? 0)!);
+    return this.read(() => {
+      const counts = this.snapshots.tenant(tenant)?.counts;
+      if (!counts) return { active: 0, total: 0 };
+      const { running, completed, error, cancelled } = counts;
+      return { active: running, total: running + completed + error + cancelled };
+    });
   }
 
   countsByState(): Promise<StateCounts> {
-    return this.read(() => {
-      const counts = { running: 0, completed: 0, error: 0, cancelled: 0 };
-      for (const { state, total } of this.sql.countsByState.all()) counts[state] = total;
-      return counts;
-    });
+    return this.read(() => this.snapshots.totals);
   }
 
   unfinished(typePrefix: string): Promise<readonly OperationKey[]> {
@@ -115,18 +154,72 @@ export class SqliteOperationStore extends OperationStore {
   }
 
   remove(tenant: string, operationId: string): Promise<boolean> {
-    return this.write(() => this.writer.remove(tenant, operationId));
+    return this.write(() => {
+      // Refused before the transaction, so that a refusal costs nothing.
+      if (!this.writer.mayRemove(tenant, operationId)) return { result: false, removed: [] };
+      return this.transactions.runMakingRoom(() => {
+        this.writer.remove(tenant, operationId);
+        return true;
+      });
+    });
   }
 
   async expire(at: number): Promise<boolean> {
     if (this.retention.maxAge === 0 || this.closed) return false;
-    return this.write(() => this.writer.expire(at - this.retention.maxAge));
+    const deadline = at - this.retention.maxAge;
+    return this.write(() => this.transactions.runMakingRoom(() => this.writer.expire(deadline)));
+  }
+
+  logIdentity(tenant: string): Promise<LogIdentity> {
+    return this.read(() => this.epochs.of(this.snapshots, tenant));
+  }
+
+  health(): StoreHealth {
+    return this.watch.health();
+  }
+
+  async backup(path: string): Promise<BackupReport> {
+    this.checkOpen();
+    try {
+      return await copyDatabase(this.database.name, path);
+    } catch (thrown) {
+      throw toStoreError(thrown, path);
+    }
   }
 
   close(): Promise<void> {
+    if (this.closed) return Promise.resolve();
     this.closed = true;
+    clearInterval(this.timer);
+    this.maintenance.stop();
     this.database.close();
+    this.mark?.close();
+    this.watch.close();
     return Promise.resolve();
+  }
+
+  /** Begins the epoch. On a full disk the service starts nevertheless: it can be read, and made room in. */
+  private begin(): void {
+    try {
+      this.transactions.run(() => this.epochs.begin());
+    } catch (thrown) {
+      if (!(thrown instanceof OpstreamError) || thrown.code !== 'storage_full') throw thrown;
+    }
+  }
+
+  private lookAround(): void {
+    this.watch.checkFile();
+    if (!this.watch.isDown) this.watch.makeReserve();
+    else if (this.watch.health().status === 'down') this.tryAgain();
+  }
+
+  /** A write that changes nothing: the store is up again as soon as it succeeds. */
+  private tryAgain(): void {
+    try {
+      this.transactions.run(() => this.epochs.touch());
+    } catch {
+      // Still down; the watch knows.
+    }
   }
 
   private async read<T>(query: () => T): Promise<T> {
@@ -134,27 +227,22 @@ export class SqliteOperationStore extends OperationStore {
     try {
       return query();
     } catch (thrown) {
-      throw toStoreError(thrown);
+      throw toStoreError(thrown, this.database.name);
     }
   }
 
-  /** One transaction: either everything of it is durable when the promise resolves, or nothing was recorded. */
-  private async write<T>(work: () => T): Promise<T> {
+  /** Either everything of it is durable when the promise resolves, or nothing was recorded. */
+  private async write<T>(work: () => Transacted<T>): Promise<T> {
     this.checkOpen();
-    let result: T;
-    let removed: readonly RemovedOperation[];
+    let transacted: Transacted<T>;
     try {
-      this.sql.begin.run();
-      result = work();
-      removed = this.writer.finish();
-      this.sql.commit.run();
+      transacted = work();
     } catch (thrown) {
-      // A full disk may already have rolled the transaction back.
-      if (this.database.inTransaction) this.sql.rollback.run();
-      this.writer.forget();
-      throw toStoreError(thrown);
+      throw toStoreError(thrown, this.database.name);
     }
-    if (removed.length > 0) this.schedulePurge();
+    const { result, removed } = transacted;
+    const { trims, crowded } = this.writer.leftovers;
+    if (removed.length > 0 || trims.size > 0 || crowded.size > 0) this.maintenance.start();
     this.tellRemoved(removed);
     return result;
   }
@@ -162,46 +250,4 @@ export class SqliteOperationStore extends OperationStore {
   private checkOpen(): void {
     if (this.closed) throw new OpstreamError('shutting_down', 'The store is closed');
   }
-
-  /** Deletes the events of removed operations in small steps, also those a crash left behind. */
-  private schedulePurge(): void {
-    if (this.purging) return;
-    this.purging = true;
-    setImmediate(() => {
-      this.purging = false;
-      if (this.closed) return;
-      // A failing step (full disk) is repeated after the next removal.
-      try {
-        if (this.purgeStep()) this.schedulePurge();
-      } catch (thrown) {
-        if (toStoreError(thrown) === thrown) throw thrown;
-      }
-    });
-  }
-
-  private purgeStep(): boolean {
-    const orphan = this.sql.orphan.get();
-    if (!orphan) return false;
-    this.database.transaction(() => {
-      let left = PURGE_STEP;
-      for (let next: { op: number } | undefined = orphan; next && left > 0; next = this.sql.orphan.get()) {
-        const { changes } = this.sql.deleteOrphanedEvents.run(next.op, left);
-        if (changes < left) this.sql.adopt.run(next.op);
-        left -= Math.max(changes, 1);
-      }
-    })();
-    return true;
-  }
-}
-
-/** Rows up to the bound in characters; stopping early keeps large events from piling up in memory. */
-function take(rows: IterableIterator<EventRow>, { maxBytes }: PageBounds): EventRow[] {
-  const page: EventRow[] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    page.push(row);
-    bytes += row.data.length;
-    if (bytes >= maxBytes) break;
-  }
-  return page;
 }

@@ -1,36 +1,81 @@
+import { crc32 } from 'node:zlib';
 import { parseJson, type JsonObject, type JsonValue } from '../../platform/json.js';
 import { RecordedEvent, type EventType } from '../operation-event.js';
 import type { Operation, OperationState } from '../operation.js';
+import { DAMAGED_METADATA, DAMAGED_RESULT, damagedEvent } from './damaged.js';
+import { eventChecksum, isEventType, operationChecksum } from './event-checksum.js';
 import type { EventRow, OperationRow } from './sqlite-statements.js';
 
 /** `tenant_no * 2^36 + position`: 6.8e10 events for each of 131,071 tenants stay within JavaScript's safe integers. */
 export const TENANT_SPAN = 2 ** 36;
 export const MAX_TENANTS = 2 ** 17 - 1;
 
-export function toOperation(tenant: string, row: OperationRow): Operation {
-  const outcome = (row.outcome === null ? {} : parseJson(row.outcome)) as {
-    result?: JsonValue;
-    error?: string;
-    error_type?: string;
-  };
+/** Phases of `operations.phase`; a listing's filters are ranges of them. */
+export const PHASES = { running: 0, working: 1, completed: 2, error: 3, cancelled: 4 } as const;
+
+/** Told where damage was found; must not throw. */
+export type OnDamage = (where: string) => void;
+
+interface Outcome {
+  readonly result?: JsonValue;
+  readonly error?: string;
+  readonly error_type?: string;
+}
+
+export function toOperation(tenant: string, row: OperationRow, onDamage: OnDamage): Operation {
+  const damaged = (what: string) => onDamage(`${what} of operation ${row.operation_id}`);
+  const outcome = row.outcome === null ? {} : readOutcome(row, () => damaged('the outcome'));
   return {
     tenant,
+    number: row.op,
     operationId: row.operation_id,
     operationType: row.operation_type,
-    metadata: parseJson(row.metadata) as JsonObject,
+    metadata: readMetadata(row, () => damaged('the metadata')),
+    owner: row.owner,
+    leaseSeconds: row.lease_seconds,
     state: row.state as OperationState,
     status: row.status,
     progress: row.progress,
     message: row.message,
     startedAt: row.started_at,
-    updatedAt: row.updated_at,
+    updatedAt: Math.max(row.updated_at ?? row.started_at, row.renewed_at ?? 0),
     endedAt: row.ended_at,
-    eventCount: row.event_count,
+    eventCount: row.event_count ?? 0,
     firstSeq: row.first_seq,
     ...(outcome.result !== undefined && { result: outcome.result }),
     ...(outcome.error !== undefined && { error: outcome.error }),
     ...(outcome.error_type !== undefined && { errorType: outcome.error_type }),
   };
+}
+
+function readMetadata(row: OperationRow, onDamage: () => void): JsonObject {
+  const sound =
+    row.crc === null || row.crc === operationChecksum(row.operation_id, row.operation_type, row.metadata);
+  if (sound) {
+    try {
+      return parseJson(row.metadata) as JsonObject;
+    } catch {
+      // Told below, like a checksum that differs.
+    }
+  }
+  onDamage();
+  return DAMAGED_METADATA;
+}
+
+/** A listing leaves out results, and with them what the checksum covers. */
+function readOutcome(row: OperationRow, onDamage: () => void): Outcome {
+  const text = row.outcome!;
+  if (row.outcome_crc === null || row.outcome_crc === crc32(text)) {
+    try {
+      return parseJson(text) as Outcome;
+    } catch {
+      // Told below, like a checksum that differs.
+    }
+  }
+  onDamage();
+  return row.state === 'error'
+    ? { error: 'The stored error is damaged', error_type: 'DamagedEvent' }
+    : { result: DAMAGED_RESULT };
 }
 
 export function outcomeOf(operation: Operation): string | null {
@@ -42,14 +87,34 @@ export function outcomeOf(operation: Operation): string | null {
   });
 }
 
-export function toEvent(tenant: string, row: EventRow): RecordedEvent {
-  return new RecordedEvent({
+export function phaseOf({ state, status }: Operation): number {
+  if (state !== 'running') return PHASES[state];
+  return status === 'running' ? PHASES.running : PHASES.working;
+}
+
+/** What the row holds, or what is shown in its place when it is not what was recorded. */
+export function toEvent(tenant: string, row: EventRow, onDamage: OnDamage): RecordedEvent {
+  const position = row.position % TENANT_SPAN;
+  const fields = {
     tenant,
     operationId: row.operation_id,
     seq: row.seq,
-    position: row.position % TENANT_SPAN,
-    type: row.type as EventType,
-    timestamp: row.timestamp,
-    data: row.data,
-  });
+    position,
+    timestamp: Number.isFinite(row.timestamp) ? row.timestamp : 0,
+  };
+  if (isSound(row)) return new RecordedEvent({ ...fields, type: row.type as EventType, data: row.data });
+  onDamage(`event ${row.seq} of operation ${row.operation_id}`);
+  return new RecordedEvent({ ...fields, ...damagedEvent(row.type) });
+}
+
+/** Rows of earlier versions have no checksum: they must at least be what clients can read. */
+export function isSound(row: Omit<EventRow, 'operation_id'>): boolean {
+  if (row.crc !== null) return row.crc === eventChecksum(row);
+  if (!isEventType(row.type)) return false;
+  try {
+    JSON.parse(row.data);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,6 +1,8 @@
+import { crc32 } from 'node:zlib';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { isActive, type Operation } from '../operation.js';
-import { MAX_TENANTS, outcomeOf, TENANT_SPAN, toOperation } from './sqlite-rows.js';
+import type { LogEpoch, StateCounts } from '../operation-store.js';
+import { MAX_TENANTS, outcomeOf, phaseOf, TENANT_SPAN, toOperation, type OnDamage } from './sqlite-rows.js';
 import type { LogRow, Statements } from './sqlite-statements.js';
 
 /** An operation and the row it lives in. */
@@ -9,7 +11,12 @@ export interface StoredOperation {
   readonly op: number;
   readonly pool: 0 | 1;
   operation: Operation;
-  dirty: boolean;
+  /** What of it still has to be written: nothing, the columns of a running one, or also its status or end. */
+  pending: 'nothing' | 'running' | 'phase';
+  /** Position of its newest event, known when that was recorded in this transaction. */
+  lastPosition: number;
+  /** What it takes in memory, in bytes, estimated. */
+  readonly weight: number;
 }
 
 /** What the log of a tenant is like, in memory. */
@@ -18,25 +25,55 @@ export interface TenantState {
   readonly tenantNo: number;
   head: number;
   trimmedThrough: number;
-  /** Stored operations per pool. */
-  readonly sizes: [number, number];
+  /** Stored operations by state, and those of all states that are tool calls. */
+  readonly counts: { running: number; completed: number; error: number; cancelled: number; tools: number };
   readonly operations: Map<string, StoredOperation>;
+  /** Read when first asked for. */
+  epochs: readonly LogEpoch[] | undefined;
+  /** The current epoch is in the table. */
+  epochRecorded: boolean;
   dirty: boolean;
 }
 
-/** Snapshots kept in memory per tenant, so that an append needs no read; least recently loaded go first. */
-const CACHED_OPERATIONS = 4096;
+/** Snapshots kept in memory over all tenants, in bytes, so that an append needs no read; the oldest go first. */
+const CACHE_BYTES = 64 * 1024 * 1024;
+/** A snapshot without its metadata; and what a parsed object takes at most for each character of its JSON text. */
+const SNAPSHOT_BYTES = 600;
+const BYTES_PER_CHARACTER = 20;
 const CACHED_TENANTS = 1024;
+
 /**
  * The snapshots of operations and tenants in memory, so that an append needs no read, and what of them still has to
- * be written before the transaction under way is committed. This process is the file's only writer.
+ * be written before the transaction under way is committed. Nothing else writes to the file; should another program
+ * have done so, `forget` is called.
  */
 export class SqliteSnapshots {
   private readonly tenants = new Map<string, TenantState>();
   private readonly changedTenants: TenantState[] = [];
   private readonly changedOperations: StoredOperation[] = [];
+  /** Everything cached, oldest first. */
+  private readonly cached = new Set<StoredOperation>();
+  private cachedBytes = 0;
+  private total: { running: number; completed: number; error: number; cancelled: number };
+  private lastNumber: number;
 
-  constructor(private readonly sql: Statements) {}
+  constructor(
+    private readonly sql: Statements,
+    private readonly onDamage: OnDamage,
+    private readonly cacheBytes = CACHE_BYTES,
+  ) {
+    this.total = this.countAll();
+    this.lastNumber = sql.lastNumber.get()!.op;
+  }
+
+  /** What the cached snapshots are estimated to take. */
+  get bytes(): number {
+    return this.cachedBytes;
+  }
+
+  get totals(): StateCounts {
+    return { ...this.total };
+  }
 
   find(tenantName: string, operationId: string): StoredOperation | undefined {
     const tenant = this.tenant(tenantName);
@@ -64,75 +101,21 @@ export class SqliteSnapshots {
       tenantNo: row.tenant_no,
       head: Math.max(row.trimmed_through, newest === null ? 0 : newest - base),
       trimmedThrough: row.trimmed_through,
-      sizes: [
-        this.sql.countPool.get(row.tenant_no, 0)!.total,
-        this.sql.countPool.get(row.tenant_no, 1)!.total,
-      ],
+      counts: {
+        running: row.running,
+        completed: row.completed,
+        error: row.failed,
+        cancelled: row.cancelled,
+        tools: row.tools,
+      },
       operations: new Map(),
+      epochs: undefined,
+      epochRecorded: false,
       dirty: false,
     };
-    // A tenant that leaves the cache takes its operations along, so their snapshots must be in the table.
-    if (this.tenants.size >= CACHED_TENANTS) this.writeOperations();
-    makeRoomIn(this.tenants, CACHED_TENANTS, (oldest) => !oldest.dirty);
+    if (this.tenants.size >= CACHED_TENANTS) this.dropOldestTenant();
     this.tenants.set(name, state);
     return state;
-  }
-
-  /** Takes in an operation whose row was just inserted. */
-  add(tenant: TenantState, op: number, pool: 0 | 1, operation: Operation): StoredOperation {
-    return remember({ tenant, op, pool, operation, dirty: false });
-  }
-
-  /** Writes everything that changed: snapshots once per transaction, however many events changed them. */
-  write(): void {
-    this.writeOperations();
-    for (const tenant of this.changedTenants) {
-      this.sql.updateTenant.run(tenant.trimmedThrough, tenant.tenantNo);
-      tenant.dirty = false;
-    }
-    this.changedTenants.length = 0;
-  }
-
-  /** After a rollback: nothing in memory can be trusted any more. */
-  forget(): void {
-    this.tenants.clear();
-    this.changedTenants.length = 0;
-    this.changedOperations.length = 0;
-  }
-
-  /** Writes the snapshots alone, for statements that look at the table. */
-  writeOperations(): void {
-    for (const stored of this.changedOperations) {
-      this.writeSnapshot(stored);
-      stored.dirty = false;
-      // Ended ones are rarely asked for and may carry a large result.
-      if (!isActive(stored.operation)) stored.tenant.operations.delete(stored.operation.operationId);
-    }
-    this.changedOperations.length = 0;
-  }
-
-  private writeSnapshot(stored: StoredOperation): void {
-    const { operation } = stored;
-    if (isActive(operation)) {
-      this.sql.updateRunning.run(
-        operation.status,
-        operation.progress,
-        operation.message,
-        operation.firstSeq,
-        stored.op,
-      );
-      return;
-    }
-    this.sql.updateEnded.run(
-      operation.state,
-      operation.status,
-      operation.progress,
-      operation.message,
-      operation.endedAt,
-      operation.firstSeq,
-      outcomeOf(operation),
-      stored.op,
-    );
   }
 
   /** @throws OpstreamError `overloaded` when the key of `events` has no room for another tenant */
@@ -144,6 +127,37 @@ export class SqliteSnapshots {
     return this.tenant(name)!;
   }
 
+  nextNumber(): number {
+    return ++this.lastNumber;
+  }
+
+  /** Takes in an operation whose row was just inserted. */
+  add(tenant: TenantState, pool: 0 | 1, operation: Operation, metadataSize: number): StoredOperation {
+    tenant.counts.running += 1;
+    tenant.counts.tools += pool;
+    this.total.running += 1;
+    this.tenantChanged(tenant);
+    return this.remember({
+      tenant,
+      op: operation.number,
+      pool,
+      operation,
+      pending: 'nothing',
+      lastPosition: 0,
+      weight: weigh(metadataSize),
+    });
+  }
+
+  /** Forgets a removed operation. */
+  removed(tenant: TenantState, operationId: string, pool: number, state: keyof StateCounts): void {
+    const stored = tenant.operations.get(operationId);
+    if (stored) this.release(stored);
+    tenant.counts[state] -= 1;
+    tenant.counts.tools -= pool;
+    this.total[state] -= 1;
+    this.tenantChanged(tenant);
+  }
+
   load(tenant: TenantState, operationId: string): StoredOperation | undefined {
     const cached = tenant.operations.get(operationId);
     if (cached) return cached;
@@ -153,19 +167,30 @@ export class SqliteSnapshots {
       tenant,
       op: row.op,
       pool: row.pool === 1 ? 1 : 0,
-      operation: toOperation(tenant.name, row),
-      dirty: false,
+      operation: toOperation(tenant.name, row, this.onDamage),
+      pending: 'nothing',
+      lastPosition: 0,
+      weight: weigh(row.metadata.length),
     };
-    return row.ended_at === null ? remember(stored) : stored;
+    return row.ended_at === null ? this.remember(stored) : stored;
   }
 
   /** Takes over a snapshot after events were recorded; how many and when, their rows tell. */
   change(stored: StoredOperation, operation: Operation): void {
-    const written = differsBeyondNewestEvent(stored.operation, operation);
+    const before = stored.operation;
     stored.operation = operation;
-    if (!written || stored.dirty) return;
-    stored.dirty = true;
-    this.changedOperations.push(stored);
+    if (before.state !== operation.state) {
+      const { counts } = stored.tenant;
+      counts[before.state] -= 1;
+      counts[operation.state] += 1;
+      this.total[before.state] -= 1;
+      this.total[operation.state] += 1;
+      this.tenantChanged(stored.tenant);
+    }
+    const needed = whatToWrite(before, operation);
+    if (needed === 'nothing' || stored.pending === 'phase') return;
+    if (stored.pending === 'nothing') this.changedOperations.push(stored);
+    stored.pending = needed;
   }
 
   tenantChanged(tenant: TenantState): void {
@@ -173,31 +198,118 @@ export class SqliteSnapshots {
     tenant.dirty = true;
     this.changedTenants.push(tenant);
   }
+
+  /** Writes everything that changed: snapshots once per transaction, however many events changed them. */
+  write(): void {
+    this.writeOperations();
+    for (const tenant of this.changedTenants) {
+      const { running, completed, error, cancelled, tools } = tenant.counts;
+      const { trimmedThrough, tenantNo } = tenant;
+      this.sql.updateTenant.run(trimmedThrough, running, completed, error, cancelled, tools, tenantNo);
+      tenant.dirty = false;
+      if (running + completed + error + cancelled === 0) this.dropTenant(tenant);
+    }
+    this.changedTenants.length = 0;
+  }
+
+  /** Writes the snapshots alone, for statements that look at the table. */
+  writeOperations(): void {
+    for (const stored of this.changedOperations) {
+      this.writeSnapshot(stored);
+      stored.pending = 'nothing';
+      // Ended ones are rarely asked for and may carry a large result.
+      if (!isActive(stored.operation)) this.release(stored);
+    }
+    this.changedOperations.length = 0;
+  }
+
+  /** After a failed write, or one of another program: nothing in memory can be trusted any more. */
+  forget(): void {
+    this.tenants.clear();
+    this.cached.clear();
+    this.cachedBytes = 0;
+    this.changedTenants.length = 0;
+    this.changedOperations.length = 0;
+    this.total = this.countAll();
+    this.lastNumber = this.sql.lastNumber.get()!.op;
+  }
+
+  private writeSnapshot({ operation, op, pending, lastPosition }: StoredOperation): void {
+    const { state, status, progress, message, firstSeq, endedAt, updatedAt } = operation;
+    if (isActive(operation)) {
+      this.sql.updateRunning.run(progress, message, firstSeq, updatedAt, op);
+      if (pending === 'phase') this.sql.updateStatus.run(status, phaseOf(operation), op);
+      return;
+    }
+    const outcome = outcomeOf(operation);
+    this.sql.updateEnded.run(
+      state,
+      status,
+      phaseOf(operation),
+      progress,
+      message,
+      endedAt,
+      lastPosition,
+      firstSeq,
+      outcome,
+      outcome === null ? null : crc32(outcome),
+      op,
+    );
+  }
+
+  private countAll() {
+    const { running, completed, failed, cancelled } = this.sql.countsOfAll.get()!;
+    return { running, completed, error: failed, cancelled };
+  }
+
+  private remember(stored: StoredOperation): StoredOperation {
+    stored.tenant.operations.set(stored.operation.operationId, stored);
+    this.cached.add(stored);
+    this.cachedBytes += stored.weight;
+    if (this.cachedBytes > this.cacheBytes) this.makeRoom(stored);
+    return stored;
+  }
+
+  private makeRoom(newest: StoredOperation): void {
+    for (const stored of this.cached) {
+      if (stored === newest) return;
+      if (stored.pending === 'nothing') this.release(stored);
+      if (this.cachedBytes <= this.cacheBytes) return;
+    }
+  }
+
+  private release(stored: StoredOperation): void {
+    if (!this.cached.delete(stored)) return;
+    stored.tenant.operations.delete(stored.operation.operationId);
+    this.cachedBytes -= stored.weight;
+  }
+
+  private dropOldestTenant(): void {
+    // A tenant that leaves takes its operations along, so their snapshots must be in the table.
+    this.writeOperations();
+    for (const tenant of this.tenants.values()) {
+      if (tenant.dirty) continue;
+      this.dropTenant(tenant);
+      return;
+    }
+  }
+
+  private dropTenant(tenant: TenantState): void {
+    for (const stored of tenant.operations.values()) this.release(stored);
+    this.tenants.delete(tenant.name);
+  }
 }
 
-function differsBeyondNewestEvent(before: Operation, after: Operation): boolean {
-  return (
+function whatToWrite(before: Operation, after: Operation): StoredOperation['pending'] {
+  if (before.status !== after.status || before.state !== after.state) return 'phase';
+  const differs =
     before.progress !== after.progress ||
     before.message !== after.message ||
-    before.status !== after.status ||
-    before.state !== after.state ||
-    before.firstSeq !== after.firstSeq
-  );
+    before.firstSeq !== after.firstSeq ||
+    (before.updatedAt !== after.updatedAt && before.eventCount === after.eventCount);
+  return differs ? 'running' : 'nothing';
 }
 
-function remember(stored: StoredOperation): StoredOperation {
-  const { operations } = stored.tenant;
-  makeRoomIn(operations, CACHED_OPERATIONS, (oldest) => !oldest.dirty);
-  operations.set(stored.operation.operationId, stored);
-  return stored;
-}
-
-/** Drops the oldest entry that may go, so that a cache stays within its bound. */
-function makeRoomIn<T>(cache: Map<string, T>, limit: number, mayGo: (value: T) => boolean): void {
-  if (cache.size < limit) return;
-  for (const [key, value] of cache) {
-    if (!mayGo(value)) continue;
-    cache.delete(key);
-    return;
-  }
+function weigh(metadataSize: number): number {
+  return SNAPSHOT_BYTES + BYTES_PER_CHARACTER * metadataSize;
 }

@@ -1,5 +1,4 @@
 import type BetterSqlite3 from 'better-sqlite3';
-import type { OperationState } from '../operation.js';
 
 /** One row of `operations`, with what its newest event tells: `updated_at` and `event_count`. */
 export interface OperationRow {
@@ -14,11 +13,16 @@ export interface OperationRow {
   progress: number;
   message: string;
   started_at: number;
-  updated_at: number;
+  updated_at: number | null;
+  renewed_at: number | null;
   ended_at: number | null;
-  event_count: number;
+  event_count: number | null;
   first_seq: number;
   outcome: string | null;
+  owner: string | null;
+  lease_seconds: number | null;
+  crc: number | null;
+  outcome_crc: number | null;
 }
 
 /** What is needed to remove an operation. */
@@ -26,6 +30,7 @@ export interface RemovalRow {
   op: number;
   operation_id: string;
   pool: number;
+  phase: number;
 }
 
 /** Where an operation's log is stored and how far it goes. */
@@ -38,160 +43,205 @@ export interface LogRow {
 /** One row of `events`, with the id of its operation. */
 export interface EventRow {
   position: number;
+  op: number;
   operation_id: string;
   seq: number;
   type: string;
   timestamp: number;
   data: string;
+  crc: number | null;
 }
 
-export interface TenantRow {
+export interface CountRow {
+  running: number;
+  completed: number;
+  failed: number;
+  cancelled: number;
+}
+
+export interface TenantRow extends CountRow {
   tenant_no: number;
   trimmed_through: number;
+  tools: number;
 }
 
-/** A compiled statement with its parameters and the row it yields. */
-type Statement<Parameters extends unknown[] | object = [], Row = unknown> = BetterSqlite3.Statement<
-  Parameters,
-  Row
->;
+/** Where one range of a listing begins: an index in the order of the listing, of which rows are numbers alone. */
+export interface ListArm {
+  tenantNo: number;
+  phase: number;
+  status: string | null;
+  type: string | null;
+  before: number;
+  limit: number;
+}
 
-/** Every statement of the store. */
-export interface Statements {
-  readonly begin: Statement;
-  readonly commit: Statement;
-  readonly rollback: Statement;
-  readonly tenant: Statement<[string], TenantRow>;
-  readonly addTenant: Statement<[string]>;
-  readonly updateTenant: Statement<[number, number]>;
-  readonly newestPosition: Statement<[number, number], { position: number | null }>;
-  readonly lastTenant: Statement<[], { tenant_no: number }>;
-  readonly operation: Statement<[number, string], OperationRow>;
-  readonly logOfOperation: Statement<[number, string], LogRow>;
-  readonly addOperation: Statement<[number, string, string, number, string, number]>;
-  readonly updateRunning: Statement<[string, number, string, number, number]>;
-  readonly updateEnded: Statement<
-    [string, string, number, string, number | null, number, string | null, number]
-  >;
-  readonly removeOperation: Statement<[number]>;
-  readonly listOperations: Statement<
-    {
-      tenantNo: number;
-      before: number;
-      status: string | null;
-      type: string | null;
-      active: number | null;
-      limit: number;
-    },
-    OperationRow
-  >;
-  readonly counts: Statement<[number], { total: number; active: number }>;
-  readonly countsByState: Statement<[], { state: OperationState; total: number }>;
-  readonly countPool: Statement<[number, number], { total: number }>;
-  readonly oldestEnded: Statement<[number, number], RemovalRow>;
-  readonly expired: Statement<[number, number], RemovalRow & { name: string }>;
-  readonly unfinished: Statement<[{ typePrefix: string }], { tenant: string; operationId: string }>;
-  readonly addEvent: Statement<[number, number, number, string, number, string, string | null]>;
-  readonly receipt: Statement<[number, string], { seq: number; timestamp: number }>;
-  readonly eventsOfOperation: Statement<[string, number, number, number], EventRow>;
-  readonly eventsOfTenant: Statement<[number, number, number], EventRow>;
-  readonly lastPosition: Statement<[number, number], { position: number }>;
-  readonly trimEvents: Statement<[number, number]>;
-  readonly orphanLog: Statement<[number]>;
-  readonly orphan: Statement<[], { op: number }>;
-  readonly deleteOrphanedEvents: Statement<[number, number]>;
-  readonly adopt: Statement<[number]>;
+/** A compiled statement, as far as the store uses it, with its parameters and the row it yields. */
+export interface Statement<Parameters extends unknown[], Row> {
+  readonly source: string;
+  run(...parameters: Parameters): { readonly changes: number };
+  get(...parameters: Parameters): Row | undefined;
+  all(...parameters: Parameters): Row[];
+  iterate(...parameters: Parameters): IterableIterator<Row>;
 }
 
 /** The newest event's seq and time: one look-up each in the index of an operation's events. */
 const EVENT_COUNT = '(SELECT max(seq) FROM events WHERE events.op = operations.op) AS event_count';
 const UPDATED_AT = `(SELECT timestamp FROM events WHERE events.op = operations.op ORDER BY seq DESC LIMIT 1)
          AS updated_at`;
+const EVENT = 'position, op, seq, type, timestamp, data, crc';
 
-/** Compiles every statement once. */
-export function prepareStatements(db: BetterSqlite3.Database): Statements {
+/** Compiles every statement of the store once. */
+export function prepareStatements(db: BetterSqlite3.Database) {
+  const prepare = <Parameters extends unknown[] = [], Row = unknown>(
+    sql: string,
+  ): Statement<Parameters, Row> => db.prepare<Parameters, Row>(sql);
+  const arm = (condition: string) =>
+    prepare<[ListArm], { op: number }>(
+      `SELECT op FROM operations WHERE tenant_no = :tenantNo AND ${condition} AND op < :before
+       ORDER BY op DESC LIMIT :limit`,
+    );
   return {
-    begin: db.prepare('BEGIN IMMEDIATE'),
-    commit: db.prepare('COMMIT'),
-    rollback: db.prepare('ROLLBACK'),
+    begin: prepare('BEGIN IMMEDIATE'),
+    commit: prepare('COMMIT'),
+    rollback: prepare('ROLLBACK'),
 
-    tenant: db.prepare('SELECT tenant_no, trimmed_through FROM tenants WHERE name = ?'),
-    addTenant: db.prepare('INSERT INTO tenants (name) VALUES (?)'),
-    updateTenant: db.prepare('UPDATE tenants SET trimmed_through = ? WHERE tenant_no = ?'),
-    newestPosition: db.prepare(
+    identity: prepare<[], { uid: string; epoch: number }>('SELECT uid, epoch FROM log_identity LIMIT 1'),
+    beginEpoch: prepare<[number]>('UPDATE log_identity SET epoch = ?'),
+    addEpoch: prepare<[number, number, number]>(
+      'INSERT OR IGNORE INTO epochs (tenant_no, epoch, began_at) VALUES (?, ?, ?)',
+    ),
+    pruneEpochs: prepare<[number, number, number]>(
+      `DELETE FROM epochs WHERE tenant_no = ? AND epoch <=
+         (SELECT epoch FROM epochs WHERE tenant_no = ? ORDER BY epoch DESC LIMIT 1 OFFSET ?)`,
+    ),
+    epochs: prepare<[number], { epoch: number; from: number }>(
+      'SELECT epoch, began_at AS "from" FROM epochs WHERE tenant_no = ? ORDER BY epoch',
+    ),
+
+    tenant: prepare<[string], TenantRow>(
+      `SELECT tenant_no, trimmed_through, running, completed, failed, cancelled, tools FROM tenants
+       WHERE name = ?`,
+    ),
+    tenantName: prepare<[number], { name: string }>('SELECT name FROM tenants WHERE tenant_no = ?'),
+    addTenant: prepare<[string]>('INSERT INTO tenants (name) VALUES (?)'),
+    updateTenant: prepare<[number, number, number, number, number, number, number]>(
+      `UPDATE tenants SET trimmed_through = ?, running = ?, completed = ?, failed = ?, cancelled = ?, tools = ?
+       WHERE tenant_no = ?`,
+    ),
+    newestPosition: prepare<[number, number], { position: number | null }>(
       'SELECT max(position) AS position FROM events WHERE position > ? AND position < ?',
     ),
-    lastTenant: db.prepare('SELECT coalesce(max(tenant_no), 0) AS tenant_no FROM tenants'),
+    lastTenant: prepare<[], { tenant_no: number }>(
+      'SELECT coalesce(max(tenant_no), 0) AS tenant_no FROM tenants',
+    ),
+    /** Once at the start and after a failed write; from then on the sums are known. */
+    countsOfAll: prepare<[], CountRow>(
+      `SELECT coalesce(sum(running), 0) AS running, coalesce(sum(completed), 0) AS completed,
+         coalesce(sum(failed), 0) AS failed, coalesce(sum(cancelled), 0) AS cancelled FROM tenants`,
+    ),
 
-    operation: db.prepare(
+    lastNumber: prepare<[], { op: number }>(
+      "SELECT coalesce(max(seq), 0) AS op FROM sqlite_sequence WHERE name = 'operations'",
+    ),
+    operation: prepare<[number, string], OperationRow>(
       `SELECT *, ${EVENT_COUNT}, ${UPDATED_AT} FROM operations WHERE tenant_no = ? AND operation_id = ?`,
     ),
-    logOfOperation: db.prepare(
+    logOfOperation: prepare<[number, string], LogRow>(
       `SELECT op, first_seq, ${EVENT_COUNT} FROM operations WHERE tenant_no = ? AND operation_id = ?`,
     ),
-    addOperation: db.prepare(
-      `INSERT INTO operations (tenant_no, operation_id, operation_type, pool, metadata, started_at,
-         state, status, progress, message, first_seq)
-       VALUES (?, ?, ?, ?, ?, ?, 'running', 'running', 0, '', 1)`,
+    addOperation: prepare<
+      [number, number, string, string, number, string, number, string | null, number | null, number]
+    >(
+      `INSERT INTO operations (op, tenant_no, operation_id, operation_type, pool, metadata, started_at, owner,
+         lease_seconds, crc, state, status, progress, message, first_seq)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', 'running', 0, '', 1)`,
     ),
-    // Leaves out the indexed ended_at: naming it would cost a write to its index with every transaction.
-    updateRunning: db.prepare(
-      'UPDATE operations SET status = ?, progress = ?, message = ?, first_seq = ? WHERE op = ?',
+    // Leave out indexed columns that do not change: naming one costs a write to its index.
+    updateRunning: prepare<[number, string, number, number | null, number]>(
+      'UPDATE operations SET progress = ?, message = ?, first_seq = ?, renewed_at = ? WHERE op = ?',
     ),
-    updateEnded: db.prepare(
-      `UPDATE operations SET state = ?, status = ?, progress = ?, message = ?, ended_at = ?, first_seq = ?,
-         outcome = ? WHERE op = ?`,
+    updateStatus: prepare<[string, number, number]>(
+      'UPDATE operations SET status = ?, phase = ? WHERE op = ?',
     ),
-    removeOperation: db.prepare('DELETE FROM operations WHERE op = ?'),
-    listOperations: db.prepare(
+    updateEnded: prepare<
+      [
+        string,
+        string,
+        number,
+        number,
+        string,
+        number | null,
+        number,
+        number,
+        string | null,
+        number | null,
+        number,
+      ]
+    >(
+      `UPDATE operations SET state = ?, status = ?, phase = ?, progress = ?, message = ?, ended_at = ?,
+         ended_position = ?, first_seq = ?, outcome = ?, outcome_crc = ? WHERE op = ?`,
+    ),
+    removeOperation: prepare<[number]>('DELETE FROM operations WHERE op = ?'),
+    listed: prepare<[number], OperationRow>(
       `SELECT op, tenant_no, operation_id, operation_type, pool, metadata, state, status, progress, message,
-         started_at, ended_at, first_seq, iif(state = 'error', outcome, NULL) AS outcome,
-         ${EVENT_COUNT}, ${UPDATED_AT}
-       FROM operations WHERE tenant_no = :tenantNo AND op < :before
-         AND (:status IS NULL OR status = :status) AND (:type IS NULL OR operation_type = :type)
-         AND (:active IS NULL OR (ended_at IS NULL) = :active)
-       ORDER BY op DESC LIMIT :limit`,
+         started_at, ended_at, renewed_at, first_seq, owner, lease_seconds, crc, outcome_crc,
+         iif(state = 'error', outcome, NULL) AS outcome, ${EVENT_COUNT}, ${UPDATED_AT}
+       FROM operations WHERE op = ?`,
     ),
-    counts: db.prepare(
-      'SELECT count(*) AS total, coalesce(sum(ended_at IS NULL), 0) AS active FROM operations WHERE tenant_no = ?',
+    byPhase: arm('phase = :phase'),
+    byType: arm('operation_type = :type AND phase = :phase'),
+    byStatus: arm('status = :status AND phase = 1'),
+    byTypeAndStatus: arm('operation_type = :type AND status = :status AND phase = 1'),
+    oldestEnded: prepare<[number, number], RemovalRow>(
+      `SELECT op, operation_id, pool, phase FROM operations
+       WHERE tenant_no = ? AND pool = ? AND ended_position IS NOT NULL ORDER BY ended_position LIMIT 1`,
     ),
-    countsByState: db.prepare('SELECT state, count(*) AS total FROM operations GROUP BY state'),
-    countPool: db.prepare('SELECT count(*) AS total FROM operations WHERE tenant_no = ? AND pool = ?'),
-    oldestEnded: db.prepare(
-      `SELECT op, operation_id, pool FROM operations WHERE tenant_no = ? AND pool = ? AND ended_at IS NOT NULL
-       ORDER BY ended_at, op LIMIT 1`,
+    expired: prepare<[number, number], RemovalRow & { name: string }>(
+      `SELECT op, operation_id, pool, phase, name FROM operations JOIN tenants USING (tenant_no)
+       WHERE ended_at <= ? ORDER BY ended_at LIMIT ?`,
     ),
-    expired: db.prepare(
-      `SELECT op, operation_id, pool, name FROM operations JOIN tenants USING (tenant_no)
-       WHERE ended_at <= ? LIMIT ?`,
-    ),
-    unfinished: db.prepare(
-      `SELECT name AS tenant, operation_id AS operationId FROM tenants CROSS JOIN operations USING (tenant_no)
+    unfinished: prepare<[{ typePrefix: string }], { tenant: string; operationId: string }>(
+      `SELECT name AS tenant, operation_id AS operationId
+       FROM operations INDEXED BY operations_unfinished CROSS JOIN tenants USING (tenant_no)
        WHERE ended_at IS NULL AND substr(operation_type, 1, length(@typePrefix)) = @typePrefix ORDER BY op`,
     ),
 
-    addEvent: db.prepare(
-      'INSERT INTO events (position, op, seq, type, timestamp, data, event_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    addEvent: prepare<[number, number, number, string, number, string, number]>(
+      'INSERT INTO events (position, op, seq, type, timestamp, data, crc) VALUES (?, ?, ?, ?, ?, ?, ?)',
     ),
-    receipt: db.prepare('SELECT seq, timestamp FROM events WHERE op = ? AND event_id = ?'),
-    eventsOfOperation: db.prepare(
-      `SELECT position, ? AS operation_id, seq, type, timestamp, data FROM events
-       WHERE op = ? AND seq > ? ORDER BY seq LIMIT ?`,
+    addEventId: prepare<[number, string, number, number]>(
+      'INSERT INTO event_ids (op, event_id, seq, timestamp) VALUES (?, ?, ?, ?)',
     ),
-    eventsOfTenant: db.prepare(
-      `SELECT position, operation_id, seq, type, timestamp, data FROM events JOIN operations USING (op)
-       WHERE position > ? AND position < ? ORDER BY position LIMIT ?`,
+    receipt: prepare<[number, string], { seq: number; timestamp: number }>(
+      'SELECT seq, timestamp FROM event_ids WHERE op = ? AND event_id = ?',
     ),
-    lastPosition: db.prepare(
+    eventAt: prepare<[number], { position: number }>('SELECT position FROM events WHERE position = ?'),
+    eventsOfOperation: prepare<[string, number, number, number], EventRow>(
+      `SELECT ${EVENT}, ? AS operation_id FROM events WHERE op = ? AND seq > ? ORDER BY seq LIMIT ?`,
+    ),
+    eventsOfTenant: prepare<[number, number, number], Omit<EventRow, 'operation_id'>>(
+      `SELECT ${EVENT} FROM events WHERE position > ? AND position < ? ORDER BY position LIMIT ?`,
+    ),
+    operationId: prepare<[number], { operation_id: string }>(
+      'SELECT operation_id FROM operations WHERE op = ?',
+    ),
+    lastPosition: prepare<[number, number], { position: number }>(
       'SELECT position FROM events WHERE op = ? AND seq <= ? ORDER BY seq DESC LIMIT 1',
     ),
-    trimEvents: db.prepare('DELETE FROM events WHERE op = ? AND seq < ?'),
+    trimEvents: prepare<[number, number]>('DELETE FROM events WHERE op = ? AND seq < ?'),
 
-    orphanLog: db.prepare('INSERT INTO orphaned_logs (op) VALUES (?)'),
-    orphan: db.prepare('SELECT op FROM orphaned_logs LIMIT 1'),
-    deleteOrphanedEvents: db.prepare(
+    orphanLog: prepare<[number]>('INSERT INTO orphaned_logs (op) VALUES (?)'),
+    /** Any one of them: the table holds nothing but what waits to be deleted. */
+    orphan: prepare<[], { op: number }>('SELECT op FROM orphaned_logs ORDER BY op LIMIT 1'),
+    deleteOrphanedEvents: prepare<[number, number]>(
       'DELETE FROM events WHERE position IN (SELECT position FROM events WHERE op = ? ORDER BY seq LIMIT ?)',
     ),
-    adopt: db.prepare('DELETE FROM orphaned_logs WHERE op = ?'),
+    deleteOrphanedIds: prepare<[number, number, number]>(
+      `DELETE FROM event_ids WHERE op = ? AND event_id IN
+         (SELECT event_id FROM event_ids WHERE op = ? ORDER BY event_id LIMIT ?)`,
+    ),
+    adopt: prepare<[number]>('DELETE FROM orphaned_logs WHERE op = ?'),
   };
 }
+
+export type Statements = ReturnType<typeof prepareStatements>;

@@ -5,16 +5,20 @@ import type { Operation } from '../operation.js';
 /**
  * An independent reading of a whole log, for tests: the snapshot as the stored events alone tell it, without the
  * state machine that recorded them.
+ * @param number the operation's order of creation, which its events do not tell
  */
-export function foldLog(events: readonly RecordedEvent[]): Operation {
+export function foldLog(events: readonly RecordedEvent[], number: number): Operation {
   const [started] = events;
   if (!started) throw new Error('A log begins with its started event');
   const start = JSON.parse(started.data) as { operation_type: string; metadata: JsonObject };
   let folded: Operation = {
     tenant: started.tenant,
+    number,
     operationId: started.operationId,
     operationType: start.operation_type,
     metadata: start.metadata,
+    owner: null,
+    leaseSeconds: null,
     state: 'running',
     status: 'running',
     progress: 0,

@@ -6,12 +6,14 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  renameSync,
+  rmSync,
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
-import { OpstreamError } from '../errors/opstream-error.js';
+import { DatabaseLock } from './database-lock.js';
 
 /** `normal` survives a crash of the process; `full` also survives power loss, at the price of a sync per commit. */
 export type Durability = 'normal' | 'full';
@@ -37,38 +39,79 @@ export function openDatabase(path: string, durability: Durability): Database.Dat
     .filter((name) => name.endsWith('.sql'))
     .sort();
   let database: Database.Database | undefined;
+  let lock: DatabaseLock | undefined;
   try {
-    makeFolder(dirname(path));
-    if (existsSync(path) && statSync(path).size > 0) inspect(path, migrations.length);
+    const stored = path !== ':memory:';
+    if (stored) {
+      makeFolder(dirname(path));
+      if (existsSync(path) && statSync(path).isDirectory()) throw new UnusableDatabaseError(isFolder(path));
+      // Before the file is touched: looking at it would end the locks of a holder in this process.
+      lock = new DatabaseLock(path);
+      if (existsSync(path) && statSync(path).size > 0) inspect(path, migrations.length);
+      // Whoever may read the file may read every tenant's log; SQLite's side files get the same mode.
+      else closeSync(openSync(path, 'a', 0o600));
+    }
     database = new Database(path, { timeout: 1000 });
-    // Exclusive: snapshots are cached in this process, so no other may write; it also spares the shared-memory file.
-    database.pragma('locking_mode = EXCLUSIVE');
     refuseNewer(path, database, migrations.length);
-    if (database.pragma('user_version', { simple: true }) === 0)
-      database.pragma(`application_id = ${APPLICATION_ID}`);
+    const version = database.pragma('user_version', { simple: true }) as number;
+    if (version === 0) database.pragma(`application_id = ${APPLICATION_ID}`);
     database.pragma('journal_mode = WAL');
     database.pragma(`synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`);
     database.pragma('temp_store = MEMORY');
+    if (version > 0 && version < migrations.length && stored) keepCopy(path, database, version);
     migrate(database, migrations);
-    return database;
+    tryWriting(database);
+    return lock ? releasing(database, lock) : database;
   } catch (thrown) {
     database?.close();
+    lock?.release();
     throw unusable(path, thrown);
+  }
+}
+
+/** Lets the lock go when the database is closed, and not before. */
+function releasing(database: Database.Database, lock: DatabaseLock): Database.Database {
+  const close = database.close.bind(database);
+  database.close = () => {
+    close();
+    lock.release();
+    return database;
+  };
+  return database;
+}
+
+/** The way back: what the file was before its schema was changed. Copies of other versions are left alone. */
+function keepCopy(path: string, database: Database.Database, version: number): void {
+  const copy = `${path}.schema-${version}`;
+  if (existsSync(copy)) return;
+  const partial = `${copy}.partial`;
+  rmSync(partial, { force: true });
+  closeSync(openSync(partial, 'wx', 0o600));
+  database.prepare('VACUUM INTO ?').run(partial);
+  renameSync(partial, copy);
+}
+
+/**
+ * Refuses a file that can be read but not written, before the service says that it is up. A full disk is none: the
+ * service can still be read, and made room in.
+ */
+function tryWriting(database: Database.Database): void {
+  const version = database.pragma('user_version', { simple: true }) as number;
+  try {
+    database.transaction(() => database.pragma(`user_version = ${version}`)).immediate();
+  } catch (thrown) {
+    if (
+      !isOutOfSpace(thrown) &&
+      !(thrown instanceof Database.SqliteError && thrown.code === 'SQLITE_IOERR_WRITE')
+    ) {
+      throw thrown;
+    }
   }
 }
 
 /** Where the system refuses with ENOENT although the parent exists (`/proc`), Node's recursive form never returns. */
 function makeFolder(folder: string): void {
-  if (!existsSync(folder)) mkdirSync(folder, { recursive: !existsSync(dirname(folder)) });
-}
-
-/** Maps an engine failure to the catalogue; what is no engine failure comes back as it is. */
-export function toStoreError(thrown: unknown): unknown {
-  if (!(thrown instanceof Database.SqliteError)) return thrown;
-  if (thrown.code === 'SQLITE_FULL' || thrown.code === 'SQLITE_IOERR_WRITE') {
-    return new OpstreamError('storage_full', 'The disk is full; nothing was recorded', {}, { cause: thrown });
-  }
-  return new OpstreamError('store_unavailable', `The store failed (${thrown.code})`, {}, { cause: thrown });
+  if (!existsSync(folder)) mkdirSync(folder, { recursive: !existsSync(dirname(folder)), mode: 0o700 });
 }
 
 /** Looks at the file without changing it: the header by hand, the pages through a connection that only reads. */
@@ -145,6 +188,10 @@ function unusable(path: string, thrown: unknown): unknown {
   }
   const reason = thrown.message.includes(thrown.code) ? thrown.message : `${thrown.message} (${thrown.code})`;
   return new UnusableDatabaseError(`${path} cannot be opened: ${reason}. Check DATA_DIR.`);
+}
+
+function isFolder(path: string): string {
+  return `${path} cannot be opened: it is a folder. Check DATA_DIR.`;
 }
 
 function corrupt(path: string, detail: string): string {

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { toStoreError } from '../../platform/sqlite/sqlite-database.js';
+import { toStoreError } from '../../platform/sqlite/store-error.js';
 import type {
   AgentToken,
   MemoryEntry,

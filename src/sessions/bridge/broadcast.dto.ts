@@ -1,5 +1,4 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ANY_JSON } from '../../rest/openapi-document.js';
 import type { InvalidBody, InvalidBodyDetail } from './broadcast-body.js';
 
 export class BroadcastResultDto {
@@ -10,9 +9,9 @@ export class BroadcastResultDto {
 
 class InvalidBodyDetailDto implements InvalidBodyDetail {
   @ApiProperty({ enum: ['dict_type', 'json_invalid', 'missing'] }) type: InvalidBodyDetail['type'];
-  @ApiProperty({ type: 'array', items: { ...ANY_JSON } }) loc: (string | number)[];
+  @ApiProperty({ type: [String] }) loc: (string | number)[];
   @ApiProperty() msg: string;
-  @ApiProperty({ ...ANY_JSON, description: 'What was sent' }) input: unknown;
+  @ApiProperty({ type: 'object', additionalProperties: true, nullable: true }) input: unknown;
 }
 
 export class InvalidBodyDto implements InvalidBody {

@@ -1,0 +1,61 @@
+import type { RecordedEvent } from '../operation-event.js';
+import type { PageBounds } from '../operation-store.js';
+import { TENANT_SPAN, toEvent, type OnDamage } from './sqlite-rows.js';
+import type { TenantState } from './sqlite-snapshots.js';
+import type { EventRow, Statements } from './sqlite-statements.js';
+
+/** Rows that one read looks at, where those of removed operations still lie in between. */
+const SCAN_STEP = 2000;
+
+/** Some events, or where to look further when all that was looked at is gone already. */
+export interface TenantEvents {
+  readonly events: readonly RecordedEvent[];
+  readonly next?: number;
+}
+
+/** The reading half of the SQLite store: pages of logs, each event compared with its checksum. */
+export class SqliteLogReader {
+  constructor(
+    private readonly sql: Statements,
+    private readonly onDamage: OnDamage,
+  ) {}
+
+  ofOperation(
+    tenant: string,
+    operationId: string,
+    op: number,
+    afterSeq: number,
+    { limit, maxBytes }: PageBounds,
+  ): RecordedEvent[] {
+    const events: RecordedEvent[] = [];
+    let size = 0;
+    // Stopping early keeps large events from piling up in memory.
+    for (const row of this.sql.eventsOfOperation.iterate(operationId, op, afterSeq, limit)) {
+      events.push(toEvent(tenant, row, this.onDamage));
+      size += row.data.length;
+      if (size >= maxBytes) break;
+    }
+    return events;
+  }
+
+  ofTenant({ name, tenantNo }: TenantState, after: number, bounds: PageBounds): TenantEvents {
+    const base = tenantNo * TENANT_SPAN;
+    const events: RecordedEvent[] = [];
+    const known = new Map<number, string | undefined>();
+    let size = 0;
+    let scanned = 0;
+    let last = base + after;
+    for (const row of this.sql.eventsOfTenant.iterate(last, base + TENANT_SPAN, SCAN_STEP)) {
+      scanned++;
+      last = row.position;
+      const { op } = row;
+      if (!known.has(op)) known.set(op, this.sql.operationId.get(op)?.operation_id);
+      const operationId = known.get(op);
+      if (operationId === undefined) continue;
+      events.push(toEvent(name, { ...row, operation_id: operationId } satisfies EventRow, this.onDamage));
+      size += row.data.length;
+      if (size >= bounds.maxBytes || events.length >= bounds.limit) break;
+    }
+    return events.length === 0 && scanned === SCAN_STEP ? { events, next: last - base } : { events };
+  }
+}

@@ -1,0 +1,81 @@
+import { turnBudget } from '../../platform/lifecycle/turn-budget.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import type { RemovedOperation } from '../operation-store.js';
+import type { SqliteLogWriter } from './sqlite-log-writer.js';
+import type { Statements } from './sqlite-statements.js';
+import type { SqliteTransactions } from './sqlite-transactions.js';
+
+/** Rows of removed operations deleted at a time; about a millisecond. */
+const PURGE_STEP = 500;
+
+/**
+ * Does in small steps, each a transaction of its own and a turn of the budget, what appends and removals leave over:
+ * operations beyond a lowered limit, the trimming of long logs, the events of removed operations.
+ */
+export class SqliteMaintenance {
+  private running = false;
+  private stopped = false;
+
+  /** @param onRemoved told what a step removed; must not throw */
+  constructor(
+    private readonly sql: Statements,
+    private readonly writer: SqliteLogWriter,
+    private readonly transactions: SqliteTransactions,
+    private readonly onRemoved: (removed: readonly RemovedOperation[]) => void,
+  ) {}
+
+  /** Begins, unless it is under way. A step that fails (on a full disk) is repeated after the next removal. */
+  start(): void {
+    if (this.running || this.stopped) return;
+    this.running = true;
+    this.work()
+      .catch((thrown: unknown) => {
+        if (!(thrown instanceof OpstreamError)) throw thrown;
+      })
+      .finally(() => (this.running = false));
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private async work(): Promise<void> {
+    do await turnBudget.turn();
+    while (!this.stopped && this.step());
+  }
+
+  /** @returns whether there may be more to do */
+  private step(): boolean {
+    const { trims, crowded } = this.writer.leftovers;
+    for (const [key, { tenant, pool }] of crowded) {
+      if (!this.run(() => this.writer.thinOut(tenant, pool))) crowded.delete(key);
+      return true;
+    }
+    for (const [key, operation] of trims) {
+      if (!this.run(() => this.writer.trimFurther(operation))) trims.delete(key);
+      return true;
+    }
+    return this.purge();
+  }
+
+  private purge(): boolean {
+    const orphan = this.sql.orphan.get();
+    if (!orphan) return false;
+    this.run(() => {
+      let left = PURGE_STEP;
+      for (let next: { op: number } | undefined = orphan; next && left > 0; next = this.sql.orphan.get()) {
+        const events = this.sql.deleteOrphanedEvents.run(next.op, left).changes;
+        const ids = this.sql.deleteOrphanedIds.run(next.op, next.op, left).changes;
+        if (events < left && ids < left) this.sql.adopt.run(next.op);
+        left -= Math.max(events + ids, 1);
+      }
+    });
+    return true;
+  }
+
+  private run<T>(work: () => T): T {
+    const { result, removed } = this.transactions.runMakingRoom(work);
+    this.onRemoved(removed);
+    return result;
+  }
+}
