@@ -17,7 +17,19 @@ const PACKAGES = {
     '@durable-streams/server-conformance-tests': '0.3.6',
     '@durable-streams/client': '0.2.7',
   },
+  'real-peers': {
+    '@modelcontextprotocol/server-everything': '2026.8.31',
+    fastmcp: '4.20.16',
+    supergateway: '4.0.0',
+    zod: '4.6.7',
+  },
   inspector: { node: '22.23.3', '@modelcontextprotocol/inspector': '2.12.0' },
+} as const;
+
+/** Python packages that only some tests need, each set in an environment of its own under `.ci/cache`. */
+const PYTHON_PACKAGES = {
+  'python-fastmcp': ['fastmcp==4.2.3', 'mcp==2.3.0'],
+  'python-sdk1': ['mcp[ws]==1.30.0', 'uvicorn==0.54.0'],
 } as const;
 
 export interface ProgramResult {
@@ -75,4 +87,18 @@ export async function node22Program(
       return { code, output: stdout + stderr };
     }
   };
+}
+
+/** @returns the Python of an environment that has a set of packages */
+export async function pythonWith(name: keyof typeof PYTHON_PACKAGES): Promise<string> {
+  const directory = `${CACHE}${name}`;
+  const python = `${directory}/bin/python`;
+  const done = `${directory}/installed.json`;
+  const wanted = JSON.stringify(PYTHON_PACKAGES[name]);
+  if (!existsSync(done) || (await readFile(done, 'utf8')) !== wanted) {
+    await run('python3', ['-m', 'venv', '--clear', directory]);
+    await run(python, ['-m', 'pip', 'install', '--quiet', ...PYTHON_PACKAGES[name]]);
+    await writeFile(done, wanted);
+  }
+  return python;
 }
