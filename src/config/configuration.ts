@@ -64,6 +64,8 @@ export class Configuration {
     readonly legacySse: boolean;
     readonly streamContent: boolean;
     readonly openapi: readonly OpenApiSource[];
+    /** Sets of tools that are offered; empty: all. */
+    readonly toolsets: readonly string[];
   };
   readonly streams: {
     /** Path of all streams; undefined: the protocol is off. */
@@ -149,6 +151,7 @@ export class Configuration {
       streamContent: env.MCP_STREAM_CONTENT,
       legacySse: env.MCP_LEGACY_SSE,
       openapi: env.MCP_OPENAPI,
+      toolsets: env.MCP_TOOLSETS.map((name) => name.toLowerCase()).filter((name) => name !== 'all'),
     };
     this.streams = {
       path: env.STREAMS ? env.STREAMS_PATH : undefined,

@@ -120,6 +120,7 @@ export const environmentSchema = z
     MCP_STREAM_CONTENT: flag(true),
     MCP_LEGACY_SSE: flag(false),
     MCP_OPENAPI: openApiSources,
+    MCP_TOOLSETS: list(),
 
     STREAMS: flag(true),
     STREAMS_PATH: z

@@ -3,7 +3,7 @@ import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { PromptMetadata } from './prompts/prompt.decorator.js';
 import { PromptRegistry, type PromptDefinition } from './prompts/prompt-registry.js';
-import type { OptionalDeclarations } from './registry/optional-declarations.js';
+import type { InToolSet, OptionalDeclarations } from './registry/optional-declarations.js';
 import { ResourceMetadata, ResourceTemplateMetadata } from './resources/resource.decorator.js';
 import {
   defineResourceTemplate,
@@ -53,7 +53,9 @@ export class DeclarationExplorer implements OnModuleInit {
     const call = (wrapper.instance as Record<string, (...args: unknown[]) => unknown>)[method]!.bind(
       wrapper.instance,
     );
-    if (tool) this.tools.add(defineTool(tool, call as ToolDefinition['execute']));
+    const { toolSet } = wrapper.instance as Partial<InToolSet>;
+    const options = tool && toolSet !== undefined ? { set: toolSet, ...tool } : tool;
+    if (options) this.tools.add(defineTool(options, call as ToolDefinition['execute']));
     if (resource)
       this.resources.resources.add({ options: resource, load: call as ResourceDefinition['load'] });
     if (template) {

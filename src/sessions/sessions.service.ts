@@ -131,7 +131,7 @@ export class SessionsService implements OnModuleInit, BeforeApplicationShutdown 
         },
       );
     }
-    return this.queue.add({
+    const added = await this.queue.add({
       tenant: actor.tenant,
       sessionId,
       sender: actor.agent,
@@ -143,6 +143,8 @@ export class SessionsService implements OnModuleInit, BeforeApplicationShutdown 
       parentId,
       messageKey: messageKey === undefined || messageKey === null ? null : parseMessageKey(messageKey),
     });
+    await this.bridge.pace(added.message);
+    return added;
   }
 
   /** @throws OpstreamError `forbidden`, `session_not_found`, `invalid_visibility` */

@@ -34,6 +34,8 @@ const ReplaceProcess = ByAttempt.extend({
 /** Attempts: one agent at work on one task, in a worktree and branch of its own. */
 @Injectable()
 export class AttemptTools {
+  readonly toolSet = 'forge';
+
   constructor(private readonly forge: ForgeClient) {}
 
   @Tool({

@@ -20,6 +20,8 @@ const ChangeTarget = ByAttempt.extend({ target_branch: z.string().describe('Bran
 /** What becomes of an attempt's branch. */
 @Injectable()
 export class BranchTools {
+  readonly toolSet = 'forge';
+
   constructor(private readonly forge: ForgeClient) {}
 
   @Tool({

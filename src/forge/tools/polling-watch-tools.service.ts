@@ -17,6 +17,8 @@ const PollingWatch = z.object({
 /** Watches an attempt by asking again and again (document 000, §5.2). */
 @Injectable()
 export class PollingWatchTools implements OnModuleDestroy {
+  readonly toolSet = 'forge';
+
   private readonly shutdown = new AbortController();
 
   constructor(

@@ -11,6 +11,8 @@ const ListProcesses = ByAttempt.extend({
 /** What runs, or ran, for an attempt: setup script, agent, cleanup script, development server. */
 @Injectable()
 export class ProcessTools {
+  readonly toolSet = 'forge';
+
   constructor(private readonly forge: ForgeClient) {}
 
   @Tool({

@@ -34,6 +34,8 @@ const SearchFiles = z.object({
 /** Forge's projects: repositories in which agents work. */
 @Injectable()
 export class ProjectTools {
+  readonly toolSet = 'forge';
+
   constructor(private readonly forge: ForgeClient) {}
 
   @Tool({

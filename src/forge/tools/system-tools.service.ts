@@ -7,6 +7,8 @@ import { Nothing, READ_ONLY, recordText } from './tool-text.js';
 /** Forge itself: is it there, what can it do. */
 @Injectable()
 export class SystemTools {
+  readonly toolSet = 'forge';
+
   constructor(private readonly forge: ForgeClient) {}
 
   @Tool({

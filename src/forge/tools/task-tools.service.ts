@@ -35,6 +35,8 @@ const UpdateTask = ByTask.extend({
 /** Forge's tasks: what agents are asked to do. */
 @Injectable()
 export class TaskTools {
+  readonly toolSet = 'forge';
+
   constructor(private readonly forge: ForgeClient) {}
 
   @Tool({

@@ -23,6 +23,8 @@ const PREVIEW_LENGTH = 100;
 /** Follows an attempt live (document 000, §5.1): the diffs come from the operation that mirrors the attempt. */
 @Injectable()
 export class WatchTools implements OnModuleDestroy {
+  readonly toolSet = 'forge';
+
   private readonly shutdown = new AbortController();
 
   constructor(

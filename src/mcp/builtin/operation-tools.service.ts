@@ -41,6 +41,8 @@ const CancelParameters = z.strictObject({
 /** The operations of the caller's tenant as MCP tools. They are not recorded: they are about what is. */
 @Injectable()
 export class OperationTools {
+  readonly toolSet = 'operations';
+
   constructor(
     private readonly operations: OperationsService,
     private readonly follower: LogFollower,

@@ -17,6 +17,7 @@ import { objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import { describeUnknown, unknownArguments, withoutOptionalNulls } from '../tools/arguments.js';
 import { isOfferedTo, type ToolDefinition } from '../tools/tool-definition.js';
+import { selectionOf } from '../tools/tool-selection.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 import { toLegacyTask, toModernTask } from './task-view.js';
 import { type ResponseMode, responseModeOf } from './response-mode.js';
@@ -107,10 +108,11 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     return early ? answer(await call.finished) : this.answerWithTask(call, exchange);
   }
 
-  private toolOf({ params, principal }: RequestContext): ToolDefinition {
+  private toolOf({ params, principal, headers }: RequestContext): ToolDefinition {
     const name = stringAt(params, 'name');
     const tool = this.registry.get(name);
-    if (!tool || !isOfferedTo(tool, principal.tenant)) {
+    const selection = selectionOf(headers, this.configuration.mcp.toolsets);
+    if (!tool || !isOfferedTo(tool, principal.tenant) || selection?.admits(tool) === false) {
       throw new RpcError(RPC.invalidParams, `Unknown tool: ${name.slice(0, 200)}`);
     }
     const { scope } = tool.options;

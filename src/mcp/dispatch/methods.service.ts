@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Configuration } from '../../config/configuration.js';
 import { ToolRunner } from '../calls/tool-runner.service.js';
 import { PromptMethods } from '../prompts/prompt-methods.service.js';
 import type { RequestContext } from '../session/request-context.js';
@@ -11,6 +12,7 @@ import { ResourceMethods } from '../resources/resource-methods.service.js';
 import { levelNumber } from '../session/log-level.js';
 import { TasksService } from '../calls/tasks.service.js';
 import { isOfferedTo } from '../tools/tool-definition.js';
+import { selectionOf } from '../tools/tool-selection.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 import { ChangeNotifier } from './change-notifier.js';
 import { PagedList } from '../registry/paged-list.js';
@@ -45,6 +47,7 @@ export class Methods {
     tasks: TasksService,
     changes: ChangeNotifier,
     instance: Instance,
+    { mcp }: Configuration,
   ) {
     const tools = new PagedList(
       'tools/list',
@@ -58,7 +61,7 @@ export class Methods {
       },
     );
     const both: [string, Serve][] = [
-      ['tools/list', (exchange) => tools.read(exchange)],
+      ['tools/list', (exchange) => tools.read(exchange, selectionOf(exchange.headers, mcp.toolsets))],
       ['tools/call', (exchange) => runner.call(exchange)],
       ['resources/list', (exchange) => resources.list(exchange)],
       ['resources/templates/list', (exchange) => resources.listTemplates(exchange)],

@@ -44,10 +44,17 @@ export function defineEndpointTool(
       record: method !== 'GET',
       ...scopeOf(source, method),
       tenants: source.tenants,
+      set: setOf(source),
     },
     (args, context) => call(name, endpoint, source, caller, args, context),
   );
   return { ...tool, validate: (args) => checkArguments(endpoint.inputSchema, args) };
+}
+
+/** One set per document: named by its prefix. */
+function setOf({ document, prefix }: OpenApiSource): string {
+  if (document === 'self') return 'operations';
+  return prefix.replace(/[^A-Za-z0-9]+$/, '').toLowerCase() || 'openapi';
 }
 
 /** Our own endpoints ask for the scopes they need themselves; what somebody else's do is not known here. */

@@ -112,6 +112,7 @@ export class ForwardedTools {
         ...(isObject(tool.annotations) && { annotations: tool.annotations }),
         scope: this.terms.scope ?? (isReadOnly(tool) ? 'operations:read' : 'operations:write'),
         tenants: this.terms.tenants,
+        set: this.peer.toLowerCase(),
       },
       (args, context) => this.call(remote, args, context),
     );

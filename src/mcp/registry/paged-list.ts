@@ -43,25 +43,33 @@ export class PagedList<Entry> {
   }
 
   /** @throws RpcError `invalidParams` for a cursor that was not given out */
-  read({ revision, params, principal }: ListRequest): EncodedResult {
+  read({ revision, params, principal }: ListRequest, selection?: Selection<Entry>): EncodedResult {
     const offset = readCursor(params.cursor, this.registry.list().length);
     this.restricted ??= this.registry.list().some((entry) => this.visibility?.isRestricted(entry) ?? false);
     const tenant = this.restricted ? principal.tenant : undefined;
-    const key = `${revision}:${offset}:${tenant ?? ''}`;
+    const key = `${revision}:${offset}:${tenant ?? ''}:${selection?.key ?? ''}`;
     let page = this.pages.get(key);
     if (page) return page;
     if (this.pages.size >= MAX_PAGES) this.pages.clear();
-    this.pages.set(key, (page = this.encode(revision, offset, tenant)));
+    this.pages.set(key, (page = this.encode(revision, offset, tenant, selection)));
     return page;
   }
 
-  private encode(revision: Revision, offset: number, tenant: string | undefined): EncodedResult {
+  private encode(
+    revision: Revision,
+    offset: number,
+    tenant: string | undefined,
+    selection: Selection<Entry> | undefined,
+  ): EncodedResult {
     const all = this.registry.list();
-    const entries =
-      tenant === undefined ? all : all.filter((entry) => this.visibility?.isVisible(entry, tenant) ?? true);
+    const entries = all.filter(
+      (entry) =>
+        (tenant === undefined || (this.visibility?.isVisible(entry, tenant) ?? true)) &&
+        (selection?.admits(entry) ?? true),
+    );
     const end = offset + PAGE;
     const era = eraOfRevision(revision);
-    const cacheScope = tenant === undefined ? 'public' : 'private';
+    const cacheScope = tenant === undefined && !selection ? 'public' : 'private';
     const page = {
       ...(era === 'modern' && { ttlMs: LIST_TTL_MS, cacheScope }),
       [this.field]: entries.slice(offset, end).map((entry) => this.view(entry, revision)),
@@ -69,6 +77,12 @@ export class PagedList<Entry> {
     };
     return new EncodedResult(encodeResultOf(era, fitResult(this.method, page, revision)));
   }
+}
+
+/** A part of the list that a connection chose; the key is the same for the same part. */
+export interface Selection<Entry> {
+  readonly key: string;
+  admits(entry: Entry): boolean;
 }
 
 interface ListRequest {

@@ -33,6 +33,8 @@ export interface ToolOptions<Parameters extends z.ZodObject = z.ZodObject> {
   readonly scope?: string;
   /** Tenants that see the tool and may call it; all by default. */
   readonly tenants?: readonly string[];
+  /** The tool set it belongs to, by which connections choose; the application's own by default. */
+  readonly set?: string;
   readonly meta?: Readonly<Record<string, unknown>>;
 }
 

@@ -14,6 +14,8 @@ import { CONTEXT_HEADER, encodeContext, SECRET_HEADER } from './audience.js';
 const TIMEOUT_MS = 2000;
 /** Announcements of one session that wait; beyond it the newest are given up. */
 const MAX_WAITING = 1000;
+/** How long whoever adds a message waits for its announcement, so that a fast writer does not run away from a bridge. */
+const PACE_MS = 50;
 /** Characters of an answer that are read. */
 const MAX_ANSWER = 64 * 1024;
 
@@ -21,6 +23,8 @@ interface Outgoing extends Restricted {
   readonly tenant: string;
   readonly update: string;
   readonly body: string;
+  /** It was taken, or given up. */
+  settled?: () => void;
 }
 
 /**
@@ -40,6 +44,9 @@ export class BridgeClient implements BeforeApplicationShutdown {
   /** By session, so that its announcements arrive in order. */
   private readonly waiting = new Map<string, Outgoing[]>();
   private readonly deliveries = new Set<Promise<void>>();
+  private readonly announced = new WeakMap<SessionMessage, Promise<void>>();
+  /** The last announcement was not taken: nobody waits for the next one. */
+  private failing = false;
 
   constructor({ sessions }: Configuration) {
     this.secret = sessions.bridgeSecret;
@@ -60,14 +67,28 @@ export class BridgeClient implements BeforeApplicationShutdown {
     if (!this.url) return;
     for (const message of messages) {
       const { tenant, sessionId, visibility, sender, timestamp } = message;
-      this.post(message, {
+      const outgoing: Outgoing = {
         tenant,
         visibility,
         sender,
         update: sessionUpdate(sessionId, sender.id, timestamp),
         body: newMessage(message, false),
-      });
+      };
+      if (!this.failing) {
+        this.announced.set(message, new Promise((resolve) => (outgoing.settled = resolve)));
+      }
+      this.post(message, outgoing);
     }
+  }
+
+  /** Resolves when a message was announced, or a moment later. */
+  async pace(message: SessionMessage): Promise<void> {
+    const announced = this.announced.get(message);
+    if (!announced) return;
+    let timer: NodeJS.Timeout | undefined;
+    const enough = new Promise<void>((resolve) => (timer = setTimeout(resolve, PACE_MS)));
+    await Promise.race([announced, enough]);
+    clearTimeout(timer);
   }
 
   /** @param announcement its last text is the event, the one before it the session's update */
@@ -80,12 +101,15 @@ export class BridgeClient implements BeforeApplicationShutdown {
 
   private post({ tenant, sessionId }: SessionKey, outgoing: Outgoing): void {
     // Without a secret the other end takes everything for its default tenant's.
-    if (tenant !== DEFAULT_TENANT && this.secret === undefined) return;
+    if (tenant !== DEFAULT_TENANT && this.secret === undefined) return outgoing.settled?.();
     const key = JSON.stringify([tenant, sessionId]);
     const queue = this.waiting.get(key);
     if (queue) {
       if (queue.length < MAX_WAITING) queue.push(outgoing);
-      else this.fail(new Error('too many announcements wait'));
+      else {
+        this.fail(new Error('too many announcements wait'));
+        outgoing.settled?.();
+      }
       return;
     }
     const started = [outgoing];
@@ -102,21 +126,24 @@ export class BridgeClient implements BeforeApplicationShutdown {
       try {
         await this.send(sessionId, next);
         this.sent += 1;
+        this.failing = false;
         this.logger.debug(`WebSocket broadcast triggered for session ${sessionId}`);
       } catch (thrown) {
         this.fail(thrown);
       }
       queue.shift();
+      next.settled?.();
     }
   }
 
   private fail(thrown: unknown): void {
     this.failed += 1;
+    this.failing = true;
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     this.logger.debug(`WebSocket broadcast failed (non-critical): ${reason}`);
   }
 
-  private async send(sessionId: string, { body, ...context }: Outgoing): Promise<void> {
+  private async send(sessionId: string, { body, settled: _settled, ...context }: Outgoing): Promise<void> {
     const answer = await this.request(`broadcast/${encodeURIComponent(sessionId)}`, body, {
       'Content-Type': 'application/json',
       'Content-Length': Buffer.byteLength(body),

@@ -78,7 +78,7 @@ function define(name: SessionToolName, handler: ToolHandler): ToolDefinition {
   const schema = SCHEMAS[name];
   const [description, annotations] = DESCRIPTIONS[name];
   const tool = defineTool(
-    { name, description, parameters: schema, annotations, record: false },
+    { name, description, parameters: schema, annotations, record: false, set: setOf(name) },
     async (args, { principal }) => answer(await outcome(handler, args, principal)),
   );
   return {
@@ -86,6 +86,10 @@ function define(name: SessionToolName, handler: ToolHandler): ToolDefinition {
     listed: { ...tool.listed, outputSchema: OUTPUT },
     validate: (given) => convertArguments(schema, (given ?? {}) as Params),
   };
+}
+
+function setOf(name: SessionToolName): string {
+  return name.endsWith('_memory') ? 'memory' : 'sessions';
 }
 
 async function outcome(handler: ToolHandler, ...call: Parameters<ToolHandler>): Promise<JsonObject> {

@@ -1,3 +1,4 @@
+import { withSelection } from '../../tools/tool-selection.js';
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
@@ -109,7 +110,7 @@ export class LegacySse implements OnModuleDestroy {
     }
     acceptPost(response);
     const address = clientAddress(request, this.configuration.http.trustProxy);
-    connection.receive(body, { address, headers: request.headers });
+    connection.receive(body, { address, headers: withSelection(request.headers, request.url) });
   }
 
   /** @throws RpcError (404) for a stream that is not there, or is another user's */

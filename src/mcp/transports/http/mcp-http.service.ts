@@ -31,6 +31,7 @@ import {
   type RpcMessage,
   type RpcRequest,
 } from '../../protocol/json-rpc.js';
+import { withSelection } from '../../tools/tool-selection.js';
 import { checkParameterHeaders } from '../../protocol/modern-headers.js';
 import { RPC, RpcError } from '../../protocol/rpc-error.js';
 import { MODERN_VERSION } from '../../protocol/versions.js';
@@ -134,7 +135,7 @@ export class McpHttp implements OnModuleDestroy {
     const link: BatchContext = {
       principal,
       address: clientAddress(request, this.configuration.http.trustProxy),
-      headers: request.headers,
+      headers: withSelection(request.headers, request.url),
       session,
       responder,
       inFlight: classified.era === 'modern' ? new InFlight() : undefined,

@@ -15,6 +15,7 @@ import { Heartbeat } from '../../../streaming/socket/heartbeat.js';
 import { MessageLimits } from '../../../streaming/socket/message-limits.js';
 import { SHARED_DEFLATE } from '../../../streaming/socket/text-frame.js';
 import { protocolOn, type SocketServer } from '../../../streaming/upgrade/socket-server.js';
+import { withSelection } from '../../tools/tool-selection.js';
 import type { UpgradeRequest } from '../../../streaming/socket/upgrade-request.js';
 import { McpDispatcher } from '../../dispatch/dispatcher.service.js';
 import { McpMessageLogger } from '../../session/message-logger.js';
@@ -69,7 +70,13 @@ export class McpGateway
     const connection = new Connection(socket, request);
     const gate = new MessageLimits(connection, this.limits, this.audit);
     const resume = request.query.get('session_id');
-    const mcp = new McpSocket(connection, gate, this.dependencies, request.headers, resume);
+    const mcp = new McpSocket(
+      connection,
+      gate,
+      this.dependencies,
+      withSelection(request.headers, request.url),
+      resume,
+    );
     this.connections.add(connection);
     this.mounts.opened(request, connection);
     this.sockets.set(socket, { connection, mcp });
