@@ -13,6 +13,7 @@ import { monitorCommand } from './commands/monitor.js';
 import { resultCommand } from './commands/result.js';
 import { runCommand } from './commands/run.js';
 import { serveCommand } from './commands/serve.js';
+import { sessionCommand } from './commands/session.js';
 import { statsCommand } from './commands/stats.js';
 import { tokenCommand } from './commands/token.js';
 import { watchCommand } from './commands/watch.js';
@@ -36,6 +37,7 @@ const COMMANDS = [
   tokenCommand,
   keysCommand,
   forgeCommand,
+  sessionCommand,
 ];
 
 const EXAMPLES = `

@@ -48,8 +48,18 @@ export {
   type EventPage,
   type ListQuery,
   type OperationPage,
+  type RestCall,
   type RestClientOptions,
 } from './rest/rest-client.js';
+export { SharedSession, type SessionFollowOptions } from './sessions/shared-session.js';
+export type {
+  MemoryEntry,
+  NewSessionMessage,
+  SessionMessage,
+  SessionSearchHit,
+  SharedSessionInfo,
+  Visibility,
+} from './sessions/session-types.js';
 export { DEFAULT_URL, ServiceAddress, type TokenSource } from './service-address.js';
 export type { Socket, SocketConstructor } from './socket.js';
 export {

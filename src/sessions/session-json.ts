@@ -60,7 +60,6 @@ export function sessionView(session: Session): JsonObject {
     updated_at: session.updatedAt,
     closed_at: session.closedAt,
     metadata: sessionMetadata(session) ?? {},
-    last_seq: session.lastSeq,
     first_seq: session.firstSeq,
   };
 }

@@ -49,7 +49,7 @@ export interface Session extends SessionKey {
   readonly createdBy: string;
   /** Unix seconds, as every time of a session and its messages. */
   readonly createdAt: number;
-  /** Of its newest message, or its own. */
+  /** Of its newest public message, or its own. */
   readonly updatedAt: number;
   readonly closedAt: number | null;
   readonly metadata: JsonObject | null;

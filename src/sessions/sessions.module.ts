@@ -17,6 +17,13 @@ import { SessionSubscriptions } from './delivery/session-subscriptions.service.j
 import { MemoryService } from './memory.service.js';
 import { SessionPresence } from './presence.service.js';
 import { SearchService } from './search/search.service.js';
+import { OperationEnds } from './operation-ends.service.js';
+import { MemoryController } from './rest/memory.controller.js';
+import { SessionStreamController } from './rest/session-stream.controller.js';
+import { SessionsController } from './rest/sessions.controller.js';
+import { SessionMetrics } from './sessions.metrics.js';
+import { SessionPrompts } from './tools/session-prompts.service.js';
+import { SessionResources } from './tools/session-resources.service.js';
 import { SessionBus } from './session-bus.js';
 import { SessionExpiry } from './session-expiry.service.js';
 import { SessionStore } from './session-store.js';
@@ -34,7 +41,13 @@ function createStore({ sessions }: Configuration, { connection }: SharedDatabase
 /** Sessions that agents and people share, and the bridge to the sockets of another process. */
 @Module({
   imports: [DatabaseModule, OperationsModule, StreamingModule, McpModule],
-  controllers: [BroadcastController, UiConfigController],
+  controllers: [
+    SessionsController,
+    SessionStreamController,
+    MemoryController,
+    BroadcastController,
+    UiConfigController,
+  ],
   providers: [
     { provide: SessionStore, useFactory: createStore, inject: [Configuration, SharedDatabase] },
     { provide: SessionBus, useClass: LocalSessionBus },
@@ -52,6 +65,10 @@ function createStore({ sessions }: Configuration, { connection }: SharedDatabase
     MemoryToolHandlers,
     SupportToolHandlers,
     SessionTools,
+    SessionResources,
+    SessionPrompts,
+    OperationEnds,
+    SessionMetrics,
   ],
   exports: [SessionsService, MemoryService, SearchService],
 })

@@ -59,7 +59,7 @@ describe('OpenAPI', () => {
       query = '',
     ): Promise<string> => {
       const operation = described().find((candidate) => candidate.operationId === operationId)!;
-      const path = operation.path.replace('{id}', at) + query;
+      const path = operation.path.replace(/\{(id|session_id|key)\}/, at) + query;
       const { status, type, body } = await service.rest.request(
         operation.method.toUpperCase(),
         path,
@@ -79,7 +79,7 @@ describe('OpenAPI', () => {
         expect(deviations(sent, wanted, known), `body of ${operationId}`).toEqual([]);
       }
       answered.add(operationId);
-      return (body?.operation_id ?? body?.id) as string;
+      return (body?.operation_id ?? body?.session_id ?? body?.id) as string;
     };
 
     for (const id of ['health', 'health_live', 'health_ready', 'health_details', 'metrics']) await call(id);
@@ -120,7 +120,26 @@ describe('OpenAPI', () => {
     await call('emit_events', id, { body: [{}] });
     await call('create_operation', '', { body: {} });
 
-    const elsewhere = ['stream_all', 'create_api_key', 'list_api_keys', 'revoke_api_key'];
+    const session = await call('create_shared_session', '', { body: { purpose: 'p', metadata: { a: 1 } } });
+    const message = { content: 'text', visibility: 'private', metadata: { b: [null] }, message_key: 'k' };
+    await call('add_session_message', session, { body: message });
+    await call('add_session_message', session, { body: message });
+    await call('add_session_message', session, { body: { content: '' } });
+    for (const name of ['get_shared_session', 'list_session_messages', 'get_session_presence'])
+      await call(name, session);
+    await call('search_session', session, {}, '?q=txt');
+    await call('list_shared_sessions');
+    await call('set_agent_memory', 'k', { body: { value: [1], expires_in: 60, metadata: {} } });
+    await call('get_agent_memory', 'k');
+    await call('list_agent_memory');
+    await call('forget_agent_memory', 'k');
+    await call('get_agent_memory', 'k');
+    await call('broadcast', session, { body: { a: 1 } });
+    await call('broadcast', session, { body: '[]' });
+    await call('close_shared_session', session);
+    await call('ui_config');
+
+    const elsewhere = ['stream_session', 'stream_all', 'create_api_key', 'list_api_keys', 'revoke_api_key'];
     const all = described().map(({ operationId }) => operationId);
     expect(all.filter((operationId) => !answered.has(operationId)).toSorted()).toEqual(elsewhere.toSorted());
   });

@@ -74,6 +74,11 @@ export class Viewer {
     return viewer;
   }
 
+  /** One that is told what was said before, first. */
+  static async replaying(url: string): Promise<Viewer> {
+    return new Viewer(await JsonSocket.connect(url));
+  }
+
   /** The contents of so many messages. */
   async contents(count: number): Promise<string[]> {
     const frames = await this.socket.take(2 * count);

@@ -1,3 +1,5 @@
+import { RestClient } from '../rest/rest-client.js';
+import { SharedSession } from '../sessions/shared-session.js';
 import { Emitter } from '../emitter.js';
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
 import type { EventQueue } from './event-queue.js';
@@ -130,6 +132,15 @@ export class HubClient extends Emitter<HubClientEvents> {
     this.#firehoses.add(queue);
     if (options.signal) queue.endWith(options.signal);
     return queue;
+  }
+
+  /** A session that agents and people share. */
+  session(sessionId: string): SharedSession {
+    const { url, token } = this.#options;
+    return new SharedSession(
+      new RestClient({ ...(url !== undefined && { url }), ...(token !== undefined && { token }) }),
+      sessionId,
+    );
   }
 
   /**

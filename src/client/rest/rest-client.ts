@@ -70,7 +70,7 @@ export interface BatchReceipt {
   operation: OperationSnapshot;
 }
 
-interface Call {
+export interface RestCall {
   readonly query?: Record<string, string | number | undefined>;
   readonly body?: unknown;
   readonly signal?: AbortSignal;
@@ -164,7 +164,35 @@ export class RestClient {
     return isObject(answer.stats) ? (answer.stats as ServerStats) : (answer as ServerStats);
   }
 
-  async #call<Answer>(method: string, path: string, call: Call = {}): Promise<Answer> {
+  /** Any request below the service's root, for what has no method of its own. */
+  request<Answer>(method: string, path: string, call: RestCall = {}): Promise<Answer> {
+    return this.#call(method, path, call);
+  }
+
+  /** Opens an event stream. @throws OpstreamClientError the service's refusal, or `unreachable` */
+  async openStream(
+    path: string,
+    query: Record<string, string | number>,
+    signal?: AbortSignal,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const url = this.address.http(path);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
+    const token = await resolveToken(this.#token);
+    const headers: Record<string, string> = { accept: 'text/event-stream' };
+    if (token) headers.authorization = `Bearer ${token}`;
+    let response: Response;
+    try {
+      response = await this.#fetch(url, { headers, ...(signal && { signal }) });
+    } catch (cause) {
+      const message = `Cannot reach ${this.address.displayUrl}: ${reasonOf(cause)}`;
+      throw new OpstreamClientError(CLIENT_ERROR.unreachable, message, undefined, { cause });
+    }
+    if (response.status >= 400) throw this.#refused(response.status, parseJson(await response.text()));
+    if (!response.body) throw this.#unexpected(response.status);
+    return response.body;
+  }
+
+  async #call<Answer>(method: string, path: string, call: RestCall = {}): Promise<Answer> {
     const url = this.address.http(path);
     for (const [name, value] of Object.entries(call.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value));

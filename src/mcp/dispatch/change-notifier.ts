@@ -92,9 +92,7 @@ export class ChangeNotifier implements OnModuleInit, OnModuleDestroy {
       }
     }
     for (const uri of filter.uris) {
-      releases.push(
-        this.watched.watch(uri, principal.tenant, () => responder.send(resourceUpdated(uri, meta))),
-      );
+      releases.push(this.watched.watch(uri, principal, () => responder.send(resourceUpdated(uri, meta))));
     }
     if (filter.taskIds.size > 0) releases.push(this.followTasks(exchange, filter.taskIds, meta));
     return new Promise((resolve) => {

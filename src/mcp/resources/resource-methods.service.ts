@@ -75,7 +75,7 @@ export class ResourceMethods {
     this.registry.authorize(uri, principal);
     session!.subscribe(
       uri,
-      this.subscriptions.watch(uri, principal.tenant, () => session!.tell(resourceUpdated(uri), uri)),
+      this.subscriptions.watch(uri, principal, () => session!.tell(resourceUpdated(uri), uri)),
     );
     return {};
   }

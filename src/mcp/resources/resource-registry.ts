@@ -26,6 +26,8 @@ export interface ResourceUpdate {
   /** In canonical form. */
   readonly uri: string;
   readonly tenant: string | undefined;
+  /** Who of the tenant sees that it has changed; undefined: everyone. */
+  readonly seenBy?: ((principal: Principal) => boolean) | undefined;
 }
 
 /** @throws Error for a template that is none */
@@ -47,9 +49,13 @@ export class ResourceRegistry {
   private readonly updated = new Subject<ResourceUpdate>();
   readonly updates$: Observable<ResourceUpdate> = this.updated.asObservable();
 
-  /** Tells subscribers of a URI that reading it again is worthwhile. @param tenant undefined: every tenant's */
-  notifyUpdated(uri: string, tenant?: string): void {
-    this.updated.next({ uri: canonicalUri(uri), tenant });
+  /**
+   * Tells subscribers of a URI that reading it again is worthwhile.
+   * @param tenant undefined: every tenant's
+   * @param seenBy who of them the change concerns
+   */
+  notifyUpdated(uri: string, tenant?: string, seenBy?: ResourceUpdate['seenBy']): void {
+    this.updated.next({ uri: canonicalUri(uri), tenant, seenBy });
   }
 
   /** @throws OpstreamError `forbidden` when the caller lacks the scope of the resource */

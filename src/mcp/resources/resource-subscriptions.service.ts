@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
+import type { Principal } from '../../auth/principal.js';
 import { ResourceRegistry, type ResourceUpdate } from './resource-registry.js';
 import { canonicalUri } from './uri.js';
 
@@ -7,7 +8,7 @@ import { canonicalUri } from './uri.js';
 const MIN_INTERVAL_MS = 100;
 
 interface Watcher {
-  readonly tenant: string;
+  readonly principal: Principal;
   readonly tell: () => void;
 }
 
@@ -15,8 +16,8 @@ interface Watched {
   readonly watchers: Set<Watcher>;
   /** Runs while announcements are held back. */
   timer: NodeJS.Timeout | undefined;
-  /** Tenants whose watchers wait for the timer; undefined stands for all. */
-  readonly due: Set<string | undefined>;
+  /** Who is told when the timer fires. */
+  readonly due: Set<Watcher>;
 }
 
 /** A tenant has its first watcher of a URI, or lost its last. */
@@ -54,15 +55,17 @@ export class ResourceSubscriptions implements OnModuleDestroy {
   }
 
   /** @returns ends the subscription */
-  watch(named: string, tenant: string, tell: () => void): () => void {
+  watch(named: string, principal: Principal, tell: () => void): () => void {
     const uri = canonicalUri(named);
     const watched = this.byUri.get(uri) ?? { watchers: new Set(), timer: undefined, due: new Set() };
     this.byUri.set(uri, watched);
-    const watcher = { tenant, tell };
+    const { tenant } = principal;
+    const watcher = { principal, tell };
     const isFirst = !hasWatcher(watched, tenant);
     watched.watchers.add(watcher);
     if (isFirst) this.interest.next({ uri, tenant, watched: true });
     return () => {
+      watched.due.delete(watcher);
       if (!watched.watchers.delete(watcher)) return;
       if (!hasWatcher(watched, tenant)) this.interest.next({ uri, tenant, watched: false });
       if (watched.watchers.size > 0 || this.byUri.get(uri) !== watched) return;
@@ -71,36 +74,36 @@ export class ResourceSubscriptions implements OnModuleDestroy {
     };
   }
 
-  private announce({ uri, tenant }: ResourceUpdate): void {
-    const watched = this.byUri.get(uri);
+  private announce(update: ResourceUpdate): void {
+    const watched = this.byUri.get(update.uri);
     if (!watched) return;
+    const concerned = [...watched.watchers].filter((watcher) => concerns(update, watcher));
+    if (concerned.length === 0) return;
     if (watched.timer) {
-      watched.due.add(tenant);
+      for (const watcher of concerned) watched.due.add(watcher);
       return;
     }
-    this.tell(watched, new Set([tenant]));
-    this.holdBack(uri, watched);
+    for (const { tell } of concerned) tell();
+    this.holdBack(update.uri, watched);
   }
 
   private holdBack(uri: string, watched: Watched): void {
     watched.timer = setTimeout(() => {
       watched.timer = undefined;
       if (watched.due.size === 0) return;
-      const due = new Set(watched.due);
+      const due = [...watched.due];
       watched.due.clear();
-      this.tell(watched, due);
+      for (const { tell } of due) tell();
       this.holdBack(uri, watched);
     }, MIN_INTERVAL_MS).unref();
-  }
-
-  private tell({ watchers }: Watched, tenants: ReadonlySet<string | undefined>): void {
-    for (const { tenant, tell } of watchers) {
-      if (tenants.has(undefined) || tenants.has(tenant)) tell();
-    }
   }
 }
 
 function hasWatcher({ watchers }: Watched, tenant: string): boolean {
-  for (const watcher of watchers) if (watcher.tenant === tenant) return true;
+  for (const { principal } of watchers) if (principal.tenant === tenant) return true;
   return false;
+}
+
+function concerns({ tenant, seenBy }: ResourceUpdate, { principal }: Watcher): boolean {
+  return (tenant === undefined || principal.tenant === tenant) && (seenBy?.(principal) ?? true);
 }

@@ -253,7 +253,7 @@ export class MemorySessionStore extends SessionStore {
       return new OpstreamError('session_closed', `Session '${sessionId.slice(0, 100)}' is closed`);
     }
     const seq = session.lastSeq + 1;
-    const timestamp = Math.max(at, session.updatedAt);
+    const timestamp = Math.max(at, stored.messages.at(-1)?.timestamp ?? session.createdAt);
     const id = ++tenant.lastMessageId;
     const added = new SessionMessage({
       ...fields,
@@ -267,7 +267,10 @@ export class MemorySessionStore extends SessionStore {
     stored.messages.push(added);
     tenant.messages.set(id, added);
     if (messageKey !== null) stored.byMessageKey.set(key, added);
-    stored.session = { ...session, lastSeq: seq, updatedAt: timestamp };
+    // When something hidden is added is nothing that everyone may know.
+    const updatedAt =
+      added.visibility === 'public' ? Math.max(timestamp, session.updatedAt) : session.updatedAt;
+    stored.session = { ...session, lastSeq: seq, updatedAt };
     this.trim(stored, stored.messages.length - this.retention.maxMessages);
     return { message: added, repeated: false };
   }

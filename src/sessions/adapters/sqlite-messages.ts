@@ -51,9 +51,11 @@ export class SqliteMessages {
       return new OpstreamError('session_closed', `Session '${session.id.slice(0, 100)}' is closed`);
     }
     const seq = session.last_seq + 1;
+    const { low } = rangeOf(session);
     if (seq >= SESSION_SPAN) return new OpstreamError('storage_full', 'This session has used up its numbers');
     // Clocks may step back; the order of a session's times may not.
-    const timestamp = Math.max(at, session.updated_at);
+    const previous = this.sql.firstFrom.get(low + session.last_seq, low + session.last_seq)?.at;
+    const timestamp = Math.max(at, previous ?? session.created_at);
     const { metadata, parentId, senderType, content, visibility, messageType, tenant } = message;
     const added = new SessionMessage({
       tenant,
@@ -88,10 +90,11 @@ export class SqliteMessages {
     this.sql.index.run(key, searchText(added));
     this.tally(session.session_no, VISIBILITIES.indexOf(visibility), sender.id, sender.owner, 1);
     session.last_seq = seq;
-    session.updated_at = timestamp;
+    // When something hidden is added is nothing that everyone may know.
+    if (visibility === 'public') session.updated_at = Math.max(timestamp, session.updated_at);
     session.first_at ??= timestamp;
     this.trim(session, seq - this.retention.maxMessages);
-    this.sql.advance.run(seq, timestamp, session.first_seq, session.first_at, session.session_no);
+    this.sql.advance.run(seq, session.updated_at, session.first_seq, session.first_at, session.session_no);
     return { message: added, repeated: false };
   }
 

@@ -1,4 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ANY_JSON } from '../../rest/openapi-document.js';
 import type { InvalidBody, InvalidBodyDetail } from './broadcast-body.js';
 
 export class BroadcastResultDto {
@@ -9,9 +10,9 @@ export class BroadcastResultDto {
 
 class InvalidBodyDetailDto implements InvalidBodyDetail {
   @ApiProperty({ enum: ['dict_type', 'json_invalid', 'missing'] }) type: InvalidBodyDetail['type'];
-  @ApiProperty({ type: [String] }) loc: (string | number)[];
+  @ApiProperty({ type: 'array', items: { ...ANY_JSON } }) loc: (string | number)[];
   @ApiProperty() msg: string;
-  @ApiProperty({ type: 'object', additionalProperties: true, nullable: true }) input: unknown;
+  @ApiProperty({ ...ANY_JSON, description: 'What was sent' }) input: unknown;
 }
 
 export class InvalidBodyDto implements InvalidBody {

@@ -8,10 +8,21 @@
  * @param cutoff scores below it may come out as 0, sooner
  */
 export function partialRatio(one: string, other: string, cutoff = 0): number {
-  const [a, b] = [codePoints(one), codePoints(other)];
-  if (a.length === 0 || b.length === 0) return a.length === b.length ? 100 : 0;
-  if (a.length === b.length) return Math.max(best(a, b, cutoff), best(b, a, cutoff));
-  return a.length < b.length ? best(a, b, cutoff) : best(b, a, cutoff);
+  return scorer(one, cutoff)(other);
+}
+
+/** Scores one text against many: what can be prepared of it is prepared once. */
+export function scorer(text: string, cutoff = 0): (other: string) => number {
+  const a = codePoints(text);
+  const pattern = new Pattern(a);
+  return (other) => {
+    const b = codePoints(other);
+    if (a.length === 0 || b.length === 0) return a.length === b.length ? 100 : 0;
+    if (a.length === b.length) {
+      return Math.max(best(pattern, b, cutoff), best(new Pattern(b), a, cutoff));
+    }
+    return a.length < b.length ? best(pattern, b, cutoff) : best(new Pattern(b), a, cutoff);
+  };
 }
 
 /** The score with two decimals. */
@@ -19,15 +30,17 @@ export function rounded(score: number): number {
   return Math.round(score * 100) / 100;
 }
 
-function codePoints(text: string): readonly number[] {
-  const points: number[] = [];
-  for (const character of text) points.push(character.codePointAt(0)!);
+function codePoints(text: string): ArrayLike<number> {
+  // Nearly every text has one unit for each character.
+  if (/[\ud800-\udfff]/.test(text)) return Array.from(text, (character) => character.codePointAt(0)!);
+  const points = new Uint16Array(text.length);
+  for (let at = 0; at < text.length; at++) points[at] = text.charCodeAt(at);
   return points;
 }
 
-function best(needle: readonly number[], text: readonly number[], cutoff: number): number {
-  const part = new BestPart(new Pattern(needle), needle.length, text, cutoff);
-  const length = needle.length;
+function best(pattern: Pattern, text: ArrayLike<number>, cutoff: number): number {
+  const { length } = pattern;
+  const part = new BestPart(pattern, text, cutoff);
   // A part that ends (or, at the end of the text, begins) with a character of its own is never the best one.
   part.known(length);
   for (let start = 0; start + length <= text.length && !part.perfect; start++) {
@@ -57,8 +70,7 @@ class BestPart {
 
   constructor(
     private readonly pattern: Pattern,
-    private readonly length: number,
-    private readonly text: readonly number[],
+    private readonly text: ArrayLike<number>,
     private readonly cutoff: number,
   ) {}
 
@@ -78,63 +90,84 @@ class BestPart {
 
   /** @param at the part's place in its row */
   compare(start: number, end: number, at: number): void {
+    const { length } = this.pattern;
     const size = end - start;
-    const reachable = Math.min(this.length, size, this.common + at - this.at);
-    const bound = (200 * reachable) / (this.length + size);
+    const reachable = Math.min(length, size, this.common + at - this.at);
+    const bound = (200 * reachable) / (length + size);
     if (bound <= this.score || bound < this.cutoff) return;
     this.common = this.pattern.common(this.text, start, end);
     this.at = at;
-    this.score = Math.max(this.score, (200 * this.common) / (this.length + size));
+    this.score = Math.max(this.score, (200 * this.common) / (length + size));
   }
 }
 
+/** Characters below this are looked up in a table. */
+const TABLE = 256;
+
 /** A text prepared for counting the longest subsequence it has in common with parts of another. */
 class Pattern {
-  /** For each character, the bits of the places where it stands. */
-  private readonly masks = new Map<number, Int32Array>();
+  readonly length: number;
+  /** For each character, the bits of the places where it stands, word by word; 0 at places of others. */
+  private readonly table: Int32Array;
+  private readonly others = new Map<number, Int32Array>();
+  private readonly none: Int32Array;
   private readonly words: number;
   private readonly state: Int32Array;
 
-  constructor(private readonly characters: readonly number[]) {
-    this.words = Math.ceil(characters.length / 32);
+  constructor(characters: ArrayLike<number>) {
+    this.length = characters.length;
+    this.words = Math.max(1, Math.ceil(this.length / 32));
     this.state = new Int32Array(this.words);
-    for (const [at, character] of characters.entries()) {
-      let mask = this.masks.get(character);
-      if (!mask) this.masks.set(character, (mask = new Int32Array(this.words)));
-      mask[at >>> 5]! |= 1 << (at & 31);
-    }
+    this.none = new Int32Array(this.words);
+    this.table = new Int32Array(TABLE * this.words);
+    for (let at = 0; at < this.length; at++) this.add(characters[at]!, at);
   }
 
   has(character: number): boolean {
-    return this.masks.has(character);
+    if (character >= TABLE) return this.others.has(character);
+    const from = character * this.words;
+    for (let word = 0; word < this.words; word++) if (this.table[from + word] !== 0) return true;
+    return false;
   }
 
   /** Length of the longest subsequence in common with `text` from `start` to before `end`. */
-  common(text: readonly number[], start: number, end: number): number {
+  common(text: ArrayLike<number>, start: number, end: number): number {
     return this.words === 1 ? this.commonInWord(text, start, end) : this.commonInWords(text, start, end);
   }
 
-  private commonInWord(text: readonly number[], start: number, end: number): number {
-    let state = -1;
-    for (let at = start; at < end; at++) {
-      const mask = this.masks.get(text[at]!);
-      if (mask === undefined) continue;
-      const matches = state & mask[0]!;
-      state = (state + matches) | (state - matches);
+  private add(character: number, at: number): void {
+    const [word, bit] = [at >>> 5, 1 << (at & 31)];
+    if (character < TABLE) {
+      this.table[character * this.words + word]! |= bit;
+      return;
     }
-    return zeros(state, this.characters.length);
+    let mask = this.others.get(character);
+    if (!mask) this.others.set(character, (mask = new Int32Array(this.words)));
+    mask[word]! |= bit;
   }
 
-  private commonInWords(text: readonly number[], start: number, end: number): number {
-    const { state, words } = this;
+  private commonInWord(text: ArrayLike<number>, start: number, end: number): number {
+    let state = -1;
+    for (let at = start; at < end; at++) {
+      const character = text[at]!;
+      const mask = character < TABLE ? this.table[character]! : (this.others.get(character)?.[0] ?? 0);
+      const matches = state & mask;
+      state = (state + matches) | (state - matches);
+    }
+    return zeros(state, this.length);
+  }
+
+  private commonInWords(text: ArrayLike<number>, start: number, end: number): number {
+    const { state, words, table, none } = this;
     state.fill(-1);
     for (let at = start; at < end; at++) {
-      const mask = this.masks.get(text[at]!);
-      if (mask === undefined) continue;
+      const character = text[at]!;
+      const [masks, from] =
+        character < TABLE ? [table, character * words] : [this.others.get(character) ?? none, 0];
       let carry = 0;
       for (let word = 0; word < words; word++) {
         const bits = state[word]!;
-        const matches = bits & mask[word]!;
+        const matches = bits & masks[from + word]!;
         const sum = (bits >>> 0) + (matches >>> 0) + carry;
         carry = sum > 0xffff_ffff ? 1 : 0;
         state[word] = sum | 0 | (bits - matches);
@@ -142,7 +175,7 @@ class Pattern {
     }
     let count = 0;
     for (let word = 0; word < words; word++) {
-      count += zeros(state[word]!, Math.min(32, this.characters.length - word * 32));
+      count += zeros(state[word]!, Math.min(32, this.length - word * 32));
     }
     return count;
   }

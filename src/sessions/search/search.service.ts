@@ -5,7 +5,7 @@ import { requirePermission, type Actor } from '../actor.js';
 import { known } from '../sessions.service.js';
 import type { SessionMessage } from '../session.js';
 import { SessionStore } from '../session-store.js';
-import { partialRatio, rounded } from './partial-ratio.js';
+import { rounded, scorer } from './partial-ratio.js';
 import { searchText } from './search-text.js';
 
 /** Longer queries cost time with every message and say no more. */
@@ -77,9 +77,10 @@ export class SearchService {
     { threshold, withMetadata }: SearchInput,
   ): Promise<SearchHit[]> {
     const hits: SearchHit[] = [];
+    const scoreOf = scorer(text, threshold);
     let began = performance.now();
     for (const message of messages) {
-      const score = partialRatio(text, searchText(message, withMetadata), threshold);
+      const score = scoreOf(searchText(message, withMetadata));
       if (score >= threshold) hits.push({ message, score: rounded(score) });
       if (performance.now() - began < SLICE_MS) continue;
       await nextTurn();

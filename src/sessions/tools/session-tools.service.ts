@@ -15,7 +15,7 @@ import type { ToolHandler } from './tool-handler.js';
 const READS: ToolAnnotations = { readOnlyHint: true };
 const ADDS: ToolAnnotations = { readOnlyHint: false, destructiveHint: false };
 
-const DESCRIPTIONS: Readonly<Record<SessionToolName, readonly [string, ToolAnnotations]>> = {
+export const DESCRIPTIONS: Readonly<Record<SessionToolName, readonly [string, ToolAnnotations]>> = {
   create_session: ['Creates a session that agents and people share. Returns its session_id.', ADDS],
   get_session: ['A session and its newest messages, newest first', READS],
   add_message: [
