@@ -1,6 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Configuration } from '../config/configuration.js';
 import type { OpstreamError } from '../platform/errors/opstream-error.js';
+import { isOutOfTime } from './token-verifier.js';
+import { errors } from 'jose';
 import { clientAddress, type Remote } from './client-address.js';
 import type { Principal } from './principal.js';
 
@@ -82,7 +84,7 @@ export class AuditLog {
 export const MISSING = 'Missing token';
 
 /** S4-43 and S4-46 name their reasons; the others are the catalogue's codes. */
-function reasonOf(error: OpstreamError): { reason: string; detail: string } {
+function reasonOf(error: OpstreamError): { reason: string; detail: string; fault?: string } {
   const reason =
     error.code === 'too_many_connections'
       ? 'connection_limit'
@@ -91,7 +93,17 @@ function reasonOf(error: OpstreamError): { reason: string; detail: string } {
           ? 'missing_token'
           : 'invalid_token'
         : error.code;
-  return { reason, detail: error.message };
+  return { reason, detail: error.message, ...(reason === 'invalid_token' && { fault: faultOf(error) }) };
+}
+
+/** What was wrong with a credential: for the log alone, since an answer would help whoever guesses. */
+function faultOf({ cause }: OpstreamError): string {
+  if (isOutOfTime(cause)) return 'expired';
+  if (cause instanceof errors.JWSSignatureVerificationFailed) return 'bad_signature';
+  if (cause instanceof errors.JWTClaimValidationFailed) return `claim ${cause.claim}`;
+  if (cause instanceof errors.JOSEAlgNotAllowed) return 'bad_algorithm';
+  if (cause instanceof Error && cause.message.startsWith('claim ')) return cause.message;
+  return 'malformed';
 }
 
 function userOf(principal: Principal | undefined): { userId?: string; tenant?: string } {

@@ -8,6 +8,7 @@ import { ApiKeys } from './api-keys/api-keys.js';
 import { AuditLog } from './audit-log.js';
 import { AuthGuard } from './auth.guard.js';
 import { Authenticator } from './authenticator.js';
+import { Exposure } from './exposure.js';
 import { HttpSecurity } from './http-security.js';
 import { OriginPolicy } from './origin-policy.js';
 import { RateLimits } from './rate-limits.js';
@@ -28,11 +29,12 @@ function createApiKeyStore({ store }: Configuration): ApiKeyStore {
     AuditLog,
     AuthGuard,
     Authenticator,
+    Exposure,
     HttpSecurity,
     OriginPolicy,
     RateLimits,
     TokenVerifier,
   ],
-  exports: [ApiKeys, AuditLog, AuthGuard, Authenticator, HttpSecurity, OriginPolicy, RateLimits],
+  exports: [ApiKeys, AuditLog, AuthGuard, Authenticator, Exposure, HttpSecurity, OriginPolicy, RateLimits],
 })
 export class AuthModule {}

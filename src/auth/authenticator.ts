@@ -7,10 +7,10 @@ import { MISSING } from './audit-log.js';
 import { toPrincipal } from './claims.js';
 import { clientAddress } from './client-address.js';
 import { type Credential, credentialOf } from './credentials.js';
-import { isLoopback } from './loopback.js';
+import { Exposure } from './exposure.js';
 import { anonymousPrincipal, type Principal } from './principal.js';
 import { RateLimits } from './rate-limits.js';
-import { TokenVerifier } from './token-verifier.js';
+import { isOutOfTime, TokenVerifier } from './token-verifier.js';
 
 /** A request as the authenticator sees it: Node's, Fastify's and Express's requests all fit. */
 export interface Credentials {
@@ -24,7 +24,8 @@ export interface Credentials {
 /** Verifies tokens and API keys, and decides who a request without one is (docs/security.md). */
 @Injectable()
 export class Authenticator {
-  private readonly anonymousAllowed: boolean;
+  /** Undefined: only from this machine. */
+  private readonly allowAnonymous: boolean | undefined;
   private readonly trustProxy: boolean;
   private readonly issuers = new Map<string, (token: string) => Promise<Principal>>();
 
@@ -34,12 +35,13 @@ export class Authenticator {
     private readonly tokens: TokenVerifier,
     private readonly apiKeys: ApiKeys,
     private readonly limits: RateLimits,
+    private readonly exposure: Exposure,
   ) {
     this.trustProxy = http.trustProxy;
-    this.anonymousAllowed = auth.allowAnonymous ?? isLoopback(http.host);
-    if (!isLoopback(http.host) && !tokens.hasKey && auth.allowAnonymous !== true) {
+    this.allowAnonymous = auth.allowAnonymous;
+    if (!exposure.isLocal && !tokens.hasKey && auth.allowAnonymous !== true) {
       throw new InvalidConfigurationError(
-        `HOST=${http.host} can be reached by others: set JWT_SECRET or JWKS_URL, or ALLOW_ANONYMOUS=true to stay open`,
+        `With ${exposure.reason} others can reach the service: set JWT_SECRET or JWKS_URL, or ALLOW_ANONYMOUS=true to stay open`,
       );
     }
   }
@@ -53,7 +55,8 @@ export class Authenticator {
     const address = clientAddress(request, this.trustProxy);
     const credential = this.guarded(address, () => credentialOf(request.headers, request.url ?? '/'));
     if (credential !== undefined) return this.verifyCredential(credential, address);
-    if (tokenRequired || !this.anonymousAllowed) throw new OpstreamError('unauthorized', MISSING);
+    if (tokenRequired || !this.admitsAnonymous(request.headers))
+      throw new OpstreamError('unauthorized', MISSING);
     return anonymousPrincipal;
   }
 
@@ -63,6 +66,10 @@ export class Authenticator {
    */
   accept(prefix: string, verify: (token: string) => Promise<Principal>): void {
     this.issuers.set(prefix, verify);
+  }
+
+  private admitsAnonymous(headers: IncomingHttpHeaders): boolean {
+    return this.allowAnonymous ?? this.exposure.isFromHere(headers);
   }
 
   /** @param address whose attempt it is. @throws OpstreamError `unauthorized`, `too_many_requests` */
@@ -77,7 +84,9 @@ export class Authenticator {
       const issuer = [...this.issuers].find(([prefix]) => value.startsWith(prefix))?.[1];
       if (issuer) return await issuer(value);
       // Clients that know one place for what they present put a key where a token goes; its form tells them apart.
-      return this.apiKeys.principalOf(value) ?? toPrincipal(await this.tokens.verify(value));
+      return (
+        this.apiKeys.principalOf(value) ?? toPrincipal(await this.tokens.verify(value), this.tokens.roleClaim)
+      );
     } catch (thrown) {
       this.count(thrown, address);
       throw thrown;
@@ -94,6 +103,9 @@ export class Authenticator {
   }
 
   private count(thrown: unknown, address: string): void {
-    if (thrown instanceof OpstreamError && thrown.entry.status === 401) this.limits.failedAttempt(address);
+    // A genuine token past its time is no guess.
+    const isGuess =
+      thrown instanceof OpstreamError && thrown.entry.status === 401 && !isOutOfTime(thrown.cause);
+    if (isGuess) this.limits.failedAttempt(address);
   }
 }

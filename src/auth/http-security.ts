@@ -12,6 +12,7 @@ export const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
   ['X-Content-Type-Options', 'nosniff'],
   ['X-Frame-Options', 'DENY'],
   ['Referrer-Policy', 'no-referrer'],
+  ['Cross-Origin-Resource-Policy', 'same-origin'],
 ];
 
 /** What pages of ALLOWED_ORIGINS may send and read (Fetch standard, CORS protocol). */
@@ -29,6 +30,11 @@ const MAX_HEADER_NAMES_LENGTH = 4096;
 const CORS_RESPONSE_HEADERS = 'Retry-After, Allow, WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version';
 /** Seconds that a browser remembers a preflight. */
 const CORS_MAX_AGE = '600';
+
+/** What anyone may ask, whatever the Host: nothing there tells more than names of parts. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/health', '/health/live', '/health/ready']);
+/** Answers that belong to one caller. */
+const KEPT_FROM_CACHES = /^\/(api|metrics|health)(\/|$)/;
 
 /** An HTTP request on its way in; Node's, Fastify's and Express's all fit. */
 export interface IncomingRequest {
@@ -61,7 +67,12 @@ export class HttpSecurity {
    */
   open(request: IncomingMessage, response: ServerResponse): boolean {
     for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
+    const path = (request.url ?? '/').split('?', 1)[0]!;
+    if (KEPT_FROM_CACHES.test(path)) response.setHeader('Cache-Control', 'no-store');
+    // Load balancers and supervisors ask by address, or without a name.
+    if (OPEN_PATHS.has(path)) return false;
     this.origins.check(request.headers);
+    this.origins.checkSite(request.headers);
     const { origin } = request.headers;
     if (origin === undefined || !this.origins.lists(origin)) return false;
     response.setHeader('Access-Control-Allow-Origin', origin);

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Configuration } from '../config/configuration.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { addressKey } from './client-address.js';
-import { isLoopback } from './loopback.js';
+import { Exposure } from './exposure.js';
 import type { Principal } from './principal.js';
 import { RateLimiter } from './rate-limiter.js';
 
@@ -11,7 +11,7 @@ const AUTH_WINDOW_MS = 15 * MINUTE_MS;
 
 /**
  * S4-73's limits: requests and socket messages per user and minute, failed attempts to authenticate per address and
- * 15 minutes. None on a loopback address. A token may carry limits of its own (`rate_limits: {api, ws}`).
+ * 15 minutes. None where only programs of this machine reach the service. A token may carry limits of its own (`rate_limits: {api, ws}`).
  */
 @Injectable()
 export class RateLimits {
@@ -20,8 +20,8 @@ export class RateLimits {
   private readonly messages: RateLimiter;
   private readonly failures: RateLimiter;
 
-  constructor({ http, auth }: Configuration) {
-    this.on = !isLoopback(http.host);
+  constructor({ auth }: Configuration, exposure: Exposure) {
+    this.on = !exposure.isLocal;
     this.requests = new RateLimiter(auth.rateLimits.api, MINUTE_MS);
     this.messages = new RateLimiter(auth.rateLimits.ws, MINUTE_MS);
     this.failures = new RateLimiter(auth.rateLimits.auth, AUTH_WINDOW_MS);

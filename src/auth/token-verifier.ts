@@ -13,6 +13,7 @@ import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { FetchError } from '../platform/http/fetch-error.js';
 import { fetchFunction } from '../platform/http/fetch-function.js';
 import { MAX_TOKEN_LENGTH } from './credentials.js';
+import { Exposure } from './exposure.js';
 import { secretKey, verifySecretSigned } from './secret-signed-token.js';
 
 /** Naming the algorithms closes an HMAC over a public key. */
@@ -32,20 +33,36 @@ export class TokenVerifier {
   private readonly secret: KeyObject | undefined;
   private readonly keySet: JWTVerifyGetKey | undefined;
 
-  /** @throws InvalidConfigurationError when both kinds of key are set */
-  constructor(private readonly configuration: Configuration) {
+  /** @throws InvalidConfigurationError for keys that contradict each other, protect nothing, or accept too much */
+  constructor(
+    private readonly configuration: Configuration,
+    exposure: Exposure,
+  ) {
     const { jwtSecret, jwksUrl } = configuration.auth;
     if (jwtSecret !== undefined && jwksUrl !== undefined) {
       throw new InvalidConfigurationError('Set either JWT_SECRET or JWKS_URL, not both');
     }
     if (jwtSecret !== undefined) this.secret = secretKey(jwtSecret);
-    if (jwtSecret !== undefined && Buffer.byteLength(jwtSecret) < SECRET_BYTES) {
-      new Logger('Auth').warn(
-        `JWT_SECRET has fewer than ${SECRET_BYTES} bytes: whoever has a token may guess it`,
-      );
+    if (jwtSecret !== undefined && isGuessable(jwtSecret)) {
+      const fault = `JWT_SECRET has fewer than ${SECRET_BYTES} bytes or very few different ones: whoever has a token may guess it`;
+      if (!exposure.isLocal) throw new InvalidConfigurationError(`With ${exposure.reason}, ${fault}`);
+      new Logger('Auth').warn(fault);
     }
-    if (jwksUrl !== undefined)
+    if (jwksUrl !== undefined) {
+      const { issuer, audience } = configuration.auth;
+      if (issuer === undefined || audience === undefined) {
+        throw new InvalidConfigurationError(
+          'JWKS_URL needs JWT_ISSUER and JWT_AUDIENCE: without them a token for any other service of the issuer would be accepted',
+        );
+      }
       this.keySet = createRemoteJWKSet(new URL(jwksUrl), { [customFetch]: fetchFunction(KEY_SET_LIMITS) });
+    }
+  }
+
+  /** An identity provider's `role` says what its users are elsewhere; only the operator can say that it counts here. */
+  get roleClaim(): string | null {
+    const { roleClaim } = this.configuration.auth;
+    return roleClaim ?? (this.keySet === undefined ? 'role' : null);
   }
 
   /** Whether any token can be valid. */
@@ -75,7 +92,20 @@ export class TokenVerifier {
   }
 }
 
-/** Network failures are no errors of jose; answers that are no key set are its general ones. */
+/** True for the fault of a token that was genuine, and is so no more or not yet. */
+export function isOutOfTime(fault: unknown): boolean {
+  return (
+    fault instanceof errors.JWTExpired ||
+    (fault instanceof errors.JWTClaimValidationFailed && fault.claim === 'nbf')
+  );
+}
+
+/** Too short for the digest, or of so few different bytes that its length says nothing. */
+function isGuessable(secret: string): boolean {
+  return Buffer.byteLength(secret) < SECRET_BYTES || new Set(secret).size < 8;
+}
+
+/** Network failures of `fetch` are no errors of jose; answers that are no key set are its general ones. */
 function isFaultOfKeySet(thrown: unknown): boolean {
   if (!(thrown instanceof errors.JOSEError)) return thrown instanceof FetchError;
   return (

@@ -38,6 +38,8 @@ export class Configuration {
     readonly jwksUrl: string | undefined;
     readonly issuer: string | undefined;
     readonly audience: string | undefined;
+    /** The claim that may make an administrator; undefined: `role` of tokens signed with the secret. */
+    readonly roleClaim: string | undefined;
     /** Undefined: anonymous on loopback addresses only. */
     readonly allowAnonymous: boolean | undefined;
     readonly rateLimits: { readonly api: number; readonly auth: number; readonly ws: number };
@@ -124,6 +126,7 @@ export class Configuration {
       jwksUrl: env.JWKS_URL,
       issuer: env.JWT_ISSUER,
       audience: env.JWT_AUDIENCE,
+      roleClaim: env.JWT_ROLE_CLAIM,
       allowAnonymous: env.ALLOW_ANONYMOUS === undefined ? undefined : env.ALLOW_ANONYMOUS === 'true',
       rateLimits: { api: env.RATE_LIMIT_API, auth: env.RATE_LIMIT_AUTH, ws: env.RATE_LIMIT_WS },
     };

@@ -87,6 +87,7 @@ export const environmentSchema = z
     JWKS_URL: z.url().optional(),
     JWT_ISSUER: text(),
     JWT_AUDIENCE: text(),
+    JWT_ROLE_CLAIM: text(),
     ALLOW_ANONYMOUS: z.enum(['true', 'false']).optional(),
     ALLOWED_ORIGINS: list().refine(
       (origins) => origins.every(isOrigin),

@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Subject } from 'rxjs';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { DeliveryMetrics } from '../streaming/delivery/delivery-metrics.js';
@@ -19,7 +19,7 @@ const EXPIRE_LIMIT = 100;
 
 /** Creates, appends to, reads and follows streams (docs/streams.md). */
 @Injectable()
-export class StreamsService implements OnModuleInit, OnApplicationShutdown {
+export class StreamsService implements OnModuleInit, BeforeApplicationShutdown {
   readonly metrics = new DeliveryMetrics();
   /** Streams of this process that were created, appended to and read, for metrics. */
   readonly counts = { appends: 0, appendedBytes: 0 };
@@ -61,7 +61,8 @@ export class StreamsService implements OnModuleInit, OnApplicationShutdown {
     }, JANITOR_MS).unref();
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /** Before the hooks in which the shared database is closed. */
+  async beforeApplicationShutdown(): Promise<void> {
     clearInterval(this.janitor);
     for (const waiting of this.waiters.values()) for (const wake of waiting) wake();
     await this.queue.close();

@@ -40,13 +40,13 @@ describe('trust: where a browser comes from', () => {
 
   it('a name that was rebound to the loopback address reaches no face', async () => {
     for (const host of ['evil.example', 'evil.example:8765', '127.0.0.1.evil.example', '[::2]']) {
-      for (const path of ['/api/stats', '/health', '/mcp', '/']) {
+      for (const path of ['/api/stats', '/health/details', '/mcp', '/']) {
         expect([host, path, await statusFor(host, path)]).toEqual([host, path, 403]);
       }
       expect(await FACES.hub!(service, { token, headers: { host } })).toBe(403);
     }
     for (const host of ['localhost', 'LOCALHOST:1', '[::1]:8765', '127.0.0.1']) {
-      expect(await statusFor(host, '/health')).toBe(200);
+      expect(await statusFor(host, '/health/details')).toBe(200);
     }
   });
 

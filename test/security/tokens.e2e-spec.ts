@@ -204,10 +204,17 @@ describe('trust: tokens of a key set', () => {
     await new Promise<void>((resolve) => keyServer.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(keyServer.address() as AddressInfo).port}/keys`;
     const signed = (kid: string): Promise<string> =>
-      new SignJWT({ sub: 'ann' }).setProtectedHeader({ alg: 'RS256', kid }).sign(privateKey);
+      new SignJWT({ sub: 'ann', iss: 'idp', aud: 'opstream' })
+        .setProtectedHeader({ alg: 'RS256', kid })
+        .sign(privateKey);
 
     answers = false;
-    const service = await RunningService.start({ STORE: 'memory', JWKS_URL: url });
+    const service = await RunningService.start({
+      STORE: 'memory',
+      JWKS_URL: url,
+      JWT_ISSUER: 'idp',
+      JWT_AUDIENCE: 'opstream',
+    });
     try {
       const { hub } = FACES;
       expect(await hub!(service, { token: await signed('k1') })).toBe(503);

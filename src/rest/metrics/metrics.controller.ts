@@ -3,11 +3,10 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Registry } from 'prom-client';
 import { requireScope, type AuthenticatedRequest } from '../../auth/auth.guard.js';
 import { Authenticator } from '../../auth/authenticator.js';
-import { isLoopback } from '../../auth/loopback.js';
-import { Configuration } from '../../config/configuration.js';
+import { Exposure } from '../../auth/exposure.js';
 import { ProblemDetailsFilter } from '../problem-details.filter.js';
 
-/** Prometheus text; open on a loopback address, for `admin` elsewhere. */
+/** Prometheus text; open to this machine, for `admin` elsewhere. */
 @ApiTags('health')
 @Controller('metrics')
 @UseFilters(ProblemDetailsFilter)
@@ -15,7 +14,7 @@ export class MetricsController {
   constructor(
     private readonly registry: Registry,
     private readonly authenticator: Authenticator,
-    private readonly configuration: Configuration,
+    private readonly exposure: Exposure,
   ) {}
 
   @Get()
@@ -23,7 +22,7 @@ export class MetricsController {
   @ApiOperation({ operationId: 'metrics', summary: "Metrics in Prometheus' text format" })
   @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
   async metrics(@Req() request: AuthenticatedRequest): Promise<string> {
-    if (!isLoopback(this.configuration.http.host)) {
+    if (!this.exposure.isFromHere(request.headers)) {
       requireScope(await this.authenticator.authenticate(request, true), 'admin');
     }
     return this.registry.metrics();
