@@ -29,7 +29,7 @@ export class OperationBoard {
   }
 
   apply(event: FollowedEvent): void {
-    if (event.event_type === 'history_trimmed') return;
+    if (event.event_type === 'history_trimmed' || event.event_type === 'history_lost') return;
     if (isFinalEvent(event)) {
       this.#entries.delete(event.operation_id);
       return;

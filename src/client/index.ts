@@ -18,11 +18,13 @@ export {
 } from './compat/message-batcher.js';
 export {
   isFinalEvent,
+  isHistoryLost,
   isHistoryTrimmed,
   isOperationEvent,
   type EventData,
   type EventOf,
   type EventType,
+  type HistoryLost,
   type HistoryTrimmed,
   type OperationEvent,
   type OperationSnapshot,

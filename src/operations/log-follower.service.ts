@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import { turnBudget } from '../platform/lifecycle/turn-budget.js';
+import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { EventBus } from './event-bus.js';
 import { isFinal, type RecordedEvent } from './operation-event.js';
 import type { RemovedOperation } from './operation-store.js';
@@ -17,16 +18,21 @@ export interface FollowOptions {
 interface Reader {
   cursor: number;
   live: RecordedEvent[];
+  /** Characters of the live events' data. */
+  size: number;
   /** Everything before the live events was read; until then the log is read. */
   caughtUp: boolean;
   /** How often live events were forgotten, or the operation removed: what was read before then is not enough. */
   losses: number;
+  /** The operation was removed: one that is opened under its id later has another log. */
+  gone: boolean;
   wake: () => void;
 }
 
 const PAGE = { limit: 256, maxBytes: 256 * 1024 };
-/** Live events that wait for a slow reader; beyond it they are forgotten and read from the log again. */
+/** Live events that wait for a slow reader, and their characters; beyond either they are read from the log again. */
 const MAX_LIVE = 256;
+const MAX_LIVE_CHARACTERS = 1024 * 1024;
 
 /**
  * Follows an operation's log inside the process, for code that works with events rather than bytes on a socket:
@@ -61,7 +67,7 @@ export class LogFollower implements OnModuleDestroy {
     operationId: string,
     { afterSeq = 0, signal }: FollowOptions = {},
   ): AsyncGenerator<RecordedEvent, void> {
-    const reader: Reader = { cursor: afterSeq, live: [], caughtUp: false, losses: 0, wake: () => {} };
+    const reader: Reader = { cursor: afterSeq, live: [], size: 0, caughtUp: false, losses: 0, gone: false, wake: () => {} };
     const leave = this.enter(keyOf(tenant, operationId), reader);
     const stop = () => reader.wake();
     signal?.addEventListener('abort', stop);
@@ -91,6 +97,8 @@ export class LogFollower implements OnModuleDestroy {
   ): Promise<readonly RecordedEvent[] | null> {
     // The reader's own pace may be "at once": a long log must not be read in one turn of the event loop.
     await turnBudget.turn();
+    if (reader.gone)
+      throw new OpstreamError('operation_not_found', `Operation ${operationId} was removed meanwhile`);
     const { losses } = reader;
     const { events, head } = await this.operations.history(tenant, operationId, reader.cursor, PAGE);
     if (events.length > 0) return events;
@@ -114,11 +122,13 @@ export class LogFollower implements OnModuleDestroy {
     if (this.readers.size === 0) return;
     for (const event of events) {
       for (const reader of this.readers.get(keyOf(event.tenant, event.operationId)) ?? []) {
-        if (reader.live.length >= MAX_LIVE) {
+        if (reader.live.length >= MAX_LIVE || reader.size > MAX_LIVE_CHARACTERS) {
           reader.live = [];
+          reader.size = 0;
           lose(reader);
         }
         reader.live.push(event);
+        reader.size += event.data.length;
         reader.wake();
       }
     }
@@ -129,6 +139,7 @@ export class LogFollower implements OnModuleDestroy {
     for (const { tenant, operationId } of removed) {
       for (const reader of this.readers.get(keyOf(tenant, operationId)) ?? []) {
         lose(reader);
+        reader.gone = true;
         reader.wake();
       }
     }
@@ -152,6 +163,7 @@ function keyOf(tenant: string, operationId: string): string {
 function takeLive(reader: Reader): readonly RecordedEvent[] {
   const live = reader.live.filter(({ seq }) => seq > reader.cursor);
   reader.live = [];
+  reader.size = 0;
   return live;
 }
 

@@ -18,6 +18,8 @@ export interface OperationSnapshot {
   /** Seconds, once ended. */
   duration: number | null;
   first_seq: number;
+  /** Names the log it was folded from; see `log-token.ts`. */
+  log?: string;
   result?: JsonValue;
   error?: string;
   error_type?: string;

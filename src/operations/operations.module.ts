@@ -7,6 +7,7 @@ import { SqliteOperationStore } from './adapters/sqlite-operation-store.js';
 import { EventBus } from './event-bus.js';
 import { EventsController } from './rest/events.controller.js';
 import { LinesController } from './rest/lines/lines.controller.js';
+import { LogPlaces } from './log-places.js';
 import { LogFollower } from './log-follower.service.js';
 import { OperationExpiry } from './operation-expiry.service.js';
 import { OperationStore } from './operation-store.js';
@@ -31,9 +32,10 @@ function createStore({ store }: Configuration, { connection }: SharedDatabase): 
     OperationsService,
     OperationExpiry,
     LogFollower,
+    LogPlaces,
     OperationsMetrics,
     StoreHealthReporter,
   ],
-  exports: [OperationStore, EventBus, OperationsService, LogFollower],
+  exports: [OperationStore, EventBus, OperationsService, LogFollower, LogPlaces],
 })
 export class OperationsModule {}

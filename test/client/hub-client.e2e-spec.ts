@@ -73,7 +73,10 @@ async function recordSteps(id: string, first: number, last: number, of: number):
 }
 
 const seqs = (events: readonly FollowedEvent[]): (number | string)[] =>
-  events.map((event) => (event.event_type === 'history_trimmed' ? 'trimmed' : event.seq));
+  events.map((event) => {
+    if (event.event_type === 'history_trimmed') return 'trimmed';
+    return event.event_type === 'history_lost' ? 'lost' : event.seq;
+  });
 
 describe('HubClient', () => {
   it('S1-46 S1-11 follows an operation from its beginning to its end', async () => {

@@ -12,6 +12,8 @@ export function eventLine(event: FollowedEvent, style: Style): string {
       event.data.first_seq === undefined ? '' : `; the log begins with event ${event.data.first_seq}`;
     return style('yellow', `--:--:--  earlier events are no longer kept${first}`);
   }
+  if (event.event_type === 'history_lost')
+    return style('yellow', '--:--:--  the service has another log: events were lost, or come again');
   const describe = DESCRIBE[event.event_type] as (data: unknown, style: Style) => string;
   return `${style('dim', clock(event.timestamp))}  ${describe(event.data, style)}`;
 }

@@ -3,7 +3,7 @@ import { EventQueue } from './event-queue.js';
 import { HubConnection, type HubConnectionOptions } from './hub-connection.js';
 import { isObject } from '../json.js';
 import type { FollowedEvent } from './operation-feed.js';
-import { isHistoryTrimmed, isOperationEvent } from './operation-events.js';
+import { isHistoryLost, isHistoryTrimmed, isOperationEvent } from './operation-events.js';
 
 /**
  * The events of all operations, in the order of their positions. It has a connection of its own, because a frame does
@@ -19,6 +19,8 @@ export function firehose(
 ): EventQueue<FollowedEvent> {
   const connection = new HubConnection(options);
   let position = after;
+  /** Names the log that the position belongs to. */
+  let log: string | undefined;
   let lagging = false;
   const queue = new EventQueue<FollowedEvent>(capacity, {
     drained: () => {
@@ -39,15 +41,20 @@ export function firehose(
       connection.suspend();
     } else if (isOperationEvent(event)) {
       position = event.position;
+    } else if (isHistoryLost(event)) {
+      position = String(event.data.kept_through);
+      log = event.data.log;
     }
   };
 
   const subscribe = async (): Promise<void> => {
     try {
-      const command = { command: 'subscribe_all', after: position };
+      const command = { command: 'subscribe_all', after: position, log };
       const { data } = await connection.request(command, { resend: false });
       // Where "now" was, so that a connection lost before the first event leaves no gap.
       if (isObject(data) && typeof data.position === 'string') position ??= data.position;
+      // A loss is told by a notice, which names the log: until it has come, the position belongs to the old one.
+      if (isObject(data) && typeof data.log === 'string' && data.history_lost !== true) log = data.log;
     } catch (error) {
       if (error instanceof OpstreamClientError && error.code !== CLIENT_ERROR.connectionLost)
         queue.end(error);
@@ -55,7 +62,7 @@ export function firehose(
   };
   connection.on('connected', () => void subscribe());
   connection.on('frame', (frame) => {
-    if (isOperationEvent(frame) || isHistoryTrimmed(frame)) deliver(frame);
+    if (isOperationEvent(frame) || isHistoryTrimmed(frame) || isHistoryLost(frame)) deliver(frame);
   });
   connection.on('ended', (error) => queue.end(error.code === CLIENT_ERROR.closed ? undefined : error));
   connection.start();

@@ -8,8 +8,10 @@ import { HubConnection, type HubConnectionEvents, type HubConnectionOptions } fr
 import type { JsonObject } from '../json.js';
 import { OperationFeed, snapshotOf, type FollowedEvent } from './operation-feed.js';
 import {
+  isHistoryLost,
   isHistoryTrimmed,
   isOperationEvent,
+  type HistoryLost,
   type OperationSnapshot,
   type ProducerEventData,
   type ProducerEventType,
@@ -35,12 +37,18 @@ export interface FollowOptions {
 }
 
 export interface FollowAllOptions {
-  /** Begin behind the event with this `position`. Without it, from now on. */
+  /**
+   * Begin behind the event with this `position`. Without it, from now on. A position that was kept from another run
+   * tells a lost log only with its log: `position@log`.
+   */
   readonly after?: string;
   readonly signal?: AbortSignal;
 }
 
-type HubClientEvents = Omit<HubConnectionEvents, 'frame'>;
+interface HubClientEvents extends Omit<HubConnectionEvents, 'frame'> {
+  /** The service has another log of an operation than the one that was followed; its followers are told as well. */
+  historyLost: [HistoryLost];
+}
 
 /**
  * A client of the operations hub (docs/protocol.md, "Hub"). It connects on first use, reconnects by its policy, and
@@ -227,5 +235,9 @@ export class HubClient extends Emitter<HubClientEvents> {
   #receive(frame: HubAnswer): void {
     if (isOperationEvent(frame)) this.#feeds.get(frame.operation_id)?.accept(frame);
     else if (isHistoryTrimmed(frame)) this.#feeds.get(frame.operation_id)?.trimmed(frame);
+    else if (isHistoryLost(frame)) {
+      this.#feeds.get(frame.operation_id)?.lost(frame);
+      this.emit('historyLost', frame);
+    }
   }
 }

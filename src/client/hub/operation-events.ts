@@ -51,6 +51,18 @@ export interface HistoryTrimmed {
   };
 }
 
+/**
+ * Stands in a stream where the service turned out to have another log than the one that was followed: it was restored,
+ * lost its end, began anew, or the operation's id was opened again. What was delivered behind `kept_through` is not in
+ * this log, which goes on behind it.
+ */
+export interface HistoryLost {
+  event_type: 'history_lost';
+  operation_id: string;
+  /** `kept_through` is a seq, or (of all operations) a position; `log` names the log as it is now. */
+  data: { kept_through: number | string; log: string };
+}
+
 /** The state folded from an operation's log. Times are Unix seconds. */
 export interface OperationSnapshot {
   operation_id: string;
@@ -68,6 +80,8 @@ export interface OperationSnapshot {
   duration: number | null;
   /** The oldest event still kept. */
   first_seq: number;
+  /** Names the log it was folded from; not in lists. */
+  log?: string;
   result?: JsonValue;
   error?: string;
   error_type?: string;
@@ -126,6 +140,15 @@ export function isHistoryTrimmed(frame: unknown): frame is HistoryTrimmed {
   return (
     isObject(frame) &&
     frame.event_type === 'history_trimmed' &&
+    typeof frame.operation_id === 'string' &&
+    isObject(frame.data)
+  );
+}
+
+export function isHistoryLost(frame: unknown): frame is HistoryLost {
+  return (
+    isObject(frame) &&
+    frame.event_type === 'history_lost' &&
     typeof frame.operation_id === 'string' &&
     isObject(frame.data)
   );

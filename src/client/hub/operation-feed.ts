@@ -4,12 +4,13 @@ import type { HubConnection } from './hub-connection.js';
 import { isObject } from '../json.js';
 import {
   isFinalEvent,
+  type HistoryLost,
   type HistoryTrimmed,
   type OperationEvent,
   type OperationSnapshot,
 } from './operation-events.js';
 
-export type FollowedEvent = OperationEvent | HistoryTrimmed;
+export type FollowedEvent = OperationEvent | HistoryTrimmed | HistoryLost;
 
 /** Consecutive tries to close a gap that may bring nothing before the log is taken to be broken. */
 const MAX_RESYNCS = 3;
@@ -24,6 +25,8 @@ interface Follower {
    * from the log again once that is over.
    */
   paused: boolean;
+  /** A loss that it has not been told of, because it was paused. */
+  owed: HistoryLost | undefined;
 }
 
 /**
@@ -36,6 +39,8 @@ export class OperationFeed {
   /** Subscriptions sent and not yet answered: until then a gap is expected and filled by the replay. */
   #subscribing = 0;
   #resyncs = 0;
+  /** Names the log that the followers' places belong to, once the service has told. */
+  #log: string | undefined;
 
   /** @param onEmpty called when the last follower has left */
   constructor(
@@ -54,6 +59,7 @@ export class OperationFeed {
       coalesce,
       last: afterSeq ?? 0,
       paused: afterSeq === undefined,
+      owed: undefined,
     };
     this.#followers.add(follower);
     if (follower.paused) void this.#findNow(follower);
@@ -79,6 +85,20 @@ export class OperationFeed {
       if (follower.paused || follower.last >= firstSeq - 1) continue;
       if (follower.queue.push(notice)) follower.last = firstSeq - 1;
       else this.#pause(follower);
+    }
+  }
+
+  /** The service has another log than the one that was followed: what is not in it is told, and the rest comes again. */
+  lost(notice: HistoryLost): void {
+    const kept = Number(notice.data.kept_through);
+    this.#log = notice.data.log;
+    for (const follower of this.#followers) {
+      if (follower.last <= kept) continue;
+      follower.last = kept;
+      if (follower.paused || !follower.queue.push(notice)) {
+        follower.owed = notice;
+        this.#pause(follower);
+      }
     }
   }
 
@@ -115,6 +135,9 @@ export class OperationFeed {
       command: 'subscribe',
       operation_id: this.operationId,
       after_seq: Math.min(...reading.map((follower) => follower.last)),
+      // Whether all that was delivered is in the service's log, also to those that wait for now.
+      known_seq: Math.max(...[...this.#followers].map((follower) => follower.last)),
+      log: this.#log,
       coalesce: reading.every((follower) => follower.coalesce),
     };
     const look = { command: 'get_operation', operation_id: this.operationId };
@@ -122,11 +145,12 @@ export class OperationFeed {
     this.#subscribing++;
     try {
       // Both go out at once: the second tells whether there is anything to wait for.
-      const [, answer] = await Promise.all([
+      const [subscribed, answer] = await Promise.all([
         this.connection.request(command, { resend: false }),
         this.connection.request(look, { resend: false }),
       ]);
-      this.#compareWith(snapshotOf(answer.operation), asked);
+      const told = this.#takeLog(subscribed.data);
+      this.#compareWith(snapshotOf(answer.operation), asked, told);
     } catch (error) {
       // A lost connection is no failure: its successor subscribes again.
       if (error instanceof OpstreamClientError && error.code !== CLIENT_ERROR.connectionLost)
@@ -136,15 +160,30 @@ export class OperationFeed {
     }
   }
 
+  /** @returns whether the service itself tells of a loss: it names its log and was told which one is known here */
+  #takeLog(data: unknown): boolean {
+    if (!isObject(data) || typeof data.log !== 'string') return false;
+    const told = this.#log !== undefined;
+    // Until the notice of a loss has come, the places here belong to the old log.
+    if (data.history_lost !== true) this.#log = data.log;
+    return told;
+  }
+
   /**
    * Finds followers who wait for what will never come.
+   * @param told whether the service itself tells of a log that is shorter
    * @param asked what each had when the service was asked; by now a live event may have brought it further
    */
-  #compareWith(snapshot: OperationSnapshot | null, asked: ReadonlyMap<Follower, number>): void {
+  #compareWith(
+    snapshot: OperationSnapshot | null,
+    asked: ReadonlyMap<Follower, number>,
+    told: boolean,
+  ): void {
     const known = snapshot?.event_count ?? 0;
     for (const [follower, last] of asked) {
       // An operation that nobody has opened yet may still come; one that was there and is gone may not.
       if (last > known) {
+        if (told && snapshot) continue;
         const message = snapshot
           ? `The service has ${known} events of ${this.operationId}, but ${last} were delivered before`
           : `There is no operation ${this.operationId} any more`;
@@ -183,6 +222,11 @@ export class OperationFeed {
 
   #catchUp(follower: Follower): void {
     if (!follower.paused) return;
+    if (follower.owed) {
+      const { owed } = follower;
+      follower.owed = undefined;
+      follower.queue.push(owed);
+    }
     follower.paused = false;
     this.subscribe();
   }

@@ -29,9 +29,11 @@ import { CreateOperationDto, parseCreateOperation } from './dto/create-operation
 import { EventPageDto, OperationDto, OperationListDto } from './dto/operation.dto.js';
 import { LIMITS, parseOperationId } from '../operation-draft.js';
 import { OfferedAsTool, OperationIdParameter } from './openapi-decorators.js';
+import type { Operation } from '../operation.js';
 import { toSnapshot, type OperationSnapshot } from '../operation-snapshot.js';
+import { LogPlaces } from '../log-places.js';
 import { OperationsService } from '../operations.service.js';
-import { MAX_LIST_PAGE, pageLimit, parseListQuery, wholeNumber } from './request-values.js';
+import { MAX_LIST_PAGE, pageLimit, parseListQuery, placeAndLog, wholeNumber } from './request-values.js';
 
 const MAX_EVENT_PAGE = 1000;
 const EVENT_PAGE_BYTES = 1024 * 1024;
@@ -42,7 +44,10 @@ const EVENT_PAGE_BYTES = 1024 * 1024;
 @UseGuards(AuthGuard)
 @UseFilters(ProblemDetailsFilter)
 export class OperationsController {
-  constructor(private readonly operations: OperationsService) {}
+  constructor(
+    private readonly operations: OperationsService,
+    private readonly places: LogPlaces,
+  ) {}
 
   @Post()
   @RequireScope('operations:write')
@@ -66,7 +71,12 @@ export class OperationsController {
       operationId: wanted.operation_id ?? undefined,
     });
     response.status(created ? 201 : 200);
-    return toSnapshot(operation);
+    return this.named(operation);
+  }
+
+  /** A snapshot that names the log it was folded from. */
+  private async named(operation: Operation): Promise<OperationSnapshot> {
+    return { ...toSnapshot(operation), log: await this.places.tokenOfOperation(operation) };
   }
 
   @Get()
@@ -107,7 +117,7 @@ export class OperationsController {
   @OperationIdParameter()
   @ApiOkResponse({ type: OperationDto })
   async get(@Param('id') id: string, @CurrentPrincipal() caller: Principal): Promise<OperationSnapshot> {
-    return toSnapshot(await this.operations.get(caller.tenant, parseOperationId(id)));
+    return this.named(await this.operations.get(caller.tenant, parseOperationId(id)));
   }
 
   @Get(':id/events')
@@ -123,6 +133,12 @@ export class OperationsController {
     schema: { type: 'integer', minimum: 0, default: 0 },
   })
   @ApiQuery({
+    name: 'log',
+    required: false,
+    description: 'The log that after_seq belongs to, as an answer named it',
+    schema: { type: 'string', maxLength: LIMITS.name },
+  })
+  @ApiQuery({
     name: 'limit',
     required: false,
     schema: { type: 'integer', minimum: 1, maximum: MAX_EVENT_PAGE, default: 100 },
@@ -133,14 +149,19 @@ export class OperationsController {
     @Query() query: Record<string, unknown>,
     @CurrentPrincipal() caller: Principal,
   ): Promise<string> {
-    const after = wholeNumber(query.after_seq, 'after_seq') ?? 0;
+    const given = placeAndLog(query.after_seq, query.log);
+    const wanted = wholeNumber(given.place, 'after_seq') ?? 0;
+    const operationId = parseOperationId(id);
+    const place = await this.places.checkOperation(caller.tenant, operationId, wanted, given.log);
+    const { after, lost, log } = place;
     const bounds = { limit: pageLimit(query.limit, MAX_EVENT_PAGE, 100), maxBytes: EVENT_PAGE_BYTES };
-    const page = await this.operations.history(caller.tenant, parseOperationId(id), after, bounds);
+    const page = await this.operations.history(caller.tenant, operationId, after, bounds);
     const last = page.events.at(-1)?.seq ?? after;
     // The events are JSON already: parsing them to serialize them again would only cost time.
     return (
       `{"events":[${page.events.map((event) => event.json).join(',')}],"first_seq":${page.first},` +
-      `"head_seq":${page.head},"has_more":${last < page.head},"history_trimmed":${after + 1 < page.first}}`
+      `"head_seq":${page.head},"has_more":${last < page.head},"history_trimmed":${after + 1 < page.first},` +
+      `"log":"${log}"${lost ? `,"history_lost":true,"kept_through":${after}` : ''}}`
     );
   }
 

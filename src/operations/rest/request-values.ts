@@ -1,4 +1,5 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { splitPlace } from '../log-token.js';
 import { LIMITS } from '../operation-draft.js';
 import type { ListQuery } from '../operation-store.js';
 
@@ -36,6 +37,12 @@ export function parsePosition(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string' && /^\d{1,15}$/.test(value)) return Number(value);
   throw new OpstreamError('invalid_cursor', 'after must be the position of an event');
+}
+
+/** A place and the log it belongs to, however they were given: `17@k3f9a2.2`, or `17` and the token apart. */
+export function placeAndLog(given: unknown, log: unknown): { place: unknown; log: unknown } {
+  const split = splitPlace(given);
+  return { place: split.place, log: split.log ?? log };
 }
 
 /** Operations of one listing page. */

@@ -1,5 +1,5 @@
 import type { RecordedEvent } from '../../operations/operation-event.js';
-import { WireFormat, type HistoryTrimmed } from '../delivery/wire-format.js';
+import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../delivery/wire-format.js';
 import type { Connection } from '../socket/connection.js';
 import { deflatedTextFrame, textFrame } from '../socket/text-frame.js';
 
@@ -24,6 +24,14 @@ class AgentFormat extends WireFormat {
         : { operation_id: operationId, after_seq: after, first_seq: first };
     const timestamp = new Date().toISOString();
     return textFrame(JSON.stringify({ type: 'history_trimmed', ...place, timestamp }));
+  }
+
+  override lost({ id, keptThrough, log }: HistoryLost): Buffer {
+    const place =
+      id === null
+        ? { kept_through: String(keptThrough), log }
+        : { operation_id: id, kept_through: keptThrough, log };
+    return textFrame(JSON.stringify({ type: 'history_lost', ...place, timestamp: new Date().toISOString() }));
   }
 }
 

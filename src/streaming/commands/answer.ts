@@ -39,7 +39,8 @@ export function errorAnswer(requestId: RequestId, error: OpstreamError, operatio
   });
 }
 
-export function welcome(clientId: number): string {
+/** @param log names the tenant's log as it is now */
+export function welcome(clientId: number, log: string): string {
   const at = new Date();
   return JSON.stringify({
     event_type: 'connected',
@@ -48,6 +49,7 @@ export function welcome(clientId: number): string {
     data: {
       message: 'Connected to MCP Hub WebSocket server',
       client_id: clientId,
+      log,
       // The seed writes local time without a zone.
       timestamp: at.toISOString().slice(0, -1),
     },

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AuditLog } from '../../auth/audit-log.js';
 import { Authenticator } from '../../auth/authenticator.js';
 import { RateLimits } from '../../auth/rate-limits.js';
+import { LogPlaces } from '../../operations/log-places.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { Subscriptions } from '../delivery/subscriptions.js';
 import { SocketMetrics } from '../socket/socket-metrics.js';
@@ -14,6 +15,7 @@ export class CommandDependencies {
 
   constructor(
     readonly operations: OperationsService,
+    readonly places: LogPlaces,
     readonly subscriptions: Subscriptions,
     readonly status: HubStatus,
     readonly authenticator: Authenticator,

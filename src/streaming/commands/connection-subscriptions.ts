@@ -1,7 +1,7 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Subscription } from '../delivery/subscription.js';
 import type { Subscriptions } from '../delivery/subscriptions.js';
-import type { WireFormat } from '../delivery/wire-format.js';
+import type { HistoryLost, WireFormat } from '../delivery/wire-format.js';
 import type { Connection } from '../socket/connection.js';
 
 /** Subscriptions of one connection. */
@@ -59,6 +59,11 @@ export class ConnectionSubscriptions {
       this.subscriptions.set(operationId, null);
     }
     this.firehose = this.follow(null, after, coalesce);
+  }
+
+  /** Says that the client has events which are not in the log that it follows now. */
+  tellLost(notice: HistoryLost): void {
+    this.connection.write(this.protocol.format.lost(notice));
   }
 
   /** Subscriptions to single operations go on from now. */

@@ -4,12 +4,14 @@ import {
   parseEventData,
   parseOperationId,
 } from '../../operations/operation-draft.js';
+import type { CheckedPlace } from '../../operations/log-places.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
 import {
   boolean,
   pageLimit,
   parseListQuery,
   parsePosition,
+  placeAndLog,
   wholeNumber,
 } from '../../operations/rest/request-values.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
@@ -24,16 +26,25 @@ const HEAD_ONLY = { limit: 1, maxBytes: 1 };
 
 const subscribe: HubCommand = {
   scope: 'operations:read',
-  run(session, input, reply) {
+  async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     const after = boolean(input.replay, 'replay') ? 0 : wholeNumber(input.after_seq, 'after_seq');
+    const known = wholeNumber(input.known_seq, 'known_seq');
     const coalesce = boolean(input.coalesce, 'coalesce');
-    session.following.subscribe(operationId, after, coalesce);
-    const data = { operation_id: operationId, after_seq: after };
+    const { places } = session.dependencies;
+    const place = await places.checkOperation(session.tenant, operationId, after ?? 0, input.log, known);
+    session.following.subscribe(operationId, after === undefined ? undefined : place.after, coalesce);
+    const data = { operation_id: operationId, after_seq: after, log: place.log, ...lossOf(place, place.after) };
     const top = { status: 'subscribed', operation_id: operationId };
     reply.send(answer(reply.requestId, { top, eventType: 'subscribed', operationId, data }));
+    if (place.lost) session.following.tellLost({ id: operationId, keptThrough: place.after, log: place.log });
   },
 };
+
+/** A client that loses its connection before the notice comes must not take the new log for the one it knows. */
+function lossOf({ lost }: CheckedPlace, keptThrough: number | string): object {
+  return lost ? { history_lost: true, kept_through: keptThrough } : {};
+}
 
 const unsubscribe: HubCommand = {
   scope: 'operations:read',
@@ -50,12 +61,16 @@ const subscribeAll: HubCommand = {
   scope: 'operations:read',
   async run(session, input, reply) {
     const coalesce = boolean(input.coalesce, 'coalesce');
-    const { operations } = session.dependencies;
+    const { operations, places } = session.dependencies;
+    const given = placeAndLog(input.after, input.log);
     // "From now on" becomes a position, too: a client that is cut off before its first event can continue from it.
-    const after =
-      parsePosition(input.after) ?? (await operations.historyOfAll(session.tenant, 0, HEAD_ONLY)).head;
-    const data = { all: true, position: String(after) };
+    const wanted =
+      parsePosition(given.place) ?? (await operations.historyOfAll(session.tenant, 0, HEAD_ONLY)).head;
+    const place = await places.check(session.tenant, wanted, given.log);
+    const { after, lost, log } = place;
+    const data = { all: true, position: String(after), log, ...lossOf(place, String(after)) };
     reply.send(answer(reply.requestId, { top: { status: 'subscribed' }, eventType: 'subscribed', data }));
+    if (lost) session.following.tellLost({ id: null, keptThrough: after, log });
     session.following.subscribeAll(after, coalesce);
   },
 };
@@ -76,7 +91,8 @@ const getOperation: HubCommand = {
     const { operation_id: id } = input;
     const found =
       typeof id === 'string' ? await session.dependencies.operations.find(session.tenant, id) : null;
-    const operation = found && toSnapshot(found);
+    const log = found && (await session.dependencies.places.tokenOfOperation(found));
+    const operation = found && { ...toSnapshot(found), log };
     const operationId = typeof id === 'string' ? id.slice(0, 200) : 'system';
     reply.send(
       answer(reply.requestId, {
@@ -103,7 +119,10 @@ const getHistory: HubCommand = {
   scope: 'operations:read',
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
-    const after = wholeNumber(input.after_seq, 'after_seq') ?? 0;
+    const wanted = wholeNumber(input.after_seq, 'after_seq') ?? 0;
+    const { places } = session.dependencies;
+    const place = await places.checkOperation(session.tenant, operationId, wanted, input.log);
+    const { after } = place;
     const bounds = { limit: pageLimit(input.limit, MAX_HISTORY_PAGE, 100), maxBytes: HISTORY_PAGE_BYTES };
     const page = await session.dependencies.operations.history(session.tenant, operationId, after, bounds);
     const last = page.events.at(-1)?.seq ?? after;
@@ -113,7 +132,8 @@ const getHistory: HubCommand = {
     reply.send(
       `{"status":"history","operation_id":"${operationId}","event_type":"history","timestamp":${Date.now() / 1000},` +
         `"data":{"events":[${page.events.map((event) => event.json).join(',')}],"first_seq":${page.first},` +
-        `"head_seq":${page.head},"has_more":${last < page.head},"history_trimmed":${after + 1 < page.first}}${id}}`,
+        `"head_seq":${page.head},"has_more":${last < page.head},"history_trimmed":${after + 1 < page.first},` +
+        `"log":"${place.log}"${place.lost ? `,"history_lost":true,"kept_through":${after}` : ''}}${id}}`,
     );
   },
 };
@@ -136,7 +156,8 @@ const createOperation: HubCommand = {
       operationId: input.operation_id,
     });
     const { operationId } = operation;
-    const snapshot = toSnapshot(operation);
+    const log = await session.dependencies.places.tokenOfOperation(operation);
+    const snapshot = { ...toSnapshot(operation), log };
     reply.send(
       answer(reply.requestId, {
         top: { status: created ? 'created' : 'exists', operation: snapshot },

@@ -8,14 +8,20 @@ import { writeToAll } from './write-to-all.js';
 const SLICE = 256;
 /** One shared buffer; with the high-water mark it bounds what a stalled socket can hold. */
 const MAX_FLUSH_BYTES = 16 * 1024;
-/** Events waiting for a broadcast pass. Beyond it nobody is live any more and all read on from the log. */
+/**
+ * Events waiting for a broadcast pass, and the bytes of their frames. Beyond either nobody is live any more and all read
+ * on from the log.
+ */
 const MAX_PENDING = 20_000;
+const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 
 /** A subscriber as its broadcaster sees it. */
 export interface Subscriber {
   state: 'catching-up' | 'live' | 'closed';
   /** Newest seq or position it has received, while it is not live. */
   cursor: number;
+  /** The broadcaster's epoch to which the cursor belongs. */
+  readonly epoch: number;
   readonly sink: Sink;
   /** Leaves live delivery, having received everything up to `cursor`. */
   fallBehind(cursor: number): void;
@@ -46,11 +52,14 @@ export class Broadcaster<Entry extends object> {
   /** Subscribers that have read the log further than the bus has told, waiting for `deliveredUpTo` to reach them. */
   private readonly joining = new Set<Subscriber>();
   private pending: Entry[] = [];
+  private pendingBytes = 0;
   private broadcasting = false;
   /** So many events waited that the rest was left to the log. */
   private overflowed = false;
-  /** Changes when the log begins anew, so that a pass still under way does not move the new log's marks. */
-  private epoch = 0;
+  /** Counts how often the log began anew: what a subscriber has of an earlier one is not in this one. */
+  private begun = 0;
+  /** What the live subscribers had of the log that is gone; undefined unless there is one that they were not told of. */
+  private abandonedAt: number | undefined;
   /** Newest event the bus has told of. */
   private tail = 0;
   /** Newest event written to the live subscribers. */
@@ -65,6 +74,11 @@ export class Broadcaster<Entry extends object> {
 
   get size(): number {
     return this.subscribers;
+  }
+
+  /** Changes when the log begins anew, so that a pass still under way does not move the new log's marks. */
+  get epoch(): number {
+    return this.begun;
   }
 
   enter(): void {
@@ -88,8 +102,21 @@ export class Broadcaster<Entry extends object> {
     if (this.pending.length === 0 && !this.broadcasting)
       this.deliveredUpTo = Math.max(this.deliveredUpTo, cursor - 1);
     if (this.live.length === 0 && this.joining.size === 0) this.deliveredUpTo = cursor;
-    else if (this.pending.length < MAX_PENDING) this.pending.push(event);
-    else this.overflowed = true;
+    else this.wait(event);
+  }
+
+  private wait(event: Entry): void {
+    if (this.pending.length >= MAX_PENDING || this.pendingBytes > MAX_PENDING_BYTES) {
+      this.overflowed = true;
+      return;
+    }
+    this.pending.push(event);
+    this.pendingBytes += this.format.frame(event).length;
+  }
+
+  private forgetPending(): void {
+    this.pending = [];
+    this.pendingBytes = 0;
   }
 
   /** Makes a subscriber live from now on, without history. */
@@ -120,15 +147,16 @@ export class Broadcaster<Entry extends object> {
 
   flush(): void {
     if (this.broadcasting || this.pending.length === 0) return;
-    if (this.overflowed) this.leaveToLog();
+    if (this.overflowed || this.abandonedAt !== undefined) this.leaveToLog();
     else this.sweepNext();
   }
 
   /** The operation is gone: should its id be used again, its log begins at 1. */
   reset(): void {
-    this.pending = [];
+    this.forgetPending();
     this.overflowed = false;
-    this.epoch += 1;
+    this.begun += 1;
+    if (this.live.length > 0) this.abandonedAt = Math.max(this.abandonedAt ?? 0, this.deliveredUpTo);
     this.tail = this.deliveredUpTo = 0;
     const waiting = [...this.joining];
     this.joining.clear();
@@ -167,7 +195,7 @@ export class Broadcaster<Entry extends object> {
       for (const subscriber of this.live) subscriber.ended();
     }
     this.admitJoining();
-    if (this.overflowed) this.leaveToLog();
+    if (this.overflowed || (this.abandonedAt !== undefined && this.pending.length > 0)) this.leaveToLog();
     else if (this.pending.length > 0) setImmediate(() => this.flush());
   }
 
@@ -188,6 +216,7 @@ export class Broadcaster<Entry extends object> {
       bytes += this.format.frame(event).length;
       count += 1;
     }
+    this.pendingBytes -= bytes;
     return this.pending.splice(0, count);
   }
 
@@ -208,9 +237,13 @@ export class Broadcaster<Entry extends object> {
   /** Nobody is live any more: all read the undelivered events from the log. */
   private leaveToLog(): void {
     this.overflowed = false;
-    this.pending = [];
-    for (const subscriber of this.live)
-      if (subscriber.state === 'live') this.leaveBehind(subscriber, this.deliveredUpTo);
+    this.forgetPending();
+    const abandonedAt = this.abandonedAt ?? 0;
+    this.abandonedAt = undefined;
+    for (const subscriber of this.live) {
+      if (subscriber.state !== 'live') continue;
+      this.leaveBehind(subscriber, subscriber.epoch === this.begun ? this.deliveredUpTo : abandonedAt);
+    }
     this.compact();
   }
 

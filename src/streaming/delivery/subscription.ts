@@ -13,6 +13,8 @@ const MAX_BATCH_EVENTS = 256;
 export interface SubscriptionOptions {
   /** Leave out progress events that a later one of the same batch supersedes, when catching up. */
   readonly coalesce?: boolean;
+  /** Names the log as it is now; asked when it turns out to be another one than the subscriber has followed. */
+  readonly nameLog?: () => Promise<string>;
   /** The operation's final event was written, and nothing more will come. */
   readonly onEnd?: () => void;
   /** The log could not be read; the subscription makes no progress any more and wants closing. */
@@ -32,6 +34,8 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
   private lagged = false;
   /** The trimming mark the subscriber was last told of. */
   private toldFirst = 1;
+  /** Which of the logs that the topic has had the cursor belongs to. */
+  epoch: number;
 
   constructor(
     readonly broadcaster: Broadcaster<Entry>,
@@ -40,6 +44,7 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
     private readonly metrics: DeliveryMetrics,
     private readonly options: SubscriptionOptions,
   ) {
+    this.epoch = broadcaster.epoch;
     broadcaster.enter();
   }
 
@@ -100,6 +105,10 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
     if (this.state !== 'catching-up' || !this.sink.open) return true;
     const page = await this.read(this.cursor, { limit: MAX_BATCH_EVENTS, maxBytes: this.batchBytes });
     if (this.state !== 'catching-up') return true;
+    if (this.epoch !== this.broadcaster.epoch) {
+      await this.beginAnew(page);
+      return false;
+    }
     if (!this.hasPlaceIn(page)) return false;
     const events = page?.events ?? [];
     if (events.length > 0) this.write(events);
@@ -113,6 +122,19 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
     }
     if (events.length > 0) await this.drained();
     return false;
+  }
+
+  /** The log that the subscriber has followed is gone, and another one may be in its place. */
+  private async beginAnew(page: Page<Entry> | null): Promise<void> {
+    const { epoch } = this.broadcaster;
+    const log = page !== null && this.cursor > 0 ? await this.options.nameLog?.() : undefined;
+    if (this.state !== 'catching-up') return;
+    const { format, topic } = this.broadcaster;
+    if (log !== undefined) this.sink.write(format.lost({ id: topic.id, keptThrough: 0, log }));
+    else if (this.cursor > 0) this.tellTrimmed(null);
+    this.epoch = epoch;
+    this.cursor = 0;
+    this.toldFirst = 1;
   }
 
   /**

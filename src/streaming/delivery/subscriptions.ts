@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Subscription as BusSubscription } from 'rxjs';
 import { EventBus } from '../../operations/event-bus.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
+import { LogPlaces } from '../../operations/log-places.js';
 import { OperationStore } from '../../operations/operation-store.js';
 import { DeliveryMetrics } from './delivery-metrics.js';
 import { Followers, type FollowRequest } from './followers.js';
@@ -20,7 +21,10 @@ export class Subscriptions implements OnApplicationShutdown {
   private readonly followers: Followers<RecordedEvent>;
   private readonly bus: BusSubscription[];
 
+  private readonly places: LogPlaces;
+
   constructor(bus: EventBus, store: OperationStore) {
+    this.places = new LogPlaces(store);
     this.followers = new Followers(({ tenant, id }) => {
       if (id === null) return (after, bounds) => store.readTenant(tenant, after, bounds);
       return (after, bounds) => store.readOperation(tenant, id, after, bounds);
@@ -45,9 +49,11 @@ export class Subscriptions implements OnApplicationShutdown {
 
   /** Without `after` the subscription is live when this returns; with it, it first reads the log. */
   subscribe({ topic, ...request }: SubscribeRequest): Subscription {
+    const { tenant, operationId } = topic;
     return this.followers.subscribe({
       ...request,
-      topic: operationTopic(topic.tenant, topic.operationId),
+      topic: operationTopic(tenant, operationId),
+      nameLog: async () => (await this.places.checkOperation(tenant, operationId ?? '', 0, undefined)).log,
     });
   }
 

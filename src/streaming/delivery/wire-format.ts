@@ -10,6 +10,16 @@ export interface HistoryTrimmed {
   readonly first: number | null;
 }
 
+/** Told to a subscriber that has events which are not in this log: it is another log, or one that lost its end. */
+export interface HistoryLost {
+  /** What the log belongs to; null when the whole log of a tenant is followed. */
+  readonly id: string | null;
+  /** The seq or position up to which what the subscriber has still holds. */
+  readonly keptThrough: number;
+  /** Names the log as it is now. */
+  readonly log: string;
+}
+
 /** One way to put events on a wire. Frames are built once per event and shared by every subscriber of the format. */
 export abstract class WireFormat<Entry extends object = RecordedEvent> {
   private readonly frames = new WeakMap<Entry, Buffer>();
@@ -27,6 +37,11 @@ export abstract class WireFormat<Entry extends object = RecordedEvent> {
   }
 
   abstract notice(notice: HistoryTrimmed): Buffer;
+
+  /** Formats of logs that cannot be lost have no word for it. */
+  lost({ id, keptThrough }: HistoryLost): Buffer {
+    return this.notice({ id, after: keptThrough, first: keptThrough + 1 });
+  }
 
   protected abstract encode(event: Entry): Buffer;
 }

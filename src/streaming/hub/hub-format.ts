@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '../../operations/operation-event.js';
-import { WireFormat, type HistoryTrimmed } from '../delivery/wire-format.js';
+import { historyLostText, noticeText } from '../delivery/notices.js';
+import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../delivery/wire-format.js';
 import type { Connection } from '../socket/connection.js';
 import { deflatedTextFrame, textFrame } from '../socket/text-frame.js';
 
@@ -21,14 +22,11 @@ class HubFormat extends WireFormat {
       operationId === null
         ? { after: String(after), first_position: first === null ? null : String(first) }
         : { after_seq: after, first_seq: first };
-    return textFrame(
-      JSON.stringify({
-        event_type: 'history_trimmed',
-        operation_id: operationId ?? 'system',
-        timestamp: Date.now() / 1000,
-        data,
-      }),
-    );
+    return textFrame(noticeText('history_trimmed', operationId, data));
+  }
+
+  override lost(notice: HistoryLost): Buffer {
+    return textFrame(historyLostText(notice));
   }
 }
 

@@ -60,9 +60,23 @@ export class HubGateway
     this.sessions.set(socket, session);
     this.dependencies.status.clientConnected(session.tenant);
     connection.onFrame((frame) => session.receive(frame));
-    connection.send(welcome(connection.clientId));
+    void this.welcome(connection);
     // Only programs of the hub's own port connect and wait; `/hub` clients say what they want.
     if (request.pathname !== HUB_PATH) session.startAutoMonitor(this.configuration.streaming.autoMonitorMs);
+  }
+
+  /** Nothing is read before the welcome is sent: it comes first. */
+  private async welcome(connection: Connection): Promise<void> {
+    connection.hold('welcome');
+    try {
+      const log = await this.dependencies.places.tokenOf(connection.principal.tenant);
+      connection.send(welcome(connection.clientId, log));
+    } catch (thrown) {
+      this.dependencies.reportFailure(thrown);
+      connection.close(1011, 'Internal error');
+    } finally {
+      connection.release('welcome');
+    }
   }
 
   handleDisconnect(socket: WebSocket): void {

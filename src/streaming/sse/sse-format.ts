@@ -1,17 +1,35 @@
+import { formatPlace } from '../../operations/log-token.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
-import { WireFormat, type HistoryTrimmed } from '../delivery/wire-format.js';
+import { historyLostText, noticeText } from '../delivery/notices.js';
+import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../delivery/wire-format.js';
 
-/** Server-sent events (WHATWG HTML, section 9.2): `id` is where `Last-Event-ID` resumes, `data` the event's JSON. */
-class SseFormat extends WireFormat {
+/**
+ * Server-sent events (WHATWG HTML, section 9.2): `id` is where `Last-Event-ID` resumes, a place and the log it belongs
+ * to; `data` is the event's JSON. One format serves all streams of one log.
+ */
+export class SseFormat extends WireFormat {
+  /**
+   * @param operationId null for the stream of all operations, whose ids are positions; those of one operation are seqs
+   * @param log names the log as it is now
+   */
   constructor(
-    name: string,
-    private readonly idOf: (event: RecordedEvent) => number,
+    private readonly operationId: string | null,
+    private readonly log: string,
   ) {
-    super(name, 'sse');
+    super(operationId === null ? 'sse-all' : 'sse', 'sse');
   }
 
   protected encode(event: RecordedEvent): Buffer {
-    return Buffer.from(`id: ${this.idOf(event)}\nevent: ${event.type}\ndata: ${event.json}\n\n`);
+    const place = this.operationId === null ? event.position : event.seq;
+    return Buffer.from(`id: ${this.idAt(place)}\nevent: ${event.type}\ndata: ${event.json}\n\n`);
+  }
+
+  /** The first event of a stream: without an id, a reader that is cut off before its next event could not resume. */
+  beginning(after: number): Buffer {
+    const { operationId, log } = this;
+    const data = operationId === null ? { position: String(after), log } : { seq: after, log };
+    const text = noticeText('position', operationId, data);
+    return Buffer.from(`id: ${this.idAt(after)}\nevent: position\ndata: ${text}\n\n`);
   }
 
   notice({ id: operationId, after, first }: HistoryTrimmed): Buffer {
@@ -21,9 +39,13 @@ class SseFormat extends WireFormat {
         : { operation_id: operationId, after_seq: after, first_seq: first };
     return Buffer.from(`event: history_trimmed\ndata: ${JSON.stringify(data)}\n\n`);
   }
-}
 
-/** One operation's stream: ids are its seqs. */
-export const sseOperationFormat = new SseFormat('sse', (event) => event.seq);
-/** The stream of all operations: ids are positions. */
-export const sseTenantFormat = new SseFormat('sse-all', (event) => event.position);
+  override lost(notice: HistoryLost): Buffer {
+    const id = formatPlace(notice.keptThrough, notice.log);
+    return Buffer.from(`id: ${id}\nevent: history_lost\ndata: ${historyLostText(notice)}\n\n`);
+  }
+
+  private idAt(place: number): string {
+    return formatPlace(place, this.log);
+  }
+}

@@ -26,23 +26,30 @@ import { ConnectionLimit } from '../../auth/connection-limit.js';
 import { anonymousPrincipal } from '../../auth/principal.js';
 import { ValidityWatch } from '../../auth/validity-watch.js';
 import { Configuration } from '../../config/configuration.js';
+import { LogPlaces, type CheckedPlace } from '../../operations/log-places.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { parseOperationId } from '../../operations/operation-draft.js';
 import { isActive } from '../../operations/operation.js';
 import { OperationIdParameter } from '../../operations/rest/openapi-decorators.js';
-import { boolean, parsePosition, wholeNumber } from '../../operations/rest/request-values.js';
+import { boolean, parsePosition, placeAndLog, wholeNumber } from '../../operations/rest/request-values.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
-import type { SubscribeRequest } from '../delivery/subscriptions.js';
 import { Subscriptions } from '../delivery/subscriptions.js';
-import type { WireFormat } from '../delivery/wire-format.js';
-import { sseOperationFormat, sseTenantFormat } from './sse-format.js';
+import { SseFormats } from './sse-formats.js';
 import { SSE_HEADERS, SseStream } from './sse-stream.js';
 
 /** Fastify's reply holds the response; Express's is the response. */
 type Reply = ServerResponse | { readonly raw: ServerResponse; hijack(): void };
 
 const EVENT_STREAM = { 'text/event-stream': { schema: { type: 'string' } } };
+/** Reads as little as possible: only where the log stands is wanted. */
+const HEAD_ONLY = { limit: 1, maxBytes: 1 };
+const LOG = {
+  name: 'log',
+  type: String,
+  required: false,
+  description: 'The log that the place belongs to; a Last-Event-ID carries it',
+};
 const COALESCE = {
   name: 'coalesce',
   required: false,
@@ -61,9 +68,11 @@ export class SseController implements BeforeApplicationShutdown {
   private readonly open = new Set<SseStream>();
   private readonly places: ConnectionLimit;
   private readonly trustProxy: boolean;
+  private readonly formats = new SseFormats();
 
   constructor(
     private readonly operations: OperationsService,
+    private readonly logs: LogPlaces,
     private readonly subscriptions: Subscriptions,
     { streaming, http }: Configuration,
   ) {
@@ -80,15 +89,16 @@ export class SseController implements BeforeApplicationShutdown {
     operationId: 'stream_operation',
     summary: 'Follow one operation: its whole log, then live; ends with the final event',
   })
-  @ApiOkResponse({ description: 'Event stream; the ids are seqs.', content: EVENT_STREAM })
+  @ApiOkResponse({ description: 'Event stream; the ids are seqs, with the log.', content: EVENT_STREAM })
   @ApiNoContentResponse({ description: 'The operation has ended, and everything was read before.' })
-  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'seq of the newest event received' })
+  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'id of the newest event received' })
   @ApiQuery({
     name: 'after_seq',
     required: false,
     description: 'Begin after this seq',
     schema: { type: 'integer', minimum: 0, default: 0 },
   })
+  @ApiQuery(LOG)
   @ApiQuery(COALESCE)
   async operation(
     @Param('id') id: string,
@@ -98,38 +108,45 @@ export class SseController implements BeforeApplicationShutdown {
     @Res() reply: Reply,
   ): Promise<void> {
     const operationId = parseOperationId(id);
-    const after = wholeNumber(lastEventId || query.after_seq, 'after_seq') ?? 0;
+    const given = placeAndLog(lastEventId || query.after_seq, query.log);
+    const wanted = wholeNumber(given.place, 'after_seq') ?? 0;
     const coalesce = boolean(query.coalesce, 'coalesce');
     const { tenant } = request.principal ?? anonymousPrincipal;
     const operation = await this.operations.get(tenant, operationId);
-    if (!isActive(operation) && after >= operation.eventCount) {
+    const place = await this.logs.checkOperation(tenant, operationId, wanted, given.log);
+    if (!isActive(operation) && !place.lost && place.after >= operation.eventCount) {
       // Tells EventSource that there is nothing to reconnect for.
       takeOver(reply).writeHead(204).end();
       return;
     }
-    this.stream(request, reply, operationId, sseOperationFormat, { after, coalesce });
+    this.stream(request, reply, operationId, place, coalesce);
   }
 
   @Get('stream')
   @ApiOperation({ operationId: 'stream_all', summary: 'Follow all operations of the tenant' })
-  @ApiOkResponse({ description: 'Event stream; the ids are positions.', content: EVENT_STREAM })
-  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'position of the newest event received' })
+  @ApiOkResponse({ description: 'Event stream; the ids are positions, with the log.', content: EVENT_STREAM })
+  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'id of the newest event received' })
   @ApiQuery({
     name: 'after',
     type: String,
     required: false,
     description: 'Begin after this position (default: from now on)',
   })
+  @ApiQuery(LOG)
   @ApiQuery(COALESCE)
-  all(
+  async all(
     @Query() query: Record<string, unknown>,
     @Headers('last-event-id') lastEventId: string | undefined,
     @Req() request: AuthenticatedRequest,
     @Res() reply: Reply,
-  ): void {
-    const after = parsePosition(lastEventId || query.after);
+  ): Promise<void> {
+    const given = placeAndLog(lastEventId || query.after, query.log);
     const coalesce = boolean(query.coalesce, 'coalesce');
-    this.stream(request, reply, null, sseTenantFormat, { after, coalesce });
+    const { tenant } = request.principal ?? anonymousPrincipal;
+    // "From now on" becomes a position, so that a reader that is cut off before its first event can resume.
+    const wanted =
+      parsePosition(given.place) ?? (await this.operations.historyOfAll(tenant, 0, HEAD_ONLY)).head;
+    this.stream(request, reply, null, await this.logs.check(tenant, wanted, given.log), coalesce);
   }
 
   /** The HTTP server closes once every response has ended, and these would go on for ever. */
@@ -142,8 +159,8 @@ export class SseController implements BeforeApplicationShutdown {
     request: AuthenticatedRequest,
     reply: Reply,
     operationId: string | null,
-    format: WireFormat,
-    options: Pick<SubscribeRequest, 'after' | 'coalesce'>,
+    { after, lost, log }: CheckedPlace,
+    coalesce: boolean,
   ): void {
     // Whoever left meanwhile must not take a place, since nothing would tell to give it back.
     if (responseOf(reply).destroyed) return void takeOver(reply);
@@ -154,19 +171,24 @@ export class SseController implements BeforeApplicationShutdown {
     }
     const principal = request.principal ?? anonymousPrincipal;
     const giveBack = this.places.reserve(principal, clientAddress(request, this.trustProxy));
+    const [format, forget] = this.formats.take(principal.tenant, operationId, log);
     const validity = new ValidityWatch((reason) => stream.fail(new OpstreamError('unauthorized', reason)));
     const stream: SseStream = new SseStream(takeOver(reply), this.keepAliveMs, () => {
       this.open.delete(stream);
       giveBack();
+      forget();
       validity.stop();
       this.subscriptions.unsubscribe(subscription);
     });
     this.open.add(stream);
+    stream.write(format.beginning(after));
+    if (lost) stream.write(format.lost({ id: operationId, keptThrough: after, log }));
     const subscription = this.subscriptions.subscribe({
       topic: { tenant: principal.tenant, operationId },
       format,
       sink: stream,
-      ...options,
+      after,
+      coalesce,
       onEnd: () => stream.end(),
       onError: (thrown) => stream.fail(toOpstreamError(thrown)),
     });

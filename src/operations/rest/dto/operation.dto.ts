@@ -18,6 +18,7 @@ export class OperationDto implements OperationSnapshot {
   @ApiProperty({ type: Number, nullable: true, description: 'Unix seconds' }) ended_at: number | null;
   @ApiProperty({ type: Number, nullable: true, description: 'Seconds' }) duration: number | null;
   @ApiProperty({ type: 'integer', description: 'Lowest seq still stored' }) first_seq: number;
+  @ApiPropertyOptional({ description: 'Names the log of the operation; not in lists' }) log?: string;
   @ApiPropertyOptional({ ...ANY_JSON, description: 'Any JSON; not in lists' }) result?: JsonValue;
   @ApiPropertyOptional() error?: string;
   @ApiPropertyOptional() error_type?: string;
@@ -43,4 +44,12 @@ export class EventPageDto {
   @ApiProperty({ type: 'integer', description: 'seq of the newest event' }) head_seq: number;
   @ApiProperty() has_more: boolean;
   @ApiProperty({ description: 'True when events after after_seq were trimmed' }) history_trimmed: boolean;
+  @ApiProperty({ description: 'Names the log; send it along with a later after_seq' }) log: string;
+  @ApiPropertyOptional({ description: 'True when what was read before is not in this log' })
+  history_lost?: boolean;
+  @ApiPropertyOptional({
+    type: 'integer',
+    description: 'With history_lost: up to which seq what was read before still holds; the page begins behind it',
+  })
+  kept_through?: number;
 }

@@ -1,0 +1,99 @@
+import { Injectable } from '@nestjs/common';
+import { currentToken, parseLogToken, sharedThrough, type LogToken } from './log-token.js';
+import { OperationStore } from './operation-store.js';
+import type { Operation } from './operation.js';
+
+/** Reads as little as possible: one event, or only where the log stands. */
+const ONE = { limit: 1, maxBytes: 1 };
+
+/** A place in a log, checked. */
+export interface CheckedPlace {
+  /** Where to continue: the place that was asked for, or the last one that still holds. */
+  readonly after: number;
+  /** What the reader has beyond `after` is not in this log. */
+  readonly lost: boolean;
+  /** Names the log as it is now. */
+  readonly log: string;
+}
+
+/** Names logs, and says whether a place that a reader remembers is one of this log. */
+@Injectable()
+export class LogPlaces {
+  constructor(private readonly store: OperationStore) {}
+
+  /** Names a tenant's log. */
+  async tokenOf(tenant: string): Promise<string> {
+    return currentToken(await this.store.logIdentity(tenant));
+  }
+
+  /** Names an operation's log. */
+  async tokenOfOperation({ tenant, number }: Operation): Promise<string> {
+    return currentToken(await this.store.logIdentity(tenant), number);
+  }
+
+  /**
+   * Checks a place in a tenant's log.
+   * @param log the token that came with it; without one, numbers are all there is
+   * @throws OpstreamError `invalid_cursor`
+   */
+  async check(tenant: string, after: number, log: unknown): Promise<CheckedPlace> {
+    const token = parseLogToken(log);
+    const identity = await this.store.logIdentity(tenant);
+    const current = currentToken(identity);
+    if (token === undefined) return { after, lost: false, log: current };
+    const { head } = await this.store.readTenant(tenant, Number.MAX_SAFE_INTEGER, ONE);
+    const kept = Math.min(head, sharedThrough(identity, token));
+    return { after: Math.min(after, kept), lost: after > kept, log: current };
+  }
+
+  /**
+   * Checks a place in an operation's log.
+   * @param known the newest seq that the reader has, when it wants to continue before that
+   * @throws OpstreamError `invalid_cursor`
+   */
+  async checkOperation(
+    tenant: string,
+    operationId: string,
+    after: number,
+    log: unknown,
+    known = after,
+  ): Promise<CheckedPlace> {
+    const token = parseLogToken(log);
+    const identity = await this.store.logIdentity(tenant);
+    const operation = await this.store.get(tenant, operationId);
+    const current = currentToken(identity, operation?.number);
+    // What is not there is told by whoever reads it.
+    if (token === undefined || operation === null) return { after, lost: false, log: current };
+    const kept = await this.keptThrough(operation, known, token, sharedThrough(identity, token));
+    return { after: Math.min(after, kept), lost: known > kept, log: current };
+  }
+
+  private async keptThrough(
+    operation: Operation,
+    seq: number,
+    token: LogToken,
+    shared: number,
+  ): Promise<number> {
+    // Who subscribed before it was opened has nothing of it.
+    if (token.operation === undefined) return seq === 0 ? 0 : Math.min(seq, operation.eventCount);
+    if (token.operation !== operation.number || shared === 0) return 0;
+    const newest = Math.min(seq, operation.eventCount);
+    if (newest === 0 || shared === Infinity) return newest;
+    if ((await this.positionAt(operation, newest)) <= shared) return newest;
+    // The newest event that was recorded before the epoch began; events carry growing positions.
+    let low = 0;
+    let high = newest;
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if ((await this.positionAt(operation, middle)) <= shared) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The position of an event, or of the first one still stored behind it. */
+  private async positionAt({ tenant, operationId }: Operation, seq: number): Promise<number> {
+    const page = await this.store.readOperation(tenant, operationId, seq - 1, ONE);
+    return page?.events[0]?.position ?? Infinity;
+  }
+}

@@ -1,0 +1,15 @@
+import type { HistoryLost } from './wire-format.js';
+
+/** The envelope of S1-37 around something that is not an event of an operation. */
+export function noticeText(eventType: string, operationId: string | null, data: object): string {
+  return JSON.stringify({
+    event_type: eventType,
+    operation_id: operationId ?? 'system',
+    timestamp: Date.now() / 1000,
+    data,
+  });
+}
+
+export function historyLostText({ id, keptThrough, log }: HistoryLost): string {
+  return noticeText('history_lost', id, { kept_through: id === null ? String(keptThrough) : keptThrough, log });
+}
