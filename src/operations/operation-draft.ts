@@ -1,4 +1,5 @@
 import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { cutText, exceedsBytes, MAX_EVENT_DATA_BYTES, standInFor } from '../platform/json-stand-in.js';
 import { encodeJson, isJsonObject, parseJson, type JsonObject, type JsonValue } from '../platform/json.js';
 
 /** Hand-written guards for what producers send: this is the hot path of every face that records events. */
@@ -8,8 +9,8 @@ export const PRODUCER_EVENT_TYPES = ['progress', 'status', 'log', 'result', 'err
 export type ProducerEventType = (typeof PRODUCER_EVENT_TYPES)[number];
 
 export const LIMITS = {
-  /** Characters of one event's `data` as JSON. */
-  eventData: 1024 * 1024,
+  /** Bytes of one event's `data` as JSON. */
+  eventData: MAX_EVENT_DATA_BYTES,
   /** Characters of an operation's `metadata` as JSON. */
   metadata: 64 * 1024,
   message: 64 * 1024,
@@ -76,6 +77,17 @@ export function parseMetadata(value: unknown): JsonObject {
   if (value === undefined || value === null) return {};
   if (!isJsonObject(value)) throw new OpstreamError('invalid_request', 'metadata must be an object');
   return parseJson(encodeJson(value, 'metadata', LIMITS.metadata)) as JsonObject;
+}
+
+/** Seconds of a lease: shorter ones end work for one lost packet, longer ones end nothing. */
+export const LEASE_SECONDS = { min: 1, max: 7 * 24 * 60 * 60 } as const;
+
+/** @throws OpstreamError `invalid_request` when it is given but no number of seconds within the bounds */
+export function parseLease(value: unknown): number | null {
+  if (value === undefined || value === null) return null;
+  const { min, max } = LEASE_SECONDS;
+  if (typeof value === 'number' && value >= min && value <= max) return value;
+  throw new OpstreamError('invalid_request', `lease_seconds must be a number from ${min} to ${max}`);
 }
 
 /**
@@ -179,7 +191,7 @@ const PARSERS: Record<ProducerEventType, (data: JsonObject) => EventDraft> = {
   result(data) {
     onlyFields(data, 'result', RESULT_FIELDS);
     if (data.result === undefined) throw invalid('result is missing');
-    const encoded = draft('result', { result: data.result }, {});
+    const encoded = draft('result', { result: fitting(data.result) }, {});
     // The snapshot holds what the log holds, not the caller's object.
     const { result } = parseJson(encoded.data) as { result?: JsonValue };
     if (result === undefined) throw invalid('result is not JSON');
@@ -188,9 +200,11 @@ const PARSERS: Record<ProducerEventType, (data: JsonObject) => EventDraft> = {
   error(data) {
     onlyFields(data, 'error', ERROR_FIELDS);
     const error = text(data.error, 'error');
-    const errorType = data.error_type == null ? 'UnknownError' : name(data.error_type, 'error_type');
+    const errorType =
+      data.error_type == null ? 'UnknownError' : name(shortened(data.error_type), 'error_type');
     const body = { error, error_type: errorType };
-    return draft('error', data.details == null ? body : { ...body, details: details(data) }, {
+    const whole = data.details == null ? body : { ...body, details: fitting(details(data), DETAILS_BYTES) };
+    return draft('error', whole, {
       error,
       errorType,
     });
@@ -222,7 +236,34 @@ function draft(
   data: object,
   snapshot: Omit<EventDraft, 'type' | 'data'>,
 ): EventDraft {
-  return { type, data: encodeJson(data, 'data', LIMITS.eventData), ...snapshot };
+  const text = encodeJson(data, 'data', LIMITS.eventData);
+  if (exceedsBytes(text, LIMITS.eventData)) {
+    throw new OpstreamError('payload_too_large', `data has more than ${LIMITS.eventData} bytes as JSON`);
+  }
+  return { type, data: text, ...snapshot };
+}
+
+/** Bytes of the details of an error: its text, at six bytes a character, fits beside them. */
+const DETAILS_BYTES = LIMITS.eventData - 8 * LIMITS.message;
+
+/** An end is never refused for its size or depth: a value that does not fit is recorded as a stand-in. */
+function fitting(value: JsonValue, bytes: number = LIMITS.eventData - 64): JsonValue {
+  let text: string;
+  try {
+    text = encodeJson(value, 'data', bytes);
+  } catch (thrown) {
+    if (!(thrown instanceof OpstreamError)) throw thrown;
+    const whole: string | undefined = JSON.stringify(value);
+    // No JSON at all: the parser says so.
+    if (whole === undefined) return value;
+    return { ...standInFor(whole) };
+  }
+  return exceedsBytes(text, bytes) ? { ...standInFor(text) } : value;
+}
+
+/** The name of an error may be long, and must not keep it from being recorded. */
+function shortened(value: JsonValue): JsonValue {
+  return typeof value === 'string' ? cutText(value, LIMITS.name) : value;
 }
 
 function details(data: JsonObject): JsonObject {
@@ -235,7 +276,8 @@ function details(data: JsonObject): JsonObject {
 function text(value: JsonValue | undefined, field: string, fallback?: string): string {
   if ((value === undefined || value === null) && fallback !== undefined) return fallback;
   if (typeof value !== 'string') throw invalid(`${field} must be a string`);
-  if (isLonger(value, LIMITS.message)) throw invalid(`${field} has more than ${LIMITS.message} characters`);
+  // What is said is worth more than its end: it is cut, with a mark, and not refused.
+  if (isLonger(value, LIMITS.message)) return cutText(value, LIMITS.message).toWellFormed();
   // A line cut inside a surrogate pair is a producer's everyday accident: the half is replaced, the line kept.
   return value.toWellFormed();
 }

@@ -1,3 +1,5 @@
+import { exceedsBytes, MAX_EVENT_DATA_BYTES, standInFor } from '../platform/json-stand-in.js';
+
 /** The events of an operation's log: their types, their numbered record and the JSON every JSON face shows. */
 
 export const EVENT_TYPES = [
@@ -54,9 +56,14 @@ export class RecordedEvent implements EventFields {
     // Ids are restricted to characters that need no escaping, so the text can be put together directly.
     this.#json ??=
       `{"event_type":"${this.type}","operation_id":"${this.operationId}","seq":${this.seq},` +
-      `"position":"${this.position}","timestamp":${this.timestamp},"data":${this.data}}`;
+      `"position":"${this.position}","timestamp":${this.timestamp},"data":${sendable(this.data)}}`;
     return this.#json;
   }
+}
+
+/** Data that was recorded under an earlier, larger bound is shown by a stand-in: its message would not fit. */
+function sendable(data: string): string {
+  return exceedsBytes(data, MAX_EVENT_DATA_BYTES) ? JSON.stringify(standInFor(data)) : data;
 }
 
 /** True when this event is the last one of its operation. */

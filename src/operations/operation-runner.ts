@@ -20,7 +20,12 @@ interface Recorder {
   find(tenant: string, operationId: string): Promise<Operation | null>;
   create(
     tenant: string,
-    input: { operationType: string; metadata?: JsonObject | undefined; operationId?: string | undefined },
+    input: {
+      operationType: string;
+      metadata?: JsonObject | undefined;
+      operationId?: string | undefined;
+      owner: string;
+    },
   ): Promise<{ operation: Operation }>;
   append(tenant: string, operationId: string, draft: EventDraft): Promise<unknown>;
 }
@@ -38,6 +43,8 @@ export class OperationRunner {
   constructor(
     private readonly operations: Recorder,
     bus: EventBus,
+    /** Names this run of the service, whose end is the end of the work. */
+    private readonly owner: string,
   ) {
     this.cancellations = bus.events$.subscribe((events) => {
       if (this.running.size === 0) return;
@@ -74,8 +81,9 @@ export class OperationRunner {
     if (operationId !== null) this.running.set(key(tenant, operationId), controller);
     try {
       const value = await withinScope(scope, () => work(scope));
-      // The signal also fires when someone else cancelled: the operation has ended, and there is nothing to add.
-      if (!controller.signal.aborted) await scope.result(asJson(value));
+      // When someone else cancelled, the operation has ended, and there is nothing to add. A stop ends no work.
+      const { aborted, reason } = controller.signal as { aborted: boolean; reason: unknown };
+      if (!aborted || reason instanceof OpstreamError) await scope.result(asJson(value));
       return value;
     } catch (thrown) {
       await this.recordFailure(scope, thrown);
@@ -95,7 +103,15 @@ export class OperationRunner {
     try {
       const adopted = operationId === undefined ? null : await this.operations.find(tenant, operationId);
       const operation =
-        adopted ?? (await this.operations.create(tenant, { operationType, metadata, operationId })).operation;
+        adopted ??
+        (
+          await this.operations.create(tenant, {
+            operationType,
+            metadata,
+            operationId,
+            owner: this.owner,
+          })
+        ).operation;
       if (operation.state === 'cancelled') controller.abort(cancelled());
       else if (!isActive(operation)) {
         throw new OpstreamError('operation_ended', `Operation ${operation.operationId} has ended before`);
@@ -113,9 +129,9 @@ export class OperationRunner {
       if (reason instanceof OpstreamError) await scope.error(reason.message, reason.code);
       return;
     }
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    if (error.name === 'AbortError') await scope.cancelled(error.message);
-    else await scope.error(error.message || error.name, error.name);
+    const { name, message } = describe(thrown);
+    if (name === 'AbortError') await scope.cancelled(message);
+    else await scope.error(message || name, name);
   }
 
   private emitFailed(operationId: string | null, error: unknown): void {
@@ -142,6 +158,25 @@ function asJson(value: unknown): JsonValue {
     const text: string | undefined = JSON.stringify(value);
     return text === undefined ? null : (JSON.parse(text) as JsonValue);
   } catch {
+    return asText(value);
+  }
+}
+
+/** Anything can be thrown, and an error's members can be anything. */
+function describe(thrown: unknown): { name: string; message: string } {
+  try {
+    if (thrown instanceof Error)
+      return { name: asText(thrown.name) || 'Error', message: asText(thrown.message) };
+  } catch {
+    // A getter that throws.
+  }
+  return { name: 'Error', message: asText(thrown) };
+}
+
+function asText(value: unknown): string {
+  try {
     return String(value);
+  } catch {
+    return 'a value without a text form';
   }
 }

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { JsonObject, JsonValue } from '../platform/json.js';
 import { parseDraft, type EventDraft, type ProducerEventType } from './operation-draft.js';
 
@@ -51,10 +52,34 @@ export class OperationScope {
     return this.end('cancelled', { reason });
   }
 
-  private end(type: ProducerEventType, data: unknown): Promise<void> {
-    if (this.over) return Promise.resolve();
+  /** The first end counts. One that is not valid counts as none, so that the work's return or failure ends it. */
+  private async end(type: ProducerEventType, data: unknown): Promise<void> {
+    if (this.over) return;
     this.over = true;
-    return this.record(type, data);
+    let draft: EventDraft;
+    try {
+      draft = parseDraft(type, data);
+    } catch (error) {
+      this.over = false;
+      this.onEmitFailure(error);
+      return;
+    }
+    await this.recordEnd(draft, FIRST_RETRY_MS);
+  }
+
+  /** A store that is full or away for a while must not leave the operation running: the end is tried again. */
+  private async recordEnd(draft: EventDraft, retryAfterMs: number): Promise<void> {
+    try {
+      await this.emit(draft);
+    } catch (error) {
+      this.onEmitFailure(error);
+      if (!isPassing(error)) return;
+      // The work goes on meanwhile.
+      setTimeout(
+        () => void this.recordEnd(draft, Math.min(2 * retryAfterMs, LAST_RETRY_MS)),
+        retryAfterMs,
+      ).unref();
+    }
   }
 
   private async record(type: ProducerEventType, data: unknown): Promise<void> {
@@ -65,6 +90,18 @@ export class OperationScope {
     }
   }
 }
+
+/** How soon the end of an operation is tried again that could not be recorded, at first and at last. */
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 60_000;
+
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof OpstreamError)) return true;
+  return !PERMANENT.has(error.code);
+}
+
+/** Refusals that no repetition changes; what a stop leaves running, the next start ends. */
+const PERMANENT: ReadonlySet<string> = new Set(['operation_ended', 'operation_not_found', 'shutting_down']);
 
 const scopes = new AsyncLocalStorage<OperationScope>();
 

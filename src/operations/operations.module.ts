@@ -10,6 +10,7 @@ import { LinesController } from './rest/lines/lines.controller.js';
 import { LogPlaces } from './log-places.js';
 import { LogFollower } from './log-follower.service.js';
 import { OperationExpiry } from './operation-expiry.service.js';
+import { OperationLeases } from './operation-leases.js';
 import { OperationStore } from './operation-store.js';
 import { OperationsController } from './rest/operations.controller.js';
 import { OperationsMetrics } from './operations.metrics.js';
@@ -31,6 +32,7 @@ function createStore({ store }: Configuration, { connection }: SharedDatabase): 
     { provide: EventBus, useClass: LocalEventBus },
     OperationsService,
     OperationExpiry,
+    OperationLeases,
     LogFollower,
     LogPlaces,
     OperationsMetrics,

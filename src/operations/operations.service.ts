@@ -6,6 +6,7 @@ import { EventBus } from './event-bus.js';
 import type { JsonObject, JsonValue } from '../platform/json.js';
 import {
   parseDraft,
+  parseLease,
   parseMetadata,
   parseOperationId,
   parseOperationType,
@@ -34,6 +35,10 @@ export interface CreateOperation {
   readonly metadata?: unknown;
   /** A client's own id makes creation repeatable; without one a UUID is given. */
   readonly operationId?: unknown;
+  /** Seconds that the producer may be silent before the operation ends as `Stalled`; any event renews them. */
+  readonly leaseSeconds?: unknown;
+  /** The run of the service that does the work itself: its end is the end of the work. */
+  readonly owner?: string;
 }
 
 export interface CreatedOperation {
@@ -55,13 +60,17 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
   private readonly logger = new Logger(OperationsService.name);
   private readonly queue: AppendQueue;
   private readonly runner: OperationRunner;
+  /** Names this run of the service: work that it does itself ends with it. */
+  readonly incarnation = randomUUID();
+  /** Told whenever a producer opens an operation or says that it is still there; must not throw. */
+  onHeard: (operation: Operation) => void = () => {};
 
   constructor(
     private readonly store: OperationStore,
     private readonly bus: EventBus,
   ) {
     this.queue = new AppendQueue(store, (outcomes) => this.publish(outcomes));
-    this.runner = new OperationRunner(this, bus);
+    this.runner = new OperationRunner(this, bus, this.incarnation);
     store.onRemoved = (removed) => bus.publishRemoved(removed);
   }
 
@@ -85,9 +94,12 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
         operationId,
         operationType: parseOperationType(input.operationType),
         metadata: parseMetadata(input.metadata),
+        leaseSeconds: parseLease(input.leaseSeconds),
+        owner: input.owner ?? null,
       },
       at: now(),
     });
+    this.onHeard(recorded.operation);
     return { operation: recorded.operation, created: recorded.events.length > 0 };
   }
 
@@ -101,9 +113,11 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
       .then(toAppendReceipt);
   }
 
-  /** Records several events of one operation, all or none. */
-  appendAll(tenant: string, operationId: string, drafts: readonly EventDraft[]): Promise<Recorded> {
-    return this.queue.submit({ kind: 'record', tenant, operationId, drafts, at: now() });
+  /** Records several events of one operation, all or none. None at all say that the producer is still there. */
+  async appendAll(tenant: string, operationId: string, drafts: readonly EventDraft[]): Promise<Recorded> {
+    const recorded = await this.queue.submit({ kind: 'record', tenant, operationId, drafts, at: now() });
+    if (drafts.length === 0) this.onHeard(recorded.operation);
+    return recorded;
   }
 
   /** @param progress 0 to 1 */

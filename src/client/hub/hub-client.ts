@@ -157,7 +157,7 @@ export class HubClient extends Emitter<HubClientEvents> {
    */
   async createOperation(
     operationType: string,
-    options: { operationId?: string; metadata?: JsonObject } = {},
+    options: { operationId?: string; metadata?: JsonObject; leaseSeconds?: number } = {},
   ): Promise<string> {
     const operationId = options.operationId ?? randomId();
     await this.#connection.request({
@@ -165,8 +165,14 @@ export class HubClient extends Emitter<HubClientEvents> {
       operation_type: operationType,
       operation_id: operationId,
       metadata: options.metadata,
+      lease_seconds: options.leaseSeconds,
     });
     return operationId;
+  }
+
+  /** Says that whoever works on an operation is still there, when there is no event to record. */
+  async renew(operationId: string): Promise<void> {
+    await this.#connection.request({ command: 'renew', operation_id: operationId });
   }
 
   /**

@@ -18,6 +18,11 @@ export interface ProducerOptions {
   readonly maxBuffered?: number;
   /** The same bound in characters of JSON; 16 million by default. */
   readonly maxBufferedCharacters?: number;
+  /**
+   * How long the service may hear nothing of this producer before it ends the operation as `Stalled`; 120 by default, 0
+   * for never. Events renew it, and so does the producer itself while there are none.
+   */
+  readonly leaseSeconds?: number;
   /** When to try again after a failure that may pass; `spread` by default. */
   readonly retry?: ReconnectPreset | ReconnectPolicy;
 }
@@ -61,6 +66,12 @@ export class OperationProducer extends Emitter<ProducerEvents> {
   #stopped: OpstreamClientError | undefined;
   /** Ends the wait before the next request. */
   #wake: (() => void) | undefined;
+  /** Why the service did not take the end of the operation; by the end's `event_id`. */
+  #refusedEnd: OpstreamClientError | undefined;
+  #endId: string | undefined;
+  /** Renews the lease while there is nothing to send. */
+  #renewal: ReturnType<typeof setInterval> | undefined;
+  readonly #leaseSeconds: number;
 
   constructor(
     private readonly rest: RestClient,
@@ -74,6 +85,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     this.#batchSize = options.batchSize ?? 500;
     const { maxBuffered = 10_000, maxBufferedCharacters = 16_000_000 } = options;
     this.#buffer = new EventBuffer(maxBuffered, maxBufferedCharacters);
+    this.#leaseSeconds = options.leaseSeconds ?? DEFAULT_LEASE_SECONDS;
     this.#policy = reconnectPolicy(options.retry ?? 'spread');
   }
 
@@ -110,17 +122,20 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     return this.record('log', { level, message, details });
   }
 
-  /** Ends the operation with its result; resolves once everything is recorded. @throws see `flush` */
+  /**
+   * Ends the operation with its result; resolves once everything is recorded.
+   * @throws see `flush`, and why the service did not take this event
+   */
   result(result: JsonValue): Promise<void> {
     return this.#finish('result', { result });
   }
 
-  /** Ends the operation with an error; resolves once everything is recorded. @throws see `flush` */
+  /** Ends the operation with an error; resolves once everything is recorded. @throws see `result` */
   error(error: string, errorType?: string, details?: JsonObject): Promise<void> {
     return this.#finish('error', { error, error_type: errorType, details });
   }
 
-  /** Ends the operation as cancelled; resolves once everything is recorded. @throws see `flush` */
+  /** Ends the operation as cancelled; resolves once everything is recorded. @throws see `result` */
   cancelled(reason?: string): Promise<void> {
     return this.#finish('cancelled', { reason });
   }
@@ -160,16 +175,22 @@ export class OperationProducer extends Emitter<ProducerEvents> {
         const message = `${this.#dropped} events were dropped while the service could not be reached`;
         this.#push('log', { level: 'warning', message });
       }
-      this.#push(type, data);
+      this.#endId = this.#push(type, data);
       // Whoever ends may be about to exit: the service may be back long before the next attempt is due.
       this.#wake?.();
     }
-    return this.flush();
+    return this.flush().then(() => {
+      if (this.#refusedEnd) throw this.#refusedEnd;
+      this.#stopRenewing();
+    });
   }
 
-  #push<Type extends ProducerEventType>(type: Type, data: ProducerEventData[Type]): void {
-    this.#buffer.push({ event_type: type, data, event_id: randomId() } as EventDraft);
+  /** @returns the id of the event */
+  #push<Type extends ProducerEventType>(type: Type, data: ProducerEventData[Type]): string {
+    const eventId = randomId();
+    this.#buffer.push({ event_type: type, data, event_id: eventId } as EventDraft);
     void this.#start();
+    return eventId;
   }
 
   /** One loop at a time sends; events that come meanwhile go with its next request. */
@@ -197,10 +218,29 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     await this.rest.createOperation(this.operationType, {
       operationId: this.operationId,
       metadata: this.#metadata,
+      leaseSeconds: this.#leaseSeconds === 0 ? undefined : this.#leaseSeconds,
       signal: this.#abort.signal,
     });
     this.#opened = true;
+    this.#startRenewing();
     this.emit('recording');
+  }
+
+  /** An empty append says that the producer is still there. */
+  #startRenewing(): void {
+    if (this.#leaseSeconds === 0 || this.#stopped) return;
+    const renew = (): void => {
+      if (this.#sending || this.#buffer.length > 0) return;
+      // The next one comes in time; what the service has against it, an event will learn.
+      this.rest.record(this.operationId, [], { signal: this.#abort.signal }).catch(() => {});
+    };
+    this.#renewal = setInterval(renew, (this.#leaseSeconds * 1000) / RENEWALS_PER_LEASE);
+    // In Node, work that is over must not be kept from exiting.
+    (this.#renewal as { unref?: () => void }).unref?.();
+  }
+
+  #stopRenewing(): void {
+    clearInterval(this.#renewal);
   }
 
   /** Sends the oldest events; one the service calls invalid is found by halving, and reported instead of sent. */
@@ -214,6 +254,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
       if (!(error instanceof OpstreamClientError) || !INVALID.has(error.code)) throw error;
       if (count > 1) return this.#sendBatch(Math.ceil(count / 2));
       this.#buffer.remove(1);
+      if (events[0]!.event_id === this.#endId) this.#refusedEnd = error;
       this.emit('rejected', { event: events[0]!, error });
     }
   }
@@ -233,6 +274,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
   #stop(error: OpstreamClientError): void {
     if (this.#stopped) return;
     this.#stopped = error;
+    this.#stopRenewing();
     this.#buffer.clear();
     this.#abort.abort(error);
     this.#wake?.();
@@ -251,6 +293,10 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     });
   }
 }
+
+const DEFAULT_LEASE_SECONDS = 120;
+/** One renewal may get lost, and another come late. */
+const RENEWALS_PER_LEASE = 4;
 
 const INVALID: ReadonlySet<string> = new Set([
   'invalid_event',

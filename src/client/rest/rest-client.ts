@@ -97,12 +97,19 @@ export class RestClient {
   /** Repeating it with the same `operationId`, type and metadata gives the same operation again. */
   createOperation(
     operationType: string,
-    options: { operationId?: string; metadata?: JsonObject; signal?: AbortSignal } = {},
+    options: {
+      operationId?: string;
+      metadata?: JsonObject;
+      /** How long the service may hear nothing before it ends the operation as `Stalled`. */
+      leaseSeconds?: number | undefined;
+      signal?: AbortSignal;
+    } = {},
   ): Promise<OperationSnapshot> {
     const body = {
       operation_type: operationType,
       operation_id: options.operationId,
       metadata: options.metadata,
+      lease_seconds: options.leaseSeconds,
     };
     return this.#call('POST', 'api/operations', { body, signal: options.signal });
   }
@@ -121,7 +128,7 @@ export class RestClient {
     return this.#call('GET', operationPath(operationId, 'events'), { query: { after_seq: afterSeq, limit } });
   }
 
-  /** Records events in one transaction: all of them or none. */
+  /** Records events in one transaction: all of them or none. None at all renew the operation's lease. */
   record(
     operationId: string,
     events: readonly EventDraft[],

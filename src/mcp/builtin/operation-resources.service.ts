@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EventBus } from '../../operations/event-bus.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
+import { fitEvents, fitSnapshot, MAX_CARGO_BYTES } from '../../streaming/commands/fit-answer.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { ResourceTemplate, type ResourceContents } from '../resources/resource.decorator.js';
 import { ResourceRegistry } from '../resources/resource-registry.js';
@@ -9,6 +10,8 @@ import type { LoadContext } from '../tools/tool-context.js';
 
 /** The newest events that one reading of a log shows. */
 const LOG_PAGE = { limit: 1000, maxBytes: 1024 * 1024 };
+/** JSON inside a string of JSON takes up to twice its bytes, since every quote and backslash is escaped. */
+const ESCAPED = 2.2;
 const ID_ARGUMENT = { name: 'id', description: 'Id of the operation', required: true };
 
 /** Operations as resources: their state and their log. Subscribers are told whenever an event is recorded. */
@@ -42,7 +45,8 @@ export class OperationResources implements OnModuleInit {
     scope: 'operations:read',
   })
   async state({ id = '' }: Record<string, string>, { principal }: LoadContext): Promise<ResourceContents> {
-    return { text: JSON.stringify(toSnapshot(await this.operations.get(principal.tenant, id))) };
+    const operation = await this.operations.get(principal.tenant, id);
+    return { text: JSON.stringify(fitSnapshot(toSnapshot(operation), ESCAPED)) };
   }
 
   /** The newest events, oldest first, one JSON object per line. */
@@ -58,6 +62,7 @@ export class OperationResources implements OnModuleInit {
     const { eventCount } = await this.operations.get(principal.tenant, id);
     const after = Math.max(0, eventCount - LOG_PAGE.limit);
     const { events } = await this.operations.history(principal.tenant, id, after, LOG_PAGE);
-    return { text: events.map(({ json }) => `${json}\n`).join('') };
+    const { texts } = fitEvents(events, MAX_CARGO_BYTES / ESCAPED);
+    return { text: texts.map((json) => `${json}\n`).join('') };
   }
 }

@@ -50,6 +50,8 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     const message = 'The service was restarted while the tool ran';
     for (const { tenant, operationId } of await this.operations.unfinished(TOOL_OPERATION_PREFIX)) {
       if (this.find(tenant, operationId)) continue;
+      // One that names its owner is ended with all other work of a process that is gone.
+      if ((await this.operations.find(tenant, operationId))?.owner != null) continue;
       await this.operations.error(tenant, operationId, message, INTERRUPTED);
     }
   }

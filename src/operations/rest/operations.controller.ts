@@ -69,6 +69,7 @@ export class OperationsController {
       operationType: wanted.operation_type,
       metadata: wanted.metadata,
       operationId: wanted.operation_id ?? undefined,
+      leaseSeconds: wanted.lease_seconds,
     });
     response.status(created ? 201 : 200);
     return this.named(operation);

@@ -5,8 +5,10 @@ import { refusal, success, unknownTypeText } from './agent-answer.js';
 import type { AgentCommands } from './agent-commands.js';
 
 const MAX_MESSAGES = 1000;
-/** Characters of all answers together; what would come after is refused before it is carried out. */
-const MAX_ANSWER_LENGTH = 1024 * 1024;
+/** Bytes of all answers together; what would come after is refused before it is carried out. */
+const MAX_ANSWER_BYTES = 512 * 1024;
+/** One answer more, and the refusals of the rest, leave the message within what every client takes. */
+const MAX_LAST_BYTES = 128 * 1024;
 
 /** The messages of one batch: carried out in order, each answered in its place, a bad one failing alone (C24). */
 export class AgentBatch {
@@ -50,7 +52,15 @@ export class AgentBatch {
       if (error.code === 'internal') this.onFailure(thrown);
       text = refusal(input.id, error, false);
     }
-    this.answered += text.length;
+    const bytes = Buffer.byteLength(text);
+    if (this.answered + bytes > MAX_ANSWER_BYTES + MAX_LAST_BYTES) {
+      const tooLarge = new OpstreamError(
+        'payload_too_large',
+        'The answer is too large for this batch; ask for it alone',
+      );
+      text = refusal(input.id, tooLarge, false);
+    }
+    this.answered += Buffer.byteLength(text);
     return text;
   }
 
@@ -60,7 +70,7 @@ export class AgentBatch {
     }
     const command = this.commands.find(input);
     if (command === undefined) throw new OpstreamError('invalid_request', unknownTypeText(input.type));
-    if (this.answered > MAX_ANSWER_LENGTH) {
+    if (this.answered > MAX_ANSWER_BYTES) {
       throw new OpstreamError(
         'payload_too_large',
         'The answers of this batch are too large already: not carried out, to be sent again in another one',

@@ -15,6 +15,7 @@ import {
   wholeNumber,
 } from '../../operations/rest/request-values.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { fitEvents, fitPage, fitSnapshot } from './fit-answer.js';
 import type { HubCommand } from './command-session.js';
 import { answer, recordedAnswer } from './answer.js';
 
@@ -34,7 +35,12 @@ const subscribe: HubCommand = {
     const { places } = session.dependencies;
     const place = await places.checkOperation(session.tenant, operationId, after ?? 0, input.log, known);
     session.following.subscribe(operationId, after === undefined ? undefined : place.after, coalesce);
-    const data = { operation_id: operationId, after_seq: after, log: place.log, ...lossOf(place, place.after) };
+    const data = {
+      operation_id: operationId,
+      after_seq: after,
+      log: place.log,
+      ...lossOf(place, place.after),
+    };
     const top = { status: 'subscribed', operation_id: operationId };
     reply.send(answer(reply.requestId, { top, eventType: 'subscribed', operationId, data }));
     if (place.lost) session.following.tellLost({ id: operationId, keptThrough: place.after, log: place.log });
@@ -92,7 +98,7 @@ const getOperation: HubCommand = {
     const found =
       typeof id === 'string' ? await session.dependencies.operations.find(session.tenant, id) : null;
     const log = found && (await session.dependencies.places.tokenOfOperation(found));
-    const operation = found && { ...toSnapshot(found), log };
+    const operation = found && fitSnapshot({ ...toSnapshot(found), log: log! });
     const operationId = typeof id === 'string' ? id.slice(0, 200) : 'system';
     reply.send(
       answer(reply.requestId, {
@@ -109,8 +115,12 @@ const listOperations: HubCommand = {
   scope: 'operations:read',
   async run(session, input, reply) {
     const page = await session.dependencies.operations.list(session.tenant, parseListQuery(input));
-    const operations = page.operations.map((operation) => toSnapshot(operation, false));
-    const data = { operations, next_cursor: page.nextCursor };
+    const operations = fitPage(page.operations.map((operation) => toSnapshot(operation, false)));
+    // Where fewer fit, the page ends earlier; its cursor is the number of its last operation.
+    const cut = page.operations[operations.length - 1];
+    const nextCursor =
+      operations.length < page.operations.length && cut ? String(cut.number) : page.nextCursor;
+    const data = { operations, next_cursor: nextCursor };
     reply.send(answer(reply.requestId, { top: { status: 'listed' }, eventType: 'operations', data }));
   },
 };
@@ -125,13 +135,14 @@ const getHistory: HubCommand = {
     const { after } = place;
     const bounds = { limit: pageLimit(input.limit, MAX_HISTORY_PAGE, 100), maxBytes: HISTORY_PAGE_BYTES };
     const page = await session.dependencies.operations.history(session.tenant, operationId, after, bounds);
-    const last = page.events.at(-1)?.seq ?? after;
+    const events = fitEvents(page.events);
+    const last = events.last?.seq ?? after;
     const { requestId } = reply;
     const id = requestId === undefined ? '' : `,"request_id":${JSON.stringify(requestId)}`;
     // The events are JSON already.
     reply.send(
       `{"status":"history","operation_id":"${operationId}","event_type":"history","timestamp":${Date.now() / 1000},` +
-        `"data":{"events":[${page.events.map((event) => event.json).join(',')}],"first_seq":${page.first},` +
+        `"data":{"events":[${events.texts.join(',')}],"first_seq":${page.first},` +
         `"head_seq":${page.head},"has_more":${last < page.head},"history_trimmed":${after + 1 < page.first},` +
         `"log":"${place.log}"${place.lost ? `,"history_lost":true,"kept_through":${after}` : ''}}${id}}`,
     );
@@ -154,10 +165,11 @@ const createOperation: HubCommand = {
       operationType: input.operation_type,
       metadata: input.metadata,
       operationId: input.operation_id,
+      leaseSeconds: input.lease_seconds,
     });
     const { operationId } = operation;
     const log = await session.dependencies.places.tokenOfOperation(operation);
-    const snapshot = { ...toSnapshot(operation), log };
+    const snapshot = fitSnapshot({ ...toSnapshot(operation), log });
     reply.send(
       answer(reply.requestId, {
         top: { status: created ? 'created' : 'exists', operation: snapshot },
@@ -191,6 +203,17 @@ const emit: HubCommand = {
     const draft = parseEventData(input.event_type, input.data, operationId, input.event_id);
     const receipt = await session.dependencies.operations.append(session.tenant, operationId, draft);
     reply.send(recordedAnswer(reply.requestId, operationId, receipt.seq, receipt.repeated));
+  },
+};
+
+const renew: HubCommand = {
+  scope: 'operations:write',
+  append: true,
+  async run(session, input, reply) {
+    const operationId = parseOperationId(input.operation_id);
+    await session.dependencies.operations.appendAll(session.tenant, operationId, []);
+    const top = { status: 'renewed' };
+    reply.send(answer(reply.requestId, { top, eventType: 'renewed', operationId, data: {} }));
   },
 };
 
@@ -238,6 +261,7 @@ export const HUB_COMMANDS: ReadonlyMap<string, HubCommand> = new Map([
   ['get_stats', getStats],
   ['create_operation', createOperation],
   ['emit', emit],
+  ['renew', renew],
   ['cancel_operation', cancelOperation],
   ['authenticate', authenticate],
   ['ping', ping],

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { isJsonObject, type JsonValue } from '../../../platform/json.js';
 import { OpstreamError } from '../../../platform/errors/opstream-error.js';
-import { LIMITS, OPERATION_ID_PATTERN, PRINTABLE_PATTERN } from '../../operation-draft.js';
+import { LEASE_SECONDS, LIMITS, OPERATION_ID_PATTERN, PRINTABLE_PATTERN } from '../../operation-draft.js';
 
 export class CreateOperationDto {
   @ApiProperty({
@@ -27,9 +27,19 @@ export class CreateOperationDto {
     description: 'Your own id makes the call repeatable; a UUID is given without it',
   })
   operation_id?: string | null;
+
+  @ApiPropertyOptional({
+    type: Number,
+    minimum: LEASE_SECONDS.min,
+    maximum: LEASE_SECONDS.max,
+    nullable: true,
+    description:
+      'Ends the operation as an error of type Stalled when nothing is heard of its producer for so long; every event renews it, and so does an empty batch of events',
+  })
+  lease_seconds?: number | null;
 }
 
-const MEMBERS = new Set(['operation_type', 'metadata', 'operation_id']);
+const MEMBERS = new Set(['operation_type', 'metadata', 'operation_id', 'lease_seconds']);
 
 /**
  * Reads a body as it came: the service checks its members, as it does for every transport, and a library that copies

@@ -1,0 +1,118 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { Subscription } from 'rxjs';
+import { turnBudget } from '../platform/lifecycle/turn-budget.js';
+import { EventBus } from './event-bus.js';
+import { isFinal } from './operation-event.js';
+import { OperationsService } from './operations.service.js';
+import { isActive, type Operation } from './operation.js';
+
+/** How often leases are looked at, in milliseconds: an operation ends at most this much late. */
+const CHECK_MS = 1000;
+
+interface Lease {
+  readonly tenant: string;
+  readonly operationId: string;
+  readonly milliseconds: number;
+  /** Of `performance.now()`: the wall clock jumps, and a jump must not end anybody's work. */
+  deadline: number;
+}
+
+/**
+ * Ends work that nobody works on any more. What a process ran itself ends as `Interrupted` when the next one starts; an
+ * operation that was opened with a lease ends as `Stalled` once its producer has not been heard of for that long.
+ */
+@Injectable()
+export class OperationLeases implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('Operations');
+  private readonly leases = new Map<string, Lease>();
+  private readonly bus: Subscription;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly operations: OperationsService,
+    bus: EventBus,
+  ) {
+    operations.onHeard = (operation) => this.heard(operation);
+    this.bus = bus.events$.subscribe((events) => {
+      if (this.leases.size === 0) return;
+      for (const { tenant, operationId, type } of events) {
+        if (isFinal(type)) this.leases.delete(keyOf(tenant, operationId));
+        else this.renew(tenant, operationId);
+      }
+    });
+  }
+
+  /** Whoever worked before the start is gone, and every lease begins anew: its producer may just be coming back. */
+  async onApplicationBootstrap(): Promise<void> {
+    for (const { tenant, operationId } of await this.operations.unfinished('')) {
+      await turnBudget.turn();
+      const operation = await this.operations.find(tenant, operationId);
+      if (!operation || !isActive(operation)) continue;
+      if (operation.owner !== null && operation.owner !== this.operations.incarnation)
+        await this.end(operation, 'The service was restarted while the work ran', 'Interrupted');
+      else this.heard(operation);
+    }
+  }
+
+  onModuleDestroy(): void {
+    this.bus.unsubscribe();
+    clearInterval(this.timer);
+  }
+
+  /** Its producer opened it, or said that it is still there. */
+  private heard(operation: Operation): void {
+    const { tenant, operationId, leaseSeconds } = operation;
+    if (leaseSeconds === null || !isActive(operation)) return;
+    const milliseconds = leaseSeconds * 1000;
+    const deadline = performance.now() + milliseconds;
+    this.leases.set(keyOf(tenant, operationId), { tenant, operationId, milliseconds, deadline });
+    this.timer ??= setInterval(() => this.check(), CHECK_MS).unref();
+  }
+
+  private renew(tenant: string, operationId: string): void {
+    const lease = this.leases.get(keyOf(tenant, operationId));
+    if (lease) lease.deadline = performance.now() + lease.milliseconds;
+  }
+
+  private check(): void {
+    const now = performance.now();
+    for (const [key, lease] of this.leases) {
+      if (lease.deadline > now) continue;
+      this.leases.delete(key);
+      void this.stall(lease);
+    }
+  }
+
+  private async stall(lease: Lease): Promise<void> {
+    const { tenant, operationId, milliseconds } = lease;
+    const ended = await this.end(
+      { tenant, operationId },
+      `Nothing was heard of the producer for ${milliseconds / 1000} s`,
+      'Stalled',
+    );
+    // It is tried again, later than at once.
+    if (!ended)
+      this.leases.set(keyOf(tenant, operationId), { ...lease, deadline: performance.now() + 10_000 });
+  }
+
+  /** @returns false when it may still be running */
+  private async end(
+    { tenant, operationId }: Pick<Operation, 'tenant' | 'operationId'>,
+    message: string,
+    errorType: string,
+  ): Promise<boolean> {
+    try {
+      await this.operations.error(tenant, operationId, message, errorType);
+      return true;
+    } catch (error) {
+      const operation = await this.operations.find(tenant, operationId).catch(() => undefined);
+      if (operation === null || (operation && !isActive(operation))) return true;
+      this.logger.warn({ error, operation_id: operationId }, 'An abandoned operation could not be ended');
+      return false;
+    }
+  }
+}
+
+function keyOf(tenant: string, operationId: string): string {
+  return `${tenant}/${operationId}`;
+}
