@@ -58,7 +58,12 @@ export class OperationRecord implements CallRecord {
     metadata: JsonObject,
   ) {
     this.opened = operations
-      .create(tenant, { operationId, operationType: TOOL_OPERATION_PREFIX + toolName, metadata })
+      .create(tenant, {
+        operationId,
+        operationType: TOOL_OPERATION_PREFIX + toolName,
+        metadata,
+        owner: operations.incarnation,
+      })
       .then(
         () => true,
         (error: unknown) => {

@@ -28,9 +28,6 @@ export function foldLog(events: readonly RecordedEvent[], number: number): Opera
     endedAt: null,
     eventCount: 1,
     firstSeq: 1,
-        number: 0,
-        owner: null,
-        leaseSeconds: null,
   };
   for (const event of events.slice(1)) folded = fold(folded, event);
   return folded;

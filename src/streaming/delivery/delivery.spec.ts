@@ -152,8 +152,43 @@ describe('delivery', () => {
     while (!late.live) await turn();
     expect(late.sink.lines.filter(({ first }) => first === null)).toHaveLength(1);
     await world.operations.create(TENANT, { operationType: 'work', operationId: 'a' });
-    while (late.sink.lines.at(-1)?.seq !== 1) await turn();
-    expect(live.sink.lines.map(({ seq }) => seq)).toEqual([1, 2, 1]);
+    for (const { sink } of [late, live]) while (sink.lines.at(-1)?.seq !== 1) await turn();
+    expect(live.sink.lines.map(({ seq, lost }) => (lost === undefined ? seq : 'lost'))).toEqual([
+      1,
+      2,
+      'lost',
+      1,
+    ]);
+  });
+
+  it('tells a live follower and one that catches up that the log is another, also when the new one is longer', async () => {
+    const world = await createWorld(100_000, [0, 2]);
+    const live = new Follower(world, 'a', 0);
+    while (!live.live) await turn();
+    await world.operations.appendAll(
+      TENANT,
+      'a',
+      Array.from({ length: 300 }, (_, n) => parseDraft('log', { message: `old ${n} ${'x'.repeat(500)}` })),
+    );
+    await world.operations.cancel(TENANT, 'a');
+    const slow = new Follower(world, 'a', 0);
+    slow.sink.stalled = true;
+    while (slow.sink.lines.length === 0) await turn();
+    await world.operations.remove(TENANT, 'a');
+    await world.operations.create(TENANT, { operationType: 'work', operationId: 'a' });
+    await world.operations.appendAll(
+      TENANT,
+      'a',
+      Array.from({ length: 600 }, (_, n) => parseDraft('log', { message: `new ${n}` })),
+    );
+    slow.sink.drain();
+    for (const { sink } of [slow, live]) {
+      while (sink.lines.at(-1)?.seq !== 601) await turn();
+      const told = sink.lines.findIndex(({ lost, first }) => lost !== undefined || first === null);
+      expect(told).toBeGreaterThan(0);
+      const news = sink.lines.slice(told).flatMap(({ seq }) => (seq === undefined ? [] : [seq]));
+      expect(news).toEqual(Array.from({ length: 601 }, (_, n) => n + 1));
+    }
   });
 
   it('holds no more in a stalled sink than the high-water mark and one flush, and loses nothing (S4-24)', async () => {

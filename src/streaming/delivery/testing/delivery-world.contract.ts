@@ -7,7 +7,7 @@ import { OperationsService } from '../../../operations/operations.service.js';
 import { HIGH_WATER_BYTES, type Sink } from '../sink.js';
 import type { Subscription } from '../subscription.js';
 import { Subscriptions } from '../subscriptions.js';
-import { WireFormat, type HistoryTrimmed } from '../wire-format.js';
+import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../wire-format.js';
 
 /** What the delivery tests play with: followers on sinks that stall, above an engine and a bus that take their time. */
 
@@ -19,6 +19,7 @@ export interface Line {
   seq?: number;
   position?: number;
   first?: number | null;
+  lost?: number;
 }
 
 /** Events as JSON lines, so that what a sink got can be read back. */
@@ -29,6 +30,10 @@ export class LineFormat extends WireFormat {
 
   notice({ first }: HistoryTrimmed): Buffer {
     return line({ first });
+  }
+
+  override lost({ keptThrough }: HistoryLost): Buffer {
+    return line({ lost: keptThrough });
   }
 }
 
