@@ -1,6 +1,14 @@
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { cutText, exceedsBytes, MAX_EVENT_DATA_BYTES, standInFor } from '../platform/json-stand-in.js';
-import { encodeJson, isJsonObject, parseJson, type JsonObject, type JsonValue } from '../platform/json.js';
+import {
+  encodeJson,
+  isDeeperThan,
+  isJsonObject,
+  MAX_JSON_DEPTH,
+  parseJson,
+  type JsonObject,
+  type JsonValue,
+} from '../platform/json.js';
 
 /** Hand-written guards for what producers send: this is the hot path of every face that records events. */
 
@@ -128,6 +136,10 @@ export function parseEventData(
   operationId: string,
   eventId?: unknown,
 ): EventDraft {
+  // What comes over a wire is known to be refused by every reader; only values of this process are shown by a stand-in.
+  if (type === 'result' && isDeeperThan(data, MAX_JSON_DEPTH + 1)) {
+    throw new OpstreamError('invalid_request', `data is nested more than ${MAX_JSON_DEPTH} levels deep`);
+  }
   const draft = parseDraft(type, data, eventId);
   belongsTo(operationId, (data as JsonObject).operation_id);
   return draft;
@@ -253,12 +265,21 @@ function fitting(value: JsonValue, bytes: number = LIMITS.eventData - 64): JsonV
     text = encodeJson(value, 'data', bytes);
   } catch (thrown) {
     if (!(thrown instanceof OpstreamError)) throw thrown;
-    const whole: string | undefined = JSON.stringify(value);
+    const whole = wholeJson(value);
     // No JSON at all: the parser says so.
     if (whole === undefined) return value;
     return { ...standInFor(whole) };
   }
   return exceedsBytes(text, bytes) ? { ...standInFor(text) } : value;
+}
+
+function wholeJson(value: JsonValue): string | undefined {
+  try {
+    return JSON.stringify(value) as string | undefined;
+  } catch {
+    // Nested deeper than the engine can write.
+    return undefined;
+  }
 }
 
 /** The name of an error may be long, and must not keep it from being recorded. */

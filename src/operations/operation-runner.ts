@@ -83,7 +83,10 @@ export class OperationRunner {
       const value = await withinScope(scope, () => work(scope));
       // When someone else cancelled, the operation has ended, and there is nothing to add. A stop ends no work.
       const { aborted, reason } = controller.signal as { aborted: boolean; reason: unknown };
-      if (!aborted || reason instanceof OpstreamError) await scope.result(asJson(value));
+      if (!aborted || reason instanceof OpstreamError) {
+        await scope.result(asJson(value));
+        if (!scope.ended) await scope.error('The result could not be recorded', 'ResultTooLarge');
+      }
       return value;
     } catch (thrown) {
       await this.recordFailure(scope, thrown);

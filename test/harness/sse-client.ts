@@ -23,6 +23,8 @@ export class SseClient {
   ended = false;
   /** The stream as text. */
   raw = '';
+  /** The first event, which says where the stream begins and in which log. */
+  beginning: SseMessage | undefined;
   private rest = '';
 
   private constructor(
@@ -80,11 +82,13 @@ export class SseClient {
       }
       const data = fields.get('data');
       if (data === undefined) continue;
-      this.messages.push({
+      const message = {
         id: fields.get('id'),
         event: fields.get('event') ?? 'message',
         data: JSON.parse(data) as SseMessage['data'],
-      });
+      };
+      if (message.event === 'position') this.beginning = message;
+      else this.messages.push(message);
     }
   }
 }

@@ -34,6 +34,7 @@ describe('hub: looking at operations', () => {
       ended_at: null,
       duration: null,
       first_seq: 1,
+      log: expect.stringMatching(/^\w+\.\d+\.\d+$/),
     });
     nowInSeconds(answer.operation!.started_at);
     expect(answer).toMatchObject({ event_type: 'operation', operation_id: id });

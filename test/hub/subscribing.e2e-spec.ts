@@ -24,7 +24,7 @@ describe('hub: subscribing to operations', () => {
       operation_id: id,
       event_type: 'subscribed',
       timestamp: NUMBER,
-      data: { operation_id: id },
+      data: { operation_id: id, log: expect.stringMatching(/^\w+\.\d+\.\d+$/) },
     });
   });
 

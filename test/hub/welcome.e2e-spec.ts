@@ -21,6 +21,7 @@ describe('hub: connecting', () => {
         data: {
           message: 'Connected to MCP Hub WebSocket server',
           client_id: NUMBER,
+          log: expect.stringMatching(/^\w+\.\d+$/),
           timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$/),
         },
       });

@@ -171,17 +171,22 @@ describe('REST: requests that are not valid', () => {
     expect(body.detail).toBe('operation_type must be a string of 1 to 200 printable characters');
   });
 
-  it('metadata above 64 KB, and data above 1 MB, are refused', async () => {
+  it('metadata above 64 KB, and data above 1 MB, are refused; an end is recorded all the same', async () => {
     const metadata = { text: 'x'.repeat(64 * 1024) };
     const opened = await service.rest.post('/api/operations', { operation_type: 'a', metadata });
     expectProblem(opened, 413, 'payload_too_large');
-    const result = 'x'.repeat(1024 * 1024);
+    const text = 'x'.repeat(1024 * 1024);
     expectProblem(
-      await service.rest.post(`/api/operations/${id}/result`, { result }),
+      await service.rest.post(`/api/operations/${id}/log`, { message: 'm', details: { text } }),
       413,
       'payload_too_large',
     );
-    await service.rest.emit(id, 'result', { result: result.slice(0, 1024 * 1024 - 20) });
+    await service.rest.emit(id, 'result', { result: text });
+    const { body } = await service.rest.get(`/api/operations/${id}`);
+    expect(body).toMatchObject({
+      status: 'completed',
+      result: { truncated: true, characters: text.length + 2 },
+    });
   });
 
   it('a body above 8 MB is refused', async () => {

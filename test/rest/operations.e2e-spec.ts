@@ -35,6 +35,7 @@ describe('REST: operations', () => {
       ended_at: null,
       duration: null,
       first_seq: 1,
+      log: expect.stringMatching(/^\w+\.\d+\.\d+$/),
     });
     nowInSeconds(answer.body.started_at);
     const read = await rest.get(`/api/operations/${answer.body.operation_id}`);
@@ -119,6 +120,7 @@ describe('REST: operations', () => {
       head_seq: 4,
       has_more: true,
       history_trimmed: false,
+      log: expect.any(String),
     });
     const end = await service.rest.get(`/api/operations/${id}/events?after_seq=4`);
     expect(end.body).toMatchObject({ events: [], head_seq: 4, has_more: false });

@@ -152,7 +152,7 @@ export class EventsController {
 /** @throws OpstreamError that names the index of the event that is not valid */
 function parseBatch(body: unknown, operationId: string): EventDraft[] {
   const items = typeof body === 'string' ? parseLines(body) : body;
-  if (!Array.isArray(items)) {
+  if (!Array.isArray(items) || (items.length === 0 && typeof body === 'string')) {
     throw new OpstreamError('invalid_request', 'The body must be an array of events, or one event per line');
   }
   if (items.length > MAX_BATCH) {
