@@ -67,7 +67,15 @@ export class LogFollower implements OnModuleDestroy {
     operationId: string,
     { afterSeq = 0, signal }: FollowOptions = {},
   ): AsyncGenerator<RecordedEvent, void> {
-    const reader: Reader = { cursor: afterSeq, live: [], size: 0, caughtUp: false, losses: 0, gone: false, wake: () => {} };
+    const reader: Reader = {
+      cursor: afterSeq,
+      live: [],
+      size: 0,
+      caughtUp: false,
+      losses: 0,
+      gone: false,
+      wake: () => {},
+    };
     const leave = this.enter(keyOf(tenant, operationId), reader);
     const stop = () => reader.wake();
     signal?.addEventListener('abort', stop);

@@ -57,7 +57,5 @@ export function formatPlace(place: number, token: string): string {
 export function splitPlace(value: unknown): { place: unknown; log: unknown } {
   if (typeof value !== 'string') return { place: value, log: undefined };
   const at = value.indexOf('@');
-  return at < 0
-    ? { place: value, log: undefined }
-    : { place: value.slice(0, at), log: value.slice(at + 1) };
+  return at < 0 ? { place: value, log: undefined } : { place: value.slice(0, at), log: value.slice(at + 1) };
 }

@@ -275,7 +275,8 @@ function fitting(value: JsonValue, bytes: number = LIMITS.eventData - 64): JsonV
 
 function wholeJson(value: JsonValue): string | undefined {
   try {
-    return JSON.stringify(value) as string | undefined;
+    const text: string | undefined = JSON.stringify(value);
+    return text;
   } catch {
     // Nested deeper than the engine can write.
     return undefined;

@@ -63,7 +63,9 @@ export function fitEvents(
 }
 
 function withStandIn(event: RecordedEvent): string {
-  return new RecordedEvent({ ...event, data: JSON.stringify(standInFor(event.data)) }).json;
+  const { tenant, operationId, seq, position, type, timestamp } = event;
+  const data = JSON.stringify(standInFor(event.data));
+  return new RecordedEvent({ tenant, operationId, seq, position, type, timestamp, data }).json;
 }
 
 function standIn(value: JsonValue): JsonValue {

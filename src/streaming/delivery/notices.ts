@@ -11,5 +11,8 @@ export function noticeText(eventType: string, operationId: string | null, data: 
 }
 
 export function historyLostText({ id, keptThrough, log }: HistoryLost): string {
-  return noticeText('history_lost', id, { kept_through: id === null ? String(keptThrough) : keptThrough, log });
+  return noticeText('history_lost', id, {
+    kept_through: id === null ? String(keptThrough) : keptThrough,
+    log,
+  });
 }

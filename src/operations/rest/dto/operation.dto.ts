@@ -49,7 +49,8 @@ export class EventPageDto {
   history_lost?: boolean;
   @ApiPropertyOptional({
     type: 'integer',
-    description: 'With history_lost: up to which seq what was read before still holds; the page begins behind it',
+    description:
+      'With history_lost: up to which seq what was read before still holds; the page begins behind it',
   })
   kept_through?: number;
 }
