@@ -34,7 +34,7 @@ await operations.create(TENANT, { operationType: 'bench', operationId: OPERATION
 const record = (bytes) => operations.log(TENANT, OPERATION, 'info', messageOf(bytes), { sent_ns: nowNs() });
 
 /** Deliveries that the meter will have counted when everything recorded so far is written. */
-let due = subscriptions.meter.events;
+let due = subscriptions.metrics.events;
 
 serveCommands(app.getHttpServer().address().port, {
   seq: 1,
@@ -46,11 +46,11 @@ serveCommands(app.getHttpServer().address().port, {
   },
   async written() {
     const giveUp = performance.now() + 60_000;
-    while (subscriptions.meter.events < due) {
+    while (subscriptions.metrics.events < due) {
       if (performance.now() > giveUp)
-        throw new Error(`${due - subscriptions.meter.events} deliveries are missing`);
+        throw new Error(`${due - subscriptions.metrics.events} deliveries are missing`);
       await setImmediate();
     }
   },
-  gauges: () => ({ lagging: subscriptions.meter.lagging, rss: process.memoryUsage.rss() }),
+  gauges: () => ({ lagging: subscriptions.metrics.lagging, rss: process.memoryUsage.rss() }),
 });
