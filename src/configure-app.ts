@@ -4,9 +4,11 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AuditLog } from './auth/audit-log.js';
-import { Configuration } from './config/configuration.js';
-import { isLoopback } from './auth/loopback.js';
-import { HttpSecurity } from './auth/http-security.js';
+import { Exposure } from './auth/exposure.js';
+import { requireScope } from './auth/auth.guard.js';
+import { GuardedRoutes, type GuardedRoute } from './auth/guarded-routes.js';
+import { HttpSecurity, PAGE_POLICY, type IncomingRequest } from './auth/http-security.js';
+import { isDescription } from './auth/open-paths.js';
 import { McpHttp } from './mcp/transports/http/mcp-http.service.js';
 import { StreamsHttp } from './streams/http/streams-http.service.js';
 import { OpenApiTools } from './mcp/openapi/openapi-tools.service.js';
@@ -39,7 +41,7 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   app.get(StreamsHttp).mount(app.getHttpServer() as Server);
 
   app.get(OpenApiTools).describeOwnApi(() => describeApi(app, [EventDto]));
-  const securityHook = new SecurityHook(app.get(HttpSecurity), app.get(AuditLog));
+  const securityHook = new SecurityHook(app.get(HttpSecurity), app.get(AuditLog), app.get(GuardedRoutes));
   if (http.getType() === 'fastify')
     configureFastify(http.getInstance() as FastifyInstance, securityHook, app.get(HttpMetrics));
   else configureExpress(app, securityHook, app.get(HttpMetrics));
@@ -52,10 +54,11 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   const adapter = configureOpstream(app);
   const fastify = app.getHttpAdapter().getInstance() as FastifyInstance;
   const server = app.getHttpServer() as Server;
-  prepareServer(server, isLoopback(app.get(Configuration).http.host));
+  prepareServer(server, app.get(Exposure).onLoopback);
   guardRequests(server);
   readBodies(fastify);
   refuseUnknownPaths(fastify);
+  guardDescription(fastify, app);
   // Whoever opens the address that the start prints sees what can be done there.
   fastify.get('/', (_request, reply) => reply.redirect('docs'));
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
@@ -66,12 +69,34 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   return adapter;
 }
 
-/** Lets a request in, or answers it with a problem document. */
+/** Lets a request in, or answers it with a problem document; before its body is read. */
 class SecurityHook {
   constructor(
     private readonly security: HttpSecurity,
     private readonly audit: AuditLog,
+    readonly routes: GuardedRoutes,
   ) {}
+
+  /** Finds out who asks for a guarded route, and whether they may. @returns false when the request was answered */
+  async knows(
+    request: IncomingRequest,
+    response: ServerResponse,
+    route: Pick<GuardedRoute, 'scope'> | undefined,
+  ): Promise<boolean> {
+    if (!route) return true;
+    try {
+      const principal = await this.security.admit(request);
+      if (route.scope !== undefined) requireScope(principal, route.scope);
+      if (route.scope === 'admin' && request.method === 'GET')
+        this.audit.acted('admin_read', principal, request);
+      return true;
+    } catch (thrown) {
+      const error = toOpstreamError(thrown);
+      this.audit.requestRefused(request, error, { principal: request.principal });
+      writeProblem(response, error);
+      return false;
+    }
+  }
 
   /** @returns false when the request was answered */
   admits(request: IncomingMessage, response: ServerResponse): boolean {
@@ -91,6 +116,10 @@ function configureFastify(fastify: FastifyInstance, securityHook: SecurityHook, 
     if (securityHook.admits(request.raw, reply.raw)) done();
     else reply.hijack();
   });
+  fastify.addHook('onRequest', async (request, reply) => {
+    const route = securityHook.routes.get(request.method, request.routeOptions.url);
+    if (!(await securityHook.knows(request, reply.raw, route))) reply.hijack();
+  });
   fastify.addHook('onResponse', (request, reply, done) => {
     metrics.answered({
       method: request.method,
@@ -101,6 +130,16 @@ function configureFastify(fastify: FastifyInstance, securityHook: SecurityHook, 
     done();
   });
   readNdjson(fastify);
+}
+
+/** The description of the API is for those who may use it; its pages load nothing from elsewhere. */
+function guardDescription(fastify: FastifyInstance, app: INestApplication): void {
+  const hook = new SecurityHook(app.get(HttpSecurity), app.get(AuditLog), app.get(GuardedRoutes));
+  fastify.addHook('onRequest', async (request, reply) => {
+    if (!isDescription(request.url)) return;
+    reply.raw.setHeader('Content-Security-Policy', PAGE_POLICY);
+    if (!(await hook.knows(request, reply.raw, { scope: undefined }))) reply.hijack();
+  });
 }
 
 /** A host application on Express reads JSON itself; NDJSON arrives as text, and browsers' origins are checked. */
@@ -116,7 +155,12 @@ function configureExpress(app: INestApplication, securityHook: SecurityHook, met
         seconds: (performance.now() - began) / 1000,
       });
     });
-    if (securityHook.admits(request, response)) next();
+    if (!securityHook.admits(request, response)) return;
+    const [pathname = '/'] = (request.url ?? '/').split('?', 1);
+    const route = securityHook.routes.find(request.method ?? '', pathname);
+    void (async () => {
+      if (await securityHook.knows(request, response, route)) next();
+    })();
   });
   const { useBodyParser } = app as INestApplication & {
     useBodyParser?: (type: string, options: object) => void;
@@ -139,7 +183,7 @@ export const FASTIFY_OPTIONS = {
   // What fails before a route is found (a path that cannot be decoded) never reaches Nest's filters.
   // Its words quote the URL, and the query may hold a token.
   frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply): void => {
-    const problem = toProblem(new OpstreamError('invalid_request', error.message.replace(/\?[^']*/, '')));
+    const problem = toProblem(new OpstreamError('invalid_request', error.message.replace(/\?.*/s, '')));
     void reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
   },
 } as const;

@@ -1,15 +1,17 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Configuration } from '../config/configuration.js';
 import type { OpstreamError } from '../platform/errors/opstream-error.js';
-import { isOutOfTime } from './token-verifier.js';
-import { errors } from 'jose';
 import { clientAddress, type Remote } from './client-address.js';
 import type { Principal } from './principal.js';
+import { faultOf } from './token-fault.js';
 
 /** Who was refused, as far as it is known. */
 interface Refused {
   readonly principal?: Principal | undefined;
 }
+
+/** Where an action came from: an HTTP request, or a connection's address. */
+type Actor = (Remote | { readonly address: string }) & { readonly id?: unknown };
 
 const AUDITED = new Set(['UNAUTHORIZED', 'FORBIDDEN', 'TOO_MANY_REQUESTS']);
 
@@ -72,6 +74,22 @@ export class AuditLog {
     this.logger.log({ event: 'websocket_auth_success', userId, tenant, connections });
   }
 
+  /** Something that matters to security was done: a key made or revoked, an operation deleted or cancelled, … */
+  acted(
+    action: string,
+    principal: Principal,
+    where: Actor,
+    what: Readonly<Record<string, unknown>> = {},
+  ): void {
+    this.logger.log({
+      event: action,
+      ...userOf(principal),
+      ip: 'headers' in where ? clientAddress(where, this.trustProxy) : where.address,
+      ...(where.id !== undefined && { request_id: where.id }),
+      ...what,
+    });
+  }
+
   private origin(request: Remote & { url?: string }): { path: string; ip: string } {
     return {
       path: (request.url ?? '/').split('?', 1)[0]!.slice(0, 200),
@@ -84,7 +102,7 @@ export class AuditLog {
 export const MISSING = 'Missing token';
 
 /** S4-43 and S4-46 name their reasons; the others are the catalogue's codes. */
-function reasonOf(error: OpstreamError): { reason: string; detail: string; fault?: string } {
+function reasonOf(error: OpstreamError): { reason: string; detail: string } {
   const reason =
     error.code === 'too_many_connections'
       ? 'connection_limit'
@@ -93,17 +111,8 @@ function reasonOf(error: OpstreamError): { reason: string; detail: string; fault
           ? 'missing_token'
           : 'invalid_token'
         : error.code;
-  return { reason, detail: error.message, ...(reason === 'invalid_token' && { fault: faultOf(error) }) };
-}
-
-/** What was wrong with a credential: for the log alone, since an answer would help whoever guesses. */
-function faultOf({ cause }: OpstreamError): string {
-  if (isOutOfTime(cause)) return 'expired';
-  if (cause instanceof errors.JWSSignatureVerificationFailed) return 'bad_signature';
-  if (cause instanceof errors.JWTClaimValidationFailed) return `claim ${cause.claim}`;
-  if (cause instanceof errors.JOSEAlgNotAllowed) return 'bad_algorithm';
-  if (cause instanceof Error && cause.message.startsWith('claim ')) return cause.message;
-  return 'malformed';
+  const fault = faultOf(error);
+  return { reason, detail: fault === undefined ? error.message : `${error.message}: ${fault}` };
 }
 
 function userOf(principal: Principal | undefined): { userId?: string; tenant?: string } {

@@ -4,8 +4,8 @@ import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { HttpSecurity, type IncomingRequest } from './http-security.js';
 import type { Principal, Scope } from './principal.js';
 
-const NEEDS = 'opstream:needs';
-const PUBLIC = 'opstream:public';
+export const NEEDS = 'opstream:needs';
+export const PUBLIC = 'opstream:public';
 
 /** The scope a handler or controller asks for. */
 export const RequireScope = (scope: Scope) => SetMetadata(NEEDS, scope);

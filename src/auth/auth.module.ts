@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Global, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
 import { Configuration } from '../config/configuration.js';
 import { FileApiKeyStore } from './api-keys/adapters/file-api-key-store.js';
 import { MemoryApiKeyStore } from './api-keys/adapters/memory-api-key-store.js';
@@ -9,6 +10,7 @@ import { AuditLog } from './audit-log.js';
 import { AuthGuard } from './auth.guard.js';
 import { Authenticator } from './authenticator.js';
 import { Exposure } from './exposure.js';
+import { GuardedRoutes } from './guarded-routes.js';
 import { HttpSecurity } from './http-security.js';
 import { OriginPolicy } from './origin-policy.js';
 import { RateLimits } from './rate-limits.js';
@@ -23,6 +25,7 @@ function createApiKeyStore({ store }: Configuration): ApiKeyStore {
 /** Who may do what, for every face of the service (docs/security.md). */
 @Global()
 @Module({
+  imports: [DiscoveryModule],
   providers: [
     { provide: ApiKeyStore, useFactory: createApiKeyStore, inject: [Configuration] },
     ApiKeys,
@@ -30,11 +33,22 @@ function createApiKeyStore({ store }: Configuration): ApiKeyStore {
     AuthGuard,
     Authenticator,
     Exposure,
+    GuardedRoutes,
     HttpSecurity,
     OriginPolicy,
     RateLimits,
     TokenVerifier,
   ],
-  exports: [ApiKeys, AuditLog, AuthGuard, Authenticator, Exposure, HttpSecurity, OriginPolicy, RateLimits],
+  exports: [
+    ApiKeys,
+    AuditLog,
+    AuthGuard,
+    Authenticator,
+    Exposure,
+    GuardedRoutes,
+    HttpSecurity,
+    OriginPolicy,
+    RateLimits,
+  ],
 })
 export class AuthModule {}

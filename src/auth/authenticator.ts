@@ -6,11 +6,12 @@ import { ApiKeys } from './api-keys/api-keys.js';
 import { MISSING } from './audit-log.js';
 import { toPrincipal } from './claims.js';
 import { clientAddress } from './client-address.js';
-import { type Credential, credentialOf } from './credentials.js';
 import { Exposure } from './exposure.js';
+import { type Credential, credentialOf } from './credentials.js';
 import { anonymousPrincipal, type Principal } from './principal.js';
 import { RateLimits } from './rate-limits.js';
-import { isOutOfTime, TokenVerifier } from './token-verifier.js';
+import { mayBeGuess, RefusalCause } from './token-fault.js';
+import { TokenVerifier } from './token-verifier.js';
 
 /** A request as the authenticator sees it: Node's, Fastify's and Express's requests all fit. */
 export interface Credentials {
@@ -24,14 +25,18 @@ export interface Credentials {
 /** Verifies tokens and API keys, and decides who a request without one is (docs/security.md). */
 @Injectable()
 export class Authenticator {
-  /** Undefined: only from this machine. */
+  /** Undefined: for local requests only. */
   private readonly allowAnonymous: boolean | undefined;
+  private readonly roleClaim: string | undefined;
   private readonly trustProxy: boolean;
+  private readonly forgeTenants: readonly string[];
+  /** The principal of a key is one object for all its requests, and stays one. */
+  private readonly narrowed = new WeakMap<Principal, Principal>();
   private readonly issuers = new Map<string, (token: string) => Promise<Principal>>();
 
   /** @throws InvalidConfigurationError when the service would be open on an address others can reach */
   constructor(
-    { auth, http }: Configuration,
+    { auth, http, forge }: Configuration,
     private readonly tokens: TokenVerifier,
     private readonly apiKeys: ApiKeys,
     private readonly limits: RateLimits,
@@ -39,6 +44,8 @@ export class Authenticator {
   ) {
     this.trustProxy = http.trustProxy;
     this.allowAnonymous = auth.allowAnonymous;
+    this.roleClaim = auth.roleClaim;
+    this.forgeTenants = forge.tenants;
     if (!exposure.isLocal && !tokens.hasKey && auth.allowAnonymous !== true) {
       throw new InvalidConfigurationError(
         `With ${exposure.reason} others can reach the service: set JWT_SECRET or JWKS_URL, or ALLOW_ANONYMOUS=true to stay open`,
@@ -53,11 +60,12 @@ export class Authenticator {
    */
   async authenticate(request: Credentials, tokenRequired = false): Promise<Principal> {
     const address = clientAddress(request, this.trustProxy);
-    const credential = this.guarded(address, () => credentialOf(request.headers, request.url ?? '/'));
-    if (credential !== undefined) return this.verifyCredential(credential, address);
-    if (tokenRequired || !this.admitsAnonymous(request.headers))
-      throw new OpstreamError('unauthorized', MISSING);
-    return anonymousPrincipal;
+    const credential = credentialOf(request.headers, request.url ?? '/');
+    if (credential !== undefined) return this.withinTenant(await this.verifyCredential(credential, address));
+    const isLocal = this.exposure.isLocalRequest(request);
+    if (!tokenRequired && (this.allowAnonymous ?? isLocal)) return this.withinTenant(anonymousPrincipal);
+    const cause = this.exposure.isLocal && !isLocal ? new RefusalCause(PASSED_ON) : undefined;
+    throw new OpstreamError('unauthorized', MISSING, {}, { cause });
   }
 
   /**
@@ -68,44 +76,41 @@ export class Authenticator {
     this.issuers.set(prefix, verify);
   }
 
-  private admitsAnonymous(headers: IncomingHttpHeaders): boolean {
-    return this.allowAnonymous ?? this.exposure.isFromHere(headers);
+  /** @param address whose attempt it is. @throws OpstreamError `unauthorized`, `too_many_requests` */
+  async verify(token: string, address = ''): Promise<Principal> {
+    return this.withinTenant(await this.verifyCredential({ kind: 'token', value: token }, address));
   }
 
-  /** @param address whose attempt it is. @throws OpstreamError `unauthorized`, `too_many_requests` */
-  verify(token: string, address = ''): Promise<Principal> {
-    return this.verifyCredential({ kind: 'token', value: token }, address);
+  /** Forge knows no tenants: only those that the operator names may use it, whatever their tokens say. */
+  private withinTenant(principal: Principal): Principal {
+    const { tenant, scopes } = principal;
+    if (!scopes.has('forge') || this.forgeTenants.includes('*') || this.forgeTenants.includes(tenant))
+      return principal;
+    let narrowed = this.narrowed.get(principal);
+    if (!narrowed) {
+      narrowed = { ...principal, scopes: new Set([...scopes].filter((scope) => scope !== 'forge')) };
+      this.narrowed.set(principal, narrowed);
+    }
+    return narrowed;
   }
 
   private async verifyCredential({ kind, value }: Credential, address: string): Promise<Principal> {
-    this.limits.checkAttempt(address);
+    this.limits.checkAttempt(address, value);
     try {
       if (kind === 'api-key') return this.apiKeys.verify(value);
       const issuer = [...this.issuers].find(([prefix]) => value.startsWith(prefix))?.[1];
       if (issuer) return await issuer(value);
       // Clients that know one place for what they present put a key where a token goes; its form tells them apart.
-      return (
-        this.apiKeys.principalOf(value) ?? toPrincipal(await this.tokens.verify(value), this.tokens.roleClaim)
-      );
+      return this.apiKeys.principalOf(value) ?? toPrincipal(await this.tokens.verify(value), this.roleClaim);
     } catch (thrown) {
-      this.count(thrown, address);
+      if (thrown instanceof OpstreamError && thrown.entry.status === 401 && mayBeGuess(thrown)) {
+        this.limits.failedAttempt(address, value);
+      }
       throw thrown;
     }
-  }
-
-  private guarded<Value>(address: string, read: () => Value): Value {
-    try {
-      return read();
-    } catch (thrown) {
-      this.count(thrown, address);
-      throw thrown;
-    }
-  }
-
-  private count(thrown: unknown, address: string): void {
-    // A genuine token past its time is no guess.
-    const isGuess =
-      thrown instanceof OpstreamError && thrown.entry.status === 401 && !isOutOfTime(thrown.cause);
-    if (isGuess) this.limits.failedAttempt(address);
   }
 }
+
+/** Why a local service wants a token all the same. */
+const PASSED_ON =
+  'the request came through a proxy or from another machine: set ALLOWED_HOSTS and TRUST_PROXY, or ALLOW_ANONYMOUS=true';

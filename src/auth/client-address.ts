@@ -15,7 +15,10 @@ export function clientAddress({ headers, socket }: Remote, trustProxy: boolean):
   const peer = socket?.remoteAddress ?? '';
   if (!trustProxy) return peer;
   const forwarded = [headers['x-forwarded-for']].flat().join(',').split(',').at(-1)?.trim();
-  return forwarded === undefined || forwarded === '' ? peer : forwarded.slice(0, 64);
+  if (forwarded === undefined || forwarded === '') return peer;
+  // Some proxies add the port, and another one for each connection.
+  const [, address = forwarded] = /^\[([^\]]+)\](?::\d+)?$|$/.exec(forwarded) ?? [];
+  return address.replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1').slice(0, 64);
 }
 
 /** Whom an address stands for when attempts are counted: an IPv6 customer has a whole /64 to vary. */

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { invalidToken, RefusalCause } from './token-fault.js';
 
 /** What a request presents to say who it is. */
 export type Credential =
@@ -21,7 +21,7 @@ export function credentialOf(headers: IncomingHttpHeaders, url: string): Credent
   const { authorization } = headers;
   if (authorization !== undefined) {
     const bearer = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
-    if (bearer === undefined) throw new OpstreamError('unauthorized', 'Invalid token');
+    if (bearer === undefined) throw invalidToken(new RefusalCause('Authorization must be Bearer'));
     return { kind: 'token', value: bearer };
   }
   const apiKey = headers['x-api-key'];

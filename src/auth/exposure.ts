@@ -3,49 +3,50 @@ import { Injectable } from '@nestjs/common';
 import { Configuration } from '../config/configuration.js';
 import { isLoopback } from './loopback.js';
 
-/** Headers that only a proxy sends (RFC 7239, RFC 9110): the client is then not the program at the other end. */
-const PROXY_HEADERS = [
-  'forwarded',
-  'via',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-real-ip',
-] as const;
+/** What tells where a request comes from; Node's, Fastify's and Express's requests all have it. */
+interface Arrival {
+  readonly headers: IncomingHttpHeaders;
+  readonly socket?: { readonly remoteAddress?: string | undefined };
+}
 
 /**
- * Whether others than the programs of this machine can reach the service. Decided once, from the configuration: a
- * service on a loopback address behind a proxy is as public as the proxy.
+ * Who can reach this service, decided once at start. It is local only when it listens on a loopback address and nothing
+ * says that a proxy stands in front; then requests need no token. Everywhere else the rules of a public address hold.
  */
 @Injectable()
 export class Exposure {
-  /** Only programs of this machine reach the service. */
+  /** Listens on a loopback address, perhaps behind a proxy on the same machine. */
+  readonly onLoopback: boolean;
   readonly isLocal: boolean;
-  /** What makes it public, for messages; empty where it is local. */
+  /** Why others can reach it, in the words of the setting. */
   readonly reason: string;
 
   constructor({ http }: Configuration) {
-    const publicName = http.allowedHosts.find((host) => !isLoopback(withoutPort(host)));
-    this.reason = !isLoopback(http.host)
+    const foreign = http.allowedHosts.find((host) => !isLoopback(host.replace(/:\d+$/, '')));
+    this.onLoopback = isLoopback(http.host);
+    this.isLocal = this.onLoopback && !http.trustProxy && foreign === undefined;
+    this.reason = !this.onLoopback
       ? `HOST=${http.host}`
       : http.trustProxy
         ? 'TRUST_PROXY=true'
-        : publicName !== undefined
-          ? `ALLOWED_HOSTS=${publicName}`
-          : '';
-    this.isLocal = this.reason === '';
+        : `ALLOWED_HOSTS=${foreign}`;
   }
 
   /**
-   * Whether a request comes from this machine. A header of a proxy says that it does not, also where nobody told the
-   * service that it stands behind one.
+   * Whether a request was made on this machine and for it. A proxy that nobody configured, and a host application that
+   * listens elsewhere, show themselves by the request: both are treated as public.
    */
-  isFromHere(headers: IncomingHttpHeaders): boolean {
-    return this.isLocal && PROXY_HEADERS.every((name) => headers[name] === undefined);
+  isLocalRequest({ headers, socket }: Arrival): boolean {
+    if (!this.isLocal || isForwarded(headers)) return false;
+    const peer = socket?.remoteAddress;
+    return peer === undefined || isLoopback(peer.replace(/^::ffff:/i, ''));
   }
 }
 
-/** A host without its port; the address of an IPv6 host keeps its brackets. */
-export function withoutPort(host: string): string {
-  return host.replace(/:\d+$/, '');
+/** Whether a proxy has passed the request on. */
+export function isForwarded(headers: IncomingHttpHeaders): boolean {
+  for (const name in headers) {
+    if (name === 'forwarded' || name === 'via' || name.startsWith('x-forwarded-')) return true;
+  }
+  return false;
 }

@@ -4,6 +4,7 @@ import { Configuration } from '../config/configuration.js';
 import { actingCaller } from './acting-principal.js';
 import { Authenticator } from './authenticator.js';
 import { clientAddress } from './client-address.js';
+import { isDataPath } from './open-paths.js';
 import { OriginPolicy } from './origin-policy.js';
 import type { Principal } from './principal.js';
 import { RateLimits } from './rate-limits.js';
@@ -14,6 +15,11 @@ export const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
   ['Referrer-Policy', 'no-referrer'],
   ['Cross-Origin-Resource-Policy', 'same-origin'],
 ];
+
+/** What the page of `/docs` may load; its own styles stand in it. */
+export const PAGE_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** What pages of ALLOWED_ORIGINS may send and read (Fetch standard, CORS protocol). */
 const CORS_METHODS = 'GET, HEAD, POST, PUT, DELETE';
@@ -31,11 +37,6 @@ const CORS_RESPONSE_HEADERS = 'Retry-After, Allow, WWW-Authenticate, Mcp-Session
 /** Seconds that a browser remembers a preflight. */
 const CORS_MAX_AGE = '600';
 
-/** What anyone may ask, whatever the Host: nothing there tells more than names of parts. */
-const OPEN_PATHS: ReadonlySet<string> = new Set(['/health', '/health/live', '/health/ready']);
-/** Answers that belong to one caller. */
-const KEPT_FROM_CACHES = /^\/(api|metrics|health)(\/|$)/;
-
 /** An HTTP request on its way in; Node's, Fastify's and Express's all fit. */
 export interface IncomingRequest {
   readonly headers: IncomingHttpHeaders;
@@ -50,6 +51,8 @@ export interface IncomingRequest {
 @Injectable()
 export class HttpSecurity {
   private readonly trustProxy: boolean;
+  /** Who asks, where it is known; a member of the request itself could come from a host application. */
+  private readonly admitted = new WeakMap<IncomingRequest, Principal>();
 
   constructor(
     private readonly origins: OriginPolicy,
@@ -67,12 +70,8 @@ export class HttpSecurity {
    */
   open(request: IncomingMessage, response: ServerResponse): boolean {
     for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
-    const path = (request.url ?? '/').split('?', 1)[0]!;
-    if (KEPT_FROM_CACHES.test(path)) response.setHeader('Cache-Control', 'no-store');
-    // Load balancers and supervisors ask by address, or without a name.
-    if (OPEN_PATHS.has(path)) return false;
-    this.origins.check(request.headers);
-    this.origins.checkSite(request.headers);
+    if (isDataPath(request.url)) response.setHeader('Cache-Control', 'no-store');
+    this.origins.check(request);
     const { origin } = request.headers;
     if (origin === undefined || !this.origins.lists(origin)) return false;
     response.setHeader('Access-Control-Allow-Origin', origin);
@@ -94,13 +93,32 @@ export class HttpSecurity {
    * @throws OpstreamError `unauthorized`, `too_many_requests`
    */
   async admit(request: IncomingRequest, tokenRequired = false): Promise<Principal> {
+    const known = this.admitted.get(request);
+    if (known) return known;
+    const principal = await this.identify(request, tokenRequired);
+    if (actingCaller(request.headers) === undefined) {
+      this.limits.takeRequest(principal, this.addressOf(request), endsWork(request));
+    }
+    this.admitted.set(request, principal);
+    return principal;
+  }
+
+  /** As `admit`, for those who count the messages of a request themselves. @throws OpstreamError `unauthorized` */
+  async identify(request: IncomingRequest, tokenRequired = false): Promise<Principal> {
     const acting = actingCaller(request.headers);
     const principal = acting ?? (await this.authenticator.authenticate(request, tokenRequired));
     request.principal = principal;
-    if (acting) return acting;
-    this.limits.takeRequest(principal, clientAddress(request, this.trustProxy));
     return principal;
   }
+
+  private addressOf(request: IncomingRequest): string {
+    return clientAddress(request, this.trustProxy);
+  }
+}
+
+/** What ends something is counted, but never refused for being one too many. */
+function endsWork({ method, url = '/' }: IncomingRequest): boolean {
+  return method === 'DELETE' || (method === 'POST' && url.split('?', 1)[0]!.endsWith('/cancel'));
 }
 
 function grantedHeaders({ headers }: IncomingMessage): string {

@@ -1,48 +1,54 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Configuration } from '../config/configuration.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
-import { withoutPort } from './exposure.js';
+import { Exposure } from './exposure.js';
 import { isLoopback } from './loopback.js';
+import { isDataPath, isOpenPath } from './open-paths.js';
+
+/** A request as this policy sees it; Node's, Fastify's and Express's requests all fit. */
+interface Arrival {
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders?: readonly string[];
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+}
 
 /**
- * Keeps web pages from elsewhere away from a service on someone's loopback: browsers send `Origin`, and a name that
- * was rebound to 127.0.0.1 shows in `Host`. No Origin, the same origin and listed ones pass.
+ * Keeps web pages from elsewhere away from a service on someone's loopback: browsers send `Origin` and
+ * `Sec-Fetch-Site`, and a name that was rebound to 127.0.0.1 shows in `Host`. Programs, the service's own pages and
+ * listed origins pass.
  */
 @Injectable()
 export class OriginPolicy {
   private readonly origins: ReadonlySet<string>;
   private readonly hosts: ReadonlySet<string>;
-  private readonly onLoopback: boolean;
 
-  constructor({ http }: Configuration) {
+  constructor(
+    { http }: Configuration,
+    private readonly exposure: Exposure,
+  ) {
     this.origins = new Set(http.allowedOrigins);
     this.hosts = new Set(http.allowedHosts.map((host) => host.toLowerCase()));
-    this.onLoopback = isLoopback(http.host);
+    if (this.origins.has('null')) {
+      new Logger('Auth').warn(
+        'ALLOWED_ORIGINS has null: pages of files may connect, and so may any sandboxed frame of any site',
+      );
+    }
   }
 
-  /** @throws OpstreamError `forbidden` */
-  check(headers: { readonly origin?: string | undefined; readonly host?: string | undefined }): void {
-    this.checkHost(headers.host);
-    const { origin, host } = headers;
-    if (origin === undefined || this.lists(origin)) return;
-    if (host !== undefined && isSameHost(hostOf(origin), host.toLowerCase())) return;
-    throw new OpstreamError(
-      'forbidden',
-      `Origin ${origin.slice(0, 200)} is not allowed; add it to ALLOWED_ORIGINS to let its pages in`,
-    );
-  }
-
-  /**
-   * Keeps other sites' images, scripts and forms out, which send no Origin; a link to a page may be followed.
-   * @throws OpstreamError `forbidden`
-   */
-  checkSite(headers: IncomingHttpHeaders): void {
-    if (headers['sec-fetch-site'] !== 'cross-site') return;
-    const { origin } = headers;
-    if (origin !== undefined && this.lists(origin)) return;
-    if (headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document') return;
-    throw new OpstreamError('forbidden', 'Requests of other sites are not allowed');
+  /** @throws OpstreamError `forbidden`, which names the setting that lets it in */
+  check(request: Arrival): void {
+    if (isOpenPath(request)) return;
+    this.checkHost(request);
+    const { origin, host } = request.headers;
+    if (origin === undefined) {
+      if (!isCrossSite(request)) return;
+      throw new OpstreamError('forbidden', 'A page of another site may not load this');
+    }
+    if (this.lists(origin) || this.isOwn(origin, host)) return;
+    const named = origin.slice(0, 200);
+    throw new OpstreamError('forbidden', `Origin ${named} is not allowed: add it to ALLOWED_ORIGINS`);
   }
 
   /** Whether pages of this origin may read answers (ALLOWED_ORIGINS); pages of the service's own need no leave. */
@@ -50,33 +56,51 @@ export class OriginPolicy {
     return this.origins.has('*') || this.origins.has(origin);
   }
 
-  private checkHost(host: string | undefined): void {
+  private checkHost({ headers: { host }, rawHeaders = [] }: Arrival): void {
+    if (rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length > 1) {
+      throw new OpstreamError('invalid_request', 'There are two Host headers');
+    }
     // A service on a public address without a list of names cannot tell right names from wrong ones.
-    if (this.hosts.size === 0 && !this.onLoopback) return;
+    if (this.hosts.size === 0 && !this.exposure.onLoopback) return;
     if (host === undefined) throw new OpstreamError('forbidden', 'The Host header is missing');
-    const name = withoutPort(host.toLowerCase());
+    const name = host.toLowerCase().replace(/:\d+$/, '');
     if (this.hosts.has(name) || this.hosts.has(host.toLowerCase())) return;
-    if (this.onLoopback && isLoopback(name)) return;
+    if (this.exposure.onLoopback && isLoopback(name)) return;
     throw new OpstreamError(
       'forbidden',
-      `Host ${host.slice(0, 200)} is not allowed; add it to ALLOWED_HOSTS`,
+      `Host ${host.slice(0, 200)} is not allowed: add it to ALLOWED_HOSTS`,
+    );
+  }
+
+  /** Whether a page is the service's own: of the same host and port; all loopback names are one host. */
+  private isOwn(origin: string, host: string | undefined): boolean {
+    const page = parse(origin);
+    const here = host === undefined ? undefined : parse(`${page?.protocol ?? 'http:'}//${host}`);
+    if (!page || !here || page.host === '') return false;
+    // Nothing but a proxy could have served a page by TLS.
+    if (this.exposure.isLocal && page.protocol !== 'http:') return false;
+    if (page.host === here.host) return true;
+    return (
+      this.exposure.onLoopback &&
+      page.port === here.port &&
+      isLoopback(page.hostname) &&
+      isLoopback(here.hostname)
     );
   }
 }
 
-/** The names of this machine stand for each other: `localhost`, `127.0.0.1` and `[::1]` with the same port. */
-function isSameHost(one: string | undefined, other: string): boolean {
-  if (one === undefined || one === other) return one === other;
-  const [onePort, otherPort] = [one, other].map((host) => /:(\d+)$/.exec(host)?.[1]);
-  return onePort === otherPort && isLoopback(withoutPort(one)) && isLoopback(withoutPort(other));
+/** What browsers say of requests that pages of other sites cause without an Origin; following a link is none. */
+function isCrossSite({ headers, method, url }: Arrival): boolean {
+  if (headers['sec-fetch-site'] !== 'cross-site') return false;
+  const isNavigation =
+    (method === 'GET' || method === 'HEAD') &&
+    headers['sec-fetch-mode'] === 'navigate' &&
+    headers['sec-fetch-dest'] === 'document';
+  return !isNavigation || isDataPath(url);
 }
 
-/** The host an origin stands for; undefined for `null` and for schemes that are no web server's. */
-function hostOf(origin: string): string | undefined {
-  if (!/^https?:\/\//i.test(origin)) return undefined;
-  try {
-    return new URL(origin).host;
-  } catch {
-    return undefined;
-  }
+/** An origin of a web server; undefined for `null`, other schemes, and what is no origin. */
+function parse(origin: string): URL | undefined {
+  if (!/^https?:\/\/[^/?#@]+$/i.test(origin) || !URL.canParse(origin)) return undefined;
+  return new URL(origin);
 }

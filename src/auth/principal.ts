@@ -7,9 +7,19 @@ export const SCOPES = [
   'streams:read',
   'streams:write',
   'mcp',
+  'forge',
   'admin',
 ] as const;
 export type Scope = (typeof SCOPES)[number];
+
+/** What a tool or resource asks of its caller beside `mcp`: a scope, several, or, said aloud, nothing. */
+export type ScopeRule = string | readonly string[] | null;
+
+/** @returns the first scope of a rule that a caller lacks */
+export function missingScope({ scopes }: Pick<Principal, 'scopes'>, rule: ScopeRule): string | undefined {
+  const wanted = rule === null ? [] : typeof rule === 'string' ? [rule] : rule;
+  return wanted.find((scope) => !scopes.has(scope as Scope));
+}
 
 /** S4-73's two roles: what a credential may do that names no scopes. */
 export const ROLES = ['user', 'admin'] as const;

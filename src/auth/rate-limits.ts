@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Configuration } from '../config/configuration.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
@@ -8,10 +9,12 @@ import { RateLimiter } from './rate-limiter.js';
 
 const MINUTE_MS = 60_000;
 const AUTH_WINDOW_MS = 15 * MINUTE_MS;
+/** How many credentials' worth of failures an address has. */
+const ADDRESS_SHARE = 10;
 
 /**
- * S4-73's limits: requests and socket messages per user and minute, failed attempts to authenticate per address and
- * 15 minutes. None where only programs of this machine reach the service. A token may carry limits of its own (`rate_limits: {api, ws}`).
+ * S4-73's limits: requests and socket messages per user and minute, failed attempts to authenticate per address,
+ * beginning of the credential and 15 minutes. None where nobody else can reach the service. A token may carry limits of its own (`rate_limits: {api, ws}`).
  */
 @Injectable()
 export class RateLimits {
@@ -19,32 +22,55 @@ export class RateLimits {
   private readonly requests: RateLimiter;
   private readonly messages: RateLimiter;
   private readonly failures: RateLimiter;
+  /** Of an address, whatever it presents: one client must not lock out a network, and none may guess for ever. */
+  private readonly addressFailures: RateLimiter;
 
   constructor({ auth }: Configuration, exposure: Exposure) {
     this.on = !exposure.isLocal;
     this.requests = new RateLimiter(auth.rateLimits.api, MINUTE_MS);
     this.messages = new RateLimiter(auth.rateLimits.ws, MINUTE_MS);
     this.failures = new RateLimiter(auth.rateLimits.auth, AUTH_WINDOW_MS);
+    this.addressFailures = new RateLimiter(auth.rateLimits.auth * ADDRESS_SHARE, AUTH_WINDOW_MS);
   }
 
-  /** @throws OpstreamError `too_many_requests` with `retry_after` in seconds */
-  takeRequest(principal: Principal, address: string): void {
-    if (this.on) refuseFor(this.requests.take(userKey(principal, address), principal.rateLimits?.api));
+  /**
+   * @param always counts without refusing: whoever is over the limit may still end what runs
+   * @throws OpstreamError `too_many_requests` with `retry_after` in seconds
+   */
+  takeRequest(principal: Principal, address: string, always = false): void {
+    if (!this.on) return;
+    const wait = this.requests.take(userKey(principal, address), principal.rateLimits?.api);
+    if (!always) refuseFor(wait);
   }
 
-  /** One message of a socket, or one upgrade. @throws OpstreamError `too_many_requests` */
-  takeMessage(principal: Principal, address: string): void {
-    if (this.on) refuseFor(this.messages.take(userKey(principal, address), principal.rateLimits?.ws));
+  /** One message of a socket, or one upgrade. @param always as above. @throws OpstreamError `too_many_requests` */
+  takeMessage(principal: Principal, address: string, always = false): void {
+    if (!this.on) return;
+    const wait = this.messages.take(userKey(principal, address), principal.rateLimits?.ws);
+    if (!always) refuseFor(wait);
   }
 
-  /** Before a secret is looked at. @throws OpstreamError `too_many_requests` when this address guessed too often */
-  checkAttempt(address: string): void {
-    if (this.on) refuseFor(this.failures.waitFor(addressKey(address)));
+  /** Before a secret is looked at. @throws OpstreamError `too_many_requests` when too many like it were wrong */
+  checkAttempt(address: string, credential: string): void {
+    if (!this.on) return;
+    const key = addressKey(address);
+    refuseFor(this.addressFailures.waitFor(key));
+    refuseFor(this.failures.waitFor(attemptKey(key, credential)));
   }
 
-  failedAttempt(address: string): void {
-    if (this.on) this.failures.take(addressKey(address));
+  failedAttempt(address: string, credential: string): void {
+    if (!this.on) return;
+    const key = addressKey(address);
+    this.addressFailures.take(key);
+    this.failures.take(attemptKey(key, credential));
   }
+}
+
+/** Attempts at one credential: a token up to its signature, or the beginning of a key. */
+function attemptKey(address: string, credential: string): string {
+  const signature = credential.lastIndexOf('.');
+  const prefix = signature < 0 ? credential.slice(0, 8) : credential.slice(0, signature);
+  return `${address} ${createHash('sha256').update(prefix).digest('base64url').slice(0, 22)}`;
 }
 
 /** All who come without a token are one user; their addresses tell them apart. */

@@ -15,6 +15,7 @@ import { fetchFunction } from '../platform/http/fetch-function.js';
 import { MAX_TOKEN_LENGTH } from './credentials.js';
 import { Exposure } from './exposure.js';
 import { secretKey, verifySecretSigned } from './secret-signed-token.js';
+import { invalidToken } from './token-fault.js';
 
 /** Naming the algorithms closes an HMAC over a public key. */
 const PUBLIC_KEY_ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(
@@ -23,6 +24,8 @@ const PUBLIC_KEY_ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 E
 
 /** RFC 7518 wants an HMAC key as long as its digest; a shorter one can be guessed from any token. */
 const SECRET_BYTES = 32;
+/** Secrets that stand in documents and templates. */
+const EXAMPLE = /change[-_ ]?(?:me|this|in[-_ ]production)|your[-_ ].*secret|a-string-secret/i;
 
 /** A key set is a few kilobytes, and every request without a known key waits for it. */
 const KEY_SET_LIMITS = { maxBytes: 256 * 1024, totalMs: 5000 };
@@ -33,36 +36,27 @@ export class TokenVerifier {
   private readonly secret: KeyObject | undefined;
   private readonly keySet: JWTVerifyGetKey | undefined;
 
-  /** @throws InvalidConfigurationError for keys that contradict each other, protect nothing, or accept too much */
+  /**
+   * @throws InvalidConfigurationError when both kinds of key are set, when a key set would let in tokens for anybody's
+   * service, or when a secret can be guessed where others can reach the service
+   */
   constructor(
     private readonly configuration: Configuration,
     exposure: Exposure,
   ) {
-    const { jwtSecret, jwksUrl } = configuration.auth;
+    const { jwtSecret, jwksUrl, issuer } = configuration.auth;
     if (jwtSecret !== undefined && jwksUrl !== undefined) {
       throw new InvalidConfigurationError('Set either JWT_SECRET or JWKS_URL, not both');
     }
     if (jwtSecret !== undefined) this.secret = secretKey(jwtSecret);
-    if (jwtSecret !== undefined && isGuessable(jwtSecret)) {
-      const fault = `JWT_SECRET has fewer than ${SECRET_BYTES} bytes or very few different ones: whoever has a token may guess it`;
-      if (!exposure.isLocal) throw new InvalidConfigurationError(`With ${exposure.reason}, ${fault}`);
-      new Logger('Auth').warn(fault);
+    if (jwtSecret !== undefined) checkStrength(jwtSecret, exposure);
+    if (jwksUrl === undefined) return;
+    if (issuer === undefined) {
+      throw new InvalidConfigurationError(
+        'JWKS_URL needs JWT_ISSUER, and JWT_AUDIENCE unless tokens are for "opstream": otherwise a token for any other service of the issuer would be valid here',
+      );
     }
-    if (jwksUrl !== undefined) {
-      const { issuer, audience } = configuration.auth;
-      if (issuer === undefined || audience === undefined) {
-        throw new InvalidConfigurationError(
-          'JWKS_URL needs JWT_ISSUER and JWT_AUDIENCE: without them a token for any other service of the issuer would be accepted',
-        );
-      }
-      this.keySet = createRemoteJWKSet(new URL(jwksUrl), { [customFetch]: fetchFunction(KEY_SET_LIMITS) });
-    }
-  }
-
-  /** An identity provider's `role` says what its users are elsewhere; only the operator can say that it counts here. */
-  get roleClaim(): string | null {
-    const { roleClaim } = this.configuration.auth;
-    return roleClaim ?? (this.keySet === undefined ? 'role' : null);
+    this.keySet = createRemoteJWKSet(new URL(jwksUrl), { [customFetch]: fetchFunction(KEY_SET_LIMITS) });
   }
 
   /** Whether any token can be valid. */
@@ -87,25 +81,26 @@ export class TokenVerifier {
       if (isFaultOfKeySet(thrown)) {
         throw new OpstreamError('store_unavailable', 'The key server does not answer', {}, { cause: thrown });
       }
-      throw new OpstreamError('unauthorized', 'Invalid token', {}, { cause: thrown });
+      throw invalidToken(thrown);
     }
   }
 }
 
-/** True for the fault of a token that was genuine, and is so no more or not yet. */
-export function isOutOfTime(fault: unknown): boolean {
-  return (
-    fault instanceof errors.JWTExpired ||
-    (fault instanceof errors.JWTClaimValidationFailed && fault.claim === 'nbf')
+/** @throws InvalidConfigurationError for a weak secret on an address that others can reach */
+function checkStrength(secret: string, exposure: Exposure): void {
+  const isShort = Buffer.byteLength(secret) < SECRET_BYTES;
+  if (!isShort && !EXAMPLE.test(secret)) return;
+  const fault = isShort ? `has fewer than ${SECRET_BYTES} bytes` : 'is that of an example';
+  if (exposure.isLocal) {
+    new Logger('Auth').warn(`JWT_SECRET ${fault}: whoever has a token may guess it`);
+    return;
+  }
+  throw new InvalidConfigurationError(
+    `JWT_SECRET ${fault} and could be guessed; with ${exposure.reason} others can reach the service. Use: openssl rand -hex 32`,
   );
 }
 
-/** Too short for the digest, or of so few different bytes that its length says nothing. */
-function isGuessable(secret: string): boolean {
-  return Buffer.byteLength(secret) < SECRET_BYTES || new Set(secret).size < 8;
-}
-
-/** Network failures of `fetch` are no errors of jose; answers that are no key set are its general ones. */
+/** Network failures are no errors of jose; answers that are no key set are its general ones. */
 function isFaultOfKeySet(thrown: unknown): boolean {
   if (!(thrown instanceof errors.JOSEError)) return thrown instanceof FetchError;
   return (

@@ -21,6 +21,8 @@ export type SocketConstructor = new (url: string, protocols?: string[]) => Socke
 
 export interface SocketOptions {
   readonly protocols?: readonly string[];
+  /** Who connects: a header where the socket can send one, otherwise a subprotocol, so that no URL holds it. */
+  readonly token?: string | undefined;
   /** Sent with the upgrade; only `ws` can do that, browsers ignore it. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -43,7 +45,10 @@ export function socketFactory(constructor: SocketConstructor): SocketFactory {
 export const openSocket: SocketFactory = async (url, options) => {
   if (runsInNode()) {
     const { WebSocket } = await import('ws');
-    return new WebSocket(url, protocolsOf(options), { headers: { ...options?.headers } });
+    const authorization = options?.token && { Authorization: `Bearer ${options.token}` };
+    return new WebSocket(url, [...(options?.protocols ?? [])], {
+      headers: { ...options?.headers, ...authorization },
+    });
   }
   if (typeof globalThis.WebSocket !== 'function') {
     throw new Error('This environment has no WebSocket: pass one as the option "webSocket"');
@@ -69,9 +74,10 @@ export function refusedStatus(errorMessage: string | undefined): number | undefi
 }
 
 function protocolsOf(options?: SocketOptions): string[] {
-  return [...(options?.protocols ?? [])];
+  const token = options?.token ? ['opstream', `bearer.${options.token}`] : [];
+  return [...(options?.protocols ?? []), ...token];
 }
 
-function runsInNode(): boolean {
+export function runsInNode(): boolean {
   return typeof process === 'object' && typeof process.versions?.node === 'string';
 }

@@ -38,7 +38,7 @@ export class Configuration {
     readonly jwksUrl: string | undefined;
     readonly issuer: string | undefined;
     readonly audience: string | undefined;
-    /** The claim that may make an administrator; undefined: `role` of tokens signed with the secret. */
+    /** The claim that makes administrators, beside scopes. Undefined: none does. */
     readonly roleClaim: string | undefined;
     /** Undefined: anonymous on loopback addresses only. */
     readonly allowAnonymous: boolean | undefined;
@@ -94,6 +94,8 @@ export class Configuration {
     /** Undefined: the module is off. */
     readonly url: string | undefined;
     readonly token: string | undefined;
+    /** Tenants that may use Forge, which knows none itself; `*` for all. */
+    readonly tenants: readonly string[];
     readonly flavor: Environment['FORGE_API_FLAVOR'];
     /** Consecutive failures to connect after which a stream is given up. */
     readonly reconnectAttempts: number;
@@ -125,8 +127,9 @@ export class Configuration {
       jwtSecret: env.JWT_SECRET,
       jwksUrl: env.JWKS_URL,
       issuer: env.JWT_ISSUER,
-      audience: env.JWT_AUDIENCE,
-      roleClaim: env.JWT_ROLE_CLAIM,
+      // A key set signs for many services: its tokens have to name this one.
+      audience: env.JWT_AUDIENCE ?? (env.JWKS_URL === undefined ? undefined : 'opstream'),
+      roleClaim: env.JWT_ROLE_CLAIM ?? (env.JWKS_URL === undefined ? 'role' : undefined),
       allowAnonymous: env.ALLOW_ANONYMOUS === undefined ? undefined : env.ALLOW_ANONYMOUS === 'true',
       rateLimits: { api: env.RATE_LIMIT_API, auth: env.RATE_LIMIT_AUTH, ws: env.RATE_LIMIT_WS },
     };
@@ -175,6 +178,7 @@ export class Configuration {
     this.forge = {
       url: env.FORGE_URL,
       token: env.FORGE_TOKEN,
+      tenants: env.FORGE_TENANTS,
       flavor: env.FORGE_API_FLAVOR,
       reconnectAttempts: env.FORGE_RECONNECT_ATTEMPTS,
       reconnectDelayMs: env.FORGE_RECONNECT_DELAY_MS,

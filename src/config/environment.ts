@@ -148,6 +148,10 @@ export const environmentSchema = z
       .transform((value) => new URL(value).href.replace(/\/+$/, ''))
       .optional(),
     FORGE_TOKEN: text(),
+    FORGE_TENANTS: z
+      .string()
+      .default('default')
+      .transform((value) => value.split(',').map((tenant) => tenant.trim())),
     FORGE_API_FLAVOR: z.enum(['auto', 'forge', 'seed']).default('auto'),
     FORGE_RECONNECT_ATTEMPTS: whole(5),
     FORGE_RECONNECT_DELAY_MS: whole(1000, 1),

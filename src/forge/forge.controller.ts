@@ -1,6 +1,6 @@
 import { Controller, Param, Post, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { AuthGuard, RequireScope } from '../auth/auth.guard.js';
+import { AuthGuard, requireScope, RequireScope } from '../auth/auth.guard.js';
 import { CurrentPrincipal } from '../auth/current-principal.decorator.js';
 import type { Principal } from '../auth/principal.js';
 import { OperationDto } from '../operations/rest/dto/operation.dto.js';
@@ -17,7 +17,7 @@ export class ForgeController {
   constructor(private readonly mirrors: ForgeMirrors) {}
 
   @Post(':id/watch')
-  @RequireScope('operations:write')
+  @RequireScope('forge')
   @ApiOperation({
     operationId: 'watch_forge_attempt',
     summary:
@@ -30,6 +30,7 @@ export class ForgeController {
     @CurrentPrincipal() caller: Principal,
     @Res({ passthrough: true }) response: { status(code: number): unknown },
   ): Promise<OperationSnapshot> {
+    requireScope(caller, 'operations:write');
     // The watch is never released: a mirror that was asked for by REST goes on to the end of the run.
     const { operation, created } = await this.mirrors.watch(caller.tenant, attemptId);
     response.status(created ? 201 : 200);

@@ -18,6 +18,7 @@ class Greeter {
   private readonly greeting = 'Hello';
 
   @Tool({
+    scope: null,
     name: 'greet',
     description: 'Greets',
     parameters: z.object({ who: z.string().describe('Whom'), times: z.number().default(1) }),
@@ -28,6 +29,7 @@ class Greeter {
   }
 
   @ResourceTemplate({
+    scope: null,
     uriTemplate: 'greeting://{language}/text',
     name: 'Greeting',
     mimeType: 'text/plain',
@@ -47,7 +49,7 @@ class Greeter {
 class SwitchedOff {
   readonly offered = false;
 
-  @Tool({ name: 'hidden', description: '' })
+  @Tool({ scope: null, name: 'hidden', description: '' })
   hidden(): string {
     return '';
   }
@@ -58,7 +60,7 @@ class GreeterModule {}
 
 const context = {} as ToolContext & LoadContext;
 
-const tool = (name: string) => defineTool({ name, description: '' }, () => name);
+const tool = (name: string) => defineTool({ scope: null, name, description: '' }, () => name);
 
 async function registries() {
   const module = await Test.createTestingModule({
@@ -133,7 +135,7 @@ describe('Declarations', () => {
       required: ['n'],
       additionalProperties: false,
     };
-    const tool = defineTool({ name: 't', description: '', parameters }, () => '');
+    const tool = defineTool({ scope: null, name: 't', description: '', parameters }, () => '');
     expect(tool.listed.inputSchema).toBe(parameters);
     expect(await tool.validate({ n: 1 })).toEqual({ value: { n: 1 } });
     expect(await tool.validate({ n: 0 })).toHaveProperty('problem');

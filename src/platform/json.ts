@@ -98,6 +98,29 @@ function isNumberPart(code: number): boolean {
   return isDigit(code) || code === 0x2e || code === 0x2b || code === 0x2d || (code | 0x20) === 0x65;
 }
 
+/**
+ * Walks a value within bounds, before anything that costs more does.
+ * @returns what is over: its nesting, or the number of its members and items
+ */
+export function measure(
+  value: unknown,
+  bounds: { readonly depth: number; readonly nodes: number },
+): 'depth' | 'nodes' | undefined {
+  let nodes = 0;
+  const walk = (node: unknown, levels: number): 'depth' | 'nodes' | undefined => {
+    if (typeof node !== 'object' || node === null) return undefined;
+    if (levels === 0) return exactJson.isRawJSON(node) ? undefined : 'depth';
+    for (const key in node) {
+      nodes += 1;
+      if (nodes > bounds.nodes) return 'nodes';
+      const over = walk((node as Record<string, unknown>)[key], levels - 1);
+      if (over) return over;
+    }
+    return undefined;
+  };
+  return walk(value, bounds.depth);
+}
+
 /** True when objects and arrays are nested more than so many levels. */
 export function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;

@@ -26,6 +26,7 @@ let service: RunningService;
 const start = (settings = {}) =>
   RunningService.start({
     FORGE_URL: forge.url,
+    FORGE_TENANTS: '*',
     FORGE_RECONNECT_DELAY_MS: '10',
     FORGE_RECONNECT_ATTEMPTS: '4',
     STORE: 'memory',

@@ -1,7 +1,7 @@
 import { SignJWT, UnsecuredJWT } from 'jose';
 
 /** The secret of test services; its tokens are what a real issuer would sign with it. */
-export const SECRET = 'test-secret-of-32-bytes-or-more!';
+export const SECRET = 'test-secret-of-thirty-two-bytes-or-more';
 
 export interface SigningOptions {
   readonly secret?: string;

@@ -26,14 +26,24 @@ import { McpClient } from '../harness/mcp-client.js';
 
 @Injectable()
 class Builds {
-  @Tool({ name: 'build', description: 'Builds a branch', parameters: z.object({ branch: z.string() }) })
+  @Tool({
+    scope: null,
+    name: 'build',
+    description: 'Builds a branch',
+    parameters: z.object({ branch: z.string() }),
+  })
   async build({ branch }: { branch: string }, { streamContent }: ToolContext): Promise<string> {
     await streamContent({ type: 'text', text: 'compiling' });
     if (branch === 'none') throw new UserError('There is no such branch');
     return `Built ${branch}`;
   }
 
-  @ResourceTemplate({ uriTemplate: 'build://{id}/log', name: 'Build log', mimeType: 'text/plain' })
+  @ResourceTemplate({
+    scope: null,
+    uriTemplate: 'build://{id}/log',
+    name: 'Build log',
+    mimeType: 'text/plain',
+  })
   log({ id = '' }: Record<string, string>): { text: string } {
     return { text: `Log of ${id}` };
   }
@@ -113,7 +123,7 @@ describe.each([
     const client = await McpClient.connect(`${ws}/ws`);
     await client.initialize();
     const tools = app.get(ToolRegistry);
-    tools.add(defineTool({ name: 'late', description: 'Added later' }, () => 'added'));
+    tools.add(defineTool({ scope: null, name: 'late', description: 'Added later' }, () => 'added'));
     await client.notification('notifications/tools/list_changed');
     expect((await client.call('late')).content[0]?.text).toBe('added');
     tools.remove('late');

@@ -13,7 +13,7 @@ const LARGE = 2 * MAX_UNSENT_BYTES;
 
 @Injectable()
 class Large {
-  @Tool({ name: 'large', description: 'Reports, then gives more than any bound', record: false })
+  @Tool({ scope: null, name: 'large', description: 'Reports, then gives more than any bound', record: false })
   async large(_args: object, { reportProgress, log, streamContent }: ToolContext): Promise<string> {
     await reportProgress({ progress: 1, total: 2 });
     log.info('small');

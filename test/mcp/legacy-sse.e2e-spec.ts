@@ -84,7 +84,7 @@ describe('The transport of 2024-11-05', () => {
     await service.rest.post('/api/operations', { operation_type: 'x', operation_id: 'o' });
     await eventually('it is told', () => client.of('notifications/resources/updated').length > 0);
     const tools = service.get(ToolRegistry);
-    tools.add(defineTool({ name: 'passing', description: 'x' }, () => ''));
+    tools.add(defineTool({ scope: null, name: 'passing', description: 'x' }, () => ''));
     tools.remove('passing');
     await eventually('it is told', () => client.of('notifications/tools/list_changed').length > 0);
     const params = { name: 'test_elicitation', arguments: { message: 'Who?' } };
@@ -104,7 +104,9 @@ describe('The transport of 2024-11-05', () => {
     ]);
     expect([(await client.answerTo('a')).result, (await client.answerTo('b')).result]).toEqual([{}, {}]);
     const tools = service.get(ToolRegistry);
-    tools.add(defineTool({ name: 'big', description: 'x', record: false }, () => 'x'.repeat(5_000_000)));
+    tools.add(
+      defineTool({ scope: null, name: 'big', description: 'x', record: false }, () => 'x'.repeat(5_000_000)),
+    );
     expect((await client.result('tools/call', { name: 'big' })).content[0]!.text).toHaveLength(5_000_000);
     tools.remove('big');
   });

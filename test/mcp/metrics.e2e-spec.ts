@@ -76,7 +76,11 @@ describe('The metrics of MCP', () => {
     const names = Array.from({ length: 203 }, (_, n) => `tool_${n}`);
     service
       .get(ToolRegistry)
-      .add(...names.map((name) => defineTool({ name, description: name, record: false }, () => name)));
+      .add(
+        ...names.map((name) =>
+          defineTool({ scope: null, name, description: name, record: false }, () => name),
+        ),
+      );
     const client = await McpClient.connect(`${service.ws}/mcp`);
     await client.initialize();
     for (const name of names) await client.call(name);

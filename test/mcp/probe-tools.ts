@@ -20,13 +20,19 @@ export class ProbeTools {
   waiting = false;
   aborted: unknown;
 
-  @Tool({ name: 'echo', description: 'Returns its text', parameters: z.object({ text: z.string() }) })
+  @Tool({
+    scope: null,
+    name: 'echo',
+    description: 'Returns its text',
+    parameters: z.object({ text: z.string() }),
+  })
   echo(args: { text: string }, context: ToolContext): string {
     this.context = context;
     return args.text;
   }
 
   @Tool({
+    scope: null,
     name: 'unrecorded',
     description: 'Leaves no trace',
     parameters: z.object({ text: z.string() }),
@@ -38,6 +44,7 @@ export class ProbeTools {
   }
 
   @Tool({
+    scope: null,
     name: 'sum',
     description: 'Adds',
     parameters: z.object({ a: z.number(), b: z.number() }),
@@ -48,7 +55,12 @@ export class ProbeTools {
   }
 
   /** Streams, then waits until the test opens the gate or the call is cancelled. */
-  @Tool({ name: 'gate', description: 'Streams a word, then waits', annotations: { streamingHint: true } })
+  @Tool({
+    scope: null,
+    name: 'gate',
+    description: 'Streams a word, then waits',
+    annotations: { streamingHint: true },
+  })
   async gate(_args: object, { streamContent, reportProgress, log, signal }: ToolContext): Promise<string> {
     log.info('waiting', { at: 'gate' });
     await reportProgress({ progress: 1, total: 4, message: 'at the gate' });
@@ -68,12 +80,12 @@ export class ProbeTools {
     return 'passed';
   }
 
-  @Tool({ name: 'streams_only', description: 'Streams and returns nothing' })
+  @Tool({ scope: null, name: 'streams_only', description: 'Streams and returns nothing' })
   async streamsOnly(_args: object, { streamContent }: ToolContext): Promise<void> {
     for (const word of ['a', 'b', 'c']) await streamContent(text(word));
   }
 
-  @Tool({ name: 'logs', description: 'Logs at every level' })
+  @Tool({ scope: null, name: 'logs', description: 'Logs at every level' })
   logs(_args: object, { log }: ToolContext): string {
     log.debug('Debug message', { data: 'value' });
     log.info('Info message');
@@ -83,7 +95,7 @@ export class ProbeTools {
   }
 
   /** What no type checker would let pass, of a tool that waits for nothing. */
-  @Tool({ name: 'careless', description: 'Reports garbage and does not wait' })
+  @Tool({ scope: null, name: 'careless', description: 'Reports garbage and does not wait' })
   careless(_args: object, context: ToolContext): string {
     const unchecked = context as unknown as Record<
       'streamContent' | 'reportProgress',
@@ -103,22 +115,23 @@ export class ProbeTools {
     return 'careless';
   }
 
-  @Tool({ name: 'user_error', description: 'Fails for the user' })
+  @Tool({ scope: null, name: 'user_error', description: 'Fails for the user' })
   userError(): never {
     throw new UserError('Failed to fetch data: no network');
   }
 
-  @Tool({ name: 'crash', description: 'Throws something private' })
+  @Tool({ scope: null, name: 'crash', description: 'Throws something private' })
   crash(): never {
     throw new Error('secret detail');
   }
 
-  @Tool({ name: 'hang', description: 'Never ends', timeoutMs: 100 })
+  @Tool({ scope: null, name: 'hang', description: 'Never ends', timeoutMs: 100 })
   hang(): Promise<string> {
     return new Promise(() => {});
   }
 
   @Tool({
+    scope: null,
     name: 'garbage',
     description: 'Returns what is no content',
     parameters: z.object({ kind: z.string() }),
@@ -136,19 +149,23 @@ export class ProbeTools {
   }
 
   /** Its result is good JSON, but nested too deep for the log. */
-  @Tool({ name: 'deep', description: 'Returns a hundred levels' })
+  @Tool({ scope: null, name: 'deep', description: 'Returns a hundred levels' })
   deep(): object {
     let value: object = {};
     for (let level = 0; level < 100; level++) value = { value };
     return { content: [], structuredContent: value };
   }
 
-  @Tool({ name: 'protocol_garbage', description: 'Throws a protocol error whose data is no JSON' })
+  @Tool({
+    scope: null,
+    name: 'protocol_garbage',
+    description: 'Throws a protocol error whose data is no JSON',
+  })
   protocolGarbage(): never {
     throw new RpcError(-32001, 'broken', { n: 10n });
   }
 
-  @Tool({ name: 'late', description: 'Goes on after its end' })
+  @Tool({ scope: null, name: 'late', description: 'Goes on after its end' })
   late(_args: object, context: ToolContext): string {
     void delay(20).then(async () => {
       await context.streamContent(text('too late'));
@@ -159,6 +176,7 @@ export class ProbeTools {
   }
 
   @Tool({
+    scope: null,
     name: 'flood',
     description: 'Many notifications',
     parameters: z.object({ count: z.number(), size: z.number().default(0) }),

@@ -17,7 +17,7 @@ beforeAll(async () => {
   service = await RunningService.start();
   service.get(ToolRegistry).add(
     defineTool(
-      { name: 'report', description: 'Reports as fast as it may', parameters: Count },
+      { scope: null, name: 'report', description: 'Reports as fast as it may', parameters: Count },
       async (args, { reportProgress }) => {
         const { count } = Count.parse(args);
         for (let n = 1; n <= count; n++) await reportProgress({ progress: n, total: count });
@@ -25,7 +25,7 @@ beforeAll(async () => {
       },
     ),
     defineTool(
-      { name: 'report_carelessly', description: 'Awaits nothing', parameters: Count },
+      { scope: null, name: 'report_carelessly', description: 'Awaits nothing', parameters: Count },
       (args, { reportProgress }) => {
         const { count } = Count.parse(args);
         for (let n = 1; n <= count; n++) void reportProgress({ progress: n, total: count });
@@ -33,7 +33,7 @@ beforeAll(async () => {
       },
     ),
     defineTool(
-      { name: 'too_large', description: 'Streams what the log refuses' },
+      { scope: null, name: 'too_large', description: 'Streams what the log refuses' },
       async (_args: Json, { streamContent, reportProgress }) => {
         await reportProgress({ progress: 1 });
         await reportProgress({ progress: 2 });

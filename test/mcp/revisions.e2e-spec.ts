@@ -43,6 +43,7 @@ const BLOCKS = [
 @Injectable()
 class Everything {
   @Tool({
+    scope: null,
     name: 'everything',
     title: 'Everything',
     description: 'Gives every kind of content',
@@ -64,12 +65,12 @@ class Everything {
     return { content: BLOCKS, structuredContent: { n: 1 }, _meta };
   }
 
-  @Resource({ uri: 'test://titled', name: 'titled', title: 'Titled', mimeType: 'text/plain' })
+  @Resource({ scope: null, uri: 'test://titled', name: 'titled', title: 'Titled', mimeType: 'text/plain' })
   titled() {
     return { text: 'x' };
   }
 
-  @ResourceTemplate({ uriTemplate: 'test://titled/{id}', name: 'template', title: 'Template' })
+  @ResourceTemplate({ scope: null, uriTemplate: 'test://titled/{id}', name: 'template', title: 'Template' })
   template() {
     return { text: 'x' };
   }

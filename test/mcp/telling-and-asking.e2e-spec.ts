@@ -23,7 +23,7 @@ const FORM = {
 class Asking {
   requests: InputRequests = {};
 
-  @Tool({ name: 'ask', description: 'Asks' })
+  @Tool({ scope: null, name: 'ask', description: 'Asks' })
   async ask(_args: object, { requestInput }: ToolContext): Promise<string> {
     return JSON.stringify(await requestInput(this.requests));
   }
@@ -92,7 +92,7 @@ const CHANGED = 'notifications/tools/list_changed';
 
 function changeTools(): void {
   const tools = service.get(ToolRegistry);
-  tools.add(defineTool({ name: 'passing', description: 'Comes and goes' }, () => ''));
+  tools.add(defineTool({ scope: null, name: 'passing', description: 'Comes and goes' }, () => ''));
   tools.remove('passing');
 }
 

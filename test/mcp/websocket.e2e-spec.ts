@@ -4,6 +4,7 @@ import { eventually } from '../harness/eventually.js';
 import { LogLines } from '../harness/log-lines.js';
 import { McpClient, modern } from '../harness/mcp-client.js';
 import { McpHttpClient } from '../harness/mcp-http.js';
+import { SECRET } from '../harness/tokens.js';
 import { RunningService } from '../harness/running-service.js';
 
 let service: RunningService;
@@ -251,7 +252,7 @@ describe('MCP over WebSocket', () => {
     const closed = await RunningService.start({
       STORE: 'memory',
       MCP_AUTH_REQUIRED: 'true',
-      JWT_SECRET: 'test-secret',
+      JWT_SECRET: SECRET,
     });
     try {
       const status = await new Promise((resolve, reject) => {

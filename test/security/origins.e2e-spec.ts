@@ -45,8 +45,11 @@ describe('trust: where a browser comes from', () => {
       }
       expect(await FACES.hub!(service, { token, headers: { host } })).toBe(403);
     }
+    for (const path of ['/health', '/health/live', '/health/ready']) {
+      expect(await statusFor('evil.example', path)).toBe(200);
+    }
     for (const host of ['localhost', 'LOCALHOST:1', '[::1]:8765', '127.0.0.1']) {
-      expect(await statusFor(host, '/health/details')).toBe(200);
+      expect(await statusFor(host, '/health')).toBe(200);
     }
   });
 

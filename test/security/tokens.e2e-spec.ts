@@ -204,7 +204,7 @@ describe('trust: tokens of a key set', () => {
     await new Promise<void>((resolve) => keyServer.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(keyServer.address() as AddressInfo).port}/keys`;
     const signed = (kid: string): Promise<string> =>
-      new SignJWT({ sub: 'ann', iss: 'idp', aud: 'opstream' })
+      new SignJWT({ sub: 'ann', aud: 'opstream', iss: 'https://issuer.example' })
         .setProtectedHeader({ alg: 'RS256', kid })
         .sign(privateKey);
 
@@ -212,8 +212,8 @@ describe('trust: tokens of a key set', () => {
     const service = await RunningService.start({
       STORE: 'memory',
       JWKS_URL: url,
-      JWT_ISSUER: 'idp',
       JWT_AUDIENCE: 'opstream',
+      JWT_ISSUER: 'https://issuer.example',
     });
     try {
       const { hub } = FACES;

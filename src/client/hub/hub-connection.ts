@@ -9,6 +9,7 @@ import { SilenceWatch } from './silence-watch.js';
 import {
   closeSocket,
   openSocket,
+  runsInNode,
   SOCKET_CLOSING,
   socketFactory,
   type Socket,
@@ -45,6 +46,9 @@ export interface HubConnectionEvents {
 }
 
 type State = 'idle' | 'opening' | 'open' | 'waiting' | 'ended';
+
+/** Browsers do not tell a page why it could not connect. */
+const REFUSED_PAGE = "; or it refuses this page's origin, which ALLOWED_ORIGINS has to name";
 
 /**
  * One WebSocket to the operations hub that comes back after a loss, and the commands that wait for answers on it.
@@ -156,7 +160,7 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
 
   async #connectSocket(generation: number): Promise<void> {
     const token = await resolveToken(this.#token);
-    const socket = await this.#open(this.address.webSocket('hub', token).href);
+    const socket = await this.#open(this.address.webSocket('hub').href, { token });
     if (generation !== this.#generation) {
       closeSocket(socket);
       return;
@@ -215,7 +219,7 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
     const because = this.#lastReason ? `: ${this.#lastReason}` : '';
     return new OpstreamClientError(
       CLIENT_ERROR.unreachable,
-      `Cannot reach ${this.address.displayUrl}${because}`,
+      `Cannot reach ${this.address.displayUrl}${because}${runsInNode() ? '' : REFUSED_PAGE}`,
     );
   }
 

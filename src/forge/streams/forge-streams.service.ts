@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { RECONNECT } from '../../client/reconnect-policy.js';
 import { WebSocketManager } from '../../client/upstream/websocket-manager.js';
 import { Configuration } from '../../config/configuration.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { ForgeMetrics } from '../forge.metrics.js';
 import { ForgeStream, type StreamHandlers } from './forge-stream.js';
 import { streamUrls, type StreamKind } from './stream-urls.js';
@@ -9,6 +10,8 @@ import { streamUrls, type StreamKind } from './stream-urls.js';
 /** How long a log that is not there yet is looked for: 2 of 8 new processes were refused at first. */
 const LOG_RACE_MS = 3000;
 const KEEP_ALIVE_MS = 15_000;
+/** Sockets of one tenant: each watched run needs three or four. */
+const MAX_SOCKETS = 64;
 /** The document's preset begins at one second. */
 const PRESET_FIRST_MS = 1000;
 
@@ -39,7 +42,15 @@ export class ForgeStreams implements OnApplicationShutdown {
 
   /** @param id of the project, attempt or process the stream belongs to */
   open(tenant: string, kind: StreamKind, id: string, handlers: StreamHandlers): ForgeStream {
-    return new ForgeStream(this.pool(tenant), this.urls(kind, id), this.counted(kind, handlers), {
+    const pool = this.pool(tenant);
+    const urls = this.urls(kind, id);
+    if (pool.connectionPool.size >= MAX_SOCKETS && !urls.some((url) => pool.connectionPool.has(url))) {
+      throw new OpstreamError(
+        'too_many_connections',
+        `A tenant may follow ${MAX_SOCKETS} streams of Forge at once`,
+      );
+    }
+    return new ForgeStream(pool, urls, this.counted(kind, handlers), {
       maxReconnectAttempts: this.maxReconnectAttempts,
       retryRefusedMs: kind === 'raw-logs' || kind === 'normalized-logs' ? LOG_RACE_MS : 0,
     });

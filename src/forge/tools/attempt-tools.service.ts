@@ -39,6 +39,7 @@ export class AttemptTools {
   constructor(private readonly forge: ForgeClient) {}
 
   @Tool({
+    scope: 'forge',
     name: 'forge_list_task_attempts',
     description: 'List attempts, of one task or of all',
     parameters: ListAttempts,
@@ -50,6 +51,7 @@ export class AttemptTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_create_task_attempt',
     description: 'Create and start task execution',
     parameters: CreateAttempt,
@@ -66,6 +68,7 @@ export class AttemptTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_get_task_attempt',
     description: 'Get one attempt',
     parameters: ByAttempt,
@@ -76,6 +79,7 @@ export class AttemptTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_follow_up_task_attempt',
     description: 'Send a follow-up prompt to the agent of an attempt',
     parameters: FollowUp,
@@ -86,6 +90,7 @@ export class AttemptTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_stop_task_attempt',
     description: 'Stop the agent of an attempt; takes about two seconds',
     parameters: ByAttempt,
@@ -97,6 +102,7 @@ export class AttemptTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_replace_process',
     description:
       "Discard an agent's work from one of its processes on and start it again with another prompt",

@@ -25,6 +25,7 @@ export class BranchTools {
   constructor(private readonly forge: ForgeClient) {}
 
   @Tool({
+    scope: 'forge',
     name: 'forge_get_branch_status',
     description: "Commits ahead and behind, conflicts and merges of an attempt's branch",
     parameters: ByAttempt,
@@ -35,6 +36,7 @@ export class BranchTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_rebase_task_attempt',
     description: "Rebase an attempt's branch",
     parameters: Rebase,
@@ -47,6 +49,7 @@ export class BranchTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_merge_task_attempt',
     description: "Merge an attempt's branch into its target branch",
     parameters: ByAttempt,
@@ -58,6 +61,7 @@ export class BranchTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_push_branch',
     description: "Push an attempt's branch to the remote",
     parameters: ByAttempt,
@@ -69,6 +73,7 @@ export class BranchTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_create_pull_request',
     description: "Open a pull request for an attempt's branch",
     parameters: CreatePullRequest,
@@ -85,6 +90,7 @@ export class BranchTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_attach_existing_pr',
     description: "Attach the pull request that exists for an attempt's branch",
     parameters: AttachPullRequest,
@@ -96,6 +102,7 @@ export class BranchTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_change_target_branch',
     description: "Change the branch an attempt's work is to be merged into",
     parameters: ChangeTarget,

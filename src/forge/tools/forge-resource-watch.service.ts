@@ -67,6 +67,15 @@ export class ForgeResourceWatch implements OnModuleInit, OnModuleDestroy {
 
   private followStream(tenant: string, kind: StreamKind, id: string, uri: string): () => void {
     if (!this.streams.has(kind)) return () => {};
+    try {
+      return this.follow(tenant, kind, id, uri);
+    } catch (error) {
+      this.logger.warn({ event: 'forge_resource_unwatched', uri, tenant, error });
+      return () => {};
+    }
+  }
+
+  private follow(tenant: string, kind: StreamKind, id: string, uri: string): () => void {
     // Forge sends the state first, which a subscriber reads anyway; the document's server sends news only.
     let isNews = false;
     const stream = this.streams.open(tenant, kind, id, {

@@ -20,6 +20,8 @@ export class ForgeResources {
   ) {}
 
   @ResourceTemplate({
+    scope: 'forge',
+    subscribeScope: 'operations:write',
     uriTemplate: 'forge://logs/attempt/{attemptId}',
     name: 'Task Attempt Logs',
     description: 'Logs of all processes of an attempt',
@@ -36,6 +38,8 @@ export class ForgeResources {
   }
 
   @ResourceTemplate({
+    scope: 'forge',
+    subscribeScope: 'operations:write',
     uriTemplate: 'forge://logs/process/{processId}',
     name: 'Process Logs',
     description: 'Log of one process',
@@ -47,6 +51,8 @@ export class ForgeResources {
   }
 
   @ResourceTemplate({
+    scope: 'forge',
+    subscribeScope: 'operations:write',
     uriTemplate: 'forge://logs/normalized/{processId}',
     name: 'Normalized Process Logs',
     description: "An agent's log as Forge understands it: messages, tool uses, errors",
@@ -58,6 +64,8 @@ export class ForgeResources {
   }
 
   @ResourceTemplate({
+    scope: 'forge',
+    subscribeScope: 'operations:write',
     uriTemplate: 'forge://drafts/project/{projectId}',
     name: 'Project Drafts',
     description: 'Follow-up and retry prompts that were drafted and not sent',
@@ -69,6 +77,8 @@ export class ForgeResources {
   }
 
   @ResourceTemplate({
+    scope: 'forge',
+    subscribeScope: 'operations:write',
     uriTemplate: 'forge://status/attempt/{attemptId}',
     name: 'Task Attempt Status',
     description: 'An attempt, its processes, and how its latest run ended',
@@ -83,6 +93,8 @@ export class ForgeResources {
   }
 
   @ResourceTemplate({
+    scope: 'forge',
+    subscribeScope: 'operations:write',
     uriTemplate: 'forge://status/branch/{attemptId}',
     name: 'Branch Status',
     description: "Commits ahead and behind, conflicts and merges of an attempt's branch",
@@ -94,6 +106,8 @@ export class ForgeResources {
   }
 
   @ResourceTemplate({
+    scope: 'forge',
+    subscribeScope: 'operations:write',
     uriTemplate: 'forge://status/project/{projectId}',
     name: 'Project Status',
     description: 'A project and its tasks',

@@ -31,6 +31,7 @@ export class PollingWatchTools implements OnModuleDestroy {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_watch_task_polling',
     description: 'Watch task execution via polling (simpler, less real-time)',
     parameters: PollingWatch,

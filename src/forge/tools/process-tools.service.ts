@@ -16,6 +16,7 @@ export class ProcessTools {
   constructor(private readonly forge: ForgeClient) {}
 
   @Tool({
+    scope: 'forge',
     name: 'forge_list_execution_processes',
     description: 'List the processes of an attempt',
     parameters: ListProcesses,
@@ -27,6 +28,7 @@ export class ProcessTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_get_execution_process',
     description: 'Get one process',
     parameters: ByProcess,
@@ -37,6 +39,7 @@ export class ProcessTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_stop_execution_process',
     description: 'Stop one process',
     parameters: ByProcess,

@@ -39,6 +39,7 @@ export class ProjectTools {
   constructor(private readonly forge: ForgeClient) {}
 
   @Tool({
+    scope: 'forge',
     name: 'forge_list_projects',
     description: 'List all projects',
     parameters: Nothing,
@@ -50,6 +51,7 @@ export class ProjectTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_create_project',
     description: 'Create a project for an existing git repository',
     parameters: CreateProject,
@@ -74,6 +76,7 @@ export class ProjectTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_get_project',
     description: 'Get one project',
     parameters: ByProject,
@@ -84,6 +87,7 @@ export class ProjectTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_update_project',
     description: "Change a project's name or scripts",
     parameters: UpdateProject,
@@ -98,6 +102,7 @@ export class ProjectTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_delete_project',
     description: 'Delete a project with its tasks; the repository stays',
     parameters: ByProject,
@@ -109,6 +114,7 @@ export class ProjectTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_list_project_branches',
     description: "List the git branches of a project's repository",
     parameters: ByProject,
@@ -119,6 +125,7 @@ export class ProjectTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_search_project_files',
     description: "Find files in a project's repository by name",
     parameters: SearchFiles,

@@ -12,6 +12,7 @@ export class SystemTools {
   constructor(private readonly forge: ForgeClient) {}
 
   @Tool({
+    scope: 'forge',
     name: 'forge_health_check',
     description: 'Check whether the Forge server is up, and its version',
     parameters: Nothing,
@@ -22,6 +23,7 @@ export class SystemTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_get_system_info',
     description: 'Configuration, environment and capabilities of the Forge server',
     parameters: Nothing,
@@ -32,6 +34,7 @@ export class SystemTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_list_executor_profiles',
     description: 'Coding agents Forge can start, with their variants',
     parameters: Nothing,

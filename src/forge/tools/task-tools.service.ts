@@ -40,6 +40,7 @@ export class TaskTools {
   constructor(private readonly forge: ForgeClient) {}
 
   @Tool({
+    scope: 'forge',
     name: 'forge_list_tasks',
     description: 'List the tasks of a project',
     parameters: ByProject,
@@ -51,6 +52,7 @@ export class TaskTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_create_task',
     description: 'Create a task without starting it',
     parameters: CreateTask,
@@ -62,6 +64,7 @@ export class TaskTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_create_and_start_task',
     description: 'Create a task and start an agent on it',
     parameters: StartTask,
@@ -81,6 +84,7 @@ export class TaskTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_get_task',
     description: 'Get one task',
     parameters: ByTask,
@@ -91,6 +95,7 @@ export class TaskTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_update_task',
     description: "Change a task's title, description or status",
     parameters: UpdateTask,
@@ -101,6 +106,7 @@ export class TaskTools {
   }
 
   @Tool({
+    scope: 'forge',
     name: 'forge_delete_task',
     description: 'Delete a task with its attempts',
     parameters: ByTask,

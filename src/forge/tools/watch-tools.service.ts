@@ -37,6 +37,7 @@ export class WatchTools implements OnModuleDestroy {
   }
 
   @Tool({
+    scope: ['forge', 'operations:write'],
     name: 'forge_watch_task',
     description: 'Watch task execution in real-time via WebSocket streaming',
     parameters: Watch,

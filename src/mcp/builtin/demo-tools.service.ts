@@ -20,6 +20,7 @@ export class DemoTools implements OptionalDeclarations {
   }
 
   @Tool({
+    scope: null,
     name: 'generateText',
     description: 'Generate text incrementally',
     parameters: z.strictObject({ prompt: z.string() }),
@@ -34,6 +35,7 @@ export class DemoTools implements OptionalDeclarations {
   }
 
   @Tool({
+    scope: null,
     name: 'processData',
     description: 'Process data with streaming updates',
     parameters: z.strictObject({ datasetSize: z.number().int().min(0).max(100_000) }),

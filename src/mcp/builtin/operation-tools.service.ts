@@ -101,6 +101,7 @@ export class OperationTools {
     parameters: WatchParameters,
     annotations: { streamingHint: true, readOnlyHint: true },
     record: false,
+    returnsResult: true,
     scope: 'operations:read',
   })
   async watch(

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { JsonObject, JsonValue } from '../../platform/json.js';
+import { redacted } from '../../platform/logging/redaction.js';
 import { LIMITS, parseDraft, type ProducerEventType } from '../../operations/operation-draft.js';
 import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
 import type { OperationsService } from '../../operations/operations.service.js';
@@ -155,8 +156,9 @@ const RESULT_NOT_RECORDED: JsonObject = {
   },
 };
 
-/** Arguments for the operation's metadata, left out when they are large. */
-export function recordedArguments(args: unknown): JsonObject {
+/** Arguments for the operation's metadata, without secrets, left out when they are large: a whole tenant reads them. */
+export function recordedArguments(given: unknown, schema?: unknown): JsonObject {
+  const args = redacted(given, schema);
   const text = JSON.stringify(args) ?? '';
   return text.length <= MAX_ARGUMENTS
     ? { arguments: args as JsonObject }

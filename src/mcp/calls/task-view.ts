@@ -1,3 +1,4 @@
+import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
 import type { JsonValue } from '../../platform/json.js';
 import { isActive, type Operation } from '../../operations/operation.js';
 import { isObject, type Params } from '../protocol/json-rpc.js';
@@ -89,7 +90,9 @@ function statusMessage(operation: Operation): Params {
   return operation.message === '' ? {} : { statusMessage: operation.message };
 }
 
-function ttlOf({ metadata }: Operation): number | null {
+/** Of recorded tool calls; what other producers write into their metadata is theirs. */
+function ttlOf({ metadata, operationType }: Operation): number | null {
+  if (!operationType.startsWith(TOOL_OPERATION_PREFIX)) return null;
   return typeof metadata.ttl_ms === 'number' ? metadata.ttl_ms : null;
 }
 

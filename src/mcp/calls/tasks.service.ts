@@ -1,3 +1,4 @@
+import { AuditLog } from '../../auth/audit-log.js';
 import { Injectable } from '@nestjs/common';
 import { filter, firstValueFrom, from, fromEvent, merge } from 'rxjs';
 import type { Principal, Scope } from '../../auth/principal.js';
@@ -22,6 +23,7 @@ const PAGE = 100;
 @Injectable()
 export class TasksService {
   constructor(
+    private readonly audit: AuditLog,
     private readonly operations: OperationsService,
     private readonly bus: EventBus,
     private readonly runner: ToolRunner,
@@ -119,18 +121,19 @@ export class TasksService {
     if (!operation || !mayUse(principal, operation, scope))
       throw new RpcError(RPC.invalidParams, `There is no task ${taskId.slice(0, 128)}`);
     if (!isExpired(operation, now())) return operation;
-    await this.operations.remove(principal.tenant, taskId);
     throw new RpcError(RPC.invalidParams, `Task ${taskId} has expired`);
   }
 
   private async cancelled(
-    { params, principal }: RequestContext,
+    { params, principal, address }: RequestContext,
     { operationId }: Operation,
   ): Promise<Operation> {
     const reason =
       typeof params.reason === 'string' ? params.reason.slice(0, 1000) : `Cancelled by ${principal.userId}`;
     try {
-      return (await this.operations.cancel(principal.tenant, operationId, reason)).operation;
+      const { operation } = await this.operations.cancel(principal.tenant, operationId, reason);
+      this.audit.acted('operation_cancelled', principal, { address }, { target: operationId });
+      return operation;
     } catch (error) {
       // It ended while the cancellation was under way.
       if (error instanceof OpstreamError && error.code === 'operation_ended') {

@@ -23,6 +23,9 @@ import { checkContent, toFailure, toolError, toResult, type ToolOutcome } from '
 
 /** Blocks kept for the final result of a tool that streams and returns nothing; later ones are in the log only. */
 const MAX_STREAMED_CHARACTERS = 4 * 1024 * 1024;
+/** The same of all calls of the process together. */
+const MAX_KEPT_CHARACTERS = 64 * 1024 * 1024;
+let keptCharacters = 0;
 
 /**
  * One running tool call, and the context that the tool sees of it. What the tool reports is recorded first and then
@@ -49,6 +52,8 @@ export class ToolCall implements ToolContext {
   private readonly cancellation = new Cancellation();
   private readonly streamed: ContentBlock[] = [];
   private streamedCharacters = 0;
+  /** Of those, what this call holds in memory. */
+  private keptCharacters = 0;
   private readonly reports: ReportQueue;
   private ended = false;
   private end!: (outcome: ToolOutcome) => void;
@@ -71,6 +76,8 @@ export class ToolCall implements ToolContext {
     this.clientCapabilities = exchange.capabilities;
     this.reports = new ReportQueue(notifications, exchange.responder);
     this.outcome = new Promise<ToolOutcome>((resolve) => (this.end = resolve));
+    this.principal.revoked?.addEventListener('abort', this.onRevoked);
+    if (this.principal.revoked?.aborted) this.onRevoked();
     this.finished = this.outcome.then((outcome) => this.conclude(outcome));
   }
 
@@ -89,6 +96,9 @@ export class ToolCall implements ToolContext {
     }
     void this.run(args).then((outcome) => this.end(withNote(outcome, this.note)));
   }
+
+  /** A call ends with the key that made it, as a task as well. */
+  private readonly onRevoked = (): void => this.cancel('The API key of the caller was revoked');
 
   cancel(reason: string): void {
     this.stop({ kind: 'cancelled', reason }, reason);
@@ -155,9 +165,15 @@ export class ToolCall implements ToolContext {
   }
 
   private keepStreamed(blocks: readonly ContentBlock[]): void {
+    if (this.tool.options.returnsResult === true) return;
     for (const block of blocks) {
-      this.streamedCharacters += block.type === 'text' ? block.text.length : JSON.stringify(block).length;
-      if (this.streamedCharacters <= MAX_STREAMED_CHARACTERS) this.streamed.push(block);
+      const size = block.type === 'text' ? block.text.length : JSON.stringify(block).length;
+      this.streamedCharacters += size;
+      if (this.streamedCharacters > MAX_STREAMED_CHARACTERS || keptCharacters + size > MAX_KEPT_CHARACTERS)
+        continue;
+      this.keptCharacters += size;
+      keptCharacters += size;
+      this.streamed.push(block);
     }
   }
 
@@ -184,6 +200,9 @@ export class ToolCall implements ToolContext {
   private async conclude(outcome: ToolOutcome): Promise<ToolOutcome> {
     this.ended = true;
     clearTimeout(this.timer);
+    keptCharacters -= this.keptCharacters;
+    this.keptCharacters = 0;
+    this.principal.revoked?.removeEventListener('abort', this.onRevoked);
     this.inputs.giveUp();
     await this.record.finish(outcome);
     await this.reports.allTold;

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import {
   Injectable,
+  Logger,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
-import type { Scope } from '../../auth/principal.js';
+import { missingScope } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
 import { EventBus } from '../../operations/event-bus.js';
 import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
@@ -32,8 +33,15 @@ import { outcomeLabel, toolError, type ToolOutcome } from './tool-outcome.js';
 const TASK_GRACE_MS = 50;
 
 /** Runs tool calls and knows those that run on this node. */
+/** Beyond these an ended call waits for the store's own retention. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const MAX_FORGETTING = 10_000;
+
 @Injectable()
 export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('McpToolCalls');
+  /** Ended calls whose time is not over. */
+  private forgetting = 0;
   private readonly running = new Map<string, ToolCall>();
 
   constructor(
@@ -117,8 +125,8 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     if (!tool || !isOfferedTo(tool, principal.tenant) || selection?.admits(tool) === false) {
       throw new RpcError(RPC.invalidParams, `Unknown tool: ${name.slice(0, 200)}`);
     }
-    const { scope } = tool.options;
-    if (scope !== undefined && !principal.scopes.has(scope as Scope)) {
+    const scope = missingScope(principal, tool.scope);
+    if (scope !== undefined) {
       throw new OpstreamError('forbidden', `Tool ${name} needs the scope ${scope}`);
     }
     return tool;
@@ -140,7 +148,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
           user: principal.userId,
           ...(session && { session: session.id.slice(0, 8) }),
           ...(typeof ttl === 'number' && ttl > 0 && { ttl_ms: ttl }),
-          ...recordedArguments(args),
+          ...recordedArguments(args, tool.schema),
         })
       : unrecorded;
     const notifications = new CallerNotifications(
@@ -156,9 +164,23 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     if (exchange.cancellation.cancelled) call.cancel('The caller has gone');
     void call.finished.then((outcome) => {
       this.running.delete(at);
+      if (typeof ttl === 'number' && ttl > 0 && tool.recorded)
+        this.forgetAfter(ttl, principal.tenant, operationId);
       this.metrics.toolCalled(tool.name, outcomeLabel(outcome));
     });
     return call;
+  }
+
+  /** Removes a call when the time is over that its caller wanted it kept, counted from its start or, at least, its end. */
+  private forgetAfter(ttlMs: number, tenant: string, operationId: string): void {
+    if (ttlMs > MAX_TIMER_MS || this.forgetting >= MAX_FORGETTING) return;
+    this.forgetting += 1;
+    setTimeout(() => {
+      this.forgetting -= 1;
+      this.operations.remove(tenant, operationId).catch((error: unknown) => {
+        this.logger.debug({ error, operation_id: operationId }, 'An expired call was gone already');
+      });
+    }, ttlMs).unref();
   }
 
   /** Starts a call that may become a task. @returns how it ended before it did */

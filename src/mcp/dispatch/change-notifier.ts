@@ -18,8 +18,12 @@ import { mayUse, TasksService } from '../calls/tasks.service.js';
 import { toModernTask } from '../calls/task-view.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 
-/** Resources and tasks that one `subscriptions/listen` may name. */
+/** Resources and tasks that one connection may follow by `subscriptions/listen`. */
 const MAX_NAMED = 1000;
+/** The same of one user: over HTTP each request is a connection of its own. */
+const MAX_NAMED_OF_USER = 10_000;
+/** Characters of a URI or id. */
+const MAX_NAME_LENGTH = 4096;
 const LISTS = ['tools', 'prompts', 'resources'] as const;
 
 interface Filter {
@@ -37,6 +41,9 @@ export class ChangeNotifier implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('Mcp');
   /** Ends one `subscriptions/listen` each. */
   private readonly listeners = new Set<() => void>();
+  /** How many resources and tasks are followed, by connection and by user. */
+  private readonly named = new WeakMap<Responder, number>();
+  private readonly namedByUser = new Map<string, number>();
   private readonly changes: Record<(typeof LISTS)[number], Observable<void>[]>;
 
   constructor(
@@ -75,7 +82,8 @@ export class ChangeNotifier implements OnModuleInit, OnModuleDestroy {
   listen(exchange: RequestContext): Promise<Params | undefined> {
     const { id, responder, principal, cancellation } = exchange;
     const filter = readFilter(exchange);
-    for (const uri of filter.uris) this.registry.authorize(uri, principal);
+    for (const uri of filter.uris) this.registry.authorize(uri, principal, 'subscribe');
+    const giveBack = this.reserve(exchange, filter);
     const meta = { [META.subscriptionId]: id };
     responder.send(
       encodeNotification('notifications/subscriptions/acknowledged', {
@@ -83,7 +91,7 @@ export class ChangeNotifier implements OnModuleInit, OnModuleDestroy {
         _meta: meta,
       }),
     );
-    const releases: (() => void)[] = [];
+    const releases: (() => void)[] = [giveBack];
     for (const list of filter.lists) {
       const message = encodeNotification(`notifications/${list}/list_changed`, { _meta: meta });
       for (const changes$ of this.changes[list]) {
@@ -106,6 +114,31 @@ export class ChangeNotifier implements OnModuleInit, OnModuleDestroy {
       cancellation.onCancel = () => end();
       if (cancellation.cancelled) end();
     });
+  }
+
+  /**
+   * Takes room for what a listener names, of its connection and of its user.
+   * @returns gives it back @throws RpcError when there is none
+   */
+  private reserve({ responder, principal }: RequestContext, { uris, taskIds }: Filter): () => void {
+    const user = `${principal.tenant}/${principal.userId}`;
+    const named = uris.length + taskIds.size;
+    const ofConnection = this.named.get(responder) ?? 0;
+    const ofUser = this.namedByUser.get(user) ?? 0;
+    if (ofConnection + named > MAX_NAMED || ofUser + named > MAX_NAMED_OF_USER) {
+      const most = ofConnection + named > MAX_NAMED ? `connection ${MAX_NAMED}` : `user ${MAX_NAMED_OF_USER}`;
+      throw new RpcError(RPC.serverError, `Of one ${most} resources and tasks may be followed`, {
+        code: 'too_many_subscriptions',
+      });
+    }
+    this.named.set(responder, ofConnection + named);
+    this.namedByUser.set(user, ofUser + named);
+    return () => {
+      this.named.set(responder, (this.named.get(responder) ?? named) - named);
+      const left = (this.namedByUser.get(user) ?? named) - named;
+      if (left > 0) this.namedByUser.set(user, left);
+      else this.namedByUser.delete(user);
+    };
   }
 
   /** `notifications/tasks` whenever the status of a task changes; progress is no change of status. */
@@ -156,10 +189,17 @@ function readFilter({ params, capabilities }: RequestContext): Filter {
 
 function names(wanted: Params, key: string): readonly string[] {
   const value = wanted[key] ?? [];
-  if (Array.isArray(value) && value.length <= MAX_NAMED && value.every((name) => typeof name === 'string')) {
-    return [...new Set(value)];
+  if (Array.isArray(value) && value.length <= MAX_NAMED && value.every(isName)) {
+    return [...new Set<string>(value)];
   }
-  throw new RpcError(RPC.invalidParams, `${key} must be an array of at most ${MAX_NAMED} strings`);
+  throw new RpcError(
+    RPC.invalidParams,
+    `${key} must be an array of at most ${MAX_NAMED} strings of 1 to ${MAX_NAME_LENGTH} characters`,
+  );
+}
+
+function isName(name: unknown): name is string {
+  return typeof name === 'string' && name !== '' && name.length <= MAX_NAME_LENGTH;
 }
 
 function granted({ lists, uris, taskIds }: Filter): Params {

@@ -42,7 +42,7 @@ export function defineEndpointTool(
       parameters: endpoint.inputSchema,
       annotations: annotationsOf(method),
       record: method !== 'GET',
-      ...scopeOf(source, method),
+      scope: scopeOf(source, method),
       tenants: source.tenants,
       set: setOf(source),
     },
@@ -58,10 +58,10 @@ function setOf({ document, prefix }: OpenApiSource): string {
 }
 
 /** Our own endpoints ask for the scopes they need themselves; what somebody else's do is not known here. */
-function scopeOf({ scope, document }: OpenApiSource, method: string): { scope?: string } {
-  if (scope !== undefined) return { scope };
-  if (document === 'self') return {};
-  return { scope: method === 'GET' ? 'operations:read' : 'operations:write' };
+function scopeOf({ scope, document }: OpenApiSource, method: string): string | null {
+  if (scope !== undefined) return scope;
+  if (document === 'self') return null;
+  return method === 'GET' ? 'operations:read' : 'operations:write';
 }
 
 async function call(

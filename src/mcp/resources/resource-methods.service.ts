@@ -9,7 +9,7 @@ import type { ResourceContents } from './resource.decorator.js';
 import { ResourceRegistry } from './resource-registry.js';
 import { ResourceSubscriptions } from './resource-subscriptions.service.js';
 
-const MAX_URI_LENGTH = 4096;
+export const MAX_URI_LENGTH = 4096;
 
 /** `resources/*`: lists, reading and, in sessions, subscriptions. */
 @Injectable()
@@ -22,7 +22,7 @@ export class ResourceMethods {
     private readonly subscriptions: ResourceSubscriptions,
   ) {
     this.resources = new PagedList('resources/list', 'resources', registry.resources, ({ options }) => {
-      const { scope: _scope, ...listed } = options;
+      const { scope: _scope, subscribeScope: _subscribe, ...listed } = options;
       return listed;
     });
     this.templates = new PagedList(
@@ -30,7 +30,7 @@ export class ResourceMethods {
       'resourceTemplates',
       registry.templates,
       ({ options }) => {
-        const { scope: _scope, arguments: _arguments, ...listed } = options;
+        const { scope: _scope, subscribeScope: _subscribe, arguments: _arguments, ...listed } = options;
         return listed;
       },
     );
@@ -72,7 +72,7 @@ export class ResourceMethods {
   subscribe({ params, session, principal, era }: RequestContext): Params {
     const uri = uriAt(params);
     if (!this.registry.resolve(uri)) throw notFound(uri, era);
-    this.registry.authorize(uri, principal);
+    this.registry.authorize(uri, principal, 'subscribe');
     session!.subscribe(
       uri,
       this.subscriptions.watch(uri, principal, () => session!.tell(resourceUpdated(uri), uri)),

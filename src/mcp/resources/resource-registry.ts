@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
-import type { Principal, Scope } from '../../auth/principal.js';
+import { missingScope, type Principal, type ScopeRule } from '../../auth/principal.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { NamedRegistry } from '../registry/named-registry.js';
 import type { LoadContext } from '../tools/tool-context.js';
@@ -58,34 +58,44 @@ export class ResourceRegistry {
     this.updated.next({ uri: canonicalUri(uri), tenant, seenBy });
   }
 
-  /** @throws OpstreamError `forbidden` when the caller lacks the scope of the resource */
-  authorize(uri: string, { scopes }: Principal): void {
-    const scope = this.resolve(uri)?.scope;
-    if (scope !== undefined && !scopes.has(scope as Scope)) {
-      throw new OpstreamError('forbidden', `Resource ${uri.slice(0, 200)} needs the scope ${scope}`);
+  /**
+   * @param purpose subscribing may open something upstream, and asks for more than reading
+   * @throws OpstreamError `forbidden` when the caller lacks a scope of the resource
+   */
+  authorize(uri: string, principal: Principal, purpose: 'read' | 'subscribe' = 'read'): void {
+    const found = this.resolve(uri);
+    if (!found) return;
+    const { scope, subscribeScope = null } = found;
+    const missing =
+      missingScope(principal, scope) ??
+      (purpose === 'subscribe' ? missingScope(principal, subscribeScope) : undefined);
+    if (missing !== undefined) {
+      throw new OpstreamError('forbidden', `Resource ${uri.slice(0, 200)} needs the scope ${missing}`);
     }
   }
 
   /** What answers for a URI: a resource first, then the first template that matches. */
-  resolve(
-    uri: string,
-  ):
-    | { scope: string | undefined; mimeType: string | undefined; load: ResourceDefinition['load'] }
-    | undefined {
+  resolve(uri: string): ResolvedResource | undefined {
     const resource = this.resources.get(uri) ?? this.resources.get(withLowerScheme(uri));
-    if (resource) {
-      const { scope, mimeType } = resource.options;
-      return { scope, mimeType, load: resource.load };
-    }
+    if (resource) return { ...demandsOf(resource.options), load: resource.load };
     for (const { template, options, load } of this.templates.list()) {
       const variables = template.match(uri);
-      if (!variables) continue;
-      return {
-        scope: options.scope,
-        mimeType: options.mimeType,
-        load: (context) => load(variables, context),
-      };
+      if (variables) return { ...demandsOf(options), load: (context) => load(variables, context) };
     }
     return undefined;
   }
+}
+
+/** What answers for a URI. */
+export interface ResolvedResource {
+  readonly scope: ScopeRule;
+  readonly subscribeScope: string | undefined;
+  readonly mimeType: string | undefined;
+  readonly load: ResourceDefinition['load'];
+}
+
+/** Programs without types may leave the scope out. */
+function demandsOf({ scope, subscribeScope, mimeType }: ResourceOptions | ResourceTemplateOptions) {
+  const declared = scope as ScopeRule | undefined;
+  return { scope: declared === undefined ? 'operations:read' : declared, subscribeScope, mimeType };
 }

@@ -1,4 +1,5 @@
 import { DiscoveryService } from '@nestjs/core';
+import type { ScopeRule } from '../../auth/principal.js';
 import type { LoadContext } from '../tools/tool-context.js';
 
 /** Contents of a resource: text, or bytes as base64. `uri` and `mimeType` default to those that were asked for. */
@@ -13,8 +14,10 @@ interface ResourceDescription {
   readonly title?: string;
   readonly description?: string;
   readonly mimeType?: string;
-  /** Scope the caller needs beside `mcp`. */
-  readonly scope?: string;
+  /** Scopes the caller needs beside `mcp`; null for none. */
+  readonly scope: ScopeRule;
+  /** Scopes that subscribing needs as well, where it opens something. */
+  readonly subscribeScope?: string;
 }
 
 export interface ResourceOptions extends ResourceDescription {

@@ -44,6 +44,8 @@ export class McpSession implements ToolSession {
   lastUsedAt = performance.now();
   /** It was ended: whatever still refers to it finds nothing here. */
   ended = false;
+  /** Set by who keeps it, to let go of what belongs to it. */
+  onEnd: (() => void) | undefined;
   /** In the order in which they were opened. */
   private channels: SessionChannel[] | undefined;
   private flights: InFlight | undefined;
@@ -162,6 +164,7 @@ export class McpSession implements ToolSession {
 
   end(reason: string, ending: SessionEnding = 'session'): void {
     this.ended = true;
+    this.onEnd?.();
     this.flights?.cancelAll(reason);
     // A task may wait for an answer beyond the request that began it.
     this.asked?.endAll(new UserError(reason));

@@ -7,7 +7,10 @@ import { negotiateVersion } from '../protocol/versions.js';
 import { ClientProfileCache } from './client-profile-cache.js';
 import { McpSession, type SessionEnding, type SessionTransport } from './mcp-session.js';
 
-/** Sessions kept on one node; beyond it the longest unused idle one ends, since clients rarely end theirs. */
+/**
+ * Sessions kept on one node. Beyond it the longest unused idle one ends, since clients rarely end theirs: one of the
+ * tenant that asks for more than its share.
+ */
 const MAX_SESSIONS = 10_000;
 /** Of one user: one user's forgotten sessions must not cost others theirs. */
 const MAX_SESSIONS_PER_USER = 5000;
@@ -21,6 +24,7 @@ export class McpSessions implements OnModuleDestroy {
   private readonly sessions = new Map<string, McpSession>();
   private readonly profiles = new ClientProfileCache();
   private readonly perUser = new Map<string, number>();
+  private readonly perTenant = new Map<string, number>();
   private readonly sweep = setInterval(() => this.endIdle(), SWEEP_MS).unref();
 
   onModuleDestroy(): void {
@@ -47,6 +51,8 @@ export class McpSessions implements OnModuleDestroy {
     this.sessions.set(id, session);
     const user = userKey(principal);
     this.perUser.set(user, (this.perUser.get(user) ?? 0) + 1);
+    this.perTenant.set(principal.tenant, (this.perTenant.get(principal.tenant) ?? 0) + 1);
+    this.endWithKey(session);
     return session;
   }
 
@@ -62,11 +68,18 @@ export class McpSessions implements OnModuleDestroy {
 
   end(session: McpSession, reason: string, ending?: SessionEnding): void {
     if (!this.sessions.delete(session.id)) return;
-    const user = userKey(session.principal);
-    const left = (this.perUser.get(user) ?? 1) - 1;
-    if (left > 0) this.perUser.set(user, left);
-    else this.perUser.delete(user);
+    decrement(this.perUser, userKey(session.principal));
+    decrement(this.perTenant, session.principal.tenant);
     session.end(reason, ending);
+  }
+
+  /** What a key opened ends with it; a token that expires is renewed, and its session goes on. */
+  private endWithKey(session: McpSession): void {
+    const { revoked } = session.principal;
+    if (!revoked) return;
+    const onRevoked = (): void => this.end(session, 'The API key of the session was revoked');
+    revoked.addEventListener('abort', onRevoked);
+    session.onEnd = () => revoked.removeEventListener('abort', onRevoked);
   }
 
   private makeRoom(principal: Principal): void {
@@ -74,7 +87,20 @@ export class McpSessions implements OnModuleDestroy {
     if ((this.perUser.get(user) ?? 0) >= MAX_SESSIONS_PER_USER) {
       this.endLongestUnused((session) => userKey(session.principal) === user);
     }
-    if (this.sessions.size >= MAX_SESSIONS) this.endLongestUnused(() => true);
+    if (this.sessions.size < MAX_SESSIONS) return;
+    const tenant = this.whoMakesRoom(principal.tenant);
+    this.endLongestUnused((session) => session.principal.tenant === tenant);
+  }
+
+  /** The tenant that asks, unless it has less than its share; then the one that has most. */
+  private whoMakesRoom(asking: string): string {
+    const share = MAX_SESSIONS / (this.perTenant.size + 1);
+    if ((this.perTenant.get(asking) ?? 0) >= share) return asking;
+    let most = asking;
+    for (const [tenant, count] of this.perTenant) {
+      if (count > (this.perTenant.get(most) ?? 0)) most = tenant;
+    }
+    return most;
   }
 
   private endLongestUnused(matches: (session: McpSession) => boolean): void {
@@ -97,4 +123,10 @@ export class McpSessions implements OnModuleDestroy {
 
 function userKey({ tenant, userId }: Principal): string {
   return `${tenant}\n${userId}`;
+}
+
+function decrement(counts: Map<string, number>, key: string): void {
+  const left = (counts.get(key) ?? 1) - 1;
+  if (left > 0) counts.set(key, left);
+  else counts.delete(key);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ScopeRule } from '../../auth/principal.js';
 import { compileSchema, type JsonSchema, type Validate } from './json-schema.js';
 import type { ToolContext } from './tool-context.js';
 import type { ToolReturn } from './tool-result.js';
@@ -29,12 +30,14 @@ export interface ToolOptions<Parameters extends z.ZodObject = z.ZodObject> {
   readonly record?: boolean;
   /** Whether callers may, or must, run it as a task. Default `optional`; unrecorded tools are `forbidden`. */
   readonly taskSupport?: 'optional' | 'required' | 'forbidden';
-  /** Scope the caller needs beside `mcp`. */
-  readonly scope?: string;
+  /** Scopes the caller needs beside `mcp`; null for none. What opens something is not authorised as reading. */
+  readonly scope: ScopeRule;
   /** Tenants that see the tool and may call it; all by default. */
   readonly tenants?: readonly string[];
   /** The tool set it belongs to, by which connections choose; the application's own by default. */
   readonly set?: string;
+  /** True for a tool that streams and always returns a value: what it streams is not kept for its result. */
+  readonly returnsResult?: boolean;
   readonly meta?: Readonly<Record<string, unknown>>;
 }
 
@@ -47,6 +50,8 @@ export function isOfferedTo({ options: { tenants = [] } }: ToolDefinition, tenan
 export interface ToolDefinition {
   readonly name: string;
   readonly options: ToolOptions;
+  /** Scopes the caller needs beside `mcp`. */
+  readonly scope: ScopeRule;
   readonly recorded: boolean;
   readonly taskSupport: 'optional' | 'required' | 'forbidden';
   /** The tool as `tools/list` shows it. */
@@ -82,6 +87,7 @@ export function defineTool(options: ToolOptions, execute: ToolDefinition['execut
   return {
     name: options.name,
     options,
+    scope: scopeOf(options),
     recorded,
     taskSupport,
     listed: {
@@ -99,6 +105,13 @@ export function defineTool(options: ToolOptions, execute: ToolDefinition['execut
     headerParameters: headerParameters(input.schema),
     execute,
   };
+}
+
+/** Programs without types may leave the scope out: then the tool's own hint says whether it reads. */
+function scopeOf({ scope, annotations }: ToolOptions): ScopeRule {
+  const declared = scope as ScopeRule | undefined;
+  if (declared !== undefined) return declared;
+  return annotations?.readOnlyHint === true ? 'operations:read' : 'operations:write';
 }
 
 /** The top-level properties that carry `x-mcp-header`. */

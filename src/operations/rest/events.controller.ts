@@ -8,6 +8,7 @@ import {
   ApiTags,
   getSchemaPath,
 } from '@nestjs/swagger';
+import { Audited } from '../../auth/audited.decorator.js';
 import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
 import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import type { Principal } from '../../auth/principal.js';
@@ -96,6 +97,7 @@ export class EventsController {
   }
 
   @Post('cancel')
+  @Audited('operation_cancelled')
   @HttpCode(200)
   @OperationIdParameter()
   @ApiOperation({ operationId: 'cancel_operation', summary: 'Cancel the operation' })

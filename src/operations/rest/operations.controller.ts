@@ -21,6 +21,7 @@ import {
   ApiQuery,
   ApiTags,
 } from '@nestjs/swagger';
+import { Audited } from '../../auth/audited.decorator.js';
 import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
 import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import type { Principal } from '../../auth/principal.js';
@@ -167,6 +168,7 @@ export class OperationsController {
   }
 
   @Delete(':id')
+  @Audited('operation_deleted')
   @HttpCode(204)
   @RequireScope('operations:write')
   @ApiOperation({ operationId: 'delete_operation', summary: 'Delete an ended operation and its log' })

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import { pino, type Logger as Pino } from 'pino';
 import type { LogOutput } from './log-output.js';
-import { redacted } from './redaction.js';
+import { redacted, withoutSecrets } from './redaction.js';
 
 /** One JSON line per entry; secrets are censored by `PinoLogger`. */
 export function createPino(level: string, output: LogOutput): Pino {
@@ -10,9 +10,16 @@ export function createPino(level: string, output: LogOutput): Pino {
     base: undefined,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { error: pino.stdSerializers.err },
+    serializers: { error: withoutSecretsIn },
   };
   return pino(options, output);
+}
+
+/** An error's text may quote what was sent. */
+function withoutSecretsIn(error: Error): object {
+  const shown: unknown = pino.stdSerializers.err(error);
+  if (typeof shown !== 'object' || shown === null) return {};
+  return redacted({ ...shown }) as object;
 }
 
 type Level = 'info' | 'warn' | 'error' | 'fatal' | 'debug' | 'trace';
@@ -51,9 +58,14 @@ export class PinoLogger implements LoggerService {
     const texts = rest.filter((item): item is string => typeof item === 'string');
     const context = texts.at(-1);
     const first = texts.length > 1 ? texts[0] : undefined;
-    if (message instanceof Error) this.pino[level]({ context, error: message }, message.message);
+    if (message instanceof Error)
+      this.pino[level]({ context, error: message }, withoutSecrets(message.message));
     else if (typeof message === 'object' && message !== null)
       this.pino[level]({ context, ...(redacted(message) as object) }, first);
-    else this.pino[level]({ context, ...(first !== undefined && { stack: first }) }, String(message));
+    else
+      this.pino[level](
+        { context, ...(first !== undefined && { stack: first }) },
+        withoutSecrets(String(message)),
+      );
   }
 }

@@ -43,4 +43,45 @@ describe('redaction (S4-71)', () => {
     const error = new Error('kept');
     expect(redacted({ error })).toEqual({ error });
   });
+
+  it.each([
+    'client_secret',
+    'db_password',
+    'passwd',
+    'aws_secret_access_key',
+    'userPassword',
+    'passwordHash',
+    'tokens',
+    'privateKey',
+    'SSH_KEY',
+    'passphrase',
+    'X-Auth-Token',
+    'id_token',
+  ])('finds the words of a secret within %s', (name) => {
+    expect(redacted({ [name]: 'hunter2' })).toEqual({ [name]: '[REDACTED]' });
+  });
+
+  it.each(['monkey', 'sort_key', 'keyboard', 'author', 'tokenizer', 'compass'])('leaves %s alone', (name) => {
+    expect(redacted({ [name]: 'shown' })).toEqual({ [name]: 'shown' });
+  });
+
+  it('finds secrets by what they look like, and by what a schema says', () => {
+    const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl';
+    expect(redacted({ note: `Bearer abcdef123456 and ${jwt}`, url: 'https://x/?a=1&token=abc#b' })).toEqual({
+      note: 'Bearer [REDACTED] and [REDACTED]',
+      url: 'https://x/?a=1&token=[REDACTED]#b',
+    });
+    const schema = {
+      properties: { pin: { writeOnly: true }, word: { format: 'password' }, list: { items: {} } },
+    };
+    expect(redacted({ pin: 1234, word: 'x', other: 1 }, schema)).toEqual({
+      pin: '[REDACTED]',
+      word: '[REDACTED]',
+      other: 1,
+    });
+  });
+
+  it('writes out control characters that terminals obey', () => {
+    expect(redacted('a\u009b31m')).toBe('a\\u009b31m');
+  });
 });

@@ -1,31 +1,101 @@
-/** Names whose values never reach a log (S4-71), however they are written: `apiKey`, `api_key`, `X-API-Key`. */
-const SECRET_NAMES = new Set(
-  (
-    'password token apikey xapikey secret authorization accesstoken refreshtoken key credential jwt jwtsecret ssn ' +
-    'creditcard cardnumber cookie setcookie'
-  ).split(' '),
-);
+/** Finds secrets by their names, by what they look like, and by what a schema says of them; for logs and records. */
+
 const CENSOR = '[REDACTED]';
 /** Below this depth nothing is shown at all. */
 const MAX_DEPTH = 16;
 
-/** A copy for the log, without secrets at any depth. Errors and other class instances are kept as they are. */
-export function redacted(value: unknown, depth = 0): unknown {
+/** Words that make a name secret, wherever in it they stand: `client_secret`, `userPassword`, `X-Auth-Token`. */
+const SECRET_WORDS = new Set(
+  (
+    'password passwords passwd passphrase passcode pwd pass secret secrets token tokens credential credentials ' +
+    'authorization cookie cookies jwt jwts ssn cvv cvc apikey apikeys passwordhash privatekey accesstoken ' +
+    'refreshtoken creditcard cardnumber bearer'
+  ).split(' '),
+);
+/** `key` alone is a secret, and with one of these words; `sort_key` and `primary_key` are none. */
+const KEY_QUALIFIERS = new Set(
+  'api access private secret signing signature encryption auth ssh service master account client app session webhook x'.split(
+    ' ',
+  ),
+);
+
+const JWT = /\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*/g;
+const BEARER = /\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi;
+const IN_URL = /([?&](?:token|access_token|api_?key|key|secret|password|code)=)[^&\s"'#]+/gi;
+
+/** A JSON Schema, as far as it says where secrets are. */
+interface Described {
+  readonly properties?: Readonly<Record<string, unknown>>;
+  readonly items?: unknown;
+  readonly writeOnly?: unknown;
+  readonly format?: unknown;
+}
+
+/**
+ * A copy without secrets at any depth. Errors and other class instances are kept as they are.
+ * @param schema of the value, where there is one: `writeOnly` and `format: password` mark secrets
+ */
+export function redacted(value: unknown, schema?: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return withoutSecrets(value);
+  const described = (typeof schema === 'object' && schema !== null ? schema : {}) as Described;
   if (Array.isArray(value)) {
-    return depth === MAX_DEPTH ? CENSOR : value.map((item: unknown) => redacted(item, depth + 1));
+    if (depth === MAX_DEPTH) return CENSOR;
+    return value.map((item: unknown) => redacted(item, described.items, depth + 1));
   }
   if (typeof value !== 'object' || value === null || !isPlain(value)) return value;
   if (depth === MAX_DEPTH) return CENSOR;
   return Object.fromEntries(
-    Object.entries(value).map(([name, member]) => [
-      name,
-      isSecretName(name) ? CENSOR : redacted(member, depth + 1),
-    ]),
+    Object.entries(value).map(([name, member]) => {
+      const own = Object.hasOwn(described.properties ?? {}, name) ? described.properties![name] : undefined;
+      const isSecret = isMarked(own) || isSecretMember(name, member);
+      return [name, isSecret ? CENSOR : redacted(member, own, depth + 1)];
+    }),
   );
 }
 
-function isSecretName(name: string): boolean {
-  return SECRET_NAMES.has(name.toLowerCase().replaceAll(/[-_]/g, ''));
+/** A text without what looks like a credential; control characters that terminals obey are written out. */
+export function withoutSecrets(text: string): string {
+  return text
+    .replace(JWT, CENSOR)
+    .replace(BEARER, `$1 ${CENSOR}`)
+    .replace(IN_URL, `$1${CENSOR}`)
+    .replace(/[\u0080-\u009f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
+}
+
+/** Whether a name says that its value is a secret. */
+export function isSecretName(name: string): boolean {
+  const words = wordsOf(name);
+  if (words.length === 1 && (words[0] === 'key' || words[0] === 'keys')) return true;
+  if (words.some((word) => SECRET_WORDS.has(word)) || SECRET_WORDS.has(words.join(''))) return true;
+  if (words.some((word, at) => SECRET_WORDS.has(word + (words[at + 1] ?? '')))) return true;
+  return words.some(
+    (word, at) =>
+      (word === 'key' || word === 'keys') &&
+      at > 0 &&
+      words.slice(0, at).some((before) => KEY_QUALIFIERS.has(before)),
+  );
+}
+
+/** `max_tokens: 100` counts something; nothing else that is called a secret is shown. */
+function isSecretMember(name: string, value: unknown): boolean {
+  if (!isSecretName(name)) return false;
+  return !((typeof value === 'number' || typeof value === 'boolean') && /tokens?$/i.test(name));
+}
+
+function isMarked(schema: unknown): boolean {
+  if (typeof schema !== 'object' || schema === null) return false;
+  const { writeOnly, format } = schema as Described;
+  return writeOnly === true || format === 'password';
+}
+
+function wordsOf(name: string): string[] {
+  return name
+    .slice(0, 200)
+    .replace(/([a-z\d])([A-Z])/g, '$1 $2')
+    .replace(/([A-Z])([A-Z][a-z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z\d]+/)
+    .filter((word) => word !== '');
 }
 
 function isPlain(value: object): boolean {

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/swagger';
 import { ProblemDetailsFilter } from '../problem-details.filter.js';
 import { RequestValidationPipe } from '../request-validation.pipe.js';
+import { Audited } from '../../auth/audited.decorator.js';
 import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
 import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import { type Principal, scopesOfRole } from '../../auth/principal.js';
@@ -24,6 +25,7 @@ export class ApiKeysController {
   constructor(private readonly keys: ApiKeys) {}
 
   @Post()
+  @Audited('api_key_created')
   @ApiOperation({ operationId: 'create_api_key', summary: 'Make an API key; it is shown this once' })
   @ApiCreatedResponse({ type: CreatedApiKeyDto })
   async create(
@@ -48,6 +50,7 @@ export class ApiKeysController {
   }
 
   @Delete(':id')
+  @Audited('api_key_revoked')
   @HttpCode(204)
   @ApiOperation({ operationId: 'revoke_api_key', summary: 'End a key and every connection it opened' })
   @ApiNoContentResponse()

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { parseJson } from '../../platform/json.js';
-import { BODY_LIMIT_BYTES, NDJSON_TYPES } from './body-limits.js';
+import { bodyLimitOf, NDJSON_TYPES } from './body-limits.js';
 import { readBody } from './read-body.js';
 
 /** What a route says that reads its body itself, while it arrives. */
@@ -11,7 +11,7 @@ export const STREAMED_BODY = { streamedBody: true } as const;
 /** NDJSON arrives at controllers as text. */
 export function readNdjson(fastify: FastifyInstance): void {
   fastify.addContentTypeParser([...NDJSON_TYPES], (request: FastifyRequest, body: IncomingMessage) =>
-    isStreamed(request) ? Promise.resolve(body) : readBody(body, BODY_LIMIT_BYTES),
+    isStreamed(request) ? Promise.resolve(body) : readBody(body, bodyLimitOf(request.routeOptions.url)),
   );
 }
 
@@ -26,7 +26,7 @@ export function readBodies(fastify: FastifyInstance): void {
     /^application\/(?:json|[\w.-]+\+json)\s*(?:;|$)/i,
     async (request: FastifyRequest, body: IncomingMessage) => {
       if (isStreamed(request)) return body;
-      const text = await readBody(body, BODY_LIMIT_BYTES);
+      const text = await readBody(body, bodyLimitOf(request.routeOptions.url));
       return /^[\uFEFF\s]*$/.test(text) ? undefined : parseJson(text);
     },
   );

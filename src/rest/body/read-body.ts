@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { REQUEST_TIMEOUT_MS } from '../server/server-options.js';
+import { BodyBudget } from './body-budget.js';
 import { textOf } from './body-text.js';
 import { decoderOf } from './content-encoding.js';
 
@@ -21,19 +22,26 @@ function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    const budget = new BodyBudget(request.socket?.remoteAddress ?? '');
     const timeout = setTimeout(() => {
       settle(() => reject(new OpstreamError('request_timeout', 'The body took too long to arrive')));
     }, REQUEST_TIMEOUT_MS);
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > limit) settle(() => reject(tooLarge(limit)));
-      else chunks.push(chunk);
+      if (size > limit) return settle(() => reject(tooLarge(limit)));
+      try {
+        budget.take(chunk.length);
+      } catch (thrown) {
+        return settle(() => reject(thrown));
+      }
+      chunks.push(chunk);
     };
     const onEnd = (): void => settle(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     const onGone = (): void =>
       settle(() => reject(new OpstreamError('invalid_request', 'The body ended early')));
     const settle = (outcome: () => void): void => {
       clearTimeout(timeout);
+      budget.release();
       request.off('data', onData).off('end', onEnd).off('close', onGone).off('error', onGone);
       // Nobody listens for the reset of a connection whose body was refused.
       request.on('error', () => {});

@@ -1,17 +1,21 @@
 import type { Server } from 'node:net';
-import { Controller, Get, Res } from '@nestjs/common';
+import { Controller, Get, Req, Res, UseFilters } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
-import { Public } from '../../auth/auth.guard.js';
+import { Public, requireScope, type AuthenticatedRequest } from '../../auth/auth.guard.js';
+import { Authenticator } from '../../auth/authenticator.js';
+import { Exposure } from '../../auth/exposure.js';
 import { Configuration } from '../../config/configuration.js';
 import { VERSION } from '../../platform/version.js';
+import { ProblemDetailsFilter } from '../problem-details.filter.js';
 import { HealthIndicators, type Health } from './health-indicators.js';
 import { HealthDetailsDto, HealthDto, LivenessDto, ReadinessDto, type OverallHealth } from './health.dto.js';
 
-/** Liveness and readiness. None of it needs a token, and none of it tells more than names of parts. */
+/** Liveness and readiness, open to everyone; details name addresses, and are for administrators where others can ask. */
 @ApiTags('health')
 @Controller('health')
 @Public()
+@UseFilters(ProblemDetailsFilter)
 export class HealthController {
   private readonly startedAt = Date.now();
 
@@ -19,6 +23,8 @@ export class HealthController {
     private readonly configuration: Configuration,
     private readonly indicators: HealthIndicators,
     private readonly host: HttpAdapterHost,
+    private readonly exposure: Exposure,
+    private readonly authenticator: Authenticator,
   ) {}
 
   /** The bridge's shape (X-27), which its browser client reads `config.websocket_port` from (X-31). */
@@ -64,9 +70,15 @@ export class HealthController {
   }
 
   @Get('details')
-  @ApiOperation({ operationId: 'health_details', summary: 'Every part with its reason' })
+  @ApiOperation({
+    operationId: 'health_details',
+    summary: 'Every part with its reason; for administrators where others can reach the service',
+  })
   @ApiOkResponse({ type: HealthDetailsDto })
-  details(): HealthDetailsDto {
+  async details(@Req() request: AuthenticatedRequest): Promise<HealthDetailsDto> {
+    if (!this.exposure.isLocalRequest(request)) {
+      requireScope(await this.authenticator.authenticate(request, true), 'admin');
+    }
     const parts = this.indicators.check();
     return {
       status: overall(Object.values(parts)),

@@ -22,7 +22,7 @@ export class MetricsController {
   @ApiOperation({ operationId: 'metrics', summary: "Metrics in Prometheus' text format" })
   @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
   async metrics(@Req() request: AuthenticatedRequest): Promise<string> {
-    if (!this.exposure.isFromHere(request.headers)) {
+    if (!this.exposure.isLocalRequest(request)) {
       requireScope(await this.authenticator.authenticate(request, true), 'admin');
     }
     return this.registry.metrics();

@@ -166,6 +166,7 @@ export class SessionResources implements OnModuleInit {
   }
 
   @Resource({
+    scope: null,
     uri: 'server://info',
     name: 'Server',
     description: 'What this server is and does',
@@ -185,6 +186,7 @@ export class SessionResources implements OnModuleInit {
   }
 
   @ResourceTemplate({
+    scope: null,
     uriTemplate: 'server://info/{_}',
     name: 'Server, for clients that name it with a path',
     mimeType: 'application/json',
@@ -195,6 +197,7 @@ export class SessionResources implements OnModuleInit {
   }
 
   @Resource({
+    scope: null,
     uri: 'docs://tools',
     name: 'Session tools',
     description: 'The tools of sessions, with their arguments',
@@ -212,6 +215,7 @@ export class SessionResources implements OnModuleInit {
   }
 
   @ResourceTemplate({
+    scope: null,
     uriTemplate: 'docs://tools/{_}',
     name: 'Session tools, for clients that name them with a path',
     mimeType: 'application/json',

@@ -78,7 +78,8 @@ function define(name: SessionToolName, handler: ToolHandler): ToolDefinition {
   const schema = SCHEMAS[name];
   const [description, annotations] = DESCRIPTIONS[name];
   const tool = defineTool(
-    { name, description, parameters: schema, annotations, record: false, set: setOf(name) },
+    // Each asks for the permissions that it needs itself: its answer names them.
+    { name, description, parameters: schema, annotations, record: false, scope: null, set: setOf(name) },
     async (args, { principal }) => answer(await outcome(handler, args, principal)),
   );
   return {

@@ -15,11 +15,15 @@ export class MessageLimits {
     private readonly audit: AuditLog,
   ) {}
 
-  /** Counts one message against the user's limit. @throws OpstreamError `too_many_requests` */
-  count(): void {
+  /**
+   * Counts one message against the user's limit.
+   * @param always it ends something, and is not refused
+   * @throws OpstreamError `too_many_requests`
+   */
+  count(always = false): void {
     const { principal, address } = this.connection;
     try {
-      this.limits.takeMessage(principal, address);
+      this.limits.takeMessage(principal, address, always);
       this.overLimit = false;
     } catch (thrown) {
       // One line for a row of refused messages: a flood of them must not become a flood of lines.

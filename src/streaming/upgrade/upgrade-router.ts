@@ -98,7 +98,7 @@ export class UpgradeRouter {
   /** @throws OpstreamError the refusal that needs no knowledge of the caller */
   private find(pathname: string, request: IncomingMessage): PathMatch<SocketServer> {
     if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
-    this.checks.origins.check(request.headers);
+    this.checks.origins.check(request);
     const routes = this.servers.flatMap((target) => target.paths.map((pattern) => ({ pattern, target })));
     const match = matchPath(pathname, routes);
     // X-50: 400, as document 004's library answers, and not 404.

@@ -12,22 +12,22 @@ const plain = { taskSupport: 'forbidden' } as const;
 /** The tools of the official conformance suite that only return content. */
 @Injectable()
 export class ContentTools {
-  @Tool({ name: 'test_simple_text', description: 'Simple text', ...plain })
+  @Tool({ scope: null, name: 'test_simple_text', description: 'Simple text', ...plain })
   simpleText(): string {
     return 'This is a simple text response for testing.';
   }
 
-  @Tool({ name: 'test_image_content', description: 'An image', ...plain })
+  @Tool({ scope: null, name: 'test_image_content', description: 'An image', ...plain })
   image(): ContentBlock {
     return { type: 'image', data: PNG, mimeType: 'image/png' };
   }
 
-  @Tool({ name: 'test_audio_content', description: 'Audio', ...plain })
+  @Tool({ scope: null, name: 'test_audio_content', description: 'Audio', ...plain })
   audio(): ContentBlock {
     return { type: 'audio', data: WAV, mimeType: 'audio/wav' };
   }
 
-  @Tool({ name: 'test_embedded_resource', description: 'An embedded resource', ...plain })
+  @Tool({ scope: null, name: 'test_embedded_resource', description: 'An embedded resource', ...plain })
   embeddedResource(): ContentBlock {
     return {
       type: 'resource',
@@ -39,7 +39,12 @@ export class ContentTools {
     };
   }
 
-  @Tool({ name: 'test_multiple_content_types', description: 'Several kinds of content', ...plain })
+  @Tool({
+    scope: null,
+    name: 'test_multiple_content_types',
+    description: 'Several kinds of content',
+    ...plain,
+  })
   mixed(): ContentBlock[] {
     return [
       { type: 'text', text: 'Multiple content types test:' },
@@ -55,12 +60,12 @@ export class ContentTools {
     ];
   }
 
-  @Tool({ name: 'test_error_handling', description: 'Always fails', ...plain })
+  @Tool({ scope: null, name: 'test_error_handling', description: 'Always fails', ...plain })
   fail(): never {
     throw new UserError('This tool intentionally returns an error for testing');
   }
 
-  @Tool({ name: 'test_tool_with_progress', description: 'Reports progress', ...plain })
+  @Tool({ scope: null, name: 'test_tool_with_progress', description: 'Reports progress', ...plain })
   async progress(_args: object, { reportProgress }: ToolContext): Promise<string> {
     for (const progress of [0, 50, 100]) {
       await reportProgress({ progress, total: 100, message: `Completed step ${progress} of 100` });
@@ -69,7 +74,7 @@ export class ContentTools {
     return 'Done';
   }
 
-  @Tool({ name: 'test_tool_with_logging', description: 'Logs', ...plain })
+  @Tool({ scope: null, name: 'test_tool_with_logging', description: 'Logs', ...plain })
   async logging(_args: object, { log }: ToolContext): Promise<string> {
     log.info('Tool execution started');
     await delay(50);
@@ -79,13 +84,13 @@ export class ContentTools {
     return 'Done';
   }
 
-  @Tool({ name: 'test_logging_tool', description: 'Logs in the era without sessions', ...plain })
+  @Tool({ scope: null, name: 'test_logging_tool', description: 'Logs in the era without sessions', ...plain })
   loggingTool(_args: object, { log }: ToolContext): string {
     log.info('A line of the log');
     return 'Done';
   }
 
-  @Tool({ name: 'test_reconnection', description: 'Ends its stream while it runs', ...plain })
+  @Tool({ scope: null, name: 'test_reconnection', description: 'Ends its stream while it runs', ...plain })
   async reconnection(_args: object, { pauseStream }: ToolContext): Promise<string> {
     pauseStream(500);
     await delay(100);
@@ -93,6 +98,7 @@ export class ContentTools {
   }
 
   @Tool({
+    scope: null,
     name: 'json_schema_2020_12_tool',
     description: 'Tool with JSON Schema 2020-12 features',
     parameters: ADDRESS_SCHEMA,
@@ -103,6 +109,7 @@ export class ContentTools {
   }
 
   @Tool({
+    scope: null,
     name: 'test_header_parameters',
     description: 'Its parameters come in headers, too',
     parameters: z.object({
@@ -117,6 +124,7 @@ export class ContentTools {
   }
 
   @Tool({
+    scope: null,
     name: 'greet',
     description: 'Greets at once',
     parameters: z.object({ name: z.string() }),

@@ -27,22 +27,23 @@ export class Declarations {
     private readonly prompts: PromptRegistry,
   ) {}
 
-  @Resource({ uri: 'test://static-text', name: 'Static text', mimeType: 'text/plain' })
+  @Resource({ scope: null, uri: 'test://static-text', name: 'Static text', mimeType: 'text/plain' })
   staticText(): string {
     return 'This is the content of the static text resource.';
   }
 
-  @Resource({ uri: 'test://static-binary', name: 'Static binary', mimeType: 'image/png' })
+  @Resource({ scope: null, uri: 'test://static-binary', name: 'Static binary', mimeType: 'image/png' })
   staticBinary(): ResourceContents {
     return { blob: PNG };
   }
 
-  @Resource({ uri: 'test://watched-resource', name: 'Watched resource', mimeType: 'text/plain' })
+  @Resource({ scope: null, uri: 'test://watched-resource', name: 'Watched resource', mimeType: 'text/plain' })
   watched(): string {
     return 'Watched resource content';
   }
 
   @ResourceTemplate({
+    scope: null,
     uriTemplate: 'test://template/{id}/data',
     name: 'Template',
     mimeType: 'application/json',
@@ -113,18 +114,20 @@ export class Declarations {
   }
 
   @Tool({
+    scope: null,
     name: 'test_trigger_tool_change',
     description: 'Changes the list of tools',
     taskSupport: 'forbidden',
   })
   changeTools(): string {
     const name = `added_tool_${++this.changes}`;
-    this.tools.add(defineTool({ name, description: 'Added at run time' }, () => name));
+    this.tools.add(defineTool({ scope: null, name, description: 'Added at run time' }, () => name));
     this.tools.remove(name);
     return 'Changed';
   }
 
   @Tool({
+    scope: null,
     name: 'test_trigger_prompt_change',
     description: 'Changes the list of prompts',
     taskSupport: 'forbidden',

@@ -19,6 +19,7 @@ const titled = (noun: string) =>
 @Injectable()
 export class InputTools {
   @Tool({
+    scope: null,
     name: 'test_sampling',
     description: 'Asks the model',
     parameters: z.object({ prompt: z.string() }),
@@ -30,6 +31,7 @@ export class InputTools {
   }
 
   @Tool({
+    scope: null,
     name: 'test_elicitation',
     description: 'Asks the user',
     parameters: z.object({ message: z.string() }),
@@ -45,7 +47,12 @@ export class InputTools {
     return `User response: ${JSON.stringify(answer)}`;
   }
 
-  @Tool({ name: 'test_elicitation_sep1034_defaults', description: 'A form with defaults', ...plain })
+  @Tool({
+    scope: null,
+    name: 'test_elicitation_sep1034_defaults',
+    description: 'A form with defaults',
+    ...plain,
+  })
   defaults(_args: object, { requestInput }: ToolContext): Promise<string> {
     return completed(requestInput, {
       name: { type: 'string', default: 'John Doe' },
@@ -56,7 +63,12 @@ export class InputTools {
     });
   }
 
-  @Tool({ name: 'test_elicitation_sep1330_enums', description: 'A form with every kind of enum', ...plain })
+  @Tool({
+    scope: null,
+    name: 'test_elicitation_sep1330_enums',
+    description: 'A form with every kind of enum',
+    ...plain,
+  })
   enums(_args: object, { requestInput }: ToolContext): Promise<string> {
     const options = ['option1', 'option2', 'option3'];
     return completed(requestInput, {
@@ -72,26 +84,36 @@ export class InputTools {
     });
   }
 
-  @Tool({ name: 'test_missing_capability', description: 'Needs sampling', ...plain })
+  @Tool({ scope: null, name: 'test_missing_capability', description: 'Needs sampling', ...plain })
   async missingCapability(_args: object, { requestInput }: ToolContext): Promise<string> {
     const { answer } = await requestInput({ answer: sampling('Anything') });
     return textOf(answer);
   }
 
-  @Tool({ name: 'test_streaming_elicitation', description: 'Asks the user on a stream', ...plain })
+  @Tool({
+    scope: null,
+    name: 'test_streaming_elicitation',
+    description: 'Asks the user on a stream',
+    ...plain,
+  })
   async streamingElicitation(_args: object, { requestInput, streamContent }: ToolContext): Promise<string> {
     await streamContent({ type: 'text', text: 'Asking' });
     const { user_name } = await requestInput({ user_name: form('What is your name?', NAME, ['name']) });
     return JSON.stringify(user_name);
   }
 
-  @Tool({ name: 'test_input_required_result_elicitation', description: 'Asks for a name', ...plain })
+  @Tool({
+    scope: null,
+    name: 'test_input_required_result_elicitation',
+    description: 'Asks for a name',
+    ...plain,
+  })
   async name(_args: object, { requestInput }: ToolContext): Promise<string> {
     const { user_name } = await requestInput({ user_name: form('What is your name?', NAME, ['name']) });
     return `Hello, ${String(user_name.content?.name)}!`;
   }
 
-  @Tool({ name: 'test_input_required_result_sampling', description: 'Asks the model', ...plain })
+  @Tool({ scope: null, name: 'test_input_required_result_sampling', description: 'Asks the model', ...plain })
   async capital(_args: object, { requestInput }: ToolContext): Promise<string> {
     const { capital_question } = await requestInput({
       capital_question: sampling('What is the capital of France?'),
@@ -99,25 +121,45 @@ export class InputTools {
     return textOf(capital_question);
   }
 
-  @Tool({ name: 'test_input_required_result_list_roots', description: 'Asks for roots', ...plain })
+  @Tool({
+    scope: null,
+    name: 'test_input_required_result_list_roots',
+    description: 'Asks for roots',
+    ...plain,
+  })
   async roots(_args: object, { requestInput }: ToolContext): Promise<string> {
     const { client_roots } = await requestInput({ client_roots: { method: 'roots/list', params: {} } });
     return client_roots.roots.map(({ uri }) => uri).join(', ');
   }
 
-  @Tool({ name: 'test_input_required_result_request_state', description: 'Asks and remembers', ...plain })
+  @Tool({
+    scope: null,
+    name: 'test_input_required_result_request_state',
+    description: 'Asks and remembers',
+    ...plain,
+  })
   async requestState(_args: object, { requestInput }: ToolContext): Promise<string> {
     await requestInput({ confirm: form('Please confirm', OK, ['ok']) });
     return 'state-ok';
   }
 
-  @Tool({ name: 'test_input_required_result_tampered_state', description: 'Asks and remembers', ...plain })
+  @Tool({
+    scope: null,
+    name: 'test_input_required_result_tampered_state',
+    description: 'Asks and remembers',
+    ...plain,
+  })
   async tamperedState(_args: object, { requestInput }: ToolContext): Promise<string> {
     await requestInput({ confirm: form('Please confirm', OK, ['ok']) });
     return 'confirmed';
   }
 
-  @Tool({ name: 'test_input_required_result_multiple_inputs', description: 'Asks three things', ...plain })
+  @Tool({
+    scope: null,
+    name: 'test_input_required_result_multiple_inputs',
+    description: 'Asks three things',
+    ...plain,
+  })
   async multipleInputs(_args: object, { requestInput }: ToolContext): Promise<string> {
     const answers = await requestInput({
       user_name: form('What is your name?', NAME, ['name']),
@@ -127,7 +169,7 @@ export class InputTools {
     return `${textOf(answers.greeting)} ${String(answers.user_name.content?.name)}`;
   }
 
-  @Tool({ name: 'test_input_required_result_multi_round', description: 'Asks twice', ...plain })
+  @Tool({ scope: null, name: 'test_input_required_result_multi_round', description: 'Asks twice', ...plain })
   async multiRound(_args: object, { requestInput }: ToolContext): Promise<string> {
     const { step1 } = await requestInput({ step1: form('Step 1: What is your name?', NAME, ['name']) });
     const color = { color: { type: 'string' } };
@@ -137,7 +179,12 @@ export class InputTools {
     return `${String(step1.content?.name)} likes ${String(step2.content?.color)}`;
   }
 
-  @Tool({ name: 'test_input_required_result_capabilities', description: 'Asks what it may', ...plain })
+  @Tool({
+    scope: null,
+    name: 'test_input_required_result_capabilities',
+    description: 'Asks what it may',
+    ...plain,
+  })
   async capabilities(_args: object, { requestInput, clientCapabilities }: ToolContext): Promise<string> {
     const requests: Record<string, InputRequest> = {};
     if (clientCapabilities.elicitation) requests.user_name = form('What is your name?', NAME);

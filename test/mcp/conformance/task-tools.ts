@@ -13,6 +13,7 @@ const CONFIRM = { confirm: { type: 'boolean' } };
 @Injectable()
 export class TaskTools {
   @Tool({
+    scope: null,
     name: 'slow_compute',
     description: 'Takes its time',
     parameters: z.object({ seconds: z.number(), label: z.string().optional() }),
@@ -22,17 +23,23 @@ export class TaskTools {
     return `Computed for ${seconds} s`;
   }
 
-  @Tool({ name: 'failing_job', description: 'Fails as a task', taskSupport: 'required' })
+  @Tool({ scope: null, name: 'failing_job', description: 'Fails as a task', taskSupport: 'required' })
   failingJob(): never {
     throw new UserError('The job failed');
   }
 
-  @Tool({ name: 'protocol_error_job', description: 'Fails in the protocol', taskSupport: 'required' })
+  @Tool({
+    scope: null,
+    name: 'protocol_error_job',
+    description: 'Fails in the protocol',
+    taskSupport: 'required',
+  })
   protocolErrorJob(): never {
     throw new RpcError(RPC.internalError, 'The job broke');
   }
 
   @Tool({
+    scope: null,
     name: 'confirm_delete',
     description: 'Asks before it deletes',
     parameters: z.object({ filename: z.string() }),
@@ -42,13 +49,18 @@ export class TaskTools {
     return confirm.action === 'accept' ? `Deleted ${filename}` : 'Kept';
   }
 
-  @Tool({ name: 'multi_input', description: 'Asks two things at once' })
+  @Tool({ scope: null, name: 'multi_input', description: 'Asks two things at once' })
   async multiInput(_args: object, { requestInput }: ToolContext): Promise<string> {
     const answers = await requestInput({ first: form('First?', CONFIRM), second: form('Second?', CONFIRM) });
     return JSON.stringify(answers);
   }
 
-  @Tool({ name: 'test_tool_with_task', description: 'Asks, then works as a task', taskSupport: 'required' })
+  @Tool({
+    scope: null,
+    name: 'test_tool_with_task',
+    description: 'Asks, then works as a task',
+    taskSupport: 'required',
+  })
   async withTask(_args: object, { requestInput }: ToolContext): Promise<string> {
     const { user_name } = await requestInput(
       { user_name: form('What is your name?', { name: { type: 'string' } }) },

@@ -10,12 +10,13 @@ import { UserError } from '../../../src/mcp/tools/user-error.js';
 /** What `official-server.ts` declares with the official SDK, declared with ours. */
 @Injectable()
 class OurDeclarations {
-  @Tool({ name: 'echo', description: 'Echo', parameters: z.object({ text: z.string() }) })
+  @Tool({ scope: null, name: 'echo', description: 'Echo', parameters: z.object({ text: z.string() }) })
   echo({ text }: { text: string }): string {
     return text;
   }
 
   @Tool({
+    scope: null,
     name: 'sum',
     title: 'Sum',
     description: 'Adds',
@@ -27,12 +28,12 @@ class OurDeclarations {
     return { sum: a + b };
   }
 
-  @Tool({ name: 'fail', description: 'Fails' })
+  @Tool({ scope: null, name: 'fail', description: 'Fails' })
   fail(): never {
     throw new UserError('no luck');
   }
 
-  @Tool({ name: 'wait', description: 'Waits until it is cancelled' })
+  @Tool({ scope: null, name: 'wait', description: 'Waits until it is cancelled' })
   wait(_args: object, { signal }: ToolContext): Promise<string> {
     return new Promise((resolve) => signal.addEventListener('abort', () => resolve('stopped')));
   }
@@ -46,12 +47,13 @@ class OurDeclarations {
     return `Hello ${who}`;
   }
 
-  @Resource({ uri: 'ref://note', name: 'note', mimeType: 'text/plain' })
+  @Resource({ scope: null, uri: 'ref://note', name: 'note', mimeType: 'text/plain' })
   note(): string {
     return 'a note';
   }
 
   @ResourceTemplate({
+    scope: null,
     uriTemplate: 'ref://items/{id}',
     name: 'item',
     mimeType: 'text/plain',

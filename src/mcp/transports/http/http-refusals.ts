@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AuditLog } from '../../../auth/audit-log.js';
 import { credentialOf } from '../../../auth/credentials.js';
 import type { IncomingRequest } from '../../../auth/http-security.js';
-import { toOpstreamError } from '../../../platform/errors/opstream-error.js';
+import { OpstreamError, toOpstreamError } from '../../../platform/errors/opstream-error.js';
 import { encodeError } from '../../protocol/json-rpc.js';
 import { httpStatusOf, RpcError, toRpcError } from '../../protocol/rpc-error.js';
 import { ProtectedResource, type BearerError } from './protected-resource.js';
@@ -34,12 +34,14 @@ export class HttpRefusals {
     if (status >= 500 && status !== 503) this.logger.error({ event: 'mcp_failed', error: cause });
     if (response.headersSent || response.destroyed) return;
     const body = encodeError(id, error);
+    const retryAfter = cause instanceof OpstreamError ? cause.extra.retry_after : undefined;
     const challenge = this.challenge(request, status, path);
     response.writeHead(status, {
       'Content-Type': 'application/json',
       'Content-Length': Buffer.byteLength(body),
       ...(challenge !== undefined && { 'WWW-Authenticate': challenge }),
       ...(status === 405 && { Allow: allowed }),
+      ...(typeof retryAfter === 'number' && { 'Retry-After': String(retryAfter) }),
       // What is left of a refused body is not read.
       ...(!request.complete && { Connection: 'close' }),
     });

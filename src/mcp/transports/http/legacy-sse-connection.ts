@@ -3,6 +3,8 @@ import type { Principal } from '../../../auth/principal.js';
 import { BatchAnswers, expectsAnswer, type BatchResponder } from '../../dispatch/batch-answers.js';
 import { batchProblem, classifyFrame } from '../../dispatch/classify.js';
 import type { McpDispatcher } from '../../dispatch/dispatcher.service.js';
+import { toOpstreamError } from '../../../platform/errors/opstream-error.js';
+import { refusalOf } from '../../protocol/ends-work.js';
 import { InFlight } from '../../protocol/in-flight.js';
 import type { Params, RpcMessage } from '../../protocol/json-rpc.js';
 import { encodeError } from '../../protocol/json-rpc.js';
@@ -38,10 +40,7 @@ export class LegacySseConnection {
   }
 
   /** Serves the body of one POST; the answers come on the stream. */
-  receive(
-    body: RpcMessage | readonly RpcMessage[],
-    from: { readonly address: string; readonly headers: IncomingHttpHeaders },
-  ): void {
+  receive(body: RpcMessage | readonly RpcMessage[], from: PostOrigin): void {
     if ('kind' in body) return this.dispatch(body, this.responder, from);
     const error = classifyFrame(body).refusal?.error ?? batchProblem(this.session?.protocolVersion);
     if (error) return this.responder.respond(encodeError(null, error));
@@ -58,11 +57,13 @@ export class LegacySseConnection {
     this.stream.end();
   }
 
-  private dispatch(
-    message: RpcMessage,
-    responder: Responder,
-    { address, headers }: { readonly address: string; readonly headers: IncomingHttpHeaders },
-  ): void {
+  private dispatch(message: RpcMessage, responder: Responder, { address, headers, count }: PostOrigin): void {
+    try {
+      count(message);
+    } catch (thrown) {
+      if (expectsAnswer(message)) responder.respond(refusalOf(message, toOpstreamError(thrown)));
+      return;
+    }
     const { principal, session, inFlight, openSession } = this;
     const link: MessageContext = { principal, address, headers, session, responder, inFlight, openSession };
     this.dispatcher.dispatch(message, classifyFrame(message), link);
@@ -76,6 +77,14 @@ export class LegacySseConnection {
     this.session.attach(this.channel);
     return this.session;
   };
+}
+
+/** Where a POST came from. */
+interface PostOrigin {
+  readonly address: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Counts one message. @throws OpstreamError `too_many_requests` */
+  readonly count: (message: RpcMessage) => void;
 }
 
 /** The stream as the responder of every request of its client. */

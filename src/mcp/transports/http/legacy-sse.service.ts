@@ -5,12 +5,14 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { requireScope } from '../../../auth/auth.guard.js';
 import { clientAddress } from '../../../auth/client-address.js';
 import { HttpSecurity, type IncomingRequest } from '../../../auth/http-security.js';
+import { RateLimits } from '../../../auth/rate-limits.js';
 import type { Principal } from '../../../auth/principal.js';
 import { Configuration } from '../../../config/configuration.js';
 import { OpstreamError } from '../../../platform/errors/opstream-error.js';
 import { readBody } from '../../../rest/body/read-body.js';
 import { McpDispatcher } from '../../dispatch/dispatcher.service.js';
 import { RequestMetrics } from '../../metrics/request.metrics.js';
+import { endsWork } from '../../protocol/ends-work.js';
 import { encodeError, parseMessages } from '../../protocol/json-rpc.js';
 import { RPC, RpcError } from '../../protocol/rpc-error.js';
 import { McpSessions } from '../../session/mcp-sessions.service.js';
@@ -19,6 +21,7 @@ import { HttpRefusals } from './http-refusals.js';
 import { acceptPost, LegacySseConnection } from './legacy-sse-connection.js';
 import { accepts, mediaTypeOf } from './media-types.js';
 import { keepAlive } from './waiting-response.js';
+import { whileValid } from './while-valid.js';
 
 export const SSE_PATH = '/sse';
 const MESSAGES_PATH = '/messages';
@@ -39,6 +42,7 @@ export class LegacySse implements OnModuleDestroy {
   constructor(
     private readonly configuration: Configuration,
     private readonly security: HttpSecurity,
+    private readonly limits: RateLimits,
     private readonly dispatcher: McpDispatcher,
     private readonly sessions: McpSessions,
     private readonly metrics: RequestMetrics,
@@ -62,7 +66,7 @@ export class LegacySse implements OnModuleDestroy {
     try {
       if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
       if (this.security.open(request, response)) return;
-      const principal = await this.security.admit(request, this.configuration.mcp.authRequired);
+      const principal = await this.security.identify(request, this.configuration.mcp.authRequired);
       requireScope(principal, 'mcp');
       if (isStream && request.method === 'GET') return this.openStream(request, response, principal);
       if (!isStream && request.method === 'POST') return await this.post(request, response, principal);
@@ -84,6 +88,7 @@ export class LegacySse implements OnModuleDestroy {
     const stream = new SseResponse(response, this.metrics);
     const connection = new LegacySseConnection(principal, stream, this.dispatcher, this.sessions);
     this.connections.set(id, connection);
+    whileValid(principal, response);
     response.once('close', () => {
       this.connections.delete(id);
       connection.closed();
@@ -110,7 +115,11 @@ export class LegacySse implements OnModuleDestroy {
     }
     acceptPost(response);
     const address = clientAddress(request, this.configuration.http.trustProxy);
-    connection.receive(body, { address, headers: withSelection(request.headers, request.url) });
+    connection.receive(body, {
+      address,
+      headers: withSelection(request.headers, request.url),
+      count: (message) => this.limits.takeRequest(principal, address, endsWork(message)),
+    });
   }
 
   /** @throws RpcError (404) for a stream that is not there, or is another user's */

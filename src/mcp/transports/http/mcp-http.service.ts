@@ -11,7 +11,9 @@ import { clientAddress } from '../../../auth/client-address.js';
 import { HttpSecurity, type IncomingRequest } from '../../../auth/http-security.js';
 import type { Principal } from '../../../auth/principal.js';
 import { Configuration } from '../../../config/configuration.js';
-import { OpstreamError } from '../../../platform/errors/opstream-error.js';
+import { OpstreamError, toOpstreamError } from '../../../platform/errors/opstream-error.js';
+import { endsWork, refusalOf } from '../../protocol/ends-work.js';
+import { RateLimits } from '../../../auth/rate-limits.js';
 import { BatchAnswers, expectsAnswer, type BatchResponder } from '../../dispatch/batch-answers.js';
 import {
   batchProblem,
@@ -47,6 +49,7 @@ import { ProtectedResource } from './protected-resource.js';
 import { RequestError } from './request-error.js';
 import { serveGet } from './standalone-stream.js';
 import { waitFor } from './waiting-response.js';
+import { whileValid } from './while-valid.js';
 
 export const MCP_PATH = '/mcp';
 const REFUSED = { path: MCP_PATH, allowed: 'GET, POST, DELETE' };
@@ -64,6 +67,7 @@ export class McpHttp implements OnModuleDestroy {
   constructor(
     private readonly configuration: Configuration,
     private readonly security: HttpSecurity,
+    private readonly limits: RateLimits,
     private readonly dispatcher: McpDispatcher,
     private readonly sessions: McpSessions,
     private readonly tools: ToolRegistry,
@@ -107,6 +111,8 @@ export class McpHttp implements OnModuleDestroy {
       if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
       if (this.security.open(request, response)) return;
       const principal = await this.authenticate(request);
+      // Each message of a POST is counted on its own; what opens or ends a stream is never refused for its number.
+      if (request.method !== 'POST') this.limits.takeRequest(principal, this.addressOf(request), true);
       if (request.method === 'POST') return await this.post(request, response, principal);
       if (request.method === 'GET') return this.openStream(request, response, principal);
       if (request.method === 'DELETE') return this.endSession(request, response, principal);
@@ -117,9 +123,13 @@ export class McpHttp implements OnModuleDestroy {
   }
 
   private async authenticate(request: IncomingRequest): Promise<Principal> {
-    const principal = await this.security.admit(request, this.configuration.mcp.authRequired);
+    const principal = await this.security.identify(request, this.configuration.mcp.authRequired);
     requireScope(principal, 'mcp');
     return principal;
+  }
+
+  private addressOf(request: IncomingMessage): string {
+    return clientAddress(request, this.configuration.http.trustProxy);
   }
 
   private async post(
@@ -134,7 +144,7 @@ export class McpHttp implements OnModuleDestroy {
     const responder = new HttpResponder(response, session, acceptsSse, this.metrics);
     const link: BatchContext = {
       principal,
-      address: clientAddress(request, this.configuration.http.trustProxy),
+      address: this.addressOf(request),
       headers: withSelection(request.headers, request.url),
       session,
       responder,
@@ -147,12 +157,32 @@ export class McpHttp implements OnModuleDestroy {
     };
     const awaited = 'kind' in body ? this.serveOne(body, classified, link) : this.serveBatch(body, link);
     if (!awaited) response.writeHead(202).end();
-    else if (!response.writableEnded)
-      waitFor(response, responder, link.inFlight, this.configuration.mcp.pingIntervalMs);
+    else if (!response.writableEnded) this.keepOpen(response, responder, link);
+  }
+
+  private keepOpen(
+    response: ServerResponse,
+    responder: HttpResponder,
+    { principal, inFlight }: BatchContext,
+  ): void {
+    waitFor(response, responder, inFlight, this.configuration.mcp.pingIntervalMs);
+    whileValid(principal, response);
+  }
+
+  /** Counts one message. @returns the refusal of one that is over the caller's limit */
+  private overLimit(message: RpcMessage, { principal, address }: MessageContext): OpstreamError | undefined {
+    try {
+      this.limits.takeRequest(principal, address, endsWork(message));
+      return undefined;
+    } catch (thrown) {
+      return toOpstreamError(thrown);
+    }
   }
 
   /** @returns whether the message is answered */
   private serveOne(message: RpcMessage, classified: Classification, link: MessageContext): boolean {
+    const refusal = this.overLimit(message, link);
+    if (refusal) throw new RequestError('id' in message ? message.id : null, refusal);
     if (classified.era === 'modern' && message.kind === 'request')
       this.checkParameters(message, link.headers);
     this.dispatcher.dispatch(message, classified, link);
@@ -165,7 +195,10 @@ export class McpHttp implements OnModuleDestroy {
     const awaited = messages.filter(expectsAnswer).length;
     const answers = new BatchAnswers(link.responder, awaited);
     for (const message of messages) {
-      this.dispatcher.dispatch(message, classifyFrame(message), { ...link, responder: answers.responder() });
+      const responder = answers.responder();
+      const refusal = this.overLimit(message, link);
+      if (!refusal) this.dispatcher.dispatch(message, classifyFrame(message), { ...link, responder });
+      else if (expectsAnswer(message)) responder.respond(refusalOf(message, refusal));
     }
     return awaited > 0;
   }
@@ -202,6 +235,7 @@ export class McpHttp implements OnModuleDestroy {
     }
     const session = this.sessionOf(classifyStream(request.headers), principal, null);
     serveGet(request, response, session!, this.metrics, this.configuration.mcp.pingIntervalMs);
+    whileValid(principal, response);
   }
 
   private endSession(request: IncomingMessage, response: ServerResponse, principal: Principal): void {

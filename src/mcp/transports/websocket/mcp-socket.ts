@@ -8,6 +8,7 @@ import { batchProblem, classifyFrame } from '../../dispatch/classify.js';
 import type { McpDispatcher } from '../../dispatch/dispatcher.service.js';
 import type { McpMessageLogger } from '../../session/message-logger.js';
 import { InFlight } from '../../protocol/in-flight.js';
+import { endsWork } from '../../protocol/ends-work.js';
 import { encodeError, parseMessages, type Params, type RpcMessage } from '../../protocol/json-rpc.js';
 import { RPC, RpcError, toRpcError } from '../../protocol/rpc-error.js';
 import type { McpSession, SessionChannel } from '../../session/mcp-session.js';
@@ -79,7 +80,7 @@ export class McpSocket {
   }
 
   receive(frame: Buffer, isBinary: boolean): void {
-    if (isBinary) this.refuseBinary(parseMessages(frame.toString()));
+    if (isBinary) this.refuseBinary(frame);
     else this.inbox.receive(frame);
   }
 
@@ -130,16 +131,18 @@ export class McpSocket {
   }
 
   /** MCP messages are text: what a binary frame says is not served, but its sender is told. */
-  private refuseBinary(body: RpcMessage | readonly RpcMessage[]): void {
+  private refuseBinary(frame: Buffer): void {
+    const body = parseMessages(frame.toString());
+    if ('kind' in body && !this.admits(body)) return;
     const id = 'kind' in body && 'id' in body && body.kind !== 'response' ? body.id : null;
     const why = 'Invalid Request: MCP messages are text frames, this one is binary';
     this.responder.respond(encodeError(id, new RpcError(RPC.invalidRequest, why)));
   }
 
-  /** Answers to our own requests are not the client's to save. */
+  /** Every message counts, answers to our own requests included; those are never refused. */
   private admits(message: RpcMessage): boolean {
     try {
-      if (message.kind !== 'response') this.gate.count();
+      this.gate.count(endsWork(message));
       this.gate.permit('mcp');
       return true;
     } catch (thrown) {

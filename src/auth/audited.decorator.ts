@@ -1,0 +1,46 @@
+import {
+  applyDecorators,
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  type NestInterceptor,
+  SetMetadata,
+  UseInterceptors,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { tap, type Observable } from 'rxjs';
+import type { AuthenticatedRequest } from './auth.guard.js';
+import { AuditLog } from './audit-log.js';
+
+const ACTION = 'opstream:action';
+
+/** A request with what its path and answer say. */
+type ActingRequest = AuthenticatedRequest & {
+  readonly id?: unknown;
+  readonly params?: { readonly id?: unknown };
+};
+
+/** Writes a line to the audit log when the handler has done what it was asked for. */
+@Injectable()
+class AuditInterceptor implements NestInterceptor {
+  constructor(
+    private readonly audit: AuditLog,
+    private readonly reflector: Reflector,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const action = this.reflector.get<string>(ACTION, context.getHandler());
+    const request = context.switchToHttp().getRequest<ActingRequest>();
+    return next.handle().pipe(
+      tap((answer: unknown) => {
+        if (!request.principal) return;
+        const made = typeof answer === 'object' && answer !== null && 'id' in answer ? answer.id : undefined;
+        this.audit.acted(action, request.principal, request, { target: request.params?.id ?? made });
+      }),
+    );
+  }
+}
+
+/** What a handler does is written to the audit log, with who did it. */
+export const Audited = (action: string) =>
+  applyDecorators(SetMetadata(ACTION, action), UseInterceptors(AuditInterceptor));

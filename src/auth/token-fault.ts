@@ -1,0 +1,40 @@
+import { errors } from 'jose';
+import { OpstreamError } from '../platform/errors/opstream-error.js';
+
+/** A claim of a genuine token that makes no sense. */
+export class InvalidClaimError extends Error {
+  override readonly name = 'InvalidClaimError';
+
+  constructor(readonly claim: string) {
+    super(`claim ${claim}`);
+  }
+}
+
+/** A refused token, for the log: the answer never says more than `Invalid token`. */
+export function invalidToken(cause: unknown): OpstreamError {
+  return new OpstreamError('unauthorized', 'Invalid token', {}, { cause });
+}
+
+/** Why a credential was refused, in a word or two for the log; undefined where there is nothing to add. */
+export function faultOf({ cause }: Error): string | undefined {
+  if (cause instanceof InvalidClaimError) return cause.message;
+  if (cause instanceof errors.JWTExpired) return 'expired';
+  if (cause instanceof errors.JWTClaimValidationFailed) return `claim ${cause.claim}`;
+  if (cause instanceof errors.JWSSignatureVerificationFailed) return 'bad_signature';
+  if (cause instanceof errors.JWKSNoMatchingKey) return 'unknown_key';
+  if (cause instanceof errors.JOSEAlgNotAllowed) return 'algorithm';
+  if (cause instanceof errors.JOSEError) return 'malformed';
+  return cause instanceof RefusalCause ? cause.message : undefined;
+}
+
+/** What a refusal was for, where the answer does not say it. */
+export class RefusalCause extends Error {}
+
+/** Whether a refusal may be of a guess. A token of ours that has expired, or is for somebody else, is none. */
+export function mayBeGuess({ cause }: Error): boolean {
+  return !(
+    cause instanceof errors.JWTExpired ||
+    cause instanceof errors.JWTClaimValidationFailed ||
+    cause instanceof InvalidClaimError
+  );
+}

@@ -1,0 +1,20 @@
+import type { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { encodeError, type RpcMessage } from './json-rpc.js';
+import { toRpcError } from './rpc-error.js';
+
+const ENDING: ReadonlySet<string> = new Set([
+  'notifications/cancelled',
+  'tasks/cancel',
+  'resources/unsubscribe',
+]);
+
+/** Whether a message ends work, or answers a question that work waits for: it is counted, but never refused for it. */
+export function endsWork(message: RpcMessage): boolean {
+  if (message.kind === 'response') return true;
+  return (message.kind === 'request' || message.kind === 'notification') && ENDING.has(message.method);
+}
+
+/** The refusal of one message, by its id. */
+export function refusalOf(message: RpcMessage, error: OpstreamError): string {
+  return encodeError('id' in message ? message.id : null, toRpcError(error));
+}

@@ -1,0 +1,36 @@
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+
+/** Bytes of bodies on their way in, of the whole process and of one address. */
+const MAX_BYTES = 256 * 1024 * 1024;
+const MAX_BYTES_OF_ADDRESS = 64 * 1024 * 1024;
+
+let total = 0;
+const byAddress = new Map<string, number>();
+
+/** What one body has taken so far of the room for all that arrive at the moment. */
+export class BodyBudget {
+  private taken = 0;
+
+  constructor(private readonly address: string) {}
+
+  /** @throws OpstreamError `overloaded` when there is no room */
+  take(bytes: number): void {
+    const ofAddress = (byAddress.get(this.address) ?? 0) + bytes;
+    if (total + bytes > MAX_BYTES || ofAddress > MAX_BYTES_OF_ADDRESS) {
+      throw new OpstreamError('overloaded', 'Too many bodies are on their way; try again in a moment', {
+        retry_after: 1,
+      });
+    }
+    total += bytes;
+    this.taken += bytes;
+    byAddress.set(this.address, ofAddress);
+  }
+
+  release(): void {
+    const left = (byAddress.get(this.address) ?? 0) - this.taken;
+    total -= this.taken;
+    this.taken = 0;
+    if (left > 0) byAddress.set(this.address, left);
+    else byAddress.delete(this.address);
+  }
+}
