@@ -1,12 +1,13 @@
 /**
- * Shows what a Forge stream sends (document 000, part 8): `npm run forge:stream -- <attempt id | ws URL>`. With an
- * attempt's id it opens the diff of a real Forge at FORGE_URL; ends after ten seconds. Exit code 1 when it cannot
- * connect.
+ * Shows what a Forge stream sends: `npm run forge:stream -- <attempt id | ws URL>`. With an attempt's id it opens the
+ * diff of a real Forge at FORGE_URL; ends after ten seconds, whatever happens. Exit code 1 when it cannot connect.
  */
 import { WebSocket } from 'ws';
 
 const FORGE_URL = process.env.FORGE_URL || 'http://localhost:8887';
 const SAFETY_TIMEOUT_MS = 10_000;
+/** How long a server may take to answer a close frame, or to end an answer. */
+const CLOSE_MS = 1000;
 
 const [target] = process.argv.slice(2);
 if (!target) {
@@ -21,7 +22,13 @@ const socket = new WebSocket(url, {
   headers: { Origin: FORGE_URL, 'User-Agent': 'Genie-MCP-Test/1.0' },
 });
 process.exitCode = 1;
-const timeout = setTimeout(() => socket.close(), SAFETY_TIMEOUT_MS);
+setTimeout(() => end(), SAFETY_TIMEOUT_MS).unref();
+
+/** In order where the server plays along, and in any case. */
+function end() {
+  socket.close();
+  setTimeout(() => process.exit(), CLOSE_MS).unref();
+}
 
 socket.on('open', () => {
   process.exitCode = 0;
@@ -30,17 +37,19 @@ socket.on('open', () => {
 socket.on('message', (/** @type {Buffer} */ data) => console.log('📨', data.toString()));
 socket.on('error', (error) => console.error('❌', error.message));
 socket.on('close', (code, reason) => {
-  clearTimeout(timeout);
   console.log('🔌 Closed', code, reason.toString());
+  process.exit();
 });
-socket.on('unexpected-response', (request, response) => {
+socket.on('unexpected-response', (_request, response) => {
   console.error(`HTTP ${response.statusCode}: ${response.statusMessage}`);
   let body = '';
   response.on('data', (chunk) => (body += chunk.toString()));
-  response.on('end', () => {
-    console.error(body);
-    // Left to us with this listener; there is no socket that could close.
-    clearTimeout(timeout);
-    request.destroy();
-  });
+  // The connection may be kept open behind the answer, and the answer may never end.
+  const refused = () => {
+    if (body !== '') console.error(body);
+    process.exit(1);
+  };
+  response.on('end', refused);
+  response.on('close', refused);
+  setTimeout(refused, SAFETY_TIMEOUT_MS - CLOSE_MS);
 });

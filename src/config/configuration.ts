@@ -97,6 +97,7 @@ export class Configuration {
     /** Tenants that may use Forge, which knows none itself; `*` for all. */
     readonly tenants: readonly string[];
     readonly flavor: Environment['FORGE_API_FLAVOR'];
+    readonly agentLogs: Environment['FORGE_AGENT_LOGS'];
     /** Consecutive failures to connect after which a stream is given up. */
     readonly reconnectAttempts: number;
     /** The first wait; each further one is twice as long. */
@@ -180,6 +181,7 @@ export class Configuration {
       token: env.FORGE_TOKEN,
       tenants: env.FORGE_TENANTS,
       flavor: env.FORGE_API_FLAVOR,
+      agentLogs: env.FORGE_AGENT_LOGS,
       reconnectAttempts: env.FORGE_RECONNECT_ATTEMPTS,
       reconnectDelayMs: env.FORGE_RECONNECT_DELAY_MS,
     };

@@ -153,6 +153,7 @@ export const environmentSchema = z
       .default('default')
       .transform((value) => value.split(',').map((tenant) => tenant.trim())),
     FORGE_API_FLAVOR: z.enum(['auto', 'forge', 'seed']).default('auto'),
+    FORGE_AGENT_LOGS: z.enum(['normalized', 'raw']).default('normalized'),
     FORGE_RECONNECT_ATTEMPTS: whole(5),
     FORGE_RECONNECT_DELAY_MS: whole(1000, 1),
 

@@ -31,7 +31,6 @@ export class ForgeController {
     @Res({ passthrough: true }) response: { status(code: number): unknown },
   ): Promise<OperationSnapshot> {
     requireScope(caller, 'operations:write');
-    // The watch is never released: a mirror that was asked for by REST goes on to the end of the run.
     const { operation, created } = await this.mirrors.watch(caller.tenant, attemptId);
     response.status(created ? 201 : 200);
     return toSnapshot(operation);

@@ -156,6 +156,7 @@ describe('a program under run on a terminal', { timeout: 60_000 }, () => {
   it('is stopped with all it started when the operation is cancelled', async () => {
     const terminal = openTerminal(run('stopped-here', 'sh', '-c', 'sleep 60 & echo ready; wait'));
     await terminal.shows('ready');
+    await eventually('the operation', () => rest.getOperation('stopped-here').then(Boolean, () => false));
     await rest.cancelOperation('stopped-here');
     expect(await terminal.exit).toBe(143);
   });

@@ -28,6 +28,7 @@ const start = (settings = {}) =>
     FORGE_URL: forge.url,
     FORGE_TENANTS: '*',
     FORGE_RECONNECT_DELAY_MS: '10',
+    FORGE_AGENT_LOGS: 'raw',
     FORGE_RECONNECT_ATTEMPTS: '4',
     STORE: 'memory',
     ...settings,
@@ -115,6 +116,8 @@ describe('Mirroring an attempt', () => {
     expect((await watch(attempt.id)).body).toMatchObject({ operation_id: id, status: 'completed' });
     expect(forge.upgrades).toHaveLength(3);
     await forge.stop();
+    expect((await watch(attempt.id)).body).toMatchObject({ operation_id: id, status: 'completed' });
+    expect((await watch('another')).body).toMatchObject({ code: 'forge_unavailable' });
     expect(await story(id)).toContain('line');
   });
 
@@ -179,23 +182,38 @@ describe('Mirroring an attempt', () => {
     expect(diffs.map(({ data }) => data.details!.file)).toEqual(['a', 'b']);
   });
 
-  it('ends with the reason when Forge is gone for good, and can be watched again when it is back', async () => {
+  it('goes on when Forge is back, however long it was away, in the same operation', async () => {
     const attempt = new FakeAttempt(forge);
     const agent = attempt.startProcess();
     const id = (await watch(attempt.id)).body.operation_id as string;
     await eventually('streams are open', () => forge.openSockets === 3);
     await forge.stop();
+    const given = 'Forge cannot be reached any more: Failed to reconnect after 4 attempts';
+    await eventually('it was given up for now', async () => (await story(id)).includes(given));
+    expect((await watch(attempt.id)).body).toMatchObject({ operation_id: id, ended_at: null });
+    attempt.log(agent, 'meanwhile\n');
+    attempt.endProcess(agent, 'completed');
+    await forge.start();
+    await ended(id, 'completed');
+    expect(await story(id)).toContain('meanwhile');
+  });
+
+  it('ends with the reason when Forge does not have the attempt any more', async () => {
+    const attempt = new FakeAttempt(forge);
+    attempt.startProcess();
+    const id = (await watch(attempt.id)).body.operation_id as string;
+    await eventually('streams are open', () => forge.openSockets === 3);
+    await forge.stop();
+    await eventually('it was given up', async () =>
+      (await story(id)).some((text) => text.startsWith('Forge cannot be reached')),
+    );
+    forge.route('GET', new RegExp(`/api/task-attempts/${attempt.id}$`), { status: 404, body: '' });
+    await forge.start();
     await ended(id, 'error');
-    expect((await events(id)).at(-1)!.data).toEqual({
-      error: 'Forge cannot be reached any more: Failed to reconnect after 4 attempts',
+    expect((await events(id)).at(-1)!.data).toMatchObject({
+      error: expect.stringMatching(/^Forge does not have the attempt any more: /),
       error_type: 'ForgeUnavailable',
     });
-    expect((await watch(attempt.id)).body).toMatchObject({ status: 503, code: 'forge_unavailable' });
-    await forge.start();
-    const again = (await watch(attempt.id)).body.operation_id as string;
-    expect(again).toBe(`${id}.2`);
-    attempt.endProcess(agent, 'completed');
-    await ended(again, 'completed');
   });
 
   it('two tenants that watch the same attempt stay apart', async () => {
@@ -332,5 +350,53 @@ describe('Forge that is down, unknown or not configured', () => {
     service = await RunningService.start({ STORE: 'memory' });
     expect((await watch('x')).status).toBe(404);
     expect((await service.rest.get('/health/ready')).body).toEqual({ status: 'UP', degraded: [] });
+  });
+});
+
+describe('What an agent says', () => {
+  const said = async (id: string): Promise<unknown[]> =>
+    (await events(id)).flatMap(({ data }) =>
+      data.details?.kind === 'log' ? [`${String(data.details.entry_type)}: ${data.message}`] : [],
+    );
+
+  it('is recorded as readable lines, each once it is complete, and once over a lost connection', async () => {
+    await service.stop();
+    service = await start({ FORGE_AGENT_LOGS: 'normalized' });
+    const attempt = new FakeAttempt(forge);
+    const agent = attempt.startProcess();
+    const id = (await watch(attempt.id)).body.operation_id as string;
+    const isOpen = (): boolean => forge.open(attempt.normalizedPath(agent)).length === 1;
+    await eventually('it is followed', isOpen);
+    expect(forge.open(attempt.logPath(agent))).toHaveLength(0);
+    attempt.say(agent, 0, 'system_message', 'ready');
+    attempt.say(agent, 1, 'assistant_message', 'I will');
+    attempt.say(agent, 1, 'assistant_message', 'I will add a file');
+    attempt.say(agent, 2, 'error_message', 'careful\n');
+    await eventually('what is complete is recorded', async () => (await said(id)).length === 3);
+    forge.drop(attempt.normalizedPath(agent));
+    await eventually('it is followed again', isOpen);
+    attempt.say(agent, 3, 'assistant_message', 'ready');
+    attempt.endProcess(agent, 'completed');
+    await ended(id, 'completed');
+    expect(await said(id)).toEqual([
+      'system_message: ready',
+      'assistant_message: I will add a file',
+      'error_message: careful',
+      'assistant_message: ready',
+    ]);
+  });
+
+  it('is recorded as it was written where Forge does not understand it', async () => {
+    await service.stop();
+    service = await start({ FORGE_AGENT_LOGS: 'normalized' });
+    const attempt = new FakeAttempt(forge);
+    const agent = attempt.startProcess();
+    forge.stream(attempt.normalizedPath(agent), { status: 404, body: '' });
+    const id = (await watch(attempt.id)).body.operation_id as string;
+    await eventually('the raw log is open', () => forge.open(attempt.logPath(agent)).length === 1);
+    attempt.log(agent, 'plain\n');
+    attempt.endProcess(agent, 'completed');
+    await ended(id, 'completed');
+    expect(await story(id)).toContain('plain');
   });
 });

@@ -28,10 +28,10 @@ describe('opstream forge watch', { timeout: 40_000 }, () => {
     const agent = attempt.startProcess();
     const cli = new CliProcess(['forge', 'watch', attempt.id, '--url', service.http]);
     await eventually('the diff is open', () => forge.open(attempt.diffPath).length === 1);
-    attempt.log(agent, 'thinking\n');
+    attempt.say(agent, 0, 'assistant_message', 'thinking');
     attempt.diff('src/a.ts', 'x\n');
     await cli.shows('added src/a.ts');
-    expect(cli.stdout).toContain('thinking');
+    await cli.shows('thinking');
     attempt.endProcess(agent, 'failed', 3);
     expect(await cli.exit).toBe(1);
     expect(cli.stdout).toContain('The coding agent failed with exit code 3');
@@ -92,6 +92,17 @@ describe('The stream test program', () => {
     expect(output).toContain('HTTP 200: Answer');
     expect(output).toContain('<!DOCTYPE html>');
     expect(output).not.toContain('❌');
+  });
+
+  it.each([
+    ['404 over a connection that is kept', { status: 404, body: '' }],
+    ['a web page over a connection that is kept', WEB_PAGE],
+  ])('S0-85 S0-86: ends when the answer is %s', async (_name, answer) => {
+    forge.keepRefusedConnections = true;
+    forge.stream(/./, answer);
+    const { code, output } = await run('A');
+    expect(code).toBe(1);
+    expect(output).toContain(`HTTP ${answer.status ?? 200}`);
   });
 
   it('S0-84: says why it cannot connect', async () => {

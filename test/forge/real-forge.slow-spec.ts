@@ -301,7 +301,7 @@ describe('A real Forge', () => {
     await expect(tool('forge_push_branch', args)).rejects.toThrow(invalid);
     await expect(tool('forge_attach_existing_pr', args)).rejects.toThrow(invalid);
     await expect(tool('forge_create_pull_request', { ...args, title: 'x' })).rejects.toThrow(
-      '[200] OK: TOKEN_INVALID',
+      '[200] OK: TOKEN_INVALID (',
     );
     expect(forge.git(origin, 'branch', '--list').trim()).toBe('* main');
   });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../harness/eventually.js';
 import { FakeAttempt } from '../harness/fake-attempt.js';
 import { envelope, FakeForge } from '../harness/fake-forge.js';
+import { WatchTools } from '../../src/forge/tools/watch-tools.service.js';
 import { McpClient, type McpResult } from '../harness/mcp-client.js';
 import { RunningService } from '../harness/running-service.js';
 
@@ -63,6 +64,7 @@ beforeEach(async () => {
   service = await RunningService.start({
     FORGE_URL: forge.url,
     FORGE_RECONNECT_DELAY_MS: '20',
+    FORGE_AGENT_LOGS: 'raw',
     STORE: 'memory',
   });
 });
@@ -179,7 +181,6 @@ describe('forge_watch_task', () => {
       `[Diff #3] src/c.ts: ["${'z'.repeat(98)}...\n`,
     ]);
     expect(progress(client)[0]).toMatchObject({ progressToken: 'p1', progress: 0, total: 100 });
-    await eventually('sockets are released', () => forge.openSockets === 0);
   });
 
   it('S0-V14, X-62, X-63: follows a real Forge and ends with the agent', async () => {
@@ -199,7 +200,7 @@ describe('forge_watch_task', () => {
     ]);
   });
 
-  it('S0-26…28, S0-34, S0-38, X-61: watchers share one socket, it is replaced once, and goes with the last', async () => {
+  it('S0-26…28, S0-34, S0-38, X-61: watchers share one socket, and it is replaced once', async () => {
     seedRoutes();
     forge.stream(SEED_DIFF);
     const watchers = await Promise.all([connect(), connect(), connect()]);
@@ -216,7 +217,6 @@ describe('forge_watch_task', () => {
     expect(forge.open(SEED_DIFF)).toHaveLength(1);
     for (const result of await Promise.all(results)) expect(textOf(result)).toContain('Received 2 updates');
     expect(streamed(watchers[2])).toEqual(['[Diff #1] a: []...\n', '[Diff #2] b: []...\n']);
-    await eventually('no socket', () => forge.openSockets === 0);
     expect(forge.sockets).toHaveLength(2);
   });
 
@@ -255,19 +255,16 @@ describe('forge_watch_task', () => {
     expect(streamed(client).at(-1)).toContain('Status: running');
   });
 
-  it('S0-69: a watch that is cancelled or interrupted by the end of the service lets go of its sockets', async () => {
+  it('S0-69: a watch that is interrupted by the end of the service says so', async () => {
     seedRoutes();
     forge.stream(SEED_DIFF);
     const client = await connect();
-    client.send({
-      jsonrpc: '2.0',
-      id: 'w',
-      method: 'tools/call',
-      params: { name: 'forge_watch_task', arguments: { attempt_id: ATTEMPT } },
-    });
+    const watched = call(client, 'forge_watch_task', { attempt_id: ATTEMPT });
     await eventually('the diff is open', () => forge.open(SEED_DIFF).length === 1);
-    client.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'w' } });
-    await eventually('sockets are released', () => forge.openSockets === 0);
+    forge.send(SEED_DIFF, { file: 'src/a.ts', changes: [] });
+    await eventually('it was told', () => streamed(client).length === 1);
+    service.get(WatchTools).onModuleDestroy();
+    expect(textOf(await watched)).toBe('Watch interrupted. Received 1 updates.');
   });
 
   it('S0-20: an unknown attempt, a Forge that is down and bad arguments are tool errors that say why', async () => {
@@ -275,7 +272,11 @@ describe('forge_watch_task', () => {
     const unknown = await client.call('forge_watch_task', { attempt_id: 'nothing' });
     expect(unknown).toMatchObject({
       isError: true,
-      content: [{ text: 'Failed to fetch data: [404] Not Found: ' }],
+      content: [
+        {
+          text: 'Failed to fetch data: [404] Not Found: Forge does not have what GET /api/task-attempts/nothing names',
+        },
+      ],
     });
     await forge.stop();
     const down = await client.call('forge_watch_task', { attempt_id: ATTEMPT });
@@ -421,7 +422,7 @@ describe('Resources', () => {
     await eventually('reading leaves no socket behind', () => forge.openSockets === 0);
   });
 
-  it('subscribing to an attempt watches its run, and unsubscribing ends that', async () => {
+  it('subscribing to an attempt watches its run; unsubscribing ends the updates, not the recording', async () => {
     const attempt = new FakeAttempt(forge);
     const agent = attempt.startProcess();
     const client = await connect();
@@ -435,7 +436,11 @@ describe('Resources', () => {
       () => client.of('notifications/resources/updated').length > before,
     );
     await client.result('resources/unsubscribe', { uri });
-    await eventually('the streams are closed', () => forge.openSockets === 0);
+    const told = client.of('notifications/resources/updated').length;
+    attempt.log(agent, 'for nobody\n');
+    attempt.endProcess(agent, 'completed');
+    await eventually('the run is over', () => forge.openSockets === 0);
+    expect(client.of('notifications/resources/updated')).toHaveLength(told);
   });
 
   it('S0-47, S0-50: subscribers of a project hear of its tasks', async () => {

@@ -19,6 +19,7 @@ interface FakeProcess {
 export class FakeAttempt {
   private readonly processes: FakeProcess[] = [];
   private readonly logs = new Map<string, unknown[]>();
+  private readonly normalized = new Map<string, unknown[]>();
   private readonly finished = new Set<string>();
   private readonly diffs: unknown[] = [];
   private entries = new Map<string, number>();
@@ -52,6 +53,10 @@ export class FakeAttempt {
     return new RegExp(`/api/execution-processes/${processId}/raw-logs/ws`);
   }
 
+  normalizedPath(processId: string): RegExp {
+    return new RegExp(`/api/execution-processes/${processId}/normalized-logs/ws`);
+  }
+
   /** @returns the new process's id */
   startProcess(runReason: 'setupscript' | 'codingagent' | 'devserver' = 'codingagent'): string {
     const id = randomUUID();
@@ -66,6 +71,13 @@ export class FakeAttempt {
     };
     this.processes.push(process);
     this.logs.set(id, []);
+    this.normalized.set(id, []);
+    this.forge.stream(this.normalizedPath(id), undefined, (socket) => {
+      // A replay brings them in another order.
+      const said = this.normalized.get(id)!.map((value, entry) => patch('add', `/entries/${entry}`, value));
+      sendAll(socket, said.toReversed());
+      if (this.finished.has(id)) sendAll(socket, [{ finished: true }]);
+    });
     this.forge.stream(this.logPath(id), undefined, (socket) => {
       sendAll(socket, this.logs.get(id)!);
       if (this.finished.has(id)) sendAll(socket, [{ finished: true }]);
@@ -84,6 +96,7 @@ export class FakeAttempt {
     process.exit_code = exitCode;
     this.finished.add(processId);
     this.forge.send(this.logPath(processId), { finished: true });
+    this.forge.send(this.normalizedPath(processId), { finished: true });
     this.tell(patch('replace', `/execution_processes/${processId}`, process));
   }
 
@@ -93,6 +106,14 @@ export class FakeAttempt {
     const frame = patch('add', `/entries/${entry}`, { type, content });
     this.logs.get(processId)!.push(frame);
     this.forge.send(this.logPath(processId), frame);
+  }
+
+  /** What the agent says, as Forge understands it. @param entry its number; an older one is rewritten */
+  say(processId: string, entry: number, type: string, content: string): void {
+    const value = { type: 'NORMALIZED_ENTRY', content: { entry_type: { type }, content } };
+    const said = this.normalized.get(processId)!;
+    said[entry] = value;
+    this.forge.send(this.normalizedPath(processId), patch('replace', `/entries/${entry}`, value));
   }
 
   diff(file: string, newContent: string, change = 'added'): void {

@@ -40,12 +40,15 @@ export const envelope = (data: unknown): FakeAnswer => ({
  * flavour, misbehaving where the test wants it to. What it knows no route for is 404.
  */
 export class FakeForge {
+  /** A real Forge refuses an upgrade over a connection that it leaves open. */
+  keepRefusedConnections = false;
   readonly requests: FakeRequest[] = [];
   /** Every upgrade that was asked for, accepted or not. */
   readonly upgrades: FakeRequest[] = [];
   readonly sockets: FakeSocket[] = [];
   private readonly routes: { method: string; path: RegExp; answer: Route }[] = [];
   private readonly streams: { path: RegExp; answer: Upgrade; greet?: (socket: WebSocket) => void }[] = [];
+  private readonly upgraded = new Set<Duplex>();
   private server: Server | undefined;
   private readonly wss = new WebSocketServer({ noServer: true });
   private port = 0;
@@ -115,6 +118,7 @@ export class FakeForge {
 
   async stop(): Promise<void> {
     for (const client of this.wss.clients) client.terminate();
+    for (const raw of this.upgraded) raw.destroy();
     this.server?.closeAllConnections();
     await new Promise((resolve) =>
       this.server?.listening ? this.server.close(resolve) : resolve(undefined),
@@ -139,6 +143,8 @@ export class FakeForge {
     const seen = toFakeRequest(request, '');
     this.upgrades.push(seen);
     raw.on('error', () => {});
+    this.upgraded.add(raw);
+    raw.once('close', () => this.upgraded.delete(raw));
     const stream = this.streams.find(({ path }) => path.test(seen.path + seen.url.search));
     const answer = stream ? stream.answer(seen) : NOT_FOUND;
     if (answer === 'stall') return;
@@ -150,10 +156,12 @@ export class FakeForge {
       return;
     }
     const text = textOf(answer);
-    raw.end(
+    const kept = this.keepRefusedConnections;
+    raw.write(
       `HTTP/1.1 ${answer.status ?? 200} Answer\r\nContent-Type: ${contentTypeOf(answer)}\r\n` +
-        `Content-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+        `Content-Length: ${Buffer.byteLength(text)}\r\nConnection: ${kept ? 'keep-alive' : 'close'}\r\n\r\n${text}`,
     );
+    if (!kept) raw.end();
   }
 }
 

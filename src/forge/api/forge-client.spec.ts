@@ -88,7 +88,7 @@ describe('ForgeClient', () => {
     forge.route('GET', /projects$/, { status: 302, body: '' });
     await expect(client.listProjects()).rejects.toMatchObject({
       code: 'forge_refused',
-      message: 'Failed to fetch data: [302] Found: ',
+      message: 'Failed to fetch data: [302] Found: (GET /api/projects)',
     });
     expect(forge.requests).toHaveLength(1);
   });

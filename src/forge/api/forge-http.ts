@@ -135,7 +135,12 @@ function notJson(request: ForgeRequest, { contentType, body }: Answer): Opstream
 
 function failure(request: ForgeRequest, { status, statusText }: Answer, body: string): OpstreamError {
   const code = status === 404 ? 'forge_not_found' : status >= 500 ? 'forge_failed' : 'forge_refused';
-  return forgeError(request, code, `[${status}] ${statusText}: ${body.slice(0, MAX_DETAIL)}`);
+  const asked = `${request.method} ${request.path}`;
+  const said = body.slice(0, MAX_DETAIL);
+  // Forge answers an unknown id with nothing at all.
+  const reason =
+    said === '' && status === 404 ? `Forge does not have what ${asked} names` : `${said} (${asked})`.trim();
+  return forgeError(request, code, `[${status}] ${statusText}: ${reason}`);
 }
 
 function connectionError(request: ForgeRequest, error: unknown): OpstreamError {

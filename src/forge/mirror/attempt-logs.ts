@@ -3,6 +3,7 @@ import type { ForgeStream } from '../streams/forge-stream.js';
 import type { ForgeStreams } from '../streams/forge-streams.service.js';
 import type { MirrorEvent } from './mirror-events.js';
 import type { MirrorRecord } from './mirror-record.js';
+import { AgentLog } from './agent-log.js';
 import { ProcessLog } from './process-log.js';
 import { hasEnded } from './run-outcome.js';
 
@@ -14,6 +15,8 @@ export interface LogTarget {
 
 interface FollowedLog {
   readonly log: ProcessLog;
+  /** What an agent says, where it is followed instead of the bytes that it writes. */
+  readonly agent: AgentLog;
   readonly process: ExecutionProcess;
   stream: ForgeStream | undefined;
   /** `text`: no stream has it, but the process record may. */
@@ -32,6 +35,8 @@ export class AttemptLogs {
     private readonly streams: ForgeStreams,
     private readonly recorded: MirrorRecord,
     private readonly target: LogTarget,
+    /** The bytes that agents write, instead of what they mean. */
+    private readonly raw: boolean,
   ) {}
 
   /** True while a log that will end is still being read; a development server's never does. */
@@ -48,8 +53,16 @@ export class AttemptLogs {
     if (!known) {
       if (this.logs.size >= MAX_LOGS) return;
       const log = new ProcessLog(process.id, this.recorded);
-      this.logs.set(process.id, { log, process, stream: undefined, state: 'streaming' });
-      this.open(process.id);
+      const agent = new AgentLog(process.id, this.recorded, (events) => this.target.record(events));
+      this.logs.set(process.id, { log, agent, process, stream: undefined, state: 'streaming' });
+      const isAgent =
+        process.run_reason === 'codingagent' && !this.raw && this.streams.has('normalized-logs');
+      // An operation that has an agent's bytes goes on with them.
+      const hasBytes = (['stdout', 'stderr'] as const).some(
+        (name) => this.recorded.linesOf(process.id, name) > 0,
+      );
+      if (isAgent && !hasBytes) this.openAgent(process.id);
+      else this.open(process.id);
     } else if (known.state === 'text') {
       await this.takeText(known.log, process);
     }
@@ -57,9 +70,27 @@ export class AttemptLogs {
 
   close(): void {
     for (const followed of this.logs.values()) {
+      followed.agent.close();
       followed.stream?.close();
       followed.stream = undefined;
     }
+  }
+
+  private openAgent(processId: string): void {
+    const followed = this.logs.get(processId)!;
+    const { agent } = followed;
+    followed.stream = this.streams.open(this.tenant, 'normalized-logs', processId, {
+      onOpen: () => agent.restart(),
+      onFrame: (frame) => agent.accept(frame),
+      onError: () => {},
+      onEnd: ({ reason }) => {
+        followed.stream = undefined;
+        // Forge does not understand every agent.
+        if (reason === 'refused') return this.open(processId);
+        followed.state = 'complete';
+        void agent.end().then(() => this.target.logEnded());
+      },
+    });
   }
 
   private open(processId: string): void {

@@ -9,7 +9,13 @@ import { AttemptDiff } from './attempt-diff.js';
 import { AttemptLogs } from './attempt-logs.js';
 import { AttemptProcesses } from './attempt-processes.js';
 import { MirrorEnding } from './mirror-ending.js';
-import { mirrorDetails, processEvent, type MirrorDetails, type MirrorEvent } from './mirror-events.js';
+import {
+  lostEvent,
+  mirrorDetails,
+  processEvent,
+  type MirrorDetails,
+  type MirrorEvent,
+} from './mirror-events.js';
 import { MirrorRecord } from './mirror-record.js';
 import { MirrorWriter } from './mirror-writer.js';
 import { agentRuns, FINAL_STATES, hasEnded, outcomeOf, type RunOutcome } from './run-outcome.js';
@@ -23,6 +29,8 @@ export interface MirrorTarget {
 }
 
 export interface MirrorDependencies {
+  /** Record the bytes that agents write, instead of what Forge understands of them. */
+  readonly rawAgentLogs: boolean;
   readonly operations: OperationsService;
   readonly client: ForgeClient;
   readonly streams: ForgeStreams;
@@ -30,6 +38,8 @@ export interface MirrorDependencies {
   onRecorded(target: MirrorTarget, details: MirrorDetails): void;
   /** The mirror does nothing any more: its operation ended, or cannot be written. */
   onOver(target: MirrorTarget): void;
+  /** Forge was lost before the end; another mirror may go on when it is back. */
+  onLost(target: MirrorTarget): void;
 }
 
 /** A run is over once nothing new was seen for this long after its agent ended: the last diffs come a moment later. */
@@ -79,10 +89,16 @@ export class AttemptMirror {
       diffChanged: () => this.settle(),
       onUnavailable: (error) => void this.loseForge(error),
     });
-    this.logs = new AttemptLogs(tenant, services.streams, this.recorded, {
-      record: (events) => this.record(events),
-      logEnded: () => this.settle(),
-    });
+    this.logs = new AttemptLogs(
+      tenant,
+      services.streams,
+      this.recorded,
+      {
+        record: (events) => this.record(events),
+        logEnded: () => this.settle(),
+      },
+      services.rawAgentLogs,
+    );
     this.processes = new AttemptProcesses(tenant, attemptId, services.client, services.streams, {
       onProcesses: (processes, status) => this.seeProcesses(processes, status),
       onUnavailable: (error) => void this.loseForge(error),
@@ -214,8 +230,19 @@ export class AttemptMirror {
     );
   }
 
-  private loseForge(error: Error): Promise<void> {
-    return this.finish(() => this.ending.forgeIsGone(error));
+  /** The run may go on without being seen: it is recorded on when Forge is back. */
+  private async loseForge(error: Error): Promise<void> {
+    if (error instanceof OpstreamError && error.code === 'forge_not_found') {
+      return this.finish(() => this.ending.attemptIsGone(error));
+    }
+    // The other streams say the same.
+    if (this.over || !this.active) return;
+    this.pause();
+    await this.record([lostEvent(error)]);
+    if (this.over) return;
+    this.over = true;
+    this.writer.close();
+    this.services.onLost(this.target);
   }
 
   private async finish(end: () => Promise<void>): Promise<void> {

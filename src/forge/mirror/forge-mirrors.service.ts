@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { Configuration } from '../../config/configuration.js';
 import { EventBus } from '../../operations/event-bus.js';
 import { isFinal, type RecordedEvent } from '../../operations/operation-event.js';
 import type { Operation } from '../../operations/operation.js';
@@ -9,6 +10,7 @@ import { ForgeClient } from '../api/forge-client.service.js';
 import { ForgeMetrics } from '../forge.metrics.js';
 import { ForgeStreams } from '../streams/forge-streams.service.js';
 import { AttemptMirror, type MirrorTarget } from './attempt-mirror.js';
+import { MirrorEnding } from './mirror-ending.js';
 import { ForgeResourceUpdates } from './forge-resource-updates.service.js';
 import { ATTEMPT_OPERATION, operationOfRun } from './run-operation.js';
 
@@ -18,23 +20,24 @@ export interface AttemptWatch {
   readonly operation: Operation;
   /** True when this watch opened it. */
   readonly created: boolean;
-  /** Leaves. The last to leave closes the streams and the operation; who never leaves keeps both to the run's end. */
-  release(): void;
 }
 
 interface Mirrored {
   readonly operation: Operation;
   readonly created: boolean;
-  /** Undefined for a run that was recorded to its end. */
+  /** Undefined for a run that was recorded to its end, and while Forge is away. */
   readonly mirror: AttemptMirror | undefined;
-  holders: number;
 }
 
+/** How long after Forge was lost it is tried again; every further time twice as long, up to the longest. */
+const TAKE_UP_MS = { first: 1000, longest: 30_000 };
+
+const LIST_PAGE = 100;
 const ATTEMPT_ID = /^[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}$/;
 
 /**
- * One mirroring operation per run of an attempt and tenant, shared by everyone who watches it: tools, REST and the
- * command line.
+ * One mirroring operation per run of an attempt and tenant, shared by everyone who watches it. The recording belongs
+ * to the run: once begun it goes on to the run's end, whoever leaves, and through every outage of Forge.
  */
 @Injectable()
 export class ForgeMirrors implements OnModuleDestroy {
@@ -43,12 +46,15 @@ export class ForgeMirrors implements OnModuleDestroy {
   /** Keys of `mirrored` by operation. */
   private readonly keys = new Map<string, string>();
   private readonly bus: Subscription;
+  private readonly retries = new Set<NodeJS.Timeout>();
+  private stopped = false;
 
   constructor(
     private readonly operations: OperationsService,
     private readonly client: ForgeClient,
     private readonly streams: ForgeStreams,
     private readonly updates: ForgeResourceUpdates,
+    private readonly configuration: Configuration,
     bus: EventBus,
     metrics: ForgeMetrics,
   ) {
@@ -58,6 +64,8 @@ export class ForgeMirrors implements OnModuleDestroy {
 
   /** The operations stay open: whoever watches the attempt after a restart takes them up where they are. */
   async onModuleDestroy(): Promise<void> {
+    this.stopped = true;
+    for (const timer of this.retries) clearTimeout(timer);
     this.bus.unsubscribe();
     for (const mirrored of await Promise.allSettled(this.mirrored.values())) {
       if (mirrored.status === 'rejected') continue;
@@ -66,7 +74,7 @@ export class ForgeMirrors implements OnModuleDestroy {
   }
 
   /**
-   * Begins to watch an attempt, or joins those who do. A run that was recorded to its end is not read from Forge again.
+   * Begins to record an attempt's run, or finds that it is or was recorded; what is recorded needs no Forge.
    * @throws OpstreamError `invalid_request` for an id that is none, `forge_not_found`, `forge_unavailable`,
    *   `too_many_operations`
    */
@@ -76,17 +84,15 @@ export class ForgeMirrors implements OnModuleDestroy {
     }
     const key = `${tenant}/${attemptId}`;
     const present = this.mirrored.get(key);
-    const mirrored = await (present ?? this.begin(key, tenant, attemptId));
-    mirrored.holders++;
-    let held = true;
-    return {
-      operation: mirrored.operation,
-      created: mirrored.created && !present,
-      release: () => {
-        if (held) this.release(mirrored);
-        held = false;
-      },
-    };
+    try {
+      const { operation, created } = await (present ?? this.begin(key, tenant, attemptId));
+      return { operation, created: created && !present };
+    } catch (error) {
+      const recorded = isAway(error) ? await this.latest(tenant, attemptId) : undefined;
+      if (!recorded) throw error;
+      if (recorded.endedAt === null) this.takeUpLater(tenant, attemptId);
+      return { operation: recorded, created: false };
+    }
   }
 
   /** Takes up what a former process of this service left unfinished, for every tenant; an attempt that is unknown by now is left alone. */
@@ -96,9 +102,7 @@ export class ForgeMirrors implements OnModuleDestroy {
       const attemptId = operation?.metadata.attempt_id;
       if (operation?.operationType !== ATTEMPT_OPERATION || typeof attemptId !== 'string') continue;
       if (this.mirrored.has(`${tenant}/${attemptId}`)) continue;
-      await this.watch(tenant, attemptId).catch((error: unknown) =>
-        this.logger.warn({ event: 'forge_resume_failed', attempt_id: attemptId, error }),
-      );
+      await this.takeUp(tenant, attemptId, TAKE_UP_MS.first);
     }
   }
 
@@ -115,40 +119,77 @@ export class ForgeMirrors implements OnModuleDestroy {
     const { operation, created, ignored } = await operationOfRun(this.operations, tenant, attempt, processes);
     if (operation.endedAt !== null) {
       this.mirrored.delete(key);
-      return { operation, created, mirror: undefined, holders: 0 };
+      return { operation, created, mirror: undefined };
     }
     const target = { tenant, attemptId, operationId: operation.operationId, ignored };
     const mirror = this.newMirror(key, target);
     if (!created) await mirror.readBack();
     mirror.start();
     await mirror.seeProcesses(processes, attempt.status);
-    return { operation, created, mirror, holders: 0 };
+    return { operation, created, mirror };
   }
 
   private newMirror(key: string, target: MirrorTarget): AttemptMirror {
     this.keys.set(operationKey(target.tenant, target.operationId), key);
     return new AttemptMirror(target, {
+      rawAgentLogs: this.configuration.forge.agentLogs === 'raw',
       operations: this.operations,
       client: this.client,
       streams: this.streams,
       onRecorded: ({ tenant, attemptId }, details) => this.updates.recorded(tenant, attemptId, details),
       onOver: ({ tenant, operationId, attemptId }) => {
-        this.mirrored.delete(key);
-        this.keys.delete(operationKey(tenant, operationId));
+        this.forget(key, tenant, operationId);
         this.updates.ended(tenant, attemptId);
+      },
+      onLost: ({ tenant, operationId, attemptId }) => {
+        this.forget(key, tenant, operationId);
+        this.takeUpLater(tenant, attemptId);
       },
     });
   }
 
-  private release(mirrored: Mirrored): void {
-    mirrored.holders--;
-    const { mirror } = mirrored;
-    if (!mirror || mirror.isOver || mirrored.holders > 0) return;
-    mirror.stop();
-    const { target } = mirror;
-    this.operations
-      .cancel(target.tenant, target.operationId, 'Nobody watches the attempt any more')
-      .catch((error: unknown) => this.logger.warn({ event: 'forge_cancel_failed', ...target, error }));
+  private forget(key: string, tenant: string, operationId: string): void {
+    this.mirrored.delete(key);
+    this.keys.delete(operationKey(tenant, operationId));
+  }
+
+  /** Goes on with a run when Forge is back. It may be cancelled meanwhile, or taken up by another watch. */
+  private takeUpLater(tenant: string, attemptId: string, wait = TAKE_UP_MS.first): void {
+    if (this.stopped) return;
+    const timer = setTimeout(() => {
+      this.retries.delete(timer);
+      void this.takeUp(tenant, attemptId, wait);
+    }, wait);
+    timer.unref();
+    this.retries.add(timer);
+  }
+
+  private async takeUp(tenant: string, attemptId: string, waited: number): Promise<void> {
+    const key = `${tenant}/${attemptId}`;
+    const open = await this.latest(tenant, attemptId).catch(() => undefined);
+    if (this.mirrored.has(key) || open?.endedAt !== null) return;
+    try {
+      await this.begin(key, tenant, attemptId);
+    } catch (error) {
+      if (isAway(error)) this.takeUpLater(tenant, attemptId, Math.min(TAKE_UP_MS.longest, waited * 2));
+      else if (error instanceof OpstreamError && error.code === 'forge_not_found') {
+        await new MirrorEnding(this.operations, tenant, open.operationId)
+          .attemptIsGone(error)
+          .catch(() => {});
+      } else this.logger.warn({ event: 'forge_resume_failed', attempt_id: attemptId, error });
+    }
+  }
+
+  /** The operation that recorded an attempt last. */
+  private async latest(tenant: string, attemptId: string): Promise<Operation | undefined> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.operations.list(tenant, { type: ATTEMPT_OPERATION, limit: LIST_PAGE, cursor });
+      const found = page.operations.find(({ metadata }) => metadata.attempt_id === attemptId);
+      if (found) return found;
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    return undefined;
   }
 
   /** Someone ended a mirroring operation: its streams are not needed any more. */
@@ -164,6 +205,13 @@ export class ForgeMirrors implements OnModuleDestroy {
     }
   }
 }
+
+/** Forge does not answer; about the attempt that says nothing. */
+function isAway(error: unknown): boolean {
+  return error instanceof OpstreamError && AWAY.has(error.code);
+}
+
+const AWAY: ReadonlySet<string> = new Set(['forge_unavailable', 'forge_timeout', 'forge_failed']);
 
 function operationKey(tenant: string, operationId: string): string {
   return `${tenant}/${operationId}`;

@@ -39,8 +39,9 @@ export class MirrorEnding {
     });
   }
 
-  async forgeIsGone(reason: Error): Promise<void> {
-    await this.error(`Forge cannot be reached any more: ${reason.message}`, FORGE_UNAVAILABLE);
+  /** Forge answers, and does not know the attempt: nothing more will come. */
+  async attemptIsGone(reason: Error): Promise<void> {
+    await this.error(`Forge does not have the attempt any more: ${reason.message}`, FORGE_UNAVAILABLE);
   }
 
   private async error(message: string, type: string): Promise<void> {

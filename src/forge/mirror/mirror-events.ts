@@ -19,7 +19,15 @@ export type MirrorDetails =
       readonly beginning?: string;
       readonly fingerprint: string | null;
     }
-  | { readonly kind: 'log'; readonly process_id: string; readonly stream: LogStream; readonly line: number }
+  | {
+      readonly kind: 'log';
+      readonly process_id: string;
+      readonly stream: LogStream | 'agent';
+      readonly line: number;
+      /** What kind of entry it is, of an agent's log as Forge understands it. */
+      readonly entry_type?: string;
+      readonly fingerprint?: string;
+    }
   | {
       readonly kind: 'process';
       readonly process_id: string;
@@ -27,7 +35,12 @@ export type MirrorDetails =
       readonly status: string;
       readonly exit_code: number | null;
     }
-  | { readonly kind: 'stream_error'; readonly stream: string };
+  | {
+      readonly kind: 'stream_error';
+      readonly stream: string;
+      /** Forge is away; the recording goes on when it is back. */
+      readonly lost?: true;
+    };
 
 /** An event on its way into the log, with what it says. */
 export interface MirrorEvent {
@@ -54,6 +67,25 @@ export function lineEvent(processId: string, { stream, text }: LogLine, line: nu
   return logEvent(level, text, { kind: 'log', process_id: processId, stream, line });
 }
 
+/** @param number of the entry, from 1 */
+export function entryEvent(
+  processId: string,
+  entryType: string,
+  text: string,
+  number: number,
+  fingerprint: string,
+): MirrorEvent {
+  const level = entryType === 'error_message' ? 'warning' : 'info';
+  return logEvent(level, text, {
+    kind: 'log',
+    process_id: processId,
+    stream: 'agent',
+    line: number,
+    entry_type: entryType,
+    fingerprint,
+  });
+}
+
 export function processEvent({ id, run_reason, status, exit_code }: ExecutionProcess): MirrorEvent {
   const text = `${run_reason ?? 'process'} ${status}`.slice(0, 200);
   const details: MirrorDetails = {
@@ -70,6 +102,12 @@ export function processEvent({ id, run_reason, status, exit_code }: ExecutionPro
 export function streamErrorEvent(stream: string, error: Error): MirrorEvent {
   const message = `Stream error: ${error.message}`.slice(0, 2000);
   return logEvent('error', message, { kind: 'stream_error', stream });
+}
+
+/** Forge was given up for now. */
+export function lostEvent(error: Error): MirrorEvent {
+  const message = `Forge cannot be reached any more: ${error.message}`.slice(0, 2000);
+  return logEvent('error', message, { kind: 'stream_error', stream: 'diff', lost: true });
 }
 
 function logEvent(level: string, message: string, details: MirrorDetails): MirrorEvent {

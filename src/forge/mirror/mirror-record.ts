@@ -6,6 +6,8 @@ import type { MirrorDetails } from './mirror-events.js';
 export class MirrorRecord {
   diffs = 0;
   private readonly lines = new Map<string, number>();
+  /** How often each entry of an agent's log was recorded, by process and what it says. */
+  private readonly entries = new Map<string, number>();
   private readonly statuses = new Map<string, string>();
 
   /** @param decoder learns of the diffs, so that it leaves them out of a replay */
@@ -18,8 +20,12 @@ export class MirrorRecord {
   }
 
   /** Lines of a process's stream that were recorded. */
-  linesOf(processId: string, stream: LogStream): number {
+  linesOf(processId: string, stream: LogStream | 'agent'): number {
     return this.lines.get(`${processId}/${stream}`) ?? 0;
+  }
+
+  entriesOf(processId: string, fingerprint: string): number {
+    return this.entries.get(`${processId}/${fingerprint}`) ?? 0;
   }
 
   statusOf(processId: string): string | undefined {
@@ -35,6 +41,10 @@ export class MirrorRecord {
         break;
       case 'log':
         this.lines.set(`${details.process_id}/${details.stream}`, details.line);
+        if (details.fingerprint !== undefined) {
+          const entry = `${details.process_id}/${details.fingerprint}`;
+          this.entries.set(entry, (this.entries.get(entry) ?? 0) + 1);
+        }
         break;
       case 'process':
         this.statuses.set(details.process_id, details.status);

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { ForgeFrame } from '../decoding/frame.js';
 import { LogDecoder } from '../decoding/log-decoder.js';
 import { PatchedCollection } from '../decoding/patched-collection.js';
 import { ForgeStreams } from './forge-streams.service.js';
+import type { StreamEnd } from './forge-stream.js';
 import type { StreamKind } from './stream-urls.js';
 
 /** What is there now is taken as read when nothing came for this long. */
@@ -35,31 +37,44 @@ export class StreamReader {
 
   /**
    * @param id of the process (`normalized-logs`) or the project (`drafts`)
-   * @returns the entries in Forge's order; empty when Forge has none
+   * @returns the entries in Forge's order
+   * @throws OpstreamError `forge_not_found` when Forge has no such stream, `forge_unavailable`
    */
   async entries(kind: 'normalized-logs' | 'drafts', id: string): Promise<unknown[]> {
     const collection = new PatchedCollection(kind === 'drafts' ? 'drafts' : 'entries');
-    await this.collect(kind, id, (frame) => {
+    const end = await this.collect(kind, id, (frame) => {
       if (frame.kind === 'patch' && collection.values.size < MAX_ENTRIES) collection.apply(frame.operations);
     });
+    if (end?.reason === 'refused')
+      throw new OpstreamError('forge_not_found', `Forge has no ${kind} of ${id}`);
+    if (end?.reason === 'unreachable') {
+      throw new OpstreamError('forge_unavailable', `Forge cannot be reached: ${end.error.message}`);
+    }
     return [...collection.values.values()];
   }
 
-  /** Reads a socket of its own, which is opened once, until it is finished or quiet. */
-  private collect(kind: StreamKind, id: string, onFrame: (frame: ForgeFrame) => void): Promise<void> {
-    if (!this.streams.has(kind)) return Promise.resolve();
+  /**
+   * Reads a socket of its own, which is opened once, until it is finished or quiet.
+   * @returns how it ended, when it was not by being quiet
+   */
+  private collect(
+    kind: StreamKind,
+    id: string,
+    onFrame: (frame: ForgeFrame) => void,
+  ): Promise<StreamEnd | undefined> {
+    if (!this.streams.has(kind)) return Promise.resolve(undefined);
     return new Promise((resolve) => {
-      const done = () => {
+      const done = (end?: StreamEnd) => {
         clearTimeout(limit);
         clearTimeout(quiet);
         stream.close();
-        resolve();
+        resolve(end);
       };
-      const limit = setTimeout(done, LIMIT_MS);
+      const limit = setTimeout(() => done(), LIMIT_MS);
       let quiet: NodeJS.Timeout | undefined;
       const wait = () => {
         clearTimeout(quiet);
-        quiet = setTimeout(done, QUIET_MS);
+        quiet = setTimeout(() => done(), QUIET_MS);
       };
       const stream = this.streams.openApart(kind, id, {
         onOpen: wait,

@@ -27,7 +27,7 @@ const CreateAttempt = z.object({
 const FollowUp = ByAttempt.extend({ prompt });
 const ReplaceProcess = ByAttempt.extend({
   prompt,
-  executor: executor.optional().describe('Taken from the process that is replaced, whatever is said here'),
+  executor: executor.optional().describe('Of the process that is replaced; Forge cannot change it'),
   process_id: processId.optional().describe('The process to replace; the latest agent by default'),
 });
 
@@ -109,7 +109,13 @@ export class AttemptTools {
     parameters: ReplaceProcess,
     annotations: DESTROYS,
   })
-  async replaceProcess({ attempt_id, prompt, process_id }: z.output<typeof ReplaceProcess>): Promise<string> {
+  async replaceProcess({
+    attempt_id,
+    prompt,
+    process_id,
+    executor,
+  }: z.output<typeof ReplaceProcess>): Promise<string> {
+    if (executor !== undefined) await this.expectExecutor(attempt_id, executor);
     const id = process_id ?? (await this.latestAgent(attempt_id));
     const replaced = await this.forge.act(attempt_id, 'replace-process', {
       process_id: id,
@@ -117,6 +123,17 @@ export class AttemptTools {
       variant: null,
     });
     return recordText('Process replaced', replaced);
+  }
+
+  private async expectExecutor(attemptId: string, executor: string): Promise<void> {
+    const { executor: actual } = await this.forge.getTaskAttempt(attemptId);
+    // With a variant it reads CLAUDE_CODE:PLAN.
+    const name = actual?.split(':', 1)[0];
+    if (name && name !== executor) {
+      throw new UserError(
+        `Attempt ${attemptId} is worked on by ${name}, which Forge cannot change to ${executor}`,
+      );
+    }
   }
 
   private async latestAgent(attempt: string): Promise<string> {

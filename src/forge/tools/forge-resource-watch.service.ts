@@ -58,11 +58,8 @@ export class ForgeResourceWatch implements OnModuleInit, OnModuleDestroy {
     watching.catch((error: unknown) =>
       this.logger.debug({ event: 'forge_resource_unwatched', attempt_id: attemptId, error }),
     );
-    return () =>
-      void watching.then(
-        (watch) => watch.release(),
-        () => {},
-      );
+    // The recording belongs to the run, which goes on without subscribers.
+    return () => {};
   }
 
   private followStream(tenant: string, kind: StreamKind, id: string, uri: string): () => void {

@@ -54,33 +54,35 @@ export class WatchTools implements OnModuleDestroy {
     const started = Date.now();
     const timeout = AbortSignal.timeout(durationMs);
     const stop = AbortSignal.any([timeout, signal, this.shutdown.signal]);
-    const watch = await this.mirrors.watch(principal.tenant, attempt_id);
+    const { operation } = await this.mirrors.watch(principal.tenant, attempt_id);
     let updates = 0;
     let last: RecordedEvent | undefined;
-    try {
-      const { operationId } = watch.operation;
-      for await (const event of this.follower.follow(principal.tenant, operationId, { signal: stop })) {
-        last = event;
-        const text = diffText(event, updates + 1);
-        if (text !== undefined) {
-          updates++;
-          await context.streamContent({ type: 'text', text });
-          const elapsed = Date.now() - started;
-          await reportProgress({
-            progress: Math.min(99, Math.floor((elapsed / durationMs) * 100)),
-            total: 100,
-          });
-        }
-        const problem = streamError(event);
-        if (problem !== undefined) log.error(problem);
+    let lost = '';
+    const { operationId } = operation;
+    for await (const event of this.follower.follow(principal.tenant, operationId, { signal: stop })) {
+      last = event;
+      const text = diffText(event, updates + 1);
+      if (text !== undefined) {
+        updates++;
+        await context.streamContent({ type: 'text', text });
+        const elapsed = Date.now() - started;
+        await reportProgress({
+          progress: Math.min(99, Math.floor((elapsed / durationMs) * 100)),
+          total: 100,
+        });
       }
-    } finally {
-      watch.release();
+      const problem = streamError(event);
+      if (problem) log.error(problem.message);
+      // The run is recorded on when Forge is back; who watches is told now.
+      if (problem?.lost) {
+        lost = `. ${problem.message}`;
+        break;
+      }
     }
     if (timeout.aborted) return `Watch completed. Received ${updates} updates over ${duration_seconds}s`;
     if (stop.aborted || last?.type === 'cancelled') return `Watch interrupted. Received ${updates} updates.`;
     const seconds = Math.round((Date.now() - started) / 1000);
-    return `Watch completed. Received ${updates} updates over ${seconds}s${reasonOf(last)}`;
+    return `Watch completed. Received ${updates} updates over ${seconds}s${lost || reasonOf(last)}`;
   }
 }
 
@@ -93,10 +95,12 @@ function diffText(event: RecordedEvent, number: number): string | undefined {
   return `[Diff #${number}] ${details.file}: ${preview}...\n`;
 }
 
-/** The text of a stream error, or of the end of an attempt whose server is gone. */
-function streamError(event: RecordedEvent): string | undefined {
-  if (!mayBe('stream_error', event) || mirrorDetails(event)?.kind !== 'stream_error') return undefined;
-  return (JSON.parse(event.data) as { message: string }).message;
+/** What a stream error says, and whether Forge was given up for now. */
+function streamError(event: RecordedEvent): { readonly message: string; readonly lost: boolean } | undefined {
+  const details = mayBe('stream_error', event) ? mirrorDetails(event) : undefined;
+  if (details?.kind !== 'stream_error') return undefined;
+  const { message } = JSON.parse(event.data) as { message: string };
+  return { message, lost: details.lost === true };
 }
 
 /** Why an attempt did not end well; nothing when it did. */
