@@ -1,17 +1,23 @@
 // Compiles src into dist, and puts beside it what the compiler leaves alone: the schema of the database. The command
-// line becomes executable, which npm does for packages it installs but not for the checkout itself.
+// line becomes executable, which npm does for packages it installs but not for the checkout itself. The build is made
+// beside dist and takes its place when it is complete: `opstream run -- npm run build` runs out of dist itself.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, renameSync, rmSync } from 'node:fs';
 
-rmSync('dist', { recursive: true, force: true });
+const built = `dist.new-${process.pid}`;
+const former = `dist.old-${process.pid}`;
 const compiler = 'node_modules/typescript/bin/tsc';
-const { status } = spawnSync(
-  process.execPath,
-  [compiler, '--project', 'tsconfig.build.json', '--noEmitOnError'],
-  {
-    stdio: 'inherit',
-  },
-);
-if (status !== 0) process.exit(status ?? 1);
-cpSync('src/platform/sqlite/migrations', 'dist/platform/sqlite/migrations', { recursive: true });
-chmodSync('dist/cli/main.js', 0o755);
+const args = [compiler, '--project', 'tsconfig.build.json', '--noEmitOnError', '--outDir', built];
+try {
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  if (status === 0) {
+    cpSync('src/platform/sqlite/migrations', `${built}/platform/sqlite/migrations`, { recursive: true });
+    chmodSync(`${built}/cli/main.js`, 0o755);
+    if (existsSync('dist')) renameSync('dist', former);
+    renameSync(built, 'dist');
+  }
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(built, { recursive: true, force: true });
+  rmSync(former, { recursive: true, force: true });
+}

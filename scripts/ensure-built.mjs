@@ -1,7 +1,7 @@
 // Makes `npm start` and `npm test` work in a fresh clone, and after every pull: installs what is missing, then builds
 // what is stale.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isInstalled } from './is-installed.mjs';
 
@@ -35,6 +35,9 @@ if (isNodeTooOld && !existsSync(join('node_modules', RUNTIME))) {
   const runtime = `${RUNTIME}@${RUNTIME_VERSION}`;
   run('npm', ['install', '--no-save', runtime, '--no-audit', '--no-fund', '--loglevel=error']);
 }
+
+// `npm start` replaces npm's shell by the service, so that signals reach it; Windows' shell has no such word.
+if (process.platform === 'win32') writeFileSync(join('node_modules', '.bin', 'exec.cmd'), '@%*\r\n');
 
 const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs', 'package-lock.json'];
 const built = 'dist/main.js';

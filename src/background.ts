@@ -4,7 +4,7 @@ import { OperationsService } from './operations/operations.service.js';
 import type { OpstreamOptions } from './config/options.js';
 import { OpstreamModule } from './opstream.module.js';
 import { authority } from './rest/server/addresses.js';
-import { openService } from './service.js';
+import { openService, startProblem } from './service.js';
 import { HubStatus } from './streaming/commands/status.js';
 
 /** Document 001's control from code (S1-16, S1-22 … S1-25): the whole service inside a program that is no Nest app. */
@@ -19,7 +19,7 @@ export interface BackgroundOptions {
   readonly port?: number;
   /** Further options; the environment itself is not read. */
   readonly settings?: OpstreamOptions;
-  /** Default: Nest's logger as the program has set it. */
+  /** Where the service's log goes; nowhere by default: standard output belongs to the program. */
   readonly logger?: LoggerService | false;
 }
 
@@ -37,10 +37,11 @@ let started: NestFastifyApplication | undefined;
 
 /**
  * Starts the service in this process, which goes on with its own work. While it runs, another start gives the same.
- * @throws InvalidConfigurationError, UnusableDatabaseError, or the system's error when the port is in use
+ * @throws InvalidConfigurationError, UnusableDatabaseError, or an Error that says why the port cannot be had, with the
+ *   system's as its cause
  */
 export async function startWebSocketBackground(options: BackgroundOptions = {}): Promise<BackgroundService> {
-  const { host = '127.0.0.1', port = 8765, settings, logger } = options;
+  const { host = '127.0.0.1', port = 8765, settings, logger = false } = options;
   const starting = (service ??= open({ ...settings, host, port }, logger));
   try {
     started = await starting;
@@ -71,7 +72,13 @@ export function isWebSocketRunning(): boolean {
 
 async function open(
   settings: OpstreamOptions,
-  logger?: LoggerService | false,
+  logger: LoggerService | false,
 ): Promise<NestFastifyApplication> {
-  return await openService(OpstreamModule.forRoot(settings), logger);
+  try {
+    return await openService(OpstreamModule.forRoot(settings), logger);
+  } catch (thrown) {
+    const problem = startProblem(thrown);
+    if (problem === undefined || (thrown as Error).message === problem) throw thrown;
+    throw Object.assign(new Error(problem, { cause: thrown }), { code: (thrown as { code?: unknown }).code });
+  }
 }

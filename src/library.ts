@@ -37,6 +37,7 @@ export {
   streamOrchestration,
   type OrchestrationStep,
 } from './operations/running/operation-helpers.js';
+export { AgentsGateway } from './streaming/agents/agents.gateway.js';
 export { HubGateway } from './streaming/hub/hub.gateway.js';
 export { HubStatus, type HubStats, type WebSocketStatus } from './streaming/commands/status.js';
 
@@ -63,6 +64,9 @@ export {
 export type { MessageFilter, MessageRoute } from './mcp/peers/message-filters.service.js';
 export type { PeerTimeouts } from './mcp/peers/peer-channel.js';
 export type { Peer, PeerState } from './mcp/peers/peer.js';
+
+/** The pool of sockets to other servers: inject it, or make one; Forge's streams use the same class. */
+export { WebSocketManager } from './client/upstream/websocket-manager.js';
 
 export { DEFAULT_TENANT, type Principal } from './auth/principal.js';
 export { InvalidConfigurationError } from './config/configuration.js';

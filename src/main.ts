@@ -1,4 +1,11 @@
-import 'reflect-metadata';
-import { startService } from './service.js';
+import { nodeProblem } from './client/node-version.js';
 
+const problem = nodeProblem();
+if (problem !== undefined) {
+  process.stderr.write(`${problem}\n`);
+  process.exit(1);
+}
+// Nothing else is imported above: an older Node could not even load it.
+await import('reflect-metadata');
+const { startService } = await import('./service.js');
 await startService();

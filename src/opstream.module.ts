@@ -1,5 +1,6 @@
 import { type DynamicModule, type FactoryProvider, Module, type ModuleMetadata } from '@nestjs/common';
 import { AuthModule } from './auth/auth.module.js';
+import { WebSocketManager } from './client/upstream/websocket-manager.js';
 import { Configuration } from './config/configuration.js';
 import { ConfigurationModule } from './config/configuration.module.js';
 import { environmentOf, type OpstreamOptions } from './config/options.js';
@@ -13,6 +14,7 @@ import { HealthModule } from './rest/health/health.module.js';
 import { MetricsModule } from './rest/metrics/metrics.module.js';
 import { StreamsModule } from './streams/streams.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
+import { SharedSockets } from './shared-sockets.js';
 import { StreamingModule } from './streaming/streaming.module.js';
 
 /** Options that only a running application knows, e.g. from its own `ConfigService`. */
@@ -99,7 +101,7 @@ function compose(configuration: DynamicModule, ...optional: Imports): DynamicMod
       SessionsModule,
       ...optional,
     ],
-    providers: [OpenRequests],
-    exports: [OperationsModule, StreamingModule, McpModule, SessionsModule],
+    providers: [OpenRequests, { provide: WebSocketManager, useClass: SharedSockets }],
+    exports: [WebSocketManager, OperationsModule, StreamingModule, McpModule, SessionsModule],
   };
 }

@@ -115,18 +115,22 @@ async function listenWhereItIs(adapter: OpstreamWsAdapter, port: number, host: s
 
 /** A sentence for what the operator can mend, the whole error for what is our fault. */
 function explain(thrown: unknown): string {
+  const problem = startProblem(thrown);
+  if (problem !== undefined) return problem;
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+}
+
+/** Why a start failed, in a sentence, where whoever started it can mend it. */
+export function startProblem(thrown: unknown): string | undefined {
   if (thrown instanceof InvalidConfigurationError || thrown instanceof UnusableDatabaseError)
     return thrown.message;
-  if (!(thrown instanceof Error)) return String(thrown);
+  if (!(thrown instanceof Error)) return undefined;
   const { code, port, address } = thrown as NodeJS.ErrnoException & { port?: number; address?: string };
   if (code === 'EADDRINUSE') {
     return `Port ${port} on ${address} is in use by another program. Stop it, or set another one (PORT, EXTRA_PORTS).`;
   }
   if (code === 'EACCES' && port !== undefined)
     return `Port ${port} may not be used by this user (${address}).`;
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return `HOST=${(thrown as { hostname?: string }).hostname} is not a name that this machine knows.`;
-  }
-  if (code === 'EADDRNOTAVAIL') return `HOST=${address} is no address of this machine.`;
-  return thrown.stack ?? thrown.message;
+  if (code === 'EADDRNOTAVAIL') return `HOST=${address} is not an address of this machine.`;
+  return undefined;
 }

@@ -1,4 +1,11 @@
 #!/usr/bin/env node
-import { runProgram } from './program.js';
+import { nodeProblem } from '../client/node-version.js';
 
+const problem = nodeProblem();
+if (problem !== undefined) {
+  process.stderr.write(`opstream: ${problem}\n`);
+  process.exit(1);
+}
+// Nothing else is imported above: an older Node could not even load it.
+const { runProgram } = await import('./program.js');
 await runProgram(process.argv);

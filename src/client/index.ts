@@ -1,4 +1,6 @@
 /** `opstream/client`: the SDK, for browsers and Node (docs/sdk.md). */
+import './require-node.js';
+
 export type { ClientLogger, LogEntry } from './client-logger.js';
 export { Emitter } from './emitter.js';
 export { CLIENT_ERROR, OpstreamClientError } from './errors.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   InvalidConfigurationError,
   isWebSocketRunning,
@@ -58,6 +58,18 @@ describe('library: the service in the background of a program', () => {
     expect(two.port).toBe(one.port);
   });
 
+  it('S1-23: writes nothing to the output of the program', async () => {
+    const written = vi.spyOn(process.stdout, 'write');
+    try {
+      const service = await startWebSocketBackground({ port: 0, settings: { dataDir: folder } });
+      await new RestClient(service.url).get('/api/stats');
+      await stopWebSocketBackground();
+      expect(written.mock.calls).toEqual([]);
+    } finally {
+      written.mockRestore();
+    }
+  });
+
   it('S1-24: stopping what does not run does nothing', async () => {
     await stopWebSocketBackground();
     expect(isWebSocketRunning()).toBe(false);
@@ -84,7 +96,10 @@ describe('library: the service in the background of a program', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
-    await expect(start(port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await expect(start(port)).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      message: `Port ${port} on 127.0.0.1 is in use by another program. Stop it, or set another one (PORT, EXTRA_PORTS).`,
+    });
     other.close();
     await expect(start(0, { maxOperations: -1 })).rejects.toThrow(InvalidConfigurationError);
     expect(isWebSocketRunning()).toBe(false);

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { DEFAULT_TENANT } from '../../auth/principal.js';
 import { RECONNECT } from '../../client/reconnect-policy.js';
 import { WebSocketManager } from '../../client/upstream/websocket-manager.js';
 import { Configuration } from '../../config/configuration.js';
@@ -27,7 +28,11 @@ export class ForgeStreams implements OnApplicationShutdown {
   constructor(
     private readonly configuration: Configuration,
     private readonly metrics: ForgeMetrics,
+    /** The application's own pool; whatever a host application opens with it is shared with the default tenant. */
+    shared: WebSocketManager,
   ) {
+    // Its sockets may lead anywhere: a token is for Forge alone.
+    if (configuration.forge.token === undefined) this.pools.set(DEFAULT_TENANT, shared);
     metrics.gauge('opstream_forge_sockets', 'Sockets to Forge that watchers share', () => this.sockets);
   }
 
@@ -91,7 +96,8 @@ export class ForgeStreams implements OnApplicationShutdown {
 
   private pool(tenant: string): WebSocketManager {
     for (const [name, idle] of this.pools) {
-      if (name !== tenant && idle.subscriptions.size === 0) this.pools.delete(name);
+      const isIdle = name !== tenant && name !== DEFAULT_TENANT && idle.subscriptions.size === 0;
+      if (isIdle) this.pools.delete(name);
     }
     const pool = this.pools.get(tenant) ?? this.newPool();
     this.pools.set(tenant, pool);

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { mutualPeer, type McpPeerConfiguration } from '../../config/peer-settings.js';
+import { Configuration } from '../../config/configuration.js';
 import { isObject, readMessage, type Params } from '../protocol/json-rpc.js';
 import { SocketMounts } from '../transports/websocket/socket-mounts.service.js';
 import { MessageFilters, type MessageFilter } from './message-filters.service.js';
@@ -39,6 +40,7 @@ export class McpWebSocketTransport {
     private readonly mounts: SocketMounts,
     private readonly peers: Peers,
     private readonly filters: MessageFilters,
+    private readonly configuration: Configuration,
   ) {}
 
   /**
@@ -54,12 +56,26 @@ export class McpWebSocketTransport {
   /**
    * Connects to another MCP endpoint (S3-20), and again whenever the connection is lost, until `shutdown`.
    * @returns the peer, once it is connected for the first time
-   * @throws Error for an invalid URL or a name in use, when `shutdown` comes first, or the signal's reason
+   * @throws Error for an invalid URL or a name in use, when `shutdown` comes first, when it is not connected within
+   *   `timeouts.connectMs`, with what is in the way (it is dialled on, and `getPeer` has it), or the signal's reason
    */
   async connectToExternalWebSocket(url: string, options: ConnectOptions = {}): Promise<Peer> {
     const peer = this.dial(url, options);
-    await peer.whenConnected(options.signal);
+    const connectMs = options.timeouts?.connectMs ?? this.configuration.mcp.connectTimeoutMs;
+    const timeout = AbortSignal.timeout(connectMs);
+    try {
+      await peer.whenConnected(options.signal ? AbortSignal.any([options.signal, timeout]) : timeout);
+    } catch (error) {
+      if (!timeout.aborted || options.signal?.aborted) throw error;
+      const why = peer.problem ?? 'it does not answer';
+      throw new Error(`Cannot connect to ${url} within ${connectMs} ms: ${why}`, { cause: error });
+    }
     return peer;
+  }
+
+  /** A peer by its name: what it is up to, and why it is not connected. */
+  getPeer(name: string): Peer | undefined {
+    return this.peers.get(name);
   }
 
   /**
@@ -104,9 +120,17 @@ export class McpWebSocketTransport {
 
   private dial(
     url: string,
-    { name = 'external', timeouts, signal: _signal, ...settings }: ConnectOptions,
+    { name = this.freeName(), timeouts, signal: _signal, ...settings }: ConnectOptions,
   ): Peer {
     return this.peers.add({ ...mutualPeer(name, url), role: 'client', ...settings }, timeouts);
+  }
+
+  /** `external`, or `external_2` and so on where there is one already. */
+  private freeName(): string {
+    for (let number = 1; ; number++) {
+      const name = number === 1 ? 'external' : `external_${number}`;
+      if (!this.peers.get(name)) return name;
+    }
   }
 
   private find(name: string | undefined): Peer {
