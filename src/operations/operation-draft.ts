@@ -262,7 +262,8 @@ const DETAILS_BYTES = LIMITS.eventData - 8 * LIMITS.message;
 function fitting(value: JsonValue, bytes: number = LIMITS.eventData - 64): JsonValue {
   let text: string;
   try {
-    text = encodeJson(value, 'data', bytes);
+    // It becomes a member of the data, one level down.
+    text = encodeJson({ value }, 'data', bytes);
   } catch (thrown) {
     if (!(thrown instanceof OpstreamError)) throw thrown;
     const whole = wholeJson(value);
@@ -270,7 +271,7 @@ function fitting(value: JsonValue, bytes: number = LIMITS.eventData - 64): JsonV
     if (whole === undefined) return value;
     return { ...standInFor(whole) };
   }
-  return exceedsBytes(text, bytes) ? { ...standInFor(text) } : value;
+  return exceedsBytes(text, bytes) ? { ...standInFor(wholeJson(value) ?? text) } : value;
 }
 
 function wholeJson(value: JsonValue): string | undefined {

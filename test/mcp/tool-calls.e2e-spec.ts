@@ -272,7 +272,7 @@ describe('A tool call', () => {
     expect((await client.call('deep')).structuredContent).toHaveProperty('value.value.value');
     expect((await recorded('deep')).snapshot).toMatchObject({
       status: 'completed',
-      result: { content: [{ text: expect.stringContaining('could not be recorded') }] },
+      result: { truncated: true, preview: expect.stringContaining('structuredContent') },
     });
     expect((await client.request('tools/call', { name: 'protocol_garbage' })).error).toEqual({
       code: -32001,

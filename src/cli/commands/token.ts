@@ -24,6 +24,7 @@ const SCOPES = [
   'streams:read',
   'streams:write',
   'mcp',
+  'forge',
   'admin',
 ];
 /** What the service takes for a tenant and a user; it refuses a token with anything else. */

@@ -59,6 +59,8 @@ export class AgentBatch {
         'The answer is too large for this batch; ask for it alone',
       );
       text = refusal(input.id, tooLarge, false);
+      // What comes after it is not carried out.
+      this.answered = MAX_ANSWER_BYTES + 1;
     }
     this.answered += Buffer.byteLength(text);
     return text;

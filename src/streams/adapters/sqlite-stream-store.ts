@@ -99,7 +99,6 @@ export class SqliteStreamStore extends StreamStore {
   }
 
   override close(): Promise<void> {
-    if (this.database.open) this.database.close();
     return Promise.resolve();
   }
 
