@@ -16,7 +16,7 @@ let clients: McpClient[];
 beforeEach(async () => {
   clients = [];
   forge = await new FakeForge().start();
-  service = await ServiceProcess.start({ FORGE_URL: forge.url });
+  service = await ServiceProcess.start({ FORGE_AGENT_LOGS: 'raw', FORGE_TENANTS: '*', FORGE_URL: forge.url });
 });
 afterEach(async () => {
   for (const client of clients) client.terminate();

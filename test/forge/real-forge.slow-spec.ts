@@ -32,7 +32,7 @@ beforeAll(async () => {
 afterAll(() => forge.remove());
 
 async function begin(): Promise<void> {
-  service = await RunningService.start({ FORGE_URL: forge.url });
+  service = await RunningService.start({ FORGE_AGENT_LOGS: 'raw', FORGE_TENANTS: '*', FORGE_URL: forge.url });
   mcp = await McpClient.connect(`${service.ws}/mcp`);
   await mcp.initialize();
   repository = forge.repository();

@@ -22,7 +22,12 @@ describe('A service that is killed while it mirrors', () => {
 
   beforeEach(async () => {
     forge = await new FakeForge().start();
-    service = await ServiceProcess.start({ FORGE_URL: forge.url, JWT_SECRET: SECRET });
+    service = await ServiceProcess.start({
+      FORGE_AGENT_LOGS: 'raw',
+      FORGE_TENANTS: '*',
+      FORGE_URL: forge.url,
+      JWT_SECRET: SECRET,
+    });
   });
   afterEach(() => forge.stop());
 
@@ -89,7 +94,7 @@ describe('A Forge that starts later than the service', () => {
 
   it('is named by readiness until it answers, and is used from then on', async () => {
     const port = await freePort();
-    service = await ServiceProcess.start({ FORGE_URL: `http://127.0.0.1:${port}` });
+    service = await ServiceProcess.start({ FORGE_AGENT_LOGS: 'raw', FORGE_URL: `http://127.0.0.1:${port}` });
     const rest = new RestClient(service.url);
     const ready = async () => (await rest.get('/health/ready')).body;
     expect(await ready()).toEqual({ status: 'DEGRADED', degraded: ['forge'] });

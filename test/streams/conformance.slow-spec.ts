@@ -23,8 +23,19 @@ async function conformance(baseUrl: string): Promise<Report> {
   const suite = `import { runConformanceTests } from '@durable-streams/server-conformance-tests';
 runConformanceTests({ baseUrl: ${JSON.stringify(baseUrl)}, longPollTimeoutMs: 20_000 });\n`;
   await writeFile(join(directory, 'conformance.test.mjs'), suite);
+  // A configuration of its own, or it finds that of the project above it.
+  const configuration =
+    "export default { test: { include: ['conformance.test.mjs'], testTimeout: 40_000 } };\n";
+  await writeFile(join(directory, 'vitest.config.mjs'), configuration);
   const vitest = join(directory, 'node_modules/vitest/vitest.mjs');
-  const args = ['run', '--root', directory, '--reporter=json', '--testTimeout=40000', 'conformance.test.mjs'];
+  const args = [
+    'run',
+    '--root',
+    directory,
+    '--reporter=json',
+    '--config',
+    join(directory, 'vitest.config.mjs'),
+  ];
   // Vitest tells its outcome by the exit code, too; the report says it better.
   const { stdout } = await run(process.execPath, [vitest, ...args], {
     cwd: directory,
