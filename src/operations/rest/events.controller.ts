@@ -1,7 +1,6 @@
 import { Body, Controller, HttpCode, Param, Post, UseFilters, UseGuards } from '@nestjs/common';
 import {
   ApiBody,
-  ApiConsumes,
   ApiCreatedResponse,
   ApiOkResponse,
   ApiOperation,
@@ -119,10 +118,9 @@ export class EventsController {
   @ApiOperation({ operationId: 'emit_events', summary: 'Record many events in one transaction: all or none' })
   @ApiBody({
     required: true,
-    description: 'A JSON array, or one event per line',
+    description: 'A JSON array; as application/x-ndjson, one event per line',
     schema: { type: 'array', minItems: 1, maxItems: MAX_BATCH, items: { $ref: getSchemaPath(EventDto) } },
   })
-  @ApiConsumes('application/json', 'application/x-ndjson')
   @ApiCreatedResponse({ type: BatchReceiptDto })
   async events(
     @Param('id') id: string,

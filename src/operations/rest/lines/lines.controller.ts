@@ -94,8 +94,13 @@ export class LinesController {
     description: 'With end=error or end=cancelled: why',
     schema: { type: 'string', maxLength: LIMITS.message },
   })
-  @ApiConsumes('text/plain', 'application/x-ndjson', 'application/json')
-  @ApiBody({ required: true, schema: { type: 'string' }, description: 'Any type is taken, or none' })
+  // One type, because generators make a method of each; the service looks at the body itself.
+  @ApiConsumes('application/octet-stream')
+  @ApiBody({
+    required: true,
+    schema: { type: 'string', format: 'binary' },
+    description: 'Text; any Content-Type is taken, or none',
+  })
   @ApiCreatedResponse({ type: LinesReceiptDto })
   post(
     @Param('id') id: string,
