@@ -108,7 +108,7 @@ export class EventsController {
     @CurrentPrincipal() caller: Principal,
   ): Promise<OperationSnapshot> {
     const operationId = parseOperationId(id);
-    const draft = parseEventData('cancelled', body ?? {}, operationId);
+    const draft = parseEventData('cancelled', body === undefined ? {} : body, operationId);
     const { operation } = await this.operations.append(caller.tenant, operationId, draft);
     return toSnapshot(operation);
   }
@@ -119,7 +119,7 @@ export class EventsController {
   @ApiBody({
     required: true,
     description: 'A JSON array; as application/x-ndjson, one event per line',
-    schema: { type: 'array', minItems: 1, maxItems: MAX_BATCH, items: { $ref: getSchemaPath(EventDto) } },
+    schema: { type: 'array', maxItems: MAX_BATCH, items: { $ref: getSchemaPath(EventDto) } },
   })
   @ApiCreatedResponse({ type: BatchReceiptDto })
   async events(

@@ -27,9 +27,7 @@ export class CreateApiKeyDto {
 
   @ApiPropertyOptional({
     enum: ROLES,
-    default: 'user',
-    nullable: true,
-    description: 'user: every scope but admin',
+    description: 'Default: user, which has every scope but admin',
   })
   @IsOptional()
   @IsIn(ROLES)

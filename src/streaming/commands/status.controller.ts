@@ -54,7 +54,8 @@ export class StatusController {
   })
   @ApiBody({
     required: false,
-    schema: { type: 'object', properties: { data: { type: 'array', items: {} } } },
+    description: 'What the application sends, usually {"data":[]}; it is not looked at',
+    schema: {},
   })
   @ApiOkResponse({ type: GradioStatusDto })
   async gradioStatus(

@@ -10,9 +10,12 @@ import { OperationDto } from './operation.dto.js';
 
 /** Bodies of the event endpoints, for OpenAPI; `operation-draft.ts` validates them, as it does for every transport. */
 
+// Defaults stand in descriptions: generators make a field that has one required.
+
 /** An optional field that is null counts as left out. */
 const optional = { type: String, nullable: true } as const;
-const message = { ...optional, maxLength: LIMITS.message };
+const CUT = `More than ${LIMITS.message} characters are cut, with a mark`;
+const message = { ...optional, description: CUT };
 const details = { type: 'object', additionalProperties: true, nullable: true } as const;
 const name = { minLength: 1, maxLength: LIMITS.name } as const;
 
@@ -57,10 +60,10 @@ export class StatusDto extends EventEnvelopeDto {
 }
 
 export class LogDto extends EventEnvelopeDto {
-  @ApiProperty({ maxLength: LIMITS.message, example: 'Successfully validated code' })
+  @ApiProperty({ description: CUT, example: 'Successfully validated code' })
   message: string;
 
-  @ApiPropertyOptional({ ...optional, ...name, example: 'info', default: 'info' })
+  @ApiPropertyOptional({ ...optional, ...name, example: 'warn', description: 'Default: info' })
   level?: string | null;
 
   @ApiPropertyOptional(details)
@@ -73,10 +76,15 @@ export class ResultDto extends EventEnvelopeDto {
 }
 
 export class ErrorDto extends EventEnvelopeDto {
-  @ApiProperty({ maxLength: LIMITS.message, example: 'Code validation failed' })
+  @ApiProperty({ description: CUT, example: 'Code validation failed' })
   error: string;
 
-  @ApiPropertyOptional({ ...optional, ...name, example: 'ValidationError', default: 'UnknownError' })
+  @ApiPropertyOptional({
+    ...optional,
+    minLength: 1,
+    example: 'ValidationError',
+    description: `Default: UnknownError; more than ${LIMITS.name} characters are cut`,
+  })
   error_type?: string | null;
 
   @ApiPropertyOptional(details)

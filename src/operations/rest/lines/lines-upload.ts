@@ -1,9 +1,12 @@
 import { OpstreamError, toOpstreamError } from '../../../platform/errors/opstream-error.js';
-import { parseDraft, type EventDraft } from '../../operation-draft.js';
+import { isLonger, parseDraft, type EventDraft } from '../../operation-draft.js';
 import type { Operation } from '../../operation.js';
 import type { OperationsService } from '../../operations.service.js';
 import { LineReader, type LineRecord } from './line-reader.js';
 import { draftsOf } from './log-record.js';
+
+/** Characters of `reason`, which stands in the address. */
+export const MAX_REASON = 1000;
 
 /** Events of one transaction. */
 const MAX_APPEND = 1000;
@@ -64,6 +67,9 @@ export class LinesUpload {
 /** The event that ends an operation after its upload. @throws OpstreamError `invalid_request` for another word */
 export function endingOf(end: unknown, reason: unknown): ((recorded: number) => EventDraft) | undefined {
   const text = typeof reason === 'string' ? reason : undefined;
+  if (text !== undefined && isLonger(text, MAX_REASON)) {
+    throw new OpstreamError('invalid_request', `reason has more than ${MAX_REASON} characters`);
+  }
   switch (end) {
     case undefined:
     case '':

@@ -1,11 +1,21 @@
 import type { IncomingMessage } from 'node:http';
-import { Controller, HttpCode, Param, Post, Put, Query, Req, UseFilters, UseGuards } from '@nestjs/common';
+import {
+  applyDecorators,
+  Controller,
+  HttpCode,
+  Param,
+  Post,
+  Put,
+  Query,
+  Req,
+  UseFilters,
+  UseGuards,
+} from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import {
   ApiBody,
   ApiConsumes,
   ApiCreatedResponse,
-  ApiExcludeEndpoint,
   ApiOperation,
   ApiProperty,
   ApiQuery,
@@ -19,13 +29,13 @@ import { Configuration } from '../../../config/configuration.js';
 import { STREAMED_BODY } from '../../../rest/body/fastify-body.js';
 import { unpackedStream } from '../../../rest/body/unpacked-stream.js';
 import { ProblemDetailsFilter } from '../../../rest/problem-details.filter.js';
-import { LIMITS, parseOperationId, PRINTABLE_PATTERN } from '../../operation-draft.js';
+import { LIMITS, parseOperationId, parseOperationType, PRINTABLE_PATTERN } from '../../operation-draft.js';
 import { toSnapshot } from '../../operation-snapshot.js';
 import { OperationsService } from '../../operations.service.js';
 import { OperationDto } from '../dto/operation.dto.js';
 import { OperationIdParameter } from '../openapi-decorators.js';
 import { boolean } from '../request-values.js';
-import { endingOf, LinesUpload } from './lines-upload.js';
+import { endingOf, LinesUpload, MAX_REASON } from './lines-upload.js';
 
 /** The type of an operation that was opened by its lines. */
 const DEFAULT_TYPE = 'lines';
@@ -37,6 +47,52 @@ class LinesReceiptDto {
 
 /** Fastify's request holds Node's; Express's is one, and may have read the body. */
 type UploadRequest = AuthenticatedRequest & { readonly raw?: IncomingMessage; readonly body?: unknown };
+
+/** The description of an upload of lines, which two methods share. */
+function UploadOfLines(operationId: string, summary: string): MethodDecorator {
+  return applyDecorators(
+    OperationIdParameter(),
+    ApiOperation({ operationId, summary }),
+    ApiQuery({
+      name: 'open',
+      required: false,
+      description: 'Open the operation if there is none',
+      schema: { type: 'boolean', default: false },
+    }),
+    ApiQuery({
+      name: 'operation_type',
+      required: false,
+      description: 'Type of the operation that is opened',
+      schema: {
+        type: 'string',
+        minLength: 1,
+        maxLength: LIMITS.name,
+        pattern: PRINTABLE_PATTERN,
+        default: DEFAULT_TYPE,
+      },
+    }),
+    ApiQuery({
+      name: 'end',
+      required: false,
+      description: 'How the operation ends after the upload; without it, it stays open',
+      schema: { type: 'string', enum: ['completed', 'error', 'cancelled'] },
+    }),
+    ApiQuery({
+      name: 'reason',
+      required: false,
+      description: 'With end=error or end=cancelled: why',
+      schema: { type: 'string', maxLength: MAX_REASON },
+    }),
+    // One type, because generators make a method of each; the service looks at the body itself.
+    ApiConsumes('application/octet-stream'),
+    ApiBody({
+      required: true,
+      schema: { type: 'string', format: 'binary' },
+      description: 'Text; any Content-Type is taken, or none',
+    }),
+    ApiCreatedResponse({ type: LinesReceiptDto }),
+  );
+}
 
 /** Takes the output of producers that cannot be changed, and records it while it arrives. */
 @ApiTags('events')
@@ -59,49 +115,7 @@ export class LinesController {
   @Post()
   @HttpCode(201)
   @RouteConfig(STREAMED_BODY)
-  @OperationIdParameter()
-  @ApiOperation({
-    operationId: 'emit_lines',
-    summary: 'Record lines of text, NDJSON or a JSON array while they arrive; PUT does the same',
-  })
-  @ApiQuery({
-    name: 'open',
-    required: false,
-    description: 'Open the operation if there is none',
-    schema: { type: 'boolean', default: false },
-  })
-  @ApiQuery({
-    name: 'operation_type',
-    required: false,
-    description: 'Type of the operation that is opened',
-    schema: {
-      type: 'string',
-      minLength: 1,
-      maxLength: LIMITS.name,
-      pattern: PRINTABLE_PATTERN,
-      default: DEFAULT_TYPE,
-    },
-  })
-  @ApiQuery({
-    name: 'end',
-    required: false,
-    description: 'How the operation ends after the upload; without it, it stays open',
-    schema: { type: 'string', enum: ['completed', 'error', 'cancelled'] },
-  })
-  @ApiQuery({
-    name: 'reason',
-    required: false,
-    description: 'With end=error or end=cancelled: why',
-    schema: { type: 'string', maxLength: LIMITS.message },
-  })
-  // One type, because generators make a method of each; the service looks at the body itself.
-  @ApiConsumes('application/octet-stream')
-  @ApiBody({
-    required: true,
-    schema: { type: 'string', format: 'binary' },
-    description: 'Text; any Content-Type is taken, or none',
-  })
-  @ApiCreatedResponse({ type: LinesReceiptDto })
+  @UploadOfLines('emit_lines', 'Record lines of text, NDJSON or a JSON array while they arrive')
   post(
     @Param('id') id: string,
     @Query() query: Record<string, unknown>,
@@ -113,7 +127,7 @@ export class LinesController {
   @Put()
   @HttpCode(201)
   @RouteConfig(STREAMED_BODY)
-  @ApiExcludeEndpoint()
+  @UploadOfLines('put_lines', 'The same as POST, for programs that can only PUT')
   put(
     @Param('id') id: string,
     @Query() query: Record<string, unknown>,
@@ -145,8 +159,8 @@ export class LinesController {
   /** @throws OpstreamError `operation_not_found` for an operation that does not exist and is not to be opened */
   private async open(tenant: string, operationId: string, query: Record<string, unknown>): Promise<void> {
     const open = boolean(query.open, 'open');
+    const operationType = parseOperationType(query.operation_type ?? DEFAULT_TYPE);
     if (open && (await this.operations.find(tenant, operationId)) === null) {
-      const operationType = query.operation_type ?? DEFAULT_TYPE;
       await this.operations.create(tenant, { operationType, operationId });
       return;
     }
