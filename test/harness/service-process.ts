@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 /** The repository's root, wherever the tests are started from. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const ENTRY = join(ROOT, 'dist/main.js');
+/** Those of `npm start`. */
+const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=16'];
 const READY = /Opstream is ready on (http:\/\/[^"\s]+)/;
 const START_MS = 20_000;
 
@@ -57,7 +59,7 @@ export class ServiceProcess {
   /** Starts it again after `kill` or `stop`, on the same port and data; resolves once it is ready. */
   async restart(env: Record<string, string> = {}): Promise<void> {
     if (!existsSync(ENTRY)) throw new Error(`${ENTRY} is missing: run "npm run build" first`);
-    const child = spawn(process.execPath, [ENTRY], {
+    const child = spawn(process.execPath, [...NODE_OPTIONS, ENTRY], {
       cwd: ROOT,
       env: {
         ...process.env,

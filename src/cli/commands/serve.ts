@@ -22,11 +22,17 @@ export function serveCommand(): Command {
     });
 }
 
+/**
+ * As `npm start` does. Node 24 lets the young heap grow to twice the size it had before, which a flood of events fills:
+ * 80 MB of resident memory instead of 26. V8 takes the bound at its start alone, so the service cannot set it itself.
+ */
+const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=16'];
+
 /** @returns the exit code of the service */
 function serve(options: ServeOptions): Promise<number> {
   const entry = fileURLToPath(new URL('../../main.js', import.meta.url));
   if (!existsSync(entry)) throw new Error(`The service is not built: ${entry} is missing (npm run build)`);
-  const child = spawn(process.execPath, ['--enable-source-maps', entry], {
+  const child = spawn(process.execPath, [...NODE_OPTIONS, entry], {
     stdio: 'inherit',
     env: {
       ...process.env,
