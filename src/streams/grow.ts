@@ -33,13 +33,19 @@ export function grow(
   };
 }
 
+/** Generations remembered of a stream: a reader that comes back from an older one begins again. */
+const MAX_GENERATIONS = 32;
+
 /** The generations of a stream once this one has appended to it. */
 export function begun(
   generations: readonly GenerationStart[],
   generation: string,
   from: number,
 ): readonly GenerationStart[] {
-  return generations.at(-1)?.[0] === generation ? generations : [...generations, [generation, from]];
+  if (generations.at(-1)?.[0] === generation) return generations;
+  const [oldest, ...others] = [...generations, [generation, from] as const].slice(-MAX_GENERATIONS);
+  // The oldest one that is left stands for those before it.
+  return [[oldest![0], 0], ...others];
 }
 
 /** An inherited entry as a fork shows it: cut where the fork leaves its source, and never the end. */

@@ -10,7 +10,8 @@ import { StreamsService } from './streams.service.js';
 /** Chooses the engine. */
 function createStore({ streams }: Configuration, { connection }: SharedDatabase): StreamStore {
   if (connection === undefined) return new MemoryStreamStore(streams.limits);
-  return new SqliteStreamStore(connection, streams.limits, false);
+  // Any start may follow a loss or a restore that cannot be seen, as with operations.
+  return new SqliteStreamStore(connection, streams.limits, true);
 }
 
 /** Durable Streams: the open protocol for streams of bytes and of JSON messages (docs/streams.md). */

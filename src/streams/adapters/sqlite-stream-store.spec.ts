@@ -67,5 +67,12 @@ it('SQLite: after a loss, positions that were given out beyond what is left are 
   expect(isKnown(generations, { generation, position: 3 })).toBe(true);
   expect(isKnown(generations, { generation, position: 5 })).toBe(false);
   expect(isKnown(generations, { generation: generations[1]![0], position: 5 })).toBe(true);
+  for (let starts = 0; starts < 40; starts++) {
+    store = fixture.reopen(true);
+    await append('x');
+  }
+  const late = (await store.find('a', 's'))!;
+  expect(late.generations).toHaveLength(32);
+  expect(late.generations[0]![1]).toBe(0);
   fixture.dispose();
 });
