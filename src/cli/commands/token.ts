@@ -74,7 +74,7 @@ function localSecret(): string {
 
 /** As the service reads it: the environment wins over the file. */
 function environment(): NodeJS.Dict<string> {
-  const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {};
+  const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8').replace(/^\uFEFF/, '')) : {};
   return { ...file, ...process.env };
 }
 
