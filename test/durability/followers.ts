@@ -38,6 +38,10 @@ export abstract class Follower {
   abstract stall(stalled: boolean): void;
 }
 
+function isLoss(type: string | undefined): boolean {
+  return type === 'history_trimmed' || type === 'history_lost';
+}
+
 export class HubFollower extends Follower {
   private socket: WebSocket | undefined;
 
@@ -49,7 +53,7 @@ export class HubFollower extends Follower {
     socket.on('message', (frame: Buffer) => {
       if (this.socket !== socket) return;
       const message = JSON.parse(frame.toString()) as Partial<SeenEvent>;
-      if (message.event_type === 'history_trimmed') this.items.push({ trimmed: true });
+      if (isLoss(message.event_type)) this.items.push({ trimmed: true });
       else if (message.seq !== undefined) this.items.push({ event: message as SeenEvent });
     });
     socket.on('error', () => {});
@@ -128,7 +132,10 @@ export class SseFollower extends Follower {
   private take(block: string): void {
     const data = /^data: (.*)$/m.exec(block)?.[1];
     if (data === undefined) return;
-    if (block.includes('event: history_trimmed')) this.items.push({ trimmed: true });
+    const type = /^event: (.*)$/m.exec(block)?.[1];
+    // Says where the stream begins; it is no event of the log.
+    if (type === 'position') return;
+    if (isLoss(type)) this.items.push({ trimmed: true });
     else this.items.push({ event: JSON.parse(data) as SeenEvent });
   }
 }

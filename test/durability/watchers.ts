@@ -87,6 +87,11 @@ export abstract class Watcher {
   protected abstract follow(): Promise<void>;
 }
 
+/** Nothing may be missing, and no command may fail. */
+function isViolation({ event_type: type }: Partial<SeenEvent>): boolean {
+  return type === 'command_error' || type === 'history_trimmed' || type === 'history_lost';
+}
+
 /** Over the hub, each operation by `after_seq`, or all of them by `after`. */
 export class HubWatcher extends Watcher {
   constructor(
@@ -113,7 +118,7 @@ export class HubWatcher extends Watcher {
       socket.on('message', (frame: Buffer) => {
         const message = JSON.parse(frame.toString()) as Partial<SeenEvent>;
         if (message.seq !== undefined) this.received.add(message as SeenEvent);
-        else if (message.event_type === 'command_error' || message.event_type === 'history_trimmed') {
+        else if (isViolation(message)) {
           this.received.violations.push(`${this.name}: ${frame.toString()}`);
         }
         if (this.done) socket.close();
@@ -161,11 +166,13 @@ export class SseWatcher extends Watcher {
     const id = field('id');
     const data = field('data');
     if (data === undefined) return;
-    if (id === undefined) {
+    if (id === undefined || field('event') === 'history_lost') {
       this.received.violations.push(`${this.name}: ${block}`);
       return;
     }
     this.lastEventId = id;
+    // Says where the stream begins; it is no event of the log.
+    if (field('event') === 'position') return;
     this.received.add(JSON.parse(data) as SeenEvent);
   }
 }

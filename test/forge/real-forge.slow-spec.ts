@@ -88,10 +88,14 @@ async function sse(id: string): Promise<Event[]> {
     headers: { 'last-event-id': '0' },
   });
   const text = await response.text();
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith('data: '))
-    .map((line) => JSON.parse(line.slice(6)) as Event);
+  return (
+    text
+      .split('\n')
+      .filter((line) => line.startsWith('data: '))
+      .map((line) => JSON.parse(line.slice(6)) as Event)
+      // The stream begins by saying where.
+      .filter(({ event_type: type }) => type !== 'position')
+  );
 }
 
 const FOUR_FILES = [
