@@ -11,7 +11,7 @@ import { readableLine } from './platform/logging/readable-line.js';
 import { endProcess } from './platform/lifecycle/end-process.js';
 import { LAST_LINES_MS, stopOnSignal } from './platform/lifecycle/stop-on-signal.js';
 import { keepHeapYoung } from './platform/lifecycle/young-heap.js';
-import { UnusableDatabaseError } from './platform/sqlite/sqlite-database.js';
+import { UnusableDatabaseError } from './platform/sqlite/inspect-database.js';
 import { addressesOf, authority } from './rest/server/addresses.js';
 import type { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
 import { LISTEN_BACKLOG } from './rest/server/server-options.js';

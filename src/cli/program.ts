@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { backupCommand } from './commands/backup.js';
 import { cancelCommand } from './commands/cancel.js';
+import { checkCommand } from './commands/check.js';
 import { deleteCommand } from './commands/delete.js';
 import { emitCommand } from './commands/emit.js';
 import { forgeCommand } from './commands/forge.js';
@@ -38,6 +40,8 @@ const COMMANDS = [
   keysCommand,
   forgeCommand,
   sessionCommand,
+  backupCommand,
+  checkCommand,
 ];
 
 const EXAMPLES = `

@@ -46,6 +46,7 @@ export {
 export {
   RestClient,
   type ApiKey,
+  type Backup,
   type BatchReceipt,
   type CreateApiKey,
   type EventDraft,

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { environmentSchema, type Environment } from './environment.js';
 import type { OpenApiSource } from './openapi-sources.js';
 import { mutualPeer, type McpPeerConfiguration } from './peer-settings.js';
@@ -28,6 +29,8 @@ export class Configuration {
     readonly kind: Environment['STORE'];
     readonly dataDir: string;
     readonly durability: Environment['DURABILITY'];
+    /** Where administrators have copies of the store written; they name files in it, never paths. */
+    readonly backupDir: string;
     readonly maxOperations: number;
     readonly maxToolOperations: number;
     readonly maxEventsPerOperation: number;
@@ -119,6 +122,7 @@ export class Configuration {
       kind: env.STORE,
       dataDir: env.DATA_DIR,
       durability: env.DURABILITY,
+      backupDir: env.BACKUP_DIR ?? join(env.DATA_DIR, 'backups'),
       maxOperations: env.MAX_OPERATIONS,
       maxToolOperations: env.MAX_TOOL_OPERATIONS,
       maxEventsPerOperation: env.MAX_EVENTS_PER_OPERATION,

@@ -78,6 +78,7 @@ export const environmentSchema = z
     STORE: z.enum(['sqlite', 'memory']).default('sqlite'),
     DATA_DIR: z.string().default('./data'),
     DURABILITY: z.enum(['normal', 'full']).default('normal'),
+    BACKUP_DIR: text(),
     MAX_OPERATIONS: whole(1000, 1),
     MAX_TOOL_OPERATIONS: whole(10_000, 1),
     MAX_EVENTS_PER_OPERATION: whole(100_000, 10),

@@ -116,6 +116,8 @@ export interface BackupReport {
   readonly bytes: number;
   /** Operations of all tenants in the copy. */
   readonly operations: number;
+  /** The highest position of a tenant's log that the copy holds. */
+  readonly mark: number;
 }
 
 export interface OperationKey {
@@ -175,9 +177,11 @@ export abstract class OperationStore {
 
   /**
    * Writes a sound copy of everything that was acknowledged before the call to a new file, while the store goes on.
-   * @throws OpstreamError `invalid_request` when the engine keeps no files, `storage_full`, `store_unavailable`
+   * @param tenant whose mark is reported; the copy holds all tenants
+   * @throws OpstreamError `invalid_request` when the file exists or the engine keeps no files, `storage_full`,
+   *   `store_unavailable`, `shutting_down`
    */
-  abstract backup(path: string): Promise<BackupReport>;
+  abstract backup(path: string, tenant: string): Promise<BackupReport>;
 
   /** Called with the code of every failure of the engine; must not throw. */
   onFailure: (code: string) => void = () => {};

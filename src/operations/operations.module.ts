@@ -5,6 +5,8 @@ import { LocalEventBus } from './adapters/local-event-bus.js';
 import { MemoryOperationStore } from './adapters/memory-operation-store.js';
 import { SqliteOperationStore } from './adapters/sqlite-operation-store.js';
 import { EventBus } from './event-bus.js';
+import { BackupService } from './backup.service.js';
+import { BackupController } from './rest/backup.controller.js';
 import { EventsController } from './rest/events.controller.js';
 import { LinesController } from './rest/lines/lines.controller.js';
 import { LogPlaces } from './log-places.js';
@@ -26,7 +28,7 @@ function createStore({ store }: Configuration, { connection }: SharedDatabase): 
 
 @Module({
   imports: [DatabaseModule],
-  controllers: [OperationsController, EventsController, LinesController],
+  controllers: [OperationsController, EventsController, LinesController, BackupController],
   providers: [
     { provide: OperationStore, useFactory: createStore, inject: [Configuration, SharedDatabase] },
     { provide: EventBus, useClass: LocalEventBus },
@@ -37,6 +39,7 @@ function createStore({ store }: Configuration, { connection }: SharedDatabase): 
     LogPlaces,
     OperationsMetrics,
     StoreHealthReporter,
+    BackupService,
   ],
   exports: [OperationStore, EventBus, OperationsService, LogFollower, LogPlaces],
 })

@@ -11,6 +11,7 @@ const TAGS = {
   status: 'What the service is doing',
   health: 'Liveness, readiness and metrics',
   keys: 'API keys, for administrators',
+  admin: 'Looking after the store, for administrators',
 } as const;
 
 /** Marks a field for any JSON value: no type says that, and Nest always writes one. */

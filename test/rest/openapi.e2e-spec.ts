@@ -140,7 +140,14 @@ describe('OpenAPI', () => {
     await call('close_shared_session', session);
     await call('ui_config');
 
-    const elsewhere = ['stream_session', 'stream_all', 'create_api_key', 'list_api_keys', 'revoke_api_key'];
+    const elsewhere = [
+      'create_backup',
+      'stream_session',
+      'stream_all',
+      'create_api_key',
+      'list_api_keys',
+      'revoke_api_key',
+    ];
     const all = described().map(({ operationId }) => operationId);
     expect(all.filter((operationId) => !answered.has(operationId)).toSorted()).toEqual(elsewhere.toSorted());
   });

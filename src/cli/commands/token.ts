@@ -1,5 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
+import { environment } from '../environment.js';
 import { output } from '../terminal/output.js';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SignJWT } from 'jose';
@@ -70,12 +69,6 @@ function localSecret(): string {
   throw new Error(
     'There is no JWT_SECRET, neither in the environment nor in ./.env; the service needs the same one',
   );
-}
-
-/** As the service reads it: the environment wins over the file. */
-function environment(): NodeJS.Dict<string> {
-  const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8').replace(/^\uFEFF/, '')) : {};
-  return { ...file, ...process.env };
 }
 
 function user(text: string): string {

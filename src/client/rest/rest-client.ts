@@ -65,6 +65,18 @@ export interface CreateApiKey {
   readonly expires_in?: number;
 }
 
+/** A copy of the store that the service made beside it. */
+export interface Backup {
+  file: string;
+  /** Where it lies, on the machine of the service. */
+  path: string;
+  bytes: number;
+  /** Operations of all tenants in the copy. */
+  operations: number;
+  /** The highest position of the caller's log that the copy holds. */
+  mark: string;
+}
+
 export interface BatchReceipt {
   receipts: Receipt[];
   operation: OperationSnapshot;
@@ -164,6 +176,14 @@ export class RestClient {
   /** Ends a key and every connection that it opened. */
   async revokeApiKey(id: string): Promise<void> {
     await this.#call('DELETE', `api/keys/${encodeURIComponent(id)}`);
+  }
+
+  /**
+   * Has the service copy its store while it runs; wants the scope `admin`. Give the client a `timeoutMs` that fits.
+   * @param file a name in the service's BACKUP_DIR; one with the time without it
+   */
+  createBackup(file?: string): Promise<Backup> {
+    return this.#call('POST', 'api/admin/backup', { body: { file } });
   }
 
   async getStats(): Promise<ServerStats> {

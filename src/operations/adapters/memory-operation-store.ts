@@ -133,7 +133,7 @@ export class MemoryOperationStore extends OperationStore {
     return { status: 'up' };
   }
 
-  async backup(_path: string): Promise<BackupReport> {
+  async backup(_path: string, _tenant: string): Promise<BackupReport> {
     throw new OpstreamError('invalid_request', 'STORE=memory keeps nothing that could be copied');
   }
 

@@ -21,6 +21,7 @@ import {
   type StoreOutcome,
 } from '../operation-store.js';
 import { AcknowledgedMark } from './acknowledged-mark.js';
+import { countOperations, markOf } from './backup-marks.js';
 import { SqliteEpochs } from './sqlite-epochs.js';
 import { listOperations } from './sqlite-listing.js';
 import { SqliteLogReader } from './sqlite-log-reader.js';
@@ -52,6 +53,7 @@ export class SqliteOperationStore extends OperationStore {
   private readonly timer: NodeJS.Timeout;
   private readonly onDamage: (where: string) => void;
   private closed = false;
+  private readonly closing = new AbortController();
 
   constructor(
     private readonly database: Database.Database,
@@ -178,10 +180,14 @@ export class SqliteOperationStore extends OperationStore {
     return this.watch.health();
   }
 
-  async backup(path: string): Promise<BackupReport> {
+  async backup(path: string, tenant: string): Promise<BackupReport> {
     this.checkOpen();
     try {
-      return await copyDatabase(this.database.name, path);
+      const { bytes, inspected } = await copyDatabase(this.database.name, path, {
+        inspect: (source) => ({ operations: countOperations(source), mark: markOf(source, tenant) }),
+        signal: this.closing.signal,
+      });
+      return { bytes, ...inspected };
     } catch (thrown) {
       throw toStoreError(thrown, path);
     }
@@ -190,6 +196,7 @@ export class SqliteOperationStore extends OperationStore {
   close(): Promise<void> {
     if (this.closed) return Promise.resolve();
     this.closed = true;
+    this.closing.abort(closed());
     clearInterval(this.timer);
     this.maintenance.stop();
     this.database.close();
@@ -248,6 +255,10 @@ export class SqliteOperationStore extends OperationStore {
   }
 
   private checkOpen(): void {
-    if (this.closed) throw new OpstreamError('shutting_down', 'The store is closed');
+    if (this.closed) throw closed();
   }
+}
+
+function closed(): OpstreamError {
+  return new OpstreamError('shutting_down', 'The store is closed');
 }

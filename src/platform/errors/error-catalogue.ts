@@ -63,6 +63,7 @@ export const ERROR_CATALOGUE = {
   session_closed: entry(409, 'CONFLICT', 'The session is closed'),
   key_exists: entry(409, 'CONFLICT', 'The memory key exists'),
   version_conflict: entry(409, 'CONFLICT', 'The memory key has changed'),
+  backup_running: entry(409, 'CONFLICT', 'A backup is being made'),
   operation_running: entry(409, 'CONFLICT', 'The operation is still running'),
   stream_exists: entry(409, 'CONFLICT', 'A different stream exists at this path'),
   stream_closed: entry(409, 'CONFLICT', 'The stream is closed'),

@@ -1,48 +1,112 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { OpstreamError } from '../errors/opstream-error.js';
 
 /** Pages copied in one turn of the event loop; 256 KB, well below a millisecond. */
 const STEP_PAGES = 64;
+/** What must stay free beside the copy: a copy that fills the disk would stop the store that it is made of. */
+const SPARE_BYTES = 64 * 1024 * 1024;
 
-export interface CopyReport {
+export interface DatabaseCopy<Inspected> {
   readonly bytes: number;
-  readonly operations: number;
+  /** What was read in the very state that was copied. */
+  readonly inspected: Inspected;
+}
+
+export interface CopyOptions<Inspected> {
+  /** Reads from the state that is copied. */
+  readonly inspect: (source: Database.Database) => Inspected;
+  /** Ends the copy; what there is of it is removed. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Copies a database that is in use, in steps, as it is at this moment: a connection of its own holds a snapshot, so
  * that what is written meanwhile neither waits nor shows.
  * @param target a file that does not exist yet; it appears when it is complete, readable by its owner alone
- * @throws OpstreamError `invalid_request` when the target exists or its folder does not
+ * @throws OpstreamError `invalid_request` when the target exists or its folder does not, `storage_full` without room
  */
-export async function copyDatabase(path: string, target: string): Promise<CopyReport> {
-  if (existsSync(target)) throw new OpstreamError('invalid_request', 'There is a file of this name already');
-  if (!existsSync(dirname(target)))
+export async function copyDatabase<Inspected>(
+  path: string,
+  target: string,
+  { inspect, signal }: CopyOptions<Inspected>,
+): Promise<DatabaseCopy<Inspected>> {
+  if (existsSync(target)) throw alreadyThere();
+  const folder = dirname(target);
+  if (!existsSync(folder))
     throw new OpstreamError('invalid_request', 'The folder of the copy does not exist');
   const partial = `${target}.partial`;
   rmSync(partial, { force: true });
-  const source = new Database(path, { readonly: true });
+  // A read-only connection to a store that nobody has open would leave empty side files behind.
+  const source = new Database(path, { readonly: existsSync(`${path}-wal`), fileMustExist: true });
   try {
     closeSync(openSync(partial, 'wx', 0o600));
+    // Within the transaction every read sees what the first one saw.
     source.exec('BEGIN');
-    const operations = source.prepare('SELECT count(*) FROM operations').pluck().get() as number;
-    await source.backup(partial, { progress: () => STEP_PAGES });
-    sync(partial);
-    renameSync(partial, target);
-    return { bytes: statSync(target).size, operations };
-  } catch (thrown) {
-    rmSync(partial, { force: true });
-    throw thrown;
+    const inspected = inspect(source);
+    refuseWithoutRoom(folder, source);
+    await source.backup(partial, {
+      progress: () => {
+        signal?.throwIfAborted();
+        return STEP_PAGES;
+      },
+    });
+    sync(partial, 'r+');
+    giveName(partial, target);
+    syncFolder(folder);
+    return { bytes: statSync(target).size, inspected };
   } finally {
     source.close();
+    rmSync(partial, { force: true });
     rmSync(`${partial}-journal`, { force: true });
   }
 }
 
-function sync(path: string): void {
-  const file = openSync(path, 'r+');
+function refuseWithoutRoom(folder: string, source: Database.Database): void {
+  const pages = source.pragma('page_count', { simple: true }) as number;
+  const bytes = pages * (source.pragma('page_size', { simple: true }) as number);
+  const { bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize >= bytes + SPARE_BYTES) return;
+  throw new OpstreamError('storage_full', `There is no room for a copy of ${bytes} bytes`);
+}
+
+/** A link refuses a name that is taken; where there are none, a file of the same second may still be replaced. */
+function giveName(partial: string, target: string): void {
+  try {
+    linkSync(partial, target);
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'EEXIST' || existsSync(target)) throw alreadyThere();
+    renameSync(partial, target);
+  }
+}
+
+function alreadyThere(): OpstreamError {
+  return new OpstreamError('invalid_request', 'There is a file of this name already');
+}
+
+/** The new entry must outlive the machine as the file does; not every system can sync a folder. */
+function syncFolder(folder: string): void {
+  try {
+    sync(folder, 'r');
+  } catch {
+    // The file itself is on the disk.
+  }
+}
+
+function sync(path: string, mode: 'r' | 'r+'): void {
+  const file = openSync(path, mode);
   try {
     fsyncSync(file);
   } finally {

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openDatabase, UnusableDatabaseError } from './sqlite-database.js';
+import { UnusableDatabaseError } from './inspect-database.js';
+import { openDatabase } from './sqlite-database.js';
 
 let directory: string;
 let path: string;

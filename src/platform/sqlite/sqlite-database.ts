@@ -3,41 +3,34 @@ import {
   existsSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
-  readSync,
   renameSync,
   rmSync,
   statSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { DatabaseLock } from './database-lock.js';
+import {
+  APPLICATION_ID,
+  inspect,
+  isOutOfSpace,
+  migrationFiles,
+  MIGRATIONS,
+  refuseNewer,
+  unusable,
+  UnusableDatabaseError,
+} from './inspect-database.js';
 
 /** `normal` survives a crash of the process; `full` also survives power loss, at the price of a sync per commit. */
 export type Durability = 'normal' | 'full';
-
-/** "OPST": marks a database file as ours. */
-const APPLICATION_ID = 0x4f505354;
-const HEADER_BYTES = 100;
-/** Checking every page of a larger file would delay the start noticeably; it gets a check of its schema alone. */
-const FULL_CHECK_BYTES = 512 * 1024 * 1024;
-const MIGRATIONS = fileURLToPath(new URL('./migrations/', import.meta.url));
-
-/** The service must not start on this file; the message says why and what to do. Nothing was written to it. */
-export class UnusableDatabaseError extends Error {
-  override readonly name = 'UnusableDatabaseError';
-}
 
 /**
  * Opens (or creates) the database, owned by this process alone until it is closed.
  * @throws UnusableDatabaseError when the file is foreign, corrupt, newer than this version or in use
  */
 export function openDatabase(path: string, durability: Durability): Database.Database {
-  const migrations = readdirSync(MIGRATIONS)
-    .filter((name) => name.endsWith('.sql'))
-    .sort();
+  const migrations = migrationFiles();
   let database: Database.Database | undefined;
   let lock: DatabaseLock | undefined;
   try {
@@ -47,12 +40,12 @@ export function openDatabase(path: string, durability: Durability): Database.Dat
       if (existsSync(path) && statSync(path).isDirectory()) throw new UnusableDatabaseError(isFolder(path));
       // Before the file is touched: looking at it would end the locks of a holder in this process.
       lock = new DatabaseLock(path);
-      if (existsSync(path) && statSync(path).size > 0) inspect(path, migrations.length);
+      if (existsSync(path) && statSync(path).size > 0) inspect(path);
       // Whoever may read the file may read every tenant's log; SQLite's side files get the same mode.
       else closeSync(openSync(path, 'a', 0o600));
     }
     database = new Database(path, { timeout: 1000 });
-    refuseNewer(path, database, migrations.length);
+    refuseNewer(path, database);
     const version = database.pragma('user_version', { simple: true }) as number;
     if (version === 0) database.pragma(`application_id = ${APPLICATION_ID}`);
     database.pragma('journal_mode = WAL');
@@ -114,88 +107,8 @@ function makeFolder(folder: string): void {
   if (!existsSync(folder)) mkdirSync(folder, { recursive: !existsSync(dirname(folder)), mode: 0o700 });
 }
 
-/** Looks at the file without changing it: the header by hand, the pages through a connection that only reads. */
-function inspect(path: string, knownVersion: number): void {
-  const header = readHeader(path);
-  if (header.toString('latin1', 0, 15) !== 'SQLite format 3') {
-    throw new UnusableDatabaseError(
-      `${path} is not a SQLite database. Move it away or choose another DATA_DIR.`,
-    );
-  }
-  if (header.readUInt32BE(68) !== APPLICATION_ID) {
-    throw new UnusableDatabaseError(`${path} is a database of another program. Choose another DATA_DIR.`);
-  }
-  let database: Database.Database | undefined;
-  try {
-    // Closing a read-only connection leaves its empty side files behind; closing another one takes them away, but
-    // would also write back the log that a killed process left.
-    database = new Database(path, { readonly: existsSync(`${path}-wal`), timeout: 1000 });
-    database.pragma('query_only = ON');
-    refuseNewer(path, database, knownVersion);
-    const small = statSync(path).size <= FULL_CHECK_BYTES;
-    const verdict = small ? database.pragma('quick_check(1)', { simple: true }) : checkSchema(database);
-    if (verdict !== 'ok') throw new UnusableDatabaseError(corrupt(path, String(verdict)));
-  } catch (thrown) {
-    // A full disk has no room for the index this look at a killed process's log needs; the owner of the file needs
-    // none, and the service can still be read and, once there is space, written.
-    if (!isOutOfSpace(thrown)) throw thrown;
-  } finally {
-    database?.close();
-  }
-}
-
-function isOutOfSpace(thrown: unknown): boolean {
-  return (
-    thrown instanceof Database.SqliteError &&
-    (thrown.code === 'SQLITE_FULL' || thrown.code.startsWith('SQLITE_IOERR_SHM'))
-  );
-}
-
-function refuseNewer(path: string, database: Database.Database, knownVersion: number): void {
-  const version = database.pragma('user_version', { simple: true }) as number;
-  if (version > knownVersion) {
-    throw new UnusableDatabaseError(
-      `${path} was written by a newer version of Opstream (schema ${version}).`,
-    );
-  }
-}
-
-function readHeader(path: string): Buffer {
-  const header = Buffer.alloc(HEADER_BYTES);
-  const file = openSync(path, 'r');
-  try {
-    readSync(file, header, 0, HEADER_BYTES, 0);
-  } finally {
-    closeSync(file);
-  }
-  return header;
-}
-
-function checkSchema(database: Database.Database): string {
-  database.prepare('SELECT count(*) FROM sqlite_schema').get();
-  return 'ok';
-}
-
-function unusable(path: string, thrown: unknown): unknown {
-  if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return thrown;
-  if (thrown.code.startsWith('SQLITE_BUSY') || thrown.code.startsWith('SQLITE_LOCKED')) {
-    return new UnusableDatabaseError(
-      `${path} is in use by another process, probably another Opstream on this DATA_DIR.`,
-    );
-  }
-  if (thrown.code.startsWith('SQLITE_CORRUPT') || thrown.code === 'SQLITE_NOTADB') {
-    return new UnusableDatabaseError(corrupt(path, thrown.message));
-  }
-  const reason = thrown.message.includes(thrown.code) ? thrown.message : `${thrown.message} (${thrown.code})`;
-  return new UnusableDatabaseError(`${path} cannot be opened: ${reason}. Check DATA_DIR.`);
-}
-
 function isFolder(path: string): string {
   return `${path} cannot be opened: it is a folder. Check DATA_DIR.`;
-}
-
-function corrupt(path: string, detail: string): string {
-  return `${path} is corrupt (${detail}). Restore it from a backup or move it away to start empty.`;
 }
 
 /** Numbered files, each in a transaction of its own; `user_version` counts those applied. */
