@@ -147,6 +147,12 @@ export abstract class SessionStore {
   /** One message by its id, wherever in the tenant. */
   abstract message(tenant: string, id: number): Promise<SessionMessage | null>;
 
+  /**
+   * The seq that a session's log had reached when the tenant's message with this id was added; null for an unknown
+   * session.
+   */
+  abstract seqAt(tenant: string, sessionId: string, id: number): Promise<number | null>;
+
   /** The log after a seq, for one viewer; null for an unknown session. */
   abstract read(
     tenant: string,

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { BridgeClient } from './bridge/bridge-client.service.js';
 import { SessionSubscriptions } from './delivery/session-subscriptions.service.js';
-import { SessionPresence } from './presence.service.js';
 import { SessionBus } from './session-bus.js';
 import { SessionStore } from './session-store.js';
 
@@ -14,7 +13,6 @@ export class SessionMetrics {
     store: SessionStore,
     bus: SessionBus,
     subscriptions: SessionSubscriptions,
-    presence: SessionPresence,
     bridge: BridgeClient,
   ) {
     const registers = [registry];
@@ -35,9 +33,8 @@ export class SessionMetrics {
       registers,
       labelNames: ['by'],
       collect() {
-        const sockets = presence.count;
-        followers.set({ by: 'socket' }, sockets);
-        followers.set({ by: 'event_stream' }, Math.max(0, subscriptions.count - sockets));
+        followers.set({ by: 'socket' }, subscriptions.sockets);
+        followers.set({ by: 'event_stream' }, subscriptions.count - subscriptions.sockets);
       },
     });
     const added = new Counter({

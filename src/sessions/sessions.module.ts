@@ -7,6 +7,7 @@ import { StreamingModule } from '../streaming/streaming.module.js';
 import { LocalSessionBus } from './adapters/local-session-bus.js';
 import { MemorySessionStore } from './adapters/memory-session-store.js';
 import { SqliteSessionStore } from './adapters/sqlite-session-store.js';
+import { AgentSocketsGateway } from './agents/agent-sockets.gateway.js';
 import { AgentTokens } from './agents/agent-tokens.service.js';
 import { BridgeClient } from './bridge/bridge-client.service.js';
 import { BroadcastBody } from './bridge/broadcast-body.js';
@@ -61,6 +62,7 @@ function createStore({ sessions }: Configuration, { connection }: SharedDatabase
     SessionExpiry,
     SessionSubscriptions,
     SessionsGateway,
+    AgentSocketsGateway,
     MessageToolHandlers,
     MemoryToolHandlers,
     SupportToolHandlers,

@@ -46,6 +46,14 @@ export interface Reading {
   readonly offset?: number | undefined;
 }
 
+/** Messages behind a place in a session's log. */
+export interface NewerMessages {
+  readonly messages: readonly SessionMessage[];
+  readonly hasMore: boolean;
+}
+
+/** Characters of content of one page. */
+const MAX_PAGE = 1024 * 1024;
 /** The kind of a message that nobody named. */
 const MESSAGE_TYPE = 'agent_response';
 const MESSAGE_TYPES = /^[a-z][a-z0-9_.-]{0,63}$/;
@@ -153,6 +161,19 @@ export class SessionsService implements OnModuleInit, BeforeApplicationShutdown 
     const filter: Visibility | undefined = visibility === undefined ? undefined : parseVisibility(visibility);
     const query = { ...reading, viewer: actor.viewer, visibility: filter };
     return known(await this.store.find(actor.tenant, sessionId, query), sessionId);
+  }
+
+  /**
+   * The oldest messages behind the one with an id, whether or not the caller sees that one; null begins at the start.
+   * @throws OpstreamError `forbidden`, `session_not_found`
+   */
+  async newerThan(actor: Actor, sessionId: string, id: number | null, limit: number): Promise<NewerMessages> {
+    requirePermission(actor, 'read');
+    const { tenant, viewer } = actor;
+    const after = id === null ? 0 : known(await this.store.seqAt(tenant, sessionId, id), sessionId);
+    const bounds = { limit, maxBytes: MAX_PAGE };
+    const page = known(await this.store.read(tenant, sessionId, viewer, after, bounds), sessionId);
+    return { messages: page.events, hasMore: page.head > (page.events.at(-1)?.seq ?? page.head) };
   }
 
   /** A hidden parent is as unknown as one that does not exist. */

@@ -1,6 +1,6 @@
 import { LIMITS, type MemoryEntry } from '../session.js';
 import type { MemoryQuery, MemoryScope, MemoryWrite } from '../session-store.js';
-import { decideMemory, tooManyKeys } from './decide-memory.js';
+import { decideMemory, tooManyKeys } from '../decide-memory.js';
 
 type Entries = Map<string, MemoryEntry>;
 

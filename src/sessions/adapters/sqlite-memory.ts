@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import type { JsonObject } from '../../platform/json.js';
 import { LIMITS, REFRESH_GRACE, type AgentToken, type MemoryEntry, type Permission } from '../session.js';
 import type { MemoryQuery, MemoryScope, MemoryWrite } from '../session-store.js';
-import { decideMemory, tooManyKeys } from './decide-memory.js';
+import { decideMemory, tooManyKeys } from '../decide-memory.js';
 
 interface MemoryRow {
   readonly session_id: string;

@@ -1,7 +1,8 @@
 import type Database from 'better-sqlite3';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { decideMessage, updatedBy } from '../decide-message.js';
 import { searchText } from '../search/search-text.js';
-import { SessionMessage, VISIBILITIES, type NewMessage } from '../session.js';
+import { VISIBILITIES, type NewMessage, type SessionMessage } from '../session.js';
 import type {
   AddOutcome,
   LogBounds,
@@ -10,7 +11,7 @@ import type {
   SessionLogPage,
   SessionRetention,
 } from '../session-store.js';
-import type { Viewer } from '../viewer.js';
+import { canSee, type Viewer } from '../viewer.js';
 import {
   prepareMessageStatements,
   rangeOf,
@@ -23,8 +24,10 @@ import {
 } from './sqlite-session-rows.js';
 import { Selects } from './selects.js';
 
-/** Messages removed for their age at a time. */
+/** Messages removed in the background at a time. */
 const EXPIRY_STEP = 200;
+/** Messages removed above the limit as one is added. */
+const TRIM_STEP = 50;
 
 /** The messages of the SQLite store. Whoever calls has the session's row and, to write, began a transaction. */
 export class SqliteMessages {
@@ -47,31 +50,15 @@ export class SqliteMessages {
         ? undefined
         : this.sql.byMessageKey.get(session.session_no, sender.id, sender.owner, messageKey);
     if (known) return { message: toMessage(message.tenant, session.id, known), repeated: true };
-    if (session.closed_at !== null) {
-      return new OpstreamError('session_closed', `Session '${session.id.slice(0, 100)}' is closed`);
-    }
-    const seq = session.last_seq + 1;
     const { low } = rangeOf(session);
+    const { last_seq: lastSeq, created_at: createdAt, closed_at: closedAt } = session;
+    const newestAt = this.sql.firstFrom.get(low + lastSeq, low + lastSeq)?.at;
+    const added = decideMessage({ lastSeq, createdAt, closedAt, newestAt }, message, id, at);
+    if (added instanceof OpstreamError) return added;
+    const { seq, timestamp } = added;
     if (seq >= SESSION_SPAN) return new OpstreamError('storage_full', 'This session has used up its numbers');
-    // Clocks may step back; the order of a session's times may not.
-    const previous = this.sql.firstFrom.get(low + session.last_seq, low + session.last_seq)?.at;
-    const timestamp = Math.max(at, previous ?? session.created_at);
-    const { metadata, parentId, senderType, content, visibility, messageType, tenant } = message;
-    const added = new SessionMessage({
-      tenant,
-      sessionId: session.id,
-      id,
-      seq,
-      sender,
-      senderType,
-      content,
-      visibility,
-      messageType,
-      metadata,
-      parentId,
-      timestamp,
-    });
-    const key = session.session_no * SESSION_SPAN + seq;
+    const { metadata, parentId, senderType, content, visibility, messageType } = added;
+    const key = low + seq;
     this.sql.insert.run({
       key,
       tenantNo: session.tenant_no,
@@ -90,10 +77,10 @@ export class SqliteMessages {
     this.sql.index.run(key, searchText(added));
     this.tally(session.session_no, VISIBILITIES.indexOf(visibility), sender.id, sender.owner, 1);
     session.last_seq = seq;
-    // When something hidden is added is nothing that everyone may know.
-    if (visibility === 'public') session.updated_at = Math.max(timestamp, session.updated_at);
+    session.updated_at = updatedBy(added, session.updated_at);
     session.first_at ??= timestamp;
-    this.trim(session, seq - this.retention.maxMessages);
+    // Where the limit was lowered, the rest goes with the messages that follow: nobody waits for all of it.
+    this.trim(session, Math.min(seq - this.retention.maxMessages, session.first_seq - 1 + TRIM_STEP));
     this.sql.advance.run(seq, session.updated_at, session.first_seq, session.first_at, session.session_no);
     return { message: added, repeated: false };
   }
@@ -166,14 +153,57 @@ export class SqliteMessages {
     return { events, first: session.first_seq, head: exhausted ? end : session.last_seq };
   }
 
-  /** Removes messages older than a time. @returns whether more may be due */
-  expire(session: SessionRow, before: number): boolean {
-    const { low, high } = rangeOf(session);
+  /** The newest seq whose message's id is not above this one: ids grow with seqs, and seqs have no gaps. */
+  seqAt(session: SessionRow, id: number): number {
+    const base = rangeOf(session).low;
+    let low = session.first_seq - 1;
+    let high = session.last_seq;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((this.sql.idOf.get(base + middle)?.id ?? 0) <= id) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** Removes some of the messages older than a time. */
+  expire(session: SessionRow, before: number): void {
     const last = this.sql.lastBefore.get(session.session_no, before);
-    const through = last?.key === undefined ? 0 : last.key - low;
+    this.shorten(session, last?.key === undefined ? 0 : last.key - rangeOf(session).low);
+  }
+
+  /** Removes some of the messages above the limit. */
+  shrink(session: SessionRow): void {
+    this.shorten(session, session.last_seq - this.retention.maxMessages);
+  }
+
+  /** Lets go of everything that a removed session had; `clear` removes its messages, a few at a time. */
+  abandon(session: SessionRow): void {
+    this.sql.forgetTallies.run(session.session_no);
+    if (session.last_seq >= session.first_seq)
+      this.sql.abandon.run(session.session_no, session.first_seq, session.last_seq);
+  }
+
+  /** Removes messages of sessions that are gone. @returns whether more may be due */
+  clear(): boolean {
+    const rest = this.sql.abandoned.get();
+    if (!rest) return false;
+    const { session_no: sessionNo, first_seq: first, last_seq: last } = rest;
+    const through = Math.min(last, first - 1 + EXPIRY_STEP);
+    for (let seq = first; seq <= through; seq++) {
+      this.sql.unindex.run(sessionNo * SESSION_SPAN + seq);
+      this.sql.delete.run(sessionNo * SESSION_SPAN + seq);
+    }
+    if (through === last) this.sql.cleared.run(sessionNo);
+    else this.sql.abandon.run(sessionNo, through + 1, last);
+    return true;
+  }
+
+  /** Removes some messages up to a seq. */
+  private shorten(session: SessionRow, through: number): void {
     this.trim(session, Math.min(through, session.first_seq - 1 + EXPIRY_STEP));
-    const first = this.sql.firstFrom.get(low + session.first_seq, high);
-    session.first_at = first?.at ?? null;
+    const { low, high } = rangeOf(session);
+    session.first_at = this.sql.firstFrom.get(low + session.first_seq, high)?.at ?? null;
     this.sql.advance.run(
       session.last_seq,
       session.updated_at,
@@ -181,12 +211,6 @@ export class SqliteMessages {
       session.first_at,
       session.session_no,
     );
-    return through >= session.first_seq;
-  }
-
-  /** Removes everything of a session but its row. */
-  remove(session: SessionRow): void {
-    this.trim(session, session.last_seq);
   }
 
   /** Removes the messages up to a seq. */
@@ -204,12 +228,12 @@ export class SqliteMessages {
   }
 
   private total(session: SessionRow, viewer: Viewer, visibility: MessageQuery['visibility']): number {
-    const { agent, owner } = viewerParameters(viewer);
     let sum = 0;
     for (const tally of this.sql.tallies.iterate(session.session_no)) {
-      if (visibility !== undefined && VISIBILITIES[tally.visibility] !== visibility) continue;
-      const own = tally.sender === agent && (tally.owner === owner || tally.owner === 'anonymous');
-      if (viewer.seesAll || tally.visibility === 0 || (tally.visibility < 3 && own)) sum += tally.messages;
+      const of = VISIBILITIES[tally.visibility]!;
+      if (visibility !== undefined && of !== visibility) continue;
+      const sender = { id: tally.sender, owner: tally.owner };
+      if (canSee(viewer, { visibility: of, sender })) sum += tally.messages;
     }
     return sum;
   }

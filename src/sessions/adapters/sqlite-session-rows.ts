@@ -113,8 +113,11 @@ export function prepareMessageStatements(database: BetterSqlite3.Database) {
     ),
     byId: prepare<[number, number], MessageRow>(
       database,
-      'SELECT * FROM session_messages WHERE tenant_no = ? AND id = ?',
+      // What a removed session left behind is gone already.
+      `SELECT * FROM session_messages WHERE tenant_no = ? AND id = ?
+       AND EXISTS (SELECT 1 FROM sessions WHERE session_no = key >> 24)`,
     ),
+    idOf: prepare<[number], { id: number }>(database, 'SELECT id FROM session_messages WHERE key = ?'),
     firstFrom: prepare<[number, number], { at: number }>(
       database,
       'SELECT at FROM session_messages WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1',
@@ -137,5 +140,15 @@ export function prepareMessageStatements(database: BetterSqlite3.Database) {
       database,
       'SELECT * FROM session_tallies WHERE session_no = ?',
     ),
+    forgetTallies: prepare<[number]>(database, 'DELETE FROM session_tallies WHERE session_no = ?'),
+    abandon: prepare<[number, number, number]>(
+      database,
+      'INSERT OR REPLACE INTO session_leftovers VALUES (?, ?, ?)',
+    ),
+    abandoned: prepare<[], Pick<SessionRow, 'session_no' | 'first_seq' | 'last_seq'>>(
+      database,
+      'SELECT * FROM session_leftovers LIMIT 1',
+    ),
+    cleared: prepare<[number]>(database, 'DELETE FROM session_leftovers WHERE session_no = ?'),
   };
 }

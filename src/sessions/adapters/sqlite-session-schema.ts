@@ -98,6 +98,14 @@ const VERSIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE INDEX session_tokens_by_end ON session_tokens (expires_at);
   `,
+  `
+  -- Messages of removed sessions, which go in the background.
+  CREATE TABLE session_leftovers (
+    session_no INTEGER PRIMARY KEY,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL
+  );
+  `,
 ];
 
 /** @throws Error when a newer version of Opstream wrote the tables */

@@ -56,6 +56,10 @@ export function prepareSessionStatements(database: BetterSqlite3.Database) {
       database,
       'SELECT * FROM sessions WHERE first_at < ? ORDER BY first_at LIMIT 1',
     ),
+    crowded: prepare<[number], SessionRow>(
+      database,
+      'SELECT * FROM sessions WHERE last_seq - first_seq + 1 > ? LIMIT 1',
+    ),
     counts: prepare<[], { sessions: number; messages: number }>(
       database,
       `

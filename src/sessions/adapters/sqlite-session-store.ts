@@ -132,6 +132,13 @@ export class SqliteSessionStore extends SessionStore {
     });
   }
 
+  seqAt(tenant: string, sessionId: string, id: number): Promise<number | null> {
+    return this.query(() => {
+      const row = this.row(tenant, sessionId);
+      return row ? this.messages.seqAt(row, id) : null;
+    });
+  }
+
   read(
     tenant: string,
     sessionId: string,
@@ -193,11 +200,14 @@ export class SqliteSessionStore extends SessionStore {
 
   expire(at: number): Promise<boolean> {
     return this.write(() => {
-      let more = this.memory.expire(at, EXPIRY_STEP);
-      const { messageMaxAge } = this.retention;
+      const memory = this.memory.expire(at, EXPIRY_STEP);
+      const leftovers = this.messages.clear();
+      const { messageMaxAge, maxMessages } = this.retention;
       const due = messageMaxAge === 0 ? undefined : this.sql.oldest.get(at - messageMaxAge);
-      if (due) more = this.messages.expire(due, at - messageMaxAge) || more;
-      return more || due !== undefined;
+      if (due) this.messages.expire(due, at - messageMaxAge);
+      const crowded = this.sql.crowded.get(maxMessages);
+      if (crowded) this.messages.shrink(crowded);
+      return memory || leftovers || due !== undefined || crowded !== undefined;
     });
   }
 
@@ -245,7 +255,7 @@ export class SqliteSessionStore extends SessionStore {
     for (let excess = this.sql.countOf.get(tenantNo)!.n - maxSessions + 1; excess > 0; excess--) {
       const row = this.sql.oldestClosed.get(tenantNo);
       if (!row) throw tooManySessions(maxSessions);
-      this.messages.remove(row);
+      this.messages.abandon(row);
       this.memory.forgetSession(tenantNo, row.id);
       this.sql.remove.run(row.session_no);
       this.removed.push({ tenant, sessionId: row.id });

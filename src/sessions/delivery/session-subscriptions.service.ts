@@ -111,6 +111,11 @@ export class SessionSubscriptions implements OnApplicationShutdown {
     return this.messages.count();
   }
 
+  /** Those of them that are sockets, which are told announcements, too. */
+  get sockets(): number {
+    return this.announcements.count();
+  }
+
   private enter(session: SessionKey, viewer: Viewer): () => void {
     const key = sessionKey(session);
     const name = viewerClass(viewer);

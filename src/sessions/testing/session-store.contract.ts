@@ -206,6 +206,50 @@ export function describeSessionStore(name: string, prepare: () => Promise<Sessio
       expect((await add({ content: 'next' }, 2000)).seq).toBe(6);
     });
 
+    it('finds the place in a log by the id of any message of the tenant', async () => {
+      await create('t', 2);
+      for (const sessionId of ['s', 't', 's', 't', 's']) await add({ sessionId });
+      const places = await Promise.all([0, 1, 2, 3, 4, 5, 99].map((id) => store.seqAt(TENANT, 's', id)));
+      expect(places).toEqual([0, 1, 1, 2, 2, 3, 3]);
+      expect(await store.seqAt(TENANT, 'nope', 1)).toBeNull();
+      expect(await store.seqAt('other', 's', 1)).toBeNull();
+    });
+
+    it('comes down to a lowered limit, in the background too', async () => {
+      for (let n = 0; n < 3; n++)
+        await store.add(
+          Array.from({ length: 200 }, () => message()),
+          10,
+        );
+      store = await fixture.open({ ...RETENTION, maxMessages: 5 });
+      await add({ content: 'newest' }, 20);
+      while (await store.expire(21)) continue;
+      const { events, first, head } = (await store.read(TENANT, 's', ADMIN, 0, PAGE))!;
+      expect([first, head, events.length]).toEqual([597, 601, 5]);
+      expect(await store.counts()).toMatchObject({ messages: 5 });
+    });
+
+    it('leaves nothing of a removed session to the next one of its id', async () => {
+      const old = await add({ content: 'zanzibar', messageKey: 'k', visibility: 'private' });
+      await store.close(TENANT, 's', 20);
+      store = await fixture.open({ ...RETENTION, maxSessions: 1 });
+      await create('other', 30);
+      expect(await store.get(TENANT, 's')).toBeNull();
+      expect(await store.message(TENANT, old.id)).toBeNull();
+      expect((await store.add([message({ sessionId: 'other', parentId: old.id })], 31))[0]).toMatchObject({
+        code: 'parent_not_found',
+      });
+      await store.close(TENANT, 'other', 32);
+      await create('s', 40);
+      expect(await store.read(TENANT, 's', ADMIN, 0, PAGE)).toMatchObject({ events: [], head: 0 });
+      const again = await add({ messageKey: 'k' }, 41);
+      expect(again).toMatchObject({ seq: 1 });
+      expect(again.id).toBeGreaterThan(old.id);
+      while (await store.expire(50)) continue;
+      const found = await store.find(TENANT, 's', { viewer: ADMIN, order: 'oldest', limit: 9 });
+      expect(found).toMatchObject({ messages: [{ seq: 1 }], total: 1 });
+    });
+
     it('lists sessions, last change first, and makes room by closed ones alone', async () => {
       for (const [index, id] of ['a', 'b', 'c', 'd'].entries()) await create(id, 10 + index);
       await expect(create('e', 20)).rejects.toMatchObject({ code: 'too_many_sessions' });

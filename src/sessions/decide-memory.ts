@@ -1,6 +1,6 @@
-import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { LIMITS, type MemoryEntry } from '../session.js';
-import type { MemoryWrite } from '../session-store.js';
+import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { LIMITS, type MemoryEntry } from './session.js';
+import type { MemoryWrite } from './session-store.js';
 
 /**
  * What a key becomes, given what it is now. An expired entry counts as none.
