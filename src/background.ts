@@ -7,7 +7,7 @@ import { authority } from './rest/server/addresses.js';
 import { openService, startProblem } from './service.js';
 import { HubStatus } from './streaming/commands/status.js';
 
-/** Document 001's control from code (S1-16, S1-22 … S1-25): the whole service inside a program that is no Nest app. */
+/** Starts and stops the whole service from code, inside a program that is not a Nest application. */
 
 /** The socket side is part of the package; whether it is served now, `isWebSocketRunning` tells. */
 export const WEBSOCKETS_AVAILABLE = true;

@@ -43,7 +43,7 @@ export class AuditLog {
     });
   }
 
-  /** An upgrade was refused, for any reason. Event names are document 004's (S4-43, S4-46, S4-48). */
+  /** An upgrade was refused, for any reason. */
   upgradeRefused(
     request: Remote & { url?: string },
     error: OpstreamError,
@@ -69,7 +69,7 @@ export class AuditLog {
     this.logger.warn({ event: 'command_refused', ip, ...reasonOf(error), ...userOf(principal) });
   }
 
-  /** S4-47. @param connections how many this user has now */
+  /** @param connections how many this user has now */
   upgradeAccepted({ userId, tenant }: Principal, connections: number): void {
     this.logger.log({ event: 'websocket_auth_success', userId, tenant, connections });
   }
@@ -101,7 +101,7 @@ export class AuditLog {
 /** What a request without credentials is answered. */
 export const MISSING = 'Missing token';
 
-/** S4-43 and S4-46 name their reasons; the others are the catalogue's codes. */
+/** Stable reasons for the two common cases; every other reason is the catalogue's code. */
 function reasonOf(error: OpstreamError): { reason: string; detail: string } {
   const reason =
     error.code === 'too_many_connections'

@@ -2,7 +2,7 @@ import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { Principal } from './principal.js';
 import { userKey } from './rate-limits.js';
 
-/** How many connections or streams each user may have at once (S4-46); places are given back. */
+/** How many connections or streams each user may have at once; places are given back. */
 export class ConnectionLimit {
   private readonly taken = new Map<string, number>();
 

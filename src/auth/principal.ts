@@ -21,7 +21,7 @@ export function missingScope({ scopes }: Pick<Principal, 'scopes'>, rule: ScopeR
   return wanted.find((scope) => !scopes.has(scope as Scope));
 }
 
-/** S4-73's two roles: what a credential may do that names no scopes. */
+/** Roles: what a credential that names no scopes may do. */
 export const ROLES = ['user', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 

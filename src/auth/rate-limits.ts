@@ -13,8 +13,8 @@ const AUTH_WINDOW_MS = 15 * MINUTE_MS;
 const ADDRESS_SHARE = 10;
 
 /**
- * S4-73's limits: requests and socket messages per user and minute, failed attempts to authenticate per address,
- * beginning of the credential and 15 minutes. None where nobody else can reach the service. A token may carry limits of its own (`rate_limits: {api, ws}`).
+ * Limits requests and socket messages per user and minute, and failed authentication attempts per address, credential
+ * prefix and 15 minutes. Off on loopback. A token may carry its own limits (`rate_limits: {api, ws}`).
  */
 @Injectable()
 export class RateLimits {

@@ -6,7 +6,7 @@ export interface LogEntry {
   readonly [detail: string]: unknown;
 }
 
-/** Where the classes of document 004 tell what they do; pino, and `console`, fit. */
+/** Where the compatibility clients log; pino and `console` both fit. */
 export interface ClientLogger {
   debug(entry: LogEntry): void;
   info(entry: LogEntry): void;

@@ -40,21 +40,21 @@ export const RECONNECT: Readonly<Record<ReconnectPreset, ReconnectPolicy>> = {
     maxAttempts: Infinity,
     delay: (attempt, random) => random * exponential(spread, attempt),
   },
-  /** Document 000: 1, 2, 4, 8, 16 s and then no more; up to a tenth is added so that clients do not march in step. */
+  /** Forge streams: 1, 2, 4, 8, 16 s, then give up. Up to 10 % of jitter keeps clients from reconnecting in step. */
   upstream: {
     maxAttempts: 5,
     delay: (attempt, random) => exponential(upstream, attempt) * (1 + 0.1 * random),
   },
-  /** Document 004: 1 s · 1.5ⁿ up to 30 s, plus up to 30 %, ten tries. */
+  /** Agents protocol: 1 s · 1.5ⁿ up to 30 s, plus up to 30 % of jitter, ten attempts. */
   agents: {
     maxAttempts: 10,
     delay: (attempt, random) => exponential(agents, attempt) * (1 + 0.3 * random),
   },
-  /** Document 001's sample: every 5 s, for ever. */
+  /** Every 5 s, forever. */
   fixed: { maxAttempts: Infinity, delay: () => 5000 },
-  /** Document 002's page: 2 s more with each of five tries. */
+  /** 2 s more with each of five attempts. */
   linear: { maxAttempts: 5, delay: (attempt) => 2000 * attempt },
-  /** Document 003's dial-out: 1 s doubling to ten minutes, for ever. */
+  /** MCP peers: 1 s, doubling up to ten minutes, forever. */
   peer: { maxAttempts: Infinity, delay: (attempt) => exponential(peer, attempt) },
   /** The first loss is the last. */
   never: { maxAttempts: 0, delay: () => 0 },

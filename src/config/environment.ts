@@ -153,7 +153,11 @@ export const environmentSchema = z
       .string()
       .default('default')
       .transform((value) => value.split(',').map((tenant) => tenant.trim())),
-    FORGE_API_FLAVOR: z.enum(['auto', 'forge', 'seed']).default('auto'),
+    // 'seed' is the former name of 'legacy'.
+    FORGE_API_FLAVOR: z
+      .enum(['auto', 'forge', 'legacy', 'seed'])
+      .default('auto')
+      .transform((value) => (value === 'seed' ? 'legacy' : value)),
     FORGE_AGENT_LOGS: z.enum(['normalized', 'raw']).default('normalized'),
     FORGE_RECONNECT_ATTEMPTS: whole(5),
     FORGE_RECONNECT_DELAY_MS: whole(1000, 1),

@@ -99,10 +99,10 @@ export function parseLease(value: unknown): number | null {
 }
 
 /**
- * Validates the `data` of one event as the seed's samples write it; an `operation_id` beside it is allowed because
- * the REST bodies may repeat the path's, an `event_id` because a body is all a REST producer has. An optional field
- * that is null counts as left out: that is how many languages write an argument that was not given.
- * @throws OpstreamError `invalid_event` that names the field, `payload_too_large`
+ * Validates the `data` of one event. An `operation_id` in it is allowed because REST bodies may repeat the one in the
+ * path, an `event_id` because a REST producer has only the body. An optional field that is null counts as absent: many
+ * languages write omitted arguments that way.
+ * @throws OpstreamError `invalid_event` naming the field, `payload_too_large`
  */
 export function parseDraft(type: unknown, value: unknown, eventId?: unknown): EventDraft {
   if (typeof type !== 'string' || !Object.hasOwn(PARSERS, type)) {

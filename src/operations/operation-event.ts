@@ -29,7 +29,7 @@ export interface EventFields {
 
 /**
  * One durable event. Its JSON form is built on first use and kept with it, so that it is encoded once however many
- * subscribers and faces it reaches (document 001, "Events").
+ * subscribers and faces it reaches.
  */
 export class RecordedEvent implements EventFields {
   readonly tenant: string;

@@ -31,8 +31,8 @@ interface Recorder {
 }
 
 /**
- * Runs work as an operation, behind `OperationsService.run` (the seeds' StreamingMixin, S1-56): opens it, gives the
- * work a scope to report through, and guarantees a result, an error or a cancellation at its end (S1-62).
+ * Runs work as an operation, behind `OperationsService.run`: creates it, gives the work a scope to report through, and
+ * guarantees that it ends with a result, an error or a cancellation.
  */
 export class OperationRunner {
   private readonly logger = new Logger('Operations');

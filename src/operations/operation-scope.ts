@@ -7,7 +7,7 @@ import { parseDraft, type EventDraft, type ProducerEventType } from './operation
 export type Emit = (draft: EventDraft) => Promise<unknown>;
 
 /**
- * What running work reports through. No method rejects: failing to emit never breaks the work itself (S1-61); the
+ * What running work reports through. No method rejects: failing to emit never breaks the work itself; the
  * failure goes to `onEmitFailure`, and the rest of the work goes on.
  */
 export class OperationScope {

@@ -1,7 +1,7 @@
 import type { JsonValue } from '../platform/json.js';
 import { duration, type Operation } from './operation.js';
 
-/** An operation as every JSON face shows it: the seven fields of S1-47 and what was added since. */
+/** The JSON form of an operation on every transport. */
 export interface OperationSnapshot {
   operation_id: string;
   operation_type: string;

@@ -65,7 +65,7 @@ export interface NewOperation {
 const FINAL_STATES: ReadonlySet<string> = new Set(['completed', 'error', 'cancelled']);
 
 /**
- * Opens an operation: its log begins with the `started` status event, which leaves `status` at `running` (X-02).
+ * Opens an operation: its log begins with the `started` status event, which leaves `status` at `running`.
  * @param number its order of creation
  */
 export function open(input: NewOperation, number: number, at: number): Transition {
@@ -98,7 +98,7 @@ export function open(input: NewOperation, number: number, at: number): Transitio
 }
 
 /**
- * Records one event; a `result` is followed by `completed` with the duration in seconds (S1-54).
+ * Records one event; a `result` is followed by `completed` with the duration in seconds.
  * @param at Unix seconds
  * @throws OpstreamError `operation_ended`
  */
@@ -143,7 +143,7 @@ export function record(operation: Operation, draft: EventDraft, at: number): Tra
   }
 }
 
-/** Active means not ended (C5), whatever its free-text status says. */
+/** Active means not ended, whatever its free-text status says. */
 export function isActive(operation: Operation): boolean {
   return operation.state === 'running';
 }

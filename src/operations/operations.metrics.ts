@@ -9,7 +9,7 @@ import { OperationsService } from './operations.service.js';
 const DURATION_BUCKETS = [0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200, 28_800];
 
 /**
- * What is recorded, as Prometheus counts it (S1-70): all that the bus tells, which with several nodes is the same on
+ * What is recorded, as Prometheus counts it: all that the bus tells, which with several nodes is the same on
  * each. Labels are the few types and outcomes: operation types and tenants are the clients' own words, and have no
  * place in a metric that others may read.
  */

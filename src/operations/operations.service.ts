@@ -138,7 +138,7 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
     return this.emit(tenant, operationId, 'result', { result });
   }
 
-  /** @param errorType defaults to `UnknownError` (X-14) */
+  /** @param errorType defaults to `UnknownError` */
   error(tenant: string, operationId: string, error: string, errorType?: string) {
     return this.emit(tenant, operationId, 'error', { error, error_type: errorType });
   }
@@ -167,7 +167,7 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
 
   /**
    * Runs work as an operation: opens it, and ends it with what the work returns, throws, or was cancelled with.
-   * Failing to record never breaks the work (S1-61).
+   * Failing to record never breaks the work.
    * @param work reports through its scope, or through `currentOperation()`; its `signal` fires on cancellation. What
    *   it returns becomes the result, as JSON; what it throws becomes the error
    * @returns what the work returns; rejects with what it throws

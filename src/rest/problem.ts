@@ -5,7 +5,7 @@ import type { OpstreamError } from '../platform/errors/opstream-error.js';
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
-/** RFC 9457 body; `error` is document 004's form (S4-72) of the same. */
+/** RFC 9457 body; `error` repeats it in the form that clients of the agents protocol read. */
 export interface ProblemDetails {
   type: string;
   title: string;

@@ -24,7 +24,7 @@ interface Entry {
   readonly revocation: AbortController;
 }
 
-/** API keys (S4-73): 32 random bytes in hex, known only to who got them; kept by hash. */
+/** API keys: 32 random bytes in hex, known only to who got them; kept by hash. */
 @Injectable()
 export class ApiKeys {
   private readonly byHash = new Map<string, Entry>();

@@ -15,8 +15,8 @@ export type HubFrame = OperationEvent | { event_type: string; operation_id?: str
 type Callback<EventType extends string> = (event: Extract<HubFrame, { event_type: EventType }>) => void;
 
 /**
- * The small client of document 001 (S1-35): one connection, callbacks by event type. It neither reconnects nor
- * replays; `HubClient` does.
+ * Compatible with MCP Hub's `MCPWebSocketClient`: one connection, callbacks by event type. It neither reconnects nor
+ * replays; use `HubClient` for that.
  */
 export class MCPWebSocketClient {
   ws: Socket | null = null;

@@ -25,7 +25,7 @@ export interface MessageBatcherOptions {
 }
 
 /**
- * Gathers messages into the batches of the agents protocol (document 004, S4-59…64): emits `batch` with the batch and
+ * Gathers messages into the batches of the agents protocol: emits `batch` with the batch and
  * the reason. Its timer keeps a Node program alive until `stop`.
  */
 export class MessageBatcher<Message = unknown> extends Emitter<{
@@ -49,7 +49,7 @@ export class MessageBatcher<Message = unknown> extends Emitter<{
   add(message: Message): void {
     this.#messages.push(message);
     if (this.#messages.length >= this.#batchSize) this.#flush('batch_full');
-    // The age counts from the last flush, so a message that comes after a long silence goes at once (X-54).
+    // The age counts from the last flush, so a message that comes after a long silence goes at once.
     else if (Date.now() - this.#startedAt >= this.#maxBatchAge) this.#flush('batch_age');
   }
 

@@ -34,8 +34,8 @@ export interface WebSocketClientEvents {
 }
 
 /**
- * The client of document 004 (S4-50…58) for the agents protocol: connects to `url?token=…`, queues what is sent
- * without a connection, and reconnects until it is closed or has tried often enough.
+ * A client for the agents protocol: connects to `url?token=…`, queues what is sent while disconnected, and reconnects
+ * until it is closed or runs out of attempts.
  */
 export class WebSocketClient extends Emitter<WebSocketClientEvents> {
   readonly #policy: ReconnectPolicy;
@@ -121,7 +121,7 @@ export class WebSocketClient extends Emitter<WebSocketClientEvents> {
     socket.addEventListener('error', ({ message }) => {
       if (current()) this.#fail('websocket_client_error', new Error(message || 'The connection failed'));
     });
-    // The close that answers our own is still told, as the seed's client does.
+    // Report the close that answers our own, too.
     socket.addEventListener('close', ({ code, reason }) => this.#closed(generation, code, reason));
     socket.on?.('ping', () => this.emit('ping'));
     socket.on?.('pong', () => this.emit('pong'));

@@ -13,7 +13,7 @@ export interface StreamHooks {
 /** @param data the message parsed as JSON, or its text when it is none; @param text the message as it came */
 type OnMessage = (data: unknown, text: string) => void | Promise<void>;
 
-/** One listener of one stream (document 000, §2.5). */
+/** One listener of one stream. */
 export interface Subscription {
   readonly id: string;
   readonly url: string;
@@ -44,7 +44,7 @@ interface Stream {
 
 /**
  * Persistent subscriptions to WebSocket streams: one socket per URL whatever the number of subscriptions, reconnected
- * per URL with exponential backoff (document 000, part 2). The socket closes with its last subscription.
+ * per URL with exponential backoff. The socket closes with its last subscription.
  *
  * A message is parsed as JSON once and handed to every listener, as the raw string when it is none; listeners must
  * not change it. A listener that returns a promise is waited for: while many are unfinished the socket is not read.
@@ -226,7 +226,7 @@ export class WebSocketManager {
   }
 }
 
-/** The instance for programs that want one pool for the whole process (document 000, §5.3). */
+/** The instance for programs that want one pool for the whole process. */
 export const wsManager = new WebSocketManager();
 
 /** A copy: listeners may unsubscribe, or subscribe others, while they are called. */

@@ -32,7 +32,7 @@ const MAX_DETAIL = 500;
 /**
  * One HTTP exchange with Forge. A status alone says little: unknown paths answer 200 with a web page and failed
  * business rules 200 with `success: false`, so status, content type and envelope are all looked at. Failures read
- * `[status] statusText: body` (X-64); those of reads begin with `Failed to fetch data` (S0-20).
+ * `[status] statusText: body`; those of reads begin with `Failed to fetch data`.
  */
 export class ForgeHttp {
   constructor(private readonly options: ForgeHttpOptions) {}
@@ -153,7 +153,7 @@ function connectionError(request: ForgeRequest, error: unknown): OpstreamError {
   return forgeError(request, 'forge_unavailable', `Forge cannot be reached: ${reason(error)}`, error);
 }
 
-/** The error of a request, in the words of document 000 when it was a read. */
+/** The error of a request. Failed reads have their own wording, which existing callers match. */
 export function forgeError(
   { method }: ForgeRequest,
   code: ErrorCode,

@@ -11,7 +11,7 @@ export const attemptSchema = z.looseObject({
   branch: z.string().nullish(),
   target_branch: z.string().nullish(),
   executor: z.string().nullish(),
-  /** The document's server only (S0-53). */
+  /** The document's server only. */
   status: z.string().nullish(),
 });
 export type TaskAttempt = z.infer<typeof attemptSchema>;
@@ -27,7 +27,7 @@ export const processSchema = z.looseObject({
   dropped: z.boolean().nullish(),
   started_at: z.string().nullish(),
   completed_at: z.string().nullish(),
-  /** The document's server only (S0-52). */
+  /** The document's server only. */
   logs: z.string().nullish(),
   output: z.string().nullish(),
 });
@@ -44,7 +44,7 @@ export const taskSchema = z.looseObject({
 });
 export type Task = z.infer<typeof taskSchema>;
 
-/** The executors of Forge 0.7.4, among them the document's three (S0-55). */
+/** The executors of Forge 0.7.4, among them the document's three. */
 export const EXECUTORS = [
   'CLAUDE_CODE',
   'CODEX',

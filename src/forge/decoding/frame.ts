@@ -1,11 +1,11 @@
-/** One frame of a Forge stream, in the form Forge 0.7.4 sends or in the one document 000 describes. */
+/** One frame of a Forge stream, in the form of Forge 0.7.4 or of the older API. */
 export type ForgeFrame =
   | { readonly kind: 'patch'; readonly operations: readonly PatchOperation[] }
   /** Nothing more will come; the server need not close the socket after it. */
   | { readonly kind: 'finished' }
   /** Later versions mark the end of the replay with it. */
   | { readonly kind: 'ready' }
-  /** A JSON object of the document's streams. */
+  /** A JSON object, as the streams of the older API send it. */
   | { readonly kind: 'object'; readonly value: Readonly<Record<string, unknown>>; readonly text: string }
   | { readonly kind: 'text'; readonly text: string };
 

@@ -12,8 +12,8 @@ const paths = (flavor: ForgeFlavor, kind: StreamKind, url = 'http://localhost:88
 
 describe('Stream URLs', () => {
   it('S0-43, S0-45, S0-47, S0-48, S0-49, X-62: per flavour, ws or wss, on the host of FORGE_URL', () => {
-    expect(paths('seed', 'diff')).toEqual(['ws://localhost:8887/api/tasks/ID/diff/ws']);
-    expect(paths('seed', 'raw-logs')).toEqual(['ws://localhost:8887/api/processes/ID/logs/ws']);
+    expect(paths('legacy', 'diff')).toEqual(['ws://localhost:8887/api/tasks/ID/diff/ws']);
+    expect(paths('legacy', 'raw-logs')).toEqual(['ws://localhost:8887/api/processes/ID/logs/ws']);
     expect(paths('forge', 'diff')).toEqual([
       'ws://localhost:8887/api/task-attempts/ID/diff/ws?stats_only=false',
     ]);
@@ -24,11 +24,11 @@ describe('Stream URLs', () => {
       'wss://forge.example/api/tasks/stream/ws?project_id=ID',
     ]);
     expect(paths('auto', 'diff')).toHaveLength(2);
-    expect(paths('seed', 'processes')).toEqual([]);
+    expect(paths('legacy', 'processes')).toEqual([]);
     expect(paths('forge', 'drafts')).toEqual(['ws://localhost:8887/api/drafts/stream/ws?project_id=ID']);
     expect(paths('forge', 'normalized-logs')[0]).toContain('/ID/normalized-logs/ws');
     expect(paths('forge', 'processes')[0]).toContain('/api/execution-processes/stream/ws?task_attempt_id=ID');
-    expect(streamUrls('http://h', 'seed', 'diff', '../x?y')[0]).toBe('ws://h/api/tasks/..%2Fx%3Fy/diff/ws');
+    expect(streamUrls('http://h', 'legacy', 'diff', '../x?y')[0]).toBe('ws://h/api/tasks/..%2Fx%3Fy/diff/ws');
   });
 });
 
@@ -119,7 +119,7 @@ describe('ForgeStream', () => {
 
   it('S0-34, S0-36: reconnects after a loss, tells of it, and gives up after the limit', async () => {
     forge.stream(/./);
-    open('diff', 'seed');
+    open('diff', 'legacy');
     await until(() => expect(opens).toBe(1));
     forge.drop();
     await until(() => expect(opens).toBe(2));
@@ -132,7 +132,7 @@ describe('ForgeStream', () => {
   it('survives a server that closes at once, stalls or answers 503, and takes up when it recovers', async () => {
     let tries = 0;
     forge.stream(/./, () => (++tries === 1 ? { status: 503, body: 'busy' } : 'accept'));
-    open('diff', 'seed');
+    open('diff', 'legacy');
     await until(() => expect(opens).toBe(1));
     expect(errors).toEqual(['Unexpected server response: 503']);
     for (let round = 2; round < 6; round++) {

@@ -1,9 +1,9 @@
-/** The streams of a Forge server (document 000, part 3, and what version 0.7.4 really serves). */
+/** The streams of a Forge server. */
 export type StreamKind = 'tasks' | 'processes' | 'raw-logs' | 'normalized-logs' | 'diff' | 'drafts';
 
-export type ForgeFlavor = 'auto' | 'forge' | 'seed';
+export type ForgeFlavor = 'auto' | 'forge' | 'legacy';
 
-/** Paths of Forge 0.7.4 (X-62). @param id of the project, attempt or process the stream belongs to */
+/** Paths of Forge 0.7.4. @param id of the project, attempt or process the stream belongs to */
 const FORGE_PATHS: Readonly<Record<StreamKind, (id: string) => string>> = {
   tasks: (projectId) => `/api/tasks/stream/ws?project_id=${projectId}`,
   processes: (attemptId) => `/api/execution-processes/stream/ws?task_attempt_id=${attemptId}`,
@@ -13,8 +13,8 @@ const FORGE_PATHS: Readonly<Record<StreamKind, (id: string) => string>> = {
   drafts: (projectId) => `/api/drafts/stream/ws?project_id=${projectId}`,
 };
 
-/** Paths of the document, which knows three streams (S0-43, S0-45, S0-47). */
-const SEED_PATHS: Partial<Record<StreamKind, (id: string) => string>> = {
+/** Paths of the older Forge API, which has three streams. */
+const LEGACY_PATHS: Partial<Record<StreamKind, (id: string) => string>> = {
   tasks: FORGE_PATHS.tasks,
   'raw-logs': (processId) => `/api/processes/${processId}/logs/ws`,
   diff: (attemptId) => `/api/tasks/${attemptId}/diff/ws`,
@@ -26,8 +26,8 @@ const SEED_PATHS: Partial<Record<StreamKind, (id: string) => string>> = {
  */
 export function streamUrls(forgeUrl: string, flavor: ForgeFlavor, kind: StreamKind, id: string): string[] {
   const base = forgeUrl.replace(/^http/, 'ws');
-  const forge = flavor === 'seed' ? undefined : FORGE_PATHS[kind];
-  const seed = flavor === 'forge' ? undefined : SEED_PATHS[kind];
-  const paths = [forge, seed].flatMap((path) => (path ? [path(encodeURIComponent(id))] : []));
+  const forge = flavor === 'legacy' ? undefined : FORGE_PATHS[kind];
+  const legacy = flavor === 'forge' ? undefined : LEGACY_PATHS[kind];
+  const paths = [forge, legacy].flatMap((path) => (path ? [path(encodeURIComponent(id))] : []));
   return [...new Set(paths)].map((path) => base + path);
 }

@@ -11,7 +11,7 @@ const ATTEMPT = { name: 'attemptId', description: 'Task attempt UUID', required:
 const PROCESS = { name: 'processId', description: 'Execution process UUID', required: true };
 const PROJECT = { name: 'projectId', description: 'Project UUID', required: true };
 
-/** What Forge knows now, loaded on demand (S0-81); subscribers hear of changes while a run is watched. */
+/** What Forge knows now, loaded on demand; subscribers hear of changes while a run is watched. */
 @Injectable()
 export class ForgeResources {
   constructor(

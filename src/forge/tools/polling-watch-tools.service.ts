@@ -14,7 +14,7 @@ const PollingWatch = z.object({
   max_duration_seconds: z.number().positive().max(86_400).optional().default(300),
 });
 
-/** Watches an attempt by asking again and again (document 000, §5.2). */
+/** Watches an attempt by asking again and again. */
 @Injectable()
 export class PollingWatchTools implements OnModuleDestroy {
   readonly toolSet = 'forge';

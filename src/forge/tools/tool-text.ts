@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EXECUTORS } from '../api/forge-records.js';
 
-/** What a tool answers: a line that says what it is, and Forge's own record as JSON (the form of S0-57). */
+/** The text a tool returns: a label, then Forge's own record as JSON. */
 export function recordText(label: string, record: unknown): string {
   return `${label}:\n${JSON.stringify(record, null, 2)}`;
 }

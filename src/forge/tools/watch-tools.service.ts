@@ -20,7 +20,7 @@ const Watch = z.object({
 
 const PREVIEW_LENGTH = 100;
 
-/** Follows an attempt live (document 000, §5.1): the diffs come from the operation that mirrors the attempt. */
+/** Follows an attempt live: the diffs come from the operation that mirrors the attempt. */
 @Injectable()
 export class WatchTools implements OnModuleDestroy {
   readonly toolSet = 'forge';

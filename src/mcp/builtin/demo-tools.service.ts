@@ -10,7 +10,7 @@ const SENTENCE = 'The quick brown fox jumps over the lazy dog.';
 const WORD_INTERVAL_MS = 300;
 const ITEM_INTERVAL_MS = 50;
 
-/** The two demonstration tools of document 000, there with `DEMO=true`. */
+/** Two demonstration tools, registered with `DEMO=true`. */
 @Injectable()
 export class DemoTools implements OptionalDeclarations {
   readonly offered: boolean;

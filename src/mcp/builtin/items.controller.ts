@@ -7,7 +7,7 @@ interface Item {
   readonly name: string;
 }
 
-/** A plain HTTP endpoint that becomes the MCP tool `get_item`, because it says `x-mcp` (S3-22). */
+/** A plain HTTP endpoint that becomes the MCP tool `get_item`, because it says `x-mcp`. */
 @ApiTags('demo')
 @ApiExtension('x-mcp', true)
 @Controller('items')

@@ -3,7 +3,7 @@ import { ConditionalModule } from '@nestjs/config';
 import type { Configuration } from '../../config/configuration.js';
 import { ItemsController } from './items.controller.js';
 
-/** The example of document 003; part of the application only with `DEMO=true`. */
+/** The example endpoint; part of the application only with `DEMO=true`. */
 @Module({ controllers: [ItemsController] })
 export class ItemsModule {
   /** @param configuration undefined when the environment decides */

@@ -16,7 +16,7 @@ export const INTERRUPTED = 'Interrupted';
 
 /**
  * The operation that records one tool call. Appends are submitted in order and never throw: a failure to record must
- * not break the work (S1-61). Each resolves when its event is stored and published.
+ * not break the work. Each resolves when its event is stored and published.
  */
 export interface CallRecord {
   /** Stored for good; false when it could not be. */

@@ -21,7 +21,7 @@ const MAX_TOOL_CHARACTERS = 256 * 1024;
 const MAX_LISTED_CHARACTERS = 16 * 1024 * 1024;
 
 /**
- * Offers the endpoints of OpenAPI documents as tools (S3-22): this application's own, and those of `MCP_OPENAPI`. A
+ * Offers the endpoints of OpenAPI documents as tools: this application's own, and those of `MCP_OPENAPI`. A
  * document that is bad or out of reach costs a line in the log, never the service.
  */
 @Injectable()

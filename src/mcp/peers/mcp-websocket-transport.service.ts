@@ -13,26 +13,26 @@ import { Peers } from './peers.service.js';
 export type MountTarget = Server | { getHttpServer(): unknown };
 
 export interface MountOptions {
-  /** Where to mount; this application by default (S3-07). */
+  /** Where to mount; this application by default. */
   readonly router?: MountTarget;
-  /** `/ws` by default (S3-08). */
+  /** `/ws` by default. */
   readonly mountPath?: string;
-  /** Dialled as well when given (S3-09). */
+  /** Dialled as well when given. */
   readonly externalWsUrl?: string;
 }
 
 export interface ConnectOptions extends Partial<Omit<McpPeerConfiguration, 'name' | 'url' | 'accept'>> {
   /** Puts its tools under `<name>_`; `external` by default. */
   readonly name?: string;
-  /** Milliseconds; those of the configuration where not given (S3-28). */
+  /** Milliseconds; those of the configuration where not given. */
   readonly timeouts?: Partial<PeerTimeouts>;
   /** Ends the waiting, not the dialling. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * MCP over WebSocket in code, by the names of document 003: `app.get(McpWebSocketTransport)` in any application that
- * imports `OpstreamModule` and called `configureOpstream`.
+ * MCP over WebSocket from code: `app.get(McpWebSocketTransport)` in any application that imports `OpstreamModule` and
+ * has called `configureOpstream`. Method names follow FastAPI-MCP.
  */
 @Injectable()
 export class McpWebSocketTransport {
@@ -44,7 +44,7 @@ export class McpWebSocketTransport {
   ) {}
 
   /**
-   * Serves MCP over WebSocket on a path (S3-06), at any time before or after `listen`.
+   * Serves MCP over WebSocket on a path, at any time before or after `listen`.
    * @throws Error for what is no path
    */
   mountWebSocket({ router, mountPath = '/ws', externalWsUrl }: MountOptions = {}): void {
@@ -54,7 +54,7 @@ export class McpWebSocketTransport {
   }
 
   /**
-   * Connects to another MCP endpoint (S3-20), and again whenever the connection is lost, until `shutdown`.
+   * Connects to another MCP endpoint, and again whenever the connection is lost, until `shutdown`.
    * @returns the peer, once it is connected for the first time
    * @throws Error for an invalid URL or a name in use, when `shutdown` comes first, when it is not connected within
    *   `timeouts.connectMs`, with what is in the way (it is dialled on, and `getPeer` has it), or the signal's reason
@@ -79,7 +79,7 @@ export class McpWebSocketTransport {
   }
 
   /**
-   * Sends a JSON-RPC message to a peer (S3-21).
+   * Sends a JSON-RPC message to a peer.
    * @param name the peer; needed only when there are several
    * @returns the response to a request, with the id that was given, also when it is an error; undefined for others
    * @throws Error when there is no such peer, it is not connected, or it gives no answer in time
@@ -108,12 +108,12 @@ export class McpWebSocketTransport {
     }
   }
 
-  /** Looks at every message from and to peers (S3-41). @returns removes the filter again */
+  /** Looks at every message from and to peers. @returns removes the filter again */
   useFilter(filter: MessageFilter): () => void {
     return this.filters.add(filter);
   }
 
-  /** Closes the connections to all peers for good, unmounts what is mounted and closes its connections (S3-35). */
+  /** Closes the connections to all peers for good, unmounts what is mounted and closes its connections. */
   async shutdown(): Promise<void> {
     await Promise.all([this.peers.stopAll(), this.mounts.unmountAll()]);
   }

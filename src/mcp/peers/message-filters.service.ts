@@ -11,7 +11,7 @@ export interface MessageRoute {
 }
 
 /**
- * Looks at one JSON-RPC message before it is sent or served (S3-41). What it returns goes on in its place; `undefined`
+ * Looks at one JSON-RPC message before it is sent or served. What it returns goes on in its place; `undefined`
  * ends the message here. A filter that throws ends it too.
  */
 export type MessageFilter = (message: Params, route: MessageRoute) => Params | undefined;

@@ -11,7 +11,7 @@ export interface PeerTarget {
   readonly timeouts: PeerTimeouts;
 }
 
-/** All in milliseconds (S3-28, S3-30 to S3-33). */
+/** All in milliseconds. */
 export interface PeerTimeouts {
   /** Until a connection is open, and until its handshake is answered. */
   readonly connectMs: number;

@@ -10,7 +10,7 @@ import type { McpSessions } from '../session/mcp-sessions.service.js';
 
 /**
  * Our server half of one connection that we opened: the peer is the MCP client and calls our tools, as xiaozhi's
- * endpoint does (X-45). A call goes on when the connection is lost; only its answer is.
+ * endpoint does. A call goes on when the connection is lost; only its answer is.
  */
 export class PeerServer {
   private readonly inFlight = new InFlight();

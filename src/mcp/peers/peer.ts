@@ -43,7 +43,7 @@ const RETRY_FIRST_MS = 1000;
 const STABLE_MS = 10_000;
 
 /**
- * Another MCP endpoint that we dial, for ever (S3-17, S3-27, S3-39): when a connection fails or ends, the next attempt
+ * Another MCP endpoint that we dial, for ever: when a connection fails or ends, the next attempt
  * comes after 1, 2, 4 … seconds, at most `retryMaxMs`, with up to a fifth less at random. A connection that was of use
  * begins that row anew.
  */

@@ -63,7 +63,7 @@ interface Pending {
 const MAX_PENDING = 1024;
 
 /**
- * Finds the request that an answer belongs to (S3-18, S3-19). The ids on the wire are our own integers from 1, as
+ * Finds the request that an answer belongs to. The ids on the wire are our own integers from 1, as
  * those of the official clients, so that callers may use any ids, also the same at once.
  */
 export class PendingRequests {

@@ -47,7 +47,7 @@ export interface ResourceTemplateOptions extends ResourceDescription {
 export const ResourceMetadata = DiscoveryService.createDecorator<ResourceOptions>();
 export const ResourceTemplateMetadata = DiscoveryService.createDecorator<ResourceTemplateOptions>();
 
-/** Declares a provider's method `(context) => contents` as an MCP resource, loaded on demand (S0-81). */
+/** Declares a provider's method `(context) => contents` as an MCP resource, loaded on demand. */
 export function Resource(options: ResourceOptions) {
   return <Method extends (context: LoadContext) => Promise<ResourceReturn> | ResourceReturn>(
     target: object,
@@ -59,7 +59,7 @@ export function Resource(options: ResourceOptions) {
 }
 
 /**
- * Declares a provider's method `(variables, context) => contents` as an MCP resource template (S0-19). It throws
+ * Declares a provider's method `(variables, context) => contents` as an MCP resource template. It throws
  * `OpstreamError('not_found', …)` for variables that name nothing.
  */
 export function ResourceTemplate(options: ResourceTemplateOptions) {

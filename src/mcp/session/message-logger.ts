@@ -6,7 +6,7 @@ import { readMessage } from '../protocol/json-rpc.js';
 const MAX_LOGGED = 2000;
 
 /**
- * Writes down what passes over WebSockets and to peers (S3-36): `debug` shows that a message did, the level below also
+ * Writes down what passes over WebSockets and to peers: `debug` shows that a message did, the level below also
  * what is in it.
  */
 @Injectable()

@@ -18,7 +18,7 @@ export interface LoadContext {
 }
 
 /**
- * A tool's view of the call it serves (S0-12 to S0-18). Everything it reports is recorded in the operation of the
+ * A tool's view of the call it serves. Everything it reports is recorded in the operation of the
  * call and reaches the caller and all watchers from there. None of the methods throws because a caller has gone.
  */
 export interface ToolContext extends LoadContext {

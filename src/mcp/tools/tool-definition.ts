@@ -4,7 +4,7 @@ import { compileSchema, type JsonSchema, type Validate } from './json-schema.js'
 import type { ToolContext } from './tool-context.js';
 import type { ToolReturn } from './tool-result.js';
 
-/** Hints about a tool's behaviour; `streamingHint` says that it streams content while it runs (S0-03). */
+/** Hints about a tool's behaviour; `streamingHint` says that it streams content while it runs. */
 export interface ToolAnnotations {
   readonly title?: string;
   readonly streamingHint?: boolean;

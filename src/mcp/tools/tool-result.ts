@@ -18,7 +18,7 @@ export class PassedOnResult {
 }
 
 /**
- * What a tool may return: a text, one or several blocks, a whole result, nothing (everything was streamed, S0-06), or,
- * with an `output` schema, the structured value itself.
+ * What a tool may return: text, one or several blocks, a whole result, nothing (everything was streamed), or, with an
+ * `output` schema, the structured value itself.
  */
 export type ToolReturn = string | ContentBlock | readonly ContentBlock[] | ToolResult | object | void;

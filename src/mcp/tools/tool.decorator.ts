@@ -13,7 +13,7 @@ type ToolMethod<Parameters extends z.ZodObject> = (
 ) => Promise<ToolReturn> | ToolReturn;
 
 /**
- * Declares a provider's method as an MCP tool (S0-02). It is called with the validated arguments and a `ToolContext`,
+ * Declares a provider's method as an MCP tool. It is called with the validated arguments and a `ToolContext`,
  * and found in every module by itself.
  * @example
  *   @Tool({ name: 'add', description: 'Adds two numbers', parameters: z.object({ a: z.number(), b: z.number() }) })

@@ -54,7 +54,7 @@ export function parseListQuery(query: Readonly<Record<string, unknown>>): ListQu
   const type = shortText(query.type, 'type');
   const cursor = shortText(query.cursor, 'cursor');
   return {
-    // `active` is no status of its own but every one that is not final (C5).
+    // `active` is no status of its own but every one that is not final.
     ...(status === 'active' ? { active: true } : status !== undefined && { status }),
     ...(type !== undefined && { type }),
     ...(cursor !== undefined && { cursor }),

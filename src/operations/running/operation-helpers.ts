@@ -4,7 +4,7 @@ import type { OperationScope } from '../operation-scope.js';
 import { toSnapshot, type OperationSnapshot } from '../operation-snapshot.js';
 import type { OperationsService } from '../operations.service.js';
 
-/** The small helpers of document 001's original (X-16), for code that takes plain callbacks. */
+/** Helpers for code that takes plain callbacks. */
 
 /** One named part of an orchestration; gets what the part before it returned. */
 export interface OrchestrationStep {

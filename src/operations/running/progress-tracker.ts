@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../../platform/json.js';
 import type { OperationScope } from '../operation-scope.js';
 
-/** Progress in steps (S1-57): each `step` reports `current/total`, `complete` records the result. */
+/** Progress in steps: each `step` reports `current/total`, `complete` records the result. */
 export class ProgressTracker {
   private current = 0;
 

@@ -13,7 +13,7 @@ import {
 } from './store-fixture.contract.js';
 import { foldLog } from './fold-log.contract.js';
 
-/** What an append records: numbers, snapshots, refusals, repetitions (S1-40…45, X-02). */
+/** Appending: sequence numbers, snapshots, refusals, duplicates. */
 export function describeAppending(fixture: () => StoreFixture): void {
   let store: StoreDriver;
 

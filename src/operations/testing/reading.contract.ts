@@ -12,7 +12,7 @@ import {
   type StoreFixture,
 } from './store-fixture.contract.js';
 
-/** Listings, history pages and the walls between tenants (S1-11, S1-48). */
+/** Listings, history pages and tenant isolation. */
 export function describeReading(fixture: () => StoreFixture): void {
   let store: StoreDriver;
 

@@ -13,7 +13,7 @@ import {
   type StoreFixture,
 } from './store-fixture.contract.js';
 
-/** What is removed when, and how readers learn of it (S1-67, S1-68). */
+/** What is removed when, and how readers learn of it. */
 export function describeRetention(fixture: () => StoreFixture): void {
   let store: StoreDriver;
 

@@ -3,7 +3,7 @@
  * the entry once: REST to problem+json, the hub and agents protocols to an error frame, MCP to a JSON-RPC error.
  */
 
-/** The codes of document 004's error body (S4-72). */
+/** The coarse error codes that REST bodies and the agents protocol show beside the stable `code`. */
 export type ErrorCategory =
   | 'BAD_REQUEST'
   | 'UNAUTHORIZED'

@@ -2,13 +2,13 @@ import { type INestApplicationContext, Logger } from '@nestjs/common';
 import type { LogOutput } from '../logging/log-output.js';
 import { endProcess } from './end-process.js';
 
-/** An orderly end that takes longer than this is none (S4-68). */
+/** An orderly end that takes longer than this is none. */
 const DEADLINE_MS = 10_000;
 /** How long the last lines of the log may take to be read. */
 export const LAST_LINES_MS = 500;
 
 /**
- * Ends the process in order when it is told to (S4-67): new callers are refused, sockets are closed with 1001 and
+ * Ends the process in order when it is told to: new callers are refused, sockets are closed with 1001 and
  * streams end, what was accepted is stored; then it exits with 0, or with 1 when that takes too long. Further signals
  * change nothing, since a terminal and npm may both pass on the same Ctrl-C.
  * @param starting a start that is interrupted is completed, and then ended

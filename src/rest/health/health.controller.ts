@@ -27,7 +27,7 @@ export class HealthController {
     private readonly authenticator: Authenticator,
   ) {}
 
-  /** The bridge's shape (X-27), which its browser client reads `config.websocket_port` from (X-31). */
+  /** The bridge's shape, which its browser client reads `config.websocket_port` from. */
   @Get()
   @ApiOperation({ operationId: 'health', summary: 'Healthy while the process serves' })
   @ApiOkResponse({ type: HealthDto })

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Histogram, Registry } from 'prom-client';
 
-/** Seconds, as document 004's monitoring plan names them (S4-70). */
+/** Seconds. */
 const BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10];
 
 /** One answered request, as the HTTP platform knows it. */
@@ -13,7 +13,7 @@ export interface AnsweredRequest {
   readonly seconds: number;
 }
 
-/** HTTP as Prometheus counts it (S4-70). */
+/** HTTP as Prometheus counts it. */
 @Injectable()
 export class HttpMetrics {
   private readonly requests: Counter<'method' | 'route' | 'status_code'>;

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../../platform/json.js';
 import type { OpstreamError } from '../../platform/errors/opstream-error.js';
 
-/** The messages of document 004: `type`, the client's `id` as it came, and `timestamp` in ISO 8601. */
+/** Messages of the agents protocol: `type`, the client's `id` unchanged, and `timestamp` in ISO 8601. */
 
 type MessageId = JsonValue | undefined;
 
@@ -11,7 +11,7 @@ export function message(type: string, members: Readonly<Record<string, unknown>>
   return JSON.stringify({ type, ...members, timestamp: now() });
 }
 
-/** A frame that could not be handled at all (S4-36). */
+/** A frame that could not be handled at all. */
 export function failure(error: OpstreamError, id?: MessageId): string {
   return message('error', {
     id,
@@ -22,7 +22,10 @@ export function failure(error: OpstreamError, id?: MessageId): string {
   });
 }
 
-/** S4-35 words it so; `undefined` stands for a message without a type, or one that is no object (X-52). */
+/**
+ * @returns the text existing clients expect; `undefined` in it stands for a message without a type or one that is not
+ *   an object
+ */
 export function unknownType({ type, id }: JsonObject): string {
   return message('error', { id, message: unknownTypeText(type), code: 'invalid_request' });
 }
@@ -37,8 +40,8 @@ export function shownType(type: JsonValue | undefined): string {
 }
 
 /**
- * The answer of one command: an item of a batch, and (with a timestamp) the answer to a hub's command of its own.
- * @param result the command's answer as JSON; `processed` is what the document's own server answered (S4-31)
+ * The answer to one command: an item of a batch or, with a timestamp, the answer to a hub command sent on its own.
+ * @param result the command's answer as JSON, or `processed`, which existing clients expect
  */
 export function success(id: MessageId, result: string, alone: boolean): string {
   const head = JSON.stringify({ id, type: 'response', status: 'success' }).slice(0, -1);

@@ -10,7 +10,7 @@ const MAX_ANSWER_BYTES = 512 * 1024;
 /** One answer more, and the refusals of the rest, leave the message within what every client takes. */
 const MAX_LAST_BYTES = 128 * 1024;
 
-/** The messages of one batch: carried out in order, each answered in its place, a bad one failing alone (C24). */
+/** The messages of one batch: carried out in order, each answered in its place, a bad one failing alone. */
 export class AgentBatch {
   private answered = 0;
 
@@ -26,7 +26,6 @@ export class AgentBatch {
    * @throws OpstreamError `invalid_request` when it is no batch; then nothing was carried out
    */
   async run(messages: JsonValue | undefined): Promise<string[]> {
-    // S4-32 gives the text.
     if (!Array.isArray(messages)) throw new OpstreamError('invalid_request', 'Invalid batch message format');
     if (messages.length > MAX_MESSAGES) {
       throw new OpstreamError('payload_too_large', `A batch has at most ${MAX_MESSAGES} messages`);

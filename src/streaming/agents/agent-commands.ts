@@ -8,7 +8,7 @@ import type { AgentRoom } from './agent-room.js';
 
 const MAX_NAME = 200;
 
-/** What agents may ask for: messages of their own, answered in the words of document 004, and every hub command. */
+/** The commands of the agents protocol: its own messages and every hub command. */
 export interface AgentCommand {
   readonly definition: HubCommand;
   /** Its answer is a message as it is; a hub command's answer goes inside a `response`. */

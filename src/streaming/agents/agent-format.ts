@@ -3,7 +3,7 @@ import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../delivery/w
 import type { Connection } from '../socket/connection.js';
 import { deflatedTextFrame, textFrame } from '../socket/text-frame.js';
 
-/** Events of operations in the words of the agents protocol: the hub's event inside a message of its own (C1). */
+/** Events of operations in the words of the agents protocol: the hub's event inside a message of its own. */
 class AgentFormat extends WireFormat {
   constructor(
     name: string,

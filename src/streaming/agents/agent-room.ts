@@ -39,7 +39,7 @@ export class AgentRoom {
   }
 
   /**
-   * Tells everyone, the reporter included (S4-33).
+   * Tells everyone, the reporter included.
    * @returns how many it was sent to at once
    * @throws OpstreamError `overloaded` when too many agents are reported on
    */
@@ -62,7 +62,7 @@ export class AgentRoom {
     return sent;
   }
 
-  /** Sends a message of one's own to every open connection that reads (S4-39). @returns how many it went to */
+  /** Sends a message of one's own to every open connection that reads. @returns how many it went to */
   broadcast(text: string, except?: Connection): number {
     const frame = textFrame(text);
     let sent = 0;

@@ -26,7 +26,7 @@ export class AgentRooms {
     return this.rooms.get(tenant);
   }
 
-  /** Connections of all tenants (S4-40). */
+  /** Connections of all tenants. */
   get connections(): number {
     let sum = 0;
     for (const room of this.rooms.values()) sum += room.size;

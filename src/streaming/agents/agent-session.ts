@@ -66,7 +66,7 @@ export class AgentSession {
     return undefined;
   }
 
-  /** X-52: of what is no object, only `null` fails; the rest has no type. @throws OpstreamError */
+  /** Of values that are not objects only `null` fails; the others simply have no type. @throws OpstreamError */
   private parse(frame: Buffer): JsonObject {
     let input: unknown;
     try {

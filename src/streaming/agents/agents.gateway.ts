@@ -19,12 +19,12 @@ import { message } from './agent-answer.js';
 import { AgentRooms } from './agent-rooms.js';
 import { AgentSession } from './agent-session.js';
 
-/** Bytes of one message (S4-10). */
+/** Bytes of one message. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
-/** S4-11 … 17; answers longer than the threshold are compressed. */
+/** Answers longer than the threshold are compressed. */
 const DEFLATE = { ...SHARED_DEFLATE, zlibDeflateOptions: { level: 6 }, threshold: 1024 } as const;
 
-/** The agents protocol (document 004) on `WEBSOCKET_PATH`: always with a token, so many connections per user. */
+/** The agents protocol on `WEBSOCKET_PATH`: a token is always required, and connections per user are limited. */
 @WebSocketGateway(protocolOn('/agents'))
 export class AgentsGateway
   implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect, BeforeApplicationShutdown
@@ -90,13 +90,13 @@ export class AgentsGateway
     session.close();
   }
 
-  /** Open connections of all tenants (S4-40). */
+  /** Open connections of all tenants. */
   getConnections(): number {
     return this.rooms.connections;
   }
 
   /**
-   * Sends a message of one's own to the connected agents of a tenant (S4-39).
+   * Sends a message of one's own to the connected agents of a tenant.
    * @param except left out
    * @returns how many it went to
    */

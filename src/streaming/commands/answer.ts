@@ -1,14 +1,14 @@
 import type { OpstreamError } from '../../platform/errors/opstream-error.js';
 
 /**
- * The hub's answers carry two forms at once: the seed's (`status`, `operation`, `stats`, `error` at the top) and the
- * envelope of an event, because the seed's own sample clients read `event_type` and `data` of every message (C2).
+ * Hub answers carry two forms at once: MCP Hub's (`status`, `operation`, `stats`, `error` at the top level) and the
+ * envelope of an event, because its sample clients read `event_type` and `data` of every message.
  */
 
 export type RequestId = string | number | undefined;
 
 interface Answer {
-  /** Keys of the seed's form. */
+  /** Keys of MCP Hub's form. */
   readonly top: Readonly<Record<string, unknown>>;
   readonly eventType: string;
   readonly operationId?: string;
@@ -50,7 +50,7 @@ export function welcome(clientId: number, log: string): string {
       message: 'Connected to MCP Hub WebSocket server',
       client_id: clientId,
       log,
-      // The seed writes local time without a zone.
+      // MCP Hub writes local time without a zone.
       timestamp: at.toISOString().slice(0, -1),
     },
   });

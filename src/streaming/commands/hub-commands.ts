@@ -93,7 +93,7 @@ const unsubscribeAll: HubCommand = {
 const getOperation: HubCommand = {
   scope: 'operations:read',
   async run(session, input, reply) {
-    // What is no valid id names no operation: null, as for an unknown one.
+    // What is no valid id names no operation: null, as for an unknown one.
     const { operation_id: id } = input;
     const found =
       typeof id === 'string' ? await session.dependencies.operations.find(session.tenant, id) : null;

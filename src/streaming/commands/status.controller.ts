@@ -45,7 +45,7 @@ export class StatusController {
     return this.hub.status(caller.tenant);
   }
 
-  /** The call of document 001's Gradio application (S1-36): arguments and answer are wrapped in `data`. */
+  /** The status call of MCP Hub's Gradio application: arguments and answer are wrapped in `data`. */
   @Post('get_websocket_status_service')
   @HttpCode(200)
   @ApiOperation({

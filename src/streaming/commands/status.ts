@@ -3,7 +3,7 @@ import { Configuration } from '../../config/configuration.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { Subscriptions } from '../delivery/subscriptions.js';
 
-/** The four counters of S1-48. */
+/** The hub's four counters. */
 export interface HubStats {
   connected_clients: number;
   active_operations: number;
@@ -11,7 +11,7 @@ export interface HubStats {
   subscriptions: number;
 }
 
-/** Answer of the status calls. */
+/** Answer of the status calls. */
 export interface WebSocketStatus {
   available: boolean;
   running: boolean;

@@ -1,6 +1,6 @@
 import type { HistoryLost } from './wire-format.js';
 
-/** The envelope of S1-37 around something that is not an event of an operation. */
+/** Wraps something that is not an operation event in the event envelope. */
 export function noticeText(eventType: string, operationId: string | null, data: object): string {
   return JSON.stringify({
     event_type: eventType,

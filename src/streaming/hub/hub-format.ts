@@ -4,7 +4,7 @@ import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../delivery/w
 import type { Connection } from '../socket/connection.js';
 import { deflatedTextFrame, textFrame } from '../socket/text-frame.js';
 
-/** The hub's events as ready WebSocket frames: the envelope of S1-37 with `seq` and `position`. */
+/** The hub's events as ready WebSocket frames: the event envelope with `seq` and `position`. */
 class HubFormat extends WireFormat {
   constructor(
     name: string,

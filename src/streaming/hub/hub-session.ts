@@ -48,7 +48,7 @@ export class HubSession {
     return this.commands.tenant;
   }
 
-  /** A client that stays silent this long follows everything until its first command (C3); 0 turns it off. */
+  /** A client that stays silent this long follows everything until its first command; 0 turns it off. */
   startAutoMonitor(afterMs: number): void {
     if (afterMs === 0) return;
     this.autoMonitor = setTimeout(() => {
@@ -101,7 +101,7 @@ export class HubSession {
     send(errorAnswer(requestId, error, typeof id === 'string' ? id.slice(0, 200) : undefined));
   }
 
-  /** What is no command (X-06 … X-08 have the texts) counts against the limit as well. */
+  /** Frames that are not commands count against the rate limit, too. */
   private refuseFrame(send: Reply['send'], refusal: OpstreamError, requestId?: RequestId): undefined {
     try {
       this.commands.gate.count();

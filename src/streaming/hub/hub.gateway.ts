@@ -21,7 +21,7 @@ const HUB_PATH = '/hub';
 /** Bytes of one frame. */
 const MAX_FRAME_BYTES = 1024 * 1024;
 
-/** The operations hub (document 001) on `/hub`, and on `/` for clients that were written for its own port. */
+/** The operations hub on `/hub`, and on `/` for clients that were written for its own port. */
 @WebSocketGateway(protocolOn(HUB_PATH))
 export class HubGateway
   implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect, BeforeApplicationShutdown
@@ -88,7 +88,7 @@ export class HubGateway
     this.dependencies.status.clientLeft(session.tenant);
   }
 
-  /** Sends a message of one's own to every connected client of a tenant (X-16). @returns how many it went to */
+  /** Sends a message of one's own to every connected client of a tenant. @returns how many it went to */
   broadcastToAll(tenant: string, message: object): number {
     const text = JSON.stringify(message);
     let sent = 0;

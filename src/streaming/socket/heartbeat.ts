@@ -1,7 +1,7 @@
 import type { Connection } from './connection.js';
 
 /**
- * Pings every connection at an interval and ends those that show no sign of life in time (S4-19), which is by the next
+ * Pings every connection at an interval and ends those that show no sign of life in time, which is by the next
  * ping unless another timeout is given. An answer is one sign, and taking bytes is the other: to a client that reads
  * slowly, the ping comes behind megabytes in the kernel's buffers.
  */

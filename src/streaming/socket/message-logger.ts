@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Configuration } from '../../config/configuration.js';
 import type { Connection } from './connection.js';
 
-/** S4-71: what goes over a socket, at debug level only; the logger censors secrets at any depth. */
+/** Logs socket messages, at debug level only; the logger redacts secrets at any depth. */
 export class MessageLogger {
   private readonly logger: Logger;
   private readonly on: boolean;

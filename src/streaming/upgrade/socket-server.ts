@@ -19,7 +19,7 @@ export const isProtocol = (options: object): boolean => IS_PROTOCOL in options;
 export interface Admission {
   /** Never admit a caller without a token. */
   readonly tokenRequired?: boolean;
-  /** Text of the two refusals for want of a token, where a seed words them. */
+  /** Body of the two refusals for a missing or invalid token, where existing clients expect a certain text. */
   readonly unauthorizedBody?: (detail: string) => string;
   /**
    * Reserves a place before the upgrade is answered; the returned function gives it back, when the raw socket closes.

@@ -101,7 +101,7 @@ export class UpgradeRouter {
     this.checks.origins.check(request);
     const routes = this.servers.flatMap((target) => target.paths.map((pattern) => ({ pattern, target })));
     const match = matchPath(pathname, routes);
-    // X-50: 400, as document 004's library answers, and not 404.
+    // Existing clients expect 400, not 404.
     if (!match) {
       throw new OpstreamError('invalid_request', `No protocol is served on ${pathname.slice(0, 100)}`);
     }

@@ -28,7 +28,7 @@ import { SocketMounts } from './socket-mounts.service.js';
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const SUBPROTOCOL = 'mcp';
 
-/** MCP over WebSocket (document 003) on `/mcp`, and on `/ws` for existing clients. Silent until the client speaks. */
+/** MCP over WebSocket on `/mcp`, and on `/ws` for existing clients. Silent until the client speaks. */
 @WebSocketGateway(protocolOn(MCP_PATH))
 export class McpGateway
   implements OnGatewayInit, OnGatewayConnection, OnGatewayDisconnect, BeforeApplicationShutdown

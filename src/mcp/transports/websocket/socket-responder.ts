@@ -75,7 +75,7 @@ export class SocketResponder implements BatchResponder, WatchedReader {
     return new Promise((resolve) => connection.onceDrained(resolve));
   }
 
-  /** Long messages leave compressed where the client can read that (S3-40); unread ones must be able to pause it. */
+  /** Long messages leave compressed where the client can read that; unread ones must be able to pause it. */
   private write(message: string, isAnswer: boolean): void {
     const { connection } = this;
     if (!connection.open) return this.afterwards(message, isAnswer);
