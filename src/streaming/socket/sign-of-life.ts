@@ -52,8 +52,19 @@ export class SignOfLife {
     if (this.reader.bufferedBytes === 0) return this.shown;
     const queued = await this.reader.kernelQueue();
     if (queued === undefined) return this.shown || performance.now() - this.markedAt < MIN_STALL_MS;
-    if (this.queued !== undefined && queued !== this.queued) this.answered = true;
+    if (this.queued === undefined) return this.beginWaiting(queued);
+    if (queued !== this.queued) this.answered = true;
     this.queued = queued;
     return this.shown;
+  }
+
+  /** Nothing waited when it was marked, and something does now: only from here on can it show that it takes bytes. */
+  private beginWaiting(queued: number): true {
+    this.queued = queued;
+    if (!this.waiting) {
+      this.waiting = true;
+      this.taken = this.reader.takenBytes;
+    }
+    return true;
   }
 }
