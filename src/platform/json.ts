@@ -132,6 +132,28 @@ export function isDeeperThan(value: unknown, levels: number): boolean {
   return false;
 }
 
+/** Longer texts are walked as values: they may be one long string. */
+const SCANNED_LENGTH = 2048;
+
+/** As `isDeeperThan`, for a value whose text is at hand: to count brackets is a tenth of the work of walking. */
+export function nestsDeeper(text: string, value: unknown, levels: number): boolean {
+  if (text.length <= levels) return false;
+  if (text.length <= SCANNED_LENGTH && !hasMoreBrackets(text, levels)) return false;
+  return isDeeperThan(value, levels);
+}
+
+const BRACKET = 0x5b;
+const BRACE = 0x7b;
+
+function hasMoreBrackets(text: string, levels: number): boolean {
+  let left = levels;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if ((code === BRACE || code === BRACKET) && --left < 0) return true;
+  }
+  return false;
+}
+
 /**
  * Serializes a value that came from a caller, once, for the log and for every wire format. Halves of surrogate pairs,
  * which strict readers refuse, become U+FFFD.
@@ -139,10 +161,10 @@ export function isDeeperThan(value: unknown, levels: number): boolean {
  * @throws OpstreamError `invalid_request` when it is nested too deeply or is not JSON, `payload_too_large` when too long
  */
 export function encodeJson(value: unknown, what: string, maxLength: number): string {
-  if (isDeeperThan(value, MAX_JSON_DEPTH)) {
+  const text = stringify(value);
+  if (text === undefined ? isDeeperThan(value, MAX_JSON_DEPTH) : nestsDeeper(text, value, MAX_JSON_DEPTH)) {
     throw new OpstreamError('invalid_request', `${what} is nested more than ${MAX_JSON_DEPTH} levels deep`);
   }
-  const text = stringify(value);
   if (text === undefined) throw new OpstreamError('invalid_request', `${what} is not JSON`);
   if (text.length > maxLength) {
     throw new OpstreamError(

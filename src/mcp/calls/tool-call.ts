@@ -113,7 +113,7 @@ export class ToolCall implements ToolContext {
 
   /** The call goes on as a task: its caller has its answer. @param send where it may still be told of progress */
   detach(send: ((message: string) => void) | undefined): void {
-    this.exchange.cancellation.onCancel = undefined;
+    this.exchange.cancellation.target = undefined;
     this.notifications.send = send;
   }
 

@@ -160,7 +160,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     const call = new ToolCall(operationId, tool, exchange, record, notifications, inputs, note);
     const at = key(principal.tenant, operationId);
     this.running.set(at, call);
-    exchange.cancellation.onCancel = (reason) => call.cancel(reason);
+    exchange.cancellation.target = call;
     if (exchange.cancellation.cancelled) call.cancel('The caller has gone');
     void call.finished.then((outcome) => {
       this.running.delete(at);

@@ -111,7 +111,7 @@ export class ChangeNotifier implements OnModuleInit, OnModuleDestroy {
       };
       const stop = (): void => end({ _meta: meta });
       this.listeners.add(stop);
-      cancellation.onCancel = () => end();
+      cancellation.target = { cancel: () => end() };
       if (cancellation.cancelled) end();
     });
   }

@@ -5,8 +5,11 @@
 export class Cancellation {
   private controller: AbortController | undefined;
   private cancelledWith: string | undefined;
-  /** Called once, when it is cancelled. */
-  onCancel: ((reason: string) => void) | undefined;
+  /**
+   * What is cancelled with it, once. An object and not a callback: a closure made for each call keeps that call alive
+   * until the next full garbage collection, which cost a quarter of the CPU of short calls (Node 24).
+   */
+  target: { cancel(reason: string): void } | undefined;
 
   get cancelled(): boolean {
     return this.cancelledWith !== undefined;
@@ -24,7 +27,7 @@ export class Cancellation {
     if (this.cancelled) return;
     this.cancelledWith = reason;
     if (this.controller) this.abort(reason);
-    this.onCancel?.(reason);
+    this.target?.cancel(reason);
   }
 
   private abort(reason: string): void {

@@ -1,8 +1,8 @@
 import {
-  isDeeperThan,
   isJsonObject,
   MAX_JSON_DEPTH,
   MAX_MESSAGE_DEPTH,
+  nestsDeeper,
   parseJson,
   wellFormed,
 } from '../../platform/json.js';
@@ -68,8 +68,8 @@ function parseWith<Read>(read: (value: unknown) => Read, text: string): Read | R
   } catch {
     return malformed(null, RPC.parseError, 'Parse error: the message is not valid JSON');
   }
-  // Nesting costs recursion in everything that touches the message; shorter texts cannot nest that deep.
-  if (text.length > MAX_MESSAGE_DEPTH && isDeeperThan(value, MAX_MESSAGE_DEPTH)) {
+  // Nesting costs recursion in everything that touches the message.
+  if (nestsDeeper(text, value, MAX_MESSAGE_DEPTH)) {
     return malformed(
       isObject(value) && isRequestId(value.id) ? value.id : null,
       RPC.invalidRequest,

@@ -44,6 +44,7 @@ export function selectionOf(
   headers: IncomingHttpHeaders,
   offered: readonly string[],
 ): ToolSelection | undefined {
+  if (offered.length === 0 && !isNarrowed(headers)) return undefined;
   const asked = [headers[SETS_HEADER], headers[QUERY_SETS]]
     .map(namesIn)
     .filter((names) => names !== undefined);
@@ -57,6 +58,16 @@ export function selectionOf(
       wanted.every((names) => names.has(options.set ?? APPLICATION_SET)) &&
       (!readOnly || options.annotations?.readOnlyHint === true),
   };
+}
+
+/** Few connections ask for less than everything, and every call looks. */
+function isNarrowed(headers: IncomingHttpHeaders): boolean {
+  return (
+    headers[SETS_HEADER] !== undefined ||
+    headers[READ_ONLY_HEADER] !== undefined ||
+    headers[QUERY_SETS] !== undefined ||
+    headers[QUERY_READ_ONLY] !== undefined
+  );
 }
 
 /** Undefined for `all`, and where nothing is said. */

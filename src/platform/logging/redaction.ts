@@ -23,6 +23,14 @@ const JWT = /\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*/g;
 const BEARER = /\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi;
 const IN_URL = /([?&](?:token|access_token|api_?key|key|secret|password|code)=)[^&\s"'#]+/gi;
 
+/** Something that one of the patterns above needs; most texts have nothing of the kind. */
+const SUSPECT = /eyJ|(?:bearer|basic)\s|[?&\u0080-\u009f]/i;
+
+/** Names are few and come again with every call. */
+const MAX_KNOWN_NAMES = 1000;
+const MAX_KNOWN_LENGTH = 64;
+const knownNames = new Map<string, boolean>();
+
 /** A JSON Schema, as far as it says where secrets are. */
 interface Described {
   readonly properties?: Readonly<Record<string, unknown>>;
@@ -55,6 +63,7 @@ export function redacted(value: unknown, schema?: unknown, depth = 0): unknown {
 
 /** A text without what looks like a credential; control characters that terminals obey are written out. */
 export function withoutSecrets(text: string): string {
+  if (!SUSPECT.test(text)) return text;
   return text
     .replace(JWT, CENSOR)
     .replace(BEARER, `$1 ${CENSOR}`)
@@ -64,6 +73,14 @@ export function withoutSecrets(text: string): string {
 
 /** Whether a name says that its value is a secret. */
 export function isSecretName(name: string): boolean {
+  const known = knownNames.get(name);
+  if (known !== undefined) return known;
+  const isSecret = saysSecret(name);
+  if (knownNames.size < MAX_KNOWN_NAMES && name.length <= MAX_KNOWN_LENGTH) knownNames.set(name, isSecret);
+  return isSecret;
+}
+
+function saysSecret(name: string): boolean {
   const words = wordsOf(name);
   if (words.length === 1 && (words[0] === 'key' || words[0] === 'keys')) return true;
   if (words.some((word) => SECRET_WORDS.has(word)) || SECRET_WORDS.has(words.join(''))) return true;

@@ -1,6 +1,9 @@
 import { TextDecoder } from 'node:util';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 
+/** Of nearly every body. It keeps nothing from one call to the next. */
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
 /**
  * Decodes a body as its byte order mark or its `charset` says, and as UTF-8 without either (RFC 8259, section 8.1).
  * @throws OpstreamError `invalid_json` for bytes that are no such text, `unsupported_media_type` for an unknown charset
@@ -26,6 +29,7 @@ function namedCharset(contentType = ''): string {
 }
 
 function decoderFor(charset: string): TextDecoder {
+  if (charset === 'utf-8') return UTF_8;
   try {
     return new TextDecoder(charset, { fatal: true });
   } catch {

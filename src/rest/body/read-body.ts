@@ -13,9 +13,16 @@ import { decoderOf } from './content-encoding.js';
 export async function readBody(request: IncomingMessage, limit: number): Promise<string> {
   const decoder = decoderOf(request.headers['content-encoding']);
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
-  const packed = await collect(request, limit);
+  const packed = arrived(request) ?? (await collect(request, limit));
   const bytes = decoder === undefined || packed.length === 0 ? packed : await unpack(packed, decoder, limit);
   return textOf(bytes, request.headers['content-type']);
+}
+
+/** A small body that came together with its head, as most do: nothing has to be waited for, timed or counted. */
+function arrived(request: IncomingMessage): Buffer | undefined {
+  const length = Number(request.headers['content-length']);
+  if (!request.complete || !(length > 0) || request.readableLength !== length) return undefined;
+  return (request.read() as Buffer | null) ?? undefined;
 }
 
 function collect(request: IncomingMessage, limit: number): Promise<Buffer> {

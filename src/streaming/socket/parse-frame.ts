@@ -1,5 +1,5 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { isDeeperThan, MAX_JSON_DEPTH, MAX_MESSAGE_DEPTH, parseJson } from '../../platform/json.js';
+import { MAX_JSON_DEPTH, MAX_MESSAGE_DEPTH, nestsDeeper, parseJson } from '../../platform/json.js';
 
 /**
  * Reads a frame as JSON. Nesting is bounded before anyone touches the value: an answer or a log line that repeats a
@@ -7,9 +7,9 @@ import { isDeeperThan, MAX_JSON_DEPTH, MAX_MESSAGE_DEPTH, parseJson } from '../.
  * @throws OpstreamError `invalid_json` with the parser's words, `invalid_request` when it is nested too deeply
  */
 export function parseFrame(frame: Buffer): unknown {
-  const value = parseJson(frame.toString());
-  // Shorter frames cannot nest that deep.
-  if (frame.length > MAX_MESSAGE_DEPTH && isDeeperThan(value, MAX_MESSAGE_DEPTH)) {
+  const text = frame.toString();
+  const value = parseJson(text);
+  if (nestsDeeper(text, value, MAX_MESSAGE_DEPTH)) {
     throw new OpstreamError('invalid_request', `A value is nested more than ${MAX_JSON_DEPTH} levels deep`);
   }
   return value;
