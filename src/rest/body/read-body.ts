@@ -18,7 +18,7 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
   return textOf(bytes, request.headers['content-type']);
 }
 
-/** A small body that came together with its head, as most do: nothing has to be waited for, timed or counted. */
+/** A body that came while its sender was authenticated: nothing has to be waited for, timed or counted. */
 function arrived(request: IncomingMessage): Buffer | undefined {
   const length = Number(request.headers['content-length']);
   if (!request.complete || !(length > 0) || request.readableLength !== length) return undefined;
