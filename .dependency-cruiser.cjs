@@ -31,7 +31,7 @@ module.exports = {
     only('streaming', [infrastructure, '^src/operations/']),
     only('streams', [infrastructure, '^src/streaming/', '^src/operations/']),
     only('mcp', [infrastructure, '^src/operations/', '^src/streaming/']),
-    only('sessions', [infrastructure, '^src/operations/', '^src/streaming/', '^src/mcp/']),
+    only('sessions', [infrastructure, '^src/operations/', '^src/streaming/', '^src/streams/', '^src/mcp/']),
     only('forge', [infrastructure, '^src/operations/', '^src/streaming/', '^src/mcp/', '^src/client/']),
     only('dashboard', [infrastructure]),
     only('client', []),

@@ -90,14 +90,19 @@ export class HttpSecurity {
   /**
    * Finds out who asks, puts it on the request, and counts the request. One that this process makes on somebody's
    * behalf was let in and counted where it came from.
+   * @param endsWork what ends something is counted, but never refused for being one too many
    * @throws OpstreamError `unauthorized`, `too_many_requests`
    */
-  async admit(request: IncomingRequest, tokenRequired = false): Promise<Principal> {
+  async admit(
+    request: IncomingRequest,
+    tokenRequired = false,
+    endsWork = endsOperation(request),
+  ): Promise<Principal> {
     const known = this.admitted.get(request);
     if (known) return known;
     const principal = await this.identify(request, tokenRequired);
     if (actingCaller(request.headers) === undefined) {
-      this.limits.takeRequest(principal, this.addressOf(request), endsWork(request));
+      this.limits.takeRequest(principal, this.addressOf(request), endsWork);
     }
     this.admitted.set(request, principal);
     return principal;
@@ -116,8 +121,7 @@ export class HttpSecurity {
   }
 }
 
-/** What ends something is counted, but never refused for being one too many. */
-function endsWork({ method, url = '/' }: IncomingRequest): boolean {
+function endsOperation({ method, url = '/' }: IncomingRequest): boolean {
   return method === 'DELETE' || (method === 'POST' && url.split('?', 1)[0]!.endsWith('/cancel'));
 }
 

@@ -17,7 +17,10 @@ export abstract class SessionBus {
   abstract readonly messages$: Observable<readonly SessionMessage[]>;
   abstract readonly announcements$: Observable<Announcement>;
   abstract readonly removed$: Observable<readonly SessionKey[]>;
+  /** Sessions that were ended: no message comes after those that were told. */
+  abstract readonly closed$: Observable<SessionKey>;
   abstract publish(messages: readonly SessionMessage[]): void;
   abstract announce(announcement: Announcement): void;
+  abstract publishClosed(session: SessionKey): void;
   abstract publishRemoved(removed: readonly SessionKey[]): void;
 }

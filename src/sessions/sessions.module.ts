@@ -14,6 +14,8 @@ import { BroadcastBody } from './bridge/broadcast-body.js';
 import { BroadcastController } from './bridge/broadcast.controller.js';
 import { SessionsGateway } from './bridge/sessions.gateway.js';
 import { UiConfigController } from './bridge/ui-config.controller.js';
+import { StreamsModule } from '../streams/streams.module.js';
+import { SessionStreams } from './delivery/session-streams.service.js';
 import { SessionSubscriptions } from './delivery/session-subscriptions.service.js';
 import { MemoryService } from './memory.service.js';
 import { SessionPresence } from './presence.service.js';
@@ -41,7 +43,7 @@ function createStore({ sessions }: Configuration, { connection }: SharedDatabase
 
 /** Sessions that agents and people share, and the bridge to the sockets of another process. */
 @Module({
-  imports: [DatabaseModule, OperationsModule, StreamingModule, McpModule],
+  imports: [DatabaseModule, OperationsModule, StreamingModule, StreamsModule, McpModule],
   controllers: [
     SessionsController,
     SessionStreamController,
@@ -61,6 +63,7 @@ function createStore({ sessions }: Configuration, { connection }: SharedDatabase
     SessionPresence,
     SessionExpiry,
     SessionSubscriptions,
+    SessionStreams,
     SessionsGateway,
     AgentSocketsGateway,
     MessageToolHandlers,

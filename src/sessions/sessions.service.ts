@@ -113,7 +113,9 @@ export class SessionsService implements OnModuleInit, BeforeApplicationShutdown 
     requirePermission(actor, 'write');
     const session = await this.get(actor, sessionId);
     if (session.createdBy !== actor.agent.id) requirePermission(actor, 'admin');
-    return known(await this.store.close(actor.tenant, sessionId, Date.now() / 1000), sessionId);
+    const closed = known(await this.store.close(actor.tenant, sessionId, Date.now() / 1000), sessionId);
+    this.bus.publishClosed({ tenant: actor.tenant, sessionId });
+    return closed;
   }
 
   /**

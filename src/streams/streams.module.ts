@@ -1,9 +1,12 @@
 import { Module } from '@nestjs/common';
 import { Configuration } from '../config/configuration.js';
+import { OperationsModule } from '../operations/operations.module.js';
 import { DatabaseModule, SharedDatabase } from '../platform/sqlite/database.module.js';
 import { MemoryStreamStore } from './adapters/memory-stream-store.js';
 import { SqliteStreamStore } from './adapters/sqlite-stream-store.js';
 import { StreamsHttp } from './http/streams-http.service.js';
+import { OperationStreams } from './operations/operation-streams.service.js';
+import { StreamNamespaces } from './stream-namespaces.js';
 import { StreamStore } from './stream-store.js';
 import { StreamsService } from './streams.service.js';
 
@@ -16,12 +19,14 @@ function createStore({ streams }: Configuration, { connection }: SharedDatabase)
 
 /** Durable Streams: the open protocol for streams of bytes and of JSON messages (docs/streams.md). */
 @Module({
-  imports: [DatabaseModule],
+  imports: [DatabaseModule, OperationsModule],
   providers: [
     { provide: StreamStore, useFactory: createStore, inject: [Configuration, SharedDatabase] },
     StreamsService,
+    StreamNamespaces,
+    OperationStreams,
     StreamsHttp,
   ],
-  exports: [StreamsService, StreamsHttp],
+  exports: [StreamsService, StreamNamespaces, StreamsHttp],
 })
 export class StreamsModule {}

@@ -2,10 +2,9 @@ import { Injectable, Logger, type BeforeApplicationShutdown, type OnModuleInit }
 import { Subject } from 'rxjs';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { DeliveryMetrics } from '../streaming/delivery/delivery-metrics.js';
-import { Followers, type FollowRequest } from '../streaming/delivery/followers.js';
-import type { Subscription } from '../streaming/delivery/subscription.js';
 import { expiryOf } from './decide-create.js';
 import { encodeOffset, generationAt } from './offset.js';
+import { type FeedRequest, StreamFeed } from './stream-feed.js';
 import { type StreamCommand, StreamStore, type StreamUsage, type Written } from './stream-store.js';
 import { type DeliveredEntry, streamKey, streamTopic } from './stream-topic.js';
 import { isOver } from './stream-writer.js';
@@ -21,24 +20,25 @@ const EXPIRE_LIMIT = 100;
 @Injectable()
 export class StreamsService implements OnModuleInit, BeforeApplicationShutdown {
   readonly metrics = new DeliveryMetrics();
-  /** Streams of this process that were created, appended to and read, for metrics. */
-  readonly counts = { appends: 0, appendedBytes: 0 };
+  /** Since the start, for metrics. */
+  readonly counts = { created: 0, removed: 0, appends: 0, appendedBytes: 0, readBytes: 0 };
+  /** What was recorded, before its writer is answered. */
+  readonly written$ = new Subject<Written>();
   /** Streams that were deleted, or whose time is over. */
   readonly removed$ = new Subject<StreamHead>();
   private readonly logger = new Logger('Streams');
   private readonly queue: WriteQueue;
-  private readonly followers: Followers<DeliveredEntry>;
-  private readonly waiters = new Map<number, Set<() => void>>();
+  private readonly feed: StreamFeed;
   /** Ends of sliding lifetimes that reads have moved since they were last written down, by stream. */
   private readonly extended = new Map<number, number>();
   private janitor: NodeJS.Timeout | undefined;
 
   constructor(private readonly store: StreamStore) {
     this.queue = new WriteQueue(store, (written) => this.publish(written));
-    this.followers = new Followers(
-      ({ id }) =>
+    this.feed = new StreamFeed(
+      ({ key }) =>
         async (after, { maxBytes }) => {
-          const head = this.following.get(Number(id));
+          const head = this.following.get(key)?.head;
           if (!head) return null;
           const entries = await this.entriesAfter(head, after, maxBytes);
           const newest = entries.at(-1);
@@ -52,8 +52,8 @@ export class StreamsService implements OnModuleInit, BeforeApplicationShutdown {
     );
   }
 
-  /** Heads of streams that are followed, as far as this node knows, by id. */
-  private readonly following = new Map<number, StreamHead>();
+  /** Streams that are followed, as far as this node knows, by topic. */
+  private readonly following = new Map<string, { head: StreamHead; readers: number }>();
 
   onModuleInit(): void {
     this.janitor = setInterval(() => {
@@ -64,10 +64,9 @@ export class StreamsService implements OnModuleInit, BeforeApplicationShutdown {
   /** Before the hooks in which the shared database is closed. */
   async beforeApplicationShutdown(): Promise<void> {
     clearInterval(this.janitor);
-    for (const waiting of this.waiters.values()) for (const wake of waiting) wake();
+    this.feed.close();
     await this.queue.close();
     await this.flushExtensions();
-    this.followers.close();
     await this.store.close();
   }
 
@@ -103,74 +102,77 @@ export class StreamsService implements OnModuleInit, BeforeApplicationShutdown {
     return entries.map((entry) => delivered(head, entry));
   }
 
-  /** Without `after` from now on; with it, first what was appended after that seq. */
-  follow(
-    head: StreamHead,
-    request: Omit<FollowRequest<DeliveredEntry>, 'topic'>,
-  ): Subscription<DeliveredEntry> {
-    this.following.set(head.id, head);
-    return this.followers.subscribe({ ...request, topic: streamTopic(head) });
-  }
-
-  unfollow(subscription: Subscription<DeliveredEntry>): void {
-    this.followers.unsubscribe(subscription);
-    const id = Number(subscription.broadcaster.topic.id);
-    if (subscription.broadcaster.size === 0 && !this.followers.has(streamKey(id))) this.following.delete(id);
-  }
-
-  /**
-   * Calls once at the next change of a stream: an append, its closing, its removal, or the end of the service.
-   * @returns stops waiting
-   */
-  onceChanged({ id }: StreamHead, wake: () => void): () => void {
-    const waiting = this.waiters.get(id) ?? new Set();
-    this.waiters.set(id, waiting.add(wake));
+  /** @returns ends it */
+  follow(head: StreamHead, request: FeedRequest): () => void {
+    const key = streamKey(head.id);
+    const followed = this.following.get(key) ?? { head, readers: 0 };
+    this.following.set(key, followed);
+    followed.readers += 1;
+    const end = this.feed.follow(streamTopic(head.tenant, key), request);
+    let ended = false;
     return () => {
-      waiting.delete(wake);
-      if (waiting.size === 0 && this.waiters.get(id) === waiting) this.waiters.delete(id);
+      if (ended) return;
+      ended = true;
+      end();
+      followed.readers -= 1;
+      if (followed.readers === 0) this.following.delete(key);
     };
+  }
+
+  onceChanged({ id }: StreamHead, wake: () => void): () => void {
+    return this.feed.onceChanged(streamKey(id), wake);
   }
 
   usage(): Promise<StreamUsage> {
     return this.store.usage();
   }
 
-  get followerCount(): number {
-    return this.followers.count();
+  get readers(): { readonly following: number; readonly waiting: number } {
+    return { following: this.feed.followerCount, waiting: this.feed.waiterCount };
   }
 
   private publish(written: readonly Written[]): void {
-    const due: DeliveredEntry[] = [];
+    const due = new Map<string, DeliveredEntry[]>();
     for (const { head, entries, outcome } of written) {
       if (outcome === 'existed' || outcome === 'duplicate') continue;
-      this.counts.appends += entries.length;
-      for (const entry of entries) {
-        this.counts.appendedBytes += entry.data.length;
-        due.push(delivered(head, entry));
-      }
-      if (this.following.has(head.id)) this.following.set(head.id, head);
       this.extended.delete(head.id);
-      if (outcome === 'removed') this.removed$.next(head);
-      this.wake(head.id);
+      if (outcome === 'removed') {
+        this.removed(head);
+        continue;
+      }
+      this.count(outcome, entries);
+      const key = streamKey(head.id);
+      if (!this.feed.has(key)) continue;
+      const followed = this.following.get(key);
+      if (followed) followed.head = head;
+      const added = due.get(key) ?? [];
+      due.set(key, added);
+      // Of the appends that share a transaction, only the last one leaves its readers up to date.
+      if (added.length > 0) added.push({ ...added.pop()!, isNewest: false });
+      for (const entry of entries) added.push(delivered(head, entry));
     }
-    if (due.length > 0) this.followers.deliver(due, ({ streamId }) => [streamKey(streamId)]);
+    this.feed.deliver(due);
+    for (const one of written) this.written$.next(one);
   }
 
-  private wake(id: number): void {
-    const waiting = this.waiters.get(id);
-    if (!waiting) return;
-    this.waiters.delete(id);
-    for (const wake of waiting) wake();
+  private count(outcome: Written['outcome'], entries: readonly StreamEntry[]): void {
+    if (outcome === 'created') this.counts.created += 1;
+    if (entries.length === 0) return;
+    this.counts.appends += 1;
+    for (const { data } of entries) this.counts.appendedBytes += data.length;
+  }
+
+  private removed(head: StreamHead): void {
+    this.counts.removed += 1;
+    this.feed.end(streamKey(head.id));
+    this.removed$.next(head);
   }
 
   private async tidy(): Promise<void> {
     await this.flushExtensions();
     for (;;) {
       const removed = await this.store.expire(Date.now(), EXPIRE_LIMIT);
-      for (const head of removed) {
-        this.removed$.next(head);
-        this.wake(head.id);
-      }
+      for (const head of removed) this.removed(head);
       if (removed.length < EXPIRE_LIMIT) return;
     }
   }
@@ -189,5 +191,5 @@ export function offsetAt({ generations }: StreamHead, position: number): string 
 }
 
 function delivered(head: StreamHead, entry: StreamEntry): DeliveredEntry {
-  return { ...entry, streamId: head.id, nextOffset: offsetAt(head, endOf(entry)) };
+  return { ...entry, nextOffset: offsetAt(head, endOf(entry)) };
 }

@@ -9,9 +9,11 @@ export class LocalSessionBus extends SessionBus implements OnApplicationShutdown
   private readonly messages = new Subject<readonly SessionMessage[]>();
   private readonly announcements = new Subject<Announcement>();
   private readonly removed = new Subject<readonly SessionKey[]>();
+  private readonly closed = new Subject<SessionKey>();
   readonly messages$ = this.messages.asObservable();
   readonly announcements$ = this.announcements.asObservable();
   readonly removed$ = this.removed.asObservable();
+  readonly closed$ = this.closed.asObservable();
 
   publish(messages: readonly SessionMessage[]): void {
     this.messages.next(messages);
@@ -19,6 +21,10 @@ export class LocalSessionBus extends SessionBus implements OnApplicationShutdown
 
   announce(announcement: Announcement): void {
     this.announcements.next(announcement);
+  }
+
+  publishClosed(session: SessionKey): void {
+    this.closed.next(session);
   }
 
   publishRemoved(removed: readonly SessionKey[]): void {
@@ -29,5 +35,6 @@ export class LocalSessionBus extends SessionBus implements OnApplicationShutdown
     this.messages.complete();
     this.announcements.complete();
     this.removed.complete();
+    this.closed.complete();
   }
 }

@@ -17,6 +17,11 @@ export interface SubscriptionOptions {
   readonly nameLog?: () => Promise<string>;
   /** The operation's final event was written, and nothing more will come. */
   readonly onEnd?: () => void;
+  /**
+   * What the subscriber wants next is gone: trimmed, lost, or removed with its log. Called in place of the format's
+   * notice, by protocols whose readers are told when they ask again.
+   */
+  readonly onGone?: () => void;
   /** The log could not be read; the subscription makes no progress any more and wants closing. */
   readonly onError?: (error: unknown) => void;
 }
@@ -130,7 +135,8 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
     const log = page !== null && this.cursor > 0 ? await this.options.nameLog?.() : undefined;
     if (this.state !== 'catching-up') return;
     const { format, topic } = this.broadcaster;
-    if (log !== undefined) this.sink.write(format.lost({ id: topic.id, keptThrough: 0, log }));
+    if (log !== undefined && this.options.onGone) this.options.onGone();
+    else if (log !== undefined) this.sink.write(format.lost({ id: topic.id, keptThrough: 0, log }));
     else if (this.cursor > 0) this.tellTrimmed(null);
     this.epoch = epoch;
     this.cursor = 0;
@@ -164,6 +170,7 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
   }
 
   private tellTrimmed(first: number | null): void {
+    if (this.options.onGone) return this.options.onGone();
     const { format, topic } = this.broadcaster;
     this.sink.write(format.notice({ id: topic.id, after: this.cursor, first }));
   }

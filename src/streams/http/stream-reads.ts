@@ -1,14 +1,10 @@
 import type { ServerResponse } from 'node:http';
-import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { restOf } from '../entry-data.js';
-import { after } from '../grow.js';
-import { decodeOffset, isKnown } from '../offset.js';
 import type { DeliveredEntry } from '../stream-topic.js';
-import { offsetAt, type StreamsService } from '../streams.service.js';
-import { endOf, isJson, type StreamHead } from '../stream.js';
+import { endOf, isJson } from '../stream.js';
+import type { Place, StreamReader, StreamView } from '../stream-reader.js';
 import { nextCursor } from './stream-cursor.js';
 import { invalid } from './stream-request.js';
-import type { StreamCall } from './stream-writes.js';
+import type { ReadCall } from './stream-call.js';
 
 /** Bytes of one answer; a reader comes back for the rest. */
 const MAX_CHUNK_BYTES = 1024 * 1024;
@@ -16,138 +12,114 @@ const MAX_CHUNK_BYTES = 1024 * 1024;
 const LONG_POLL_MS = 20_000;
 
 /** Where a read begins. */
-export interface Start {
-  readonly head: StreamHead;
-  readonly position: number;
+export interface Start extends Place {
+  /** The token of the position. */
+  readonly offset: string;
   /** Asked for with `now`. */
   readonly isNow: boolean;
 }
 
-interface Query {
+export interface ReadQuery {
   readonly offset: string | null;
-  readonly live: string | null;
+  readonly live: 'long-poll' | 'sse' | null;
   readonly cursor: string | null;
 }
 
-/** `GET` without `live`: what there is. */
-export async function catchUp(streams: StreamsService, call: StreamCall, query: Query): Promise<void> {
-  const start = await startOf(streams, call, query);
+/** `GET` without `live`: what there is. @returns bytes of content */
+export async function catchUp(call: ReadCall, query: ReadQuery): Promise<number> {
+  const start = await startOf(call.reader, query);
   const { response, request } = call;
   if (start.isNow) {
-    answer(response, start.head, {
-      entries: [],
-      next: start.head.tail,
-      headers: { 'Cache-Control': 'no-store' },
-    });
-    return;
+    return answer(response, start, { entries: [], headers: { 'Cache-Control': 'no-store' } });
   }
-  const part = await read(streams, start);
-  const etag = etagOf(start, part.next);
-  const headers = { ETag: etag, 'Cache-Control': cacheControl(start.head) };
+  const entries = await read(call.reader, start);
+  const etag = etagOf(start, entries);
+  const headers = { ETag: etag, 'Cache-Control': cacheControl(start.view) };
   if (request.headers['if-none-match']?.split(',').some((given) => given.trim() === etag)) {
     response.writeHead(304, headers).end();
-    return;
+    return 0;
   }
-  answer(response, start.head, { ...part, headers });
+  return answer(response, start, { entries, headers });
 }
 
-/** `GET` with `live=long-poll`: what there is, or else what comes within twenty seconds. */
-export async function longPoll(streams: StreamsService, call: StreamCall, query: Query): Promise<void> {
+/** `GET` with `live=long-poll`: what there is, or else what comes within twenty seconds. @returns bytes of content */
+export async function longPoll(call: ReadCall, query: ReadQuery): Promise<number> {
+  const { reader, response } = call;
   if (query.offset === null) throw invalid('live=long-poll needs an offset');
-  let start = await startOf(streams, call, query);
-  if (start.position >= start.head.tail && !start.head.closed) {
-    await waitForChange(streams, start.head, call.response);
-    if (call.response.destroyed) return;
-    start = { ...start, head: await streams.find(call.tenant, call.path) };
+  let start = await startOf(reader, query);
+  if (start.position >= start.view.tail && !start.view.closed) {
+    await changeOf(reader, start, response);
+    if (response.destroyed) return 0;
+    start = { ...start, view: await reader.view() };
   }
-  const { head, position } = start;
+  const { view, position } = start;
   const cursor = { 'Stream-Cursor': nextCursor(query.cursor) };
-  if (position < head.tail) {
-    const part = await read(streams, start);
-    const headers = { ...cursor, ETag: etagOf(start, part.next), 'Cache-Control': cacheControl(head) };
-    answer(call.response, head, { ...part, headers });
-    return;
+  if (position < view.tail) {
+    const entries = await read(reader, start);
+    const headers = { ...cursor, ETag: etagOf(start, entries), 'Cache-Control': cacheControl(view) };
+    return answer(response, start, { entries, headers });
   }
-  call.response.writeHead(204, {
-    'Stream-Next-Offset': offsetAt(head, head.tail),
+  response.writeHead(204, {
+    'Stream-Next-Offset': view.tailOffset,
     'Stream-Up-To-Date': 'true',
     'Cache-Control': 'no-store',
-    ...(head.closed ? { 'Stream-Closed': 'true' } : cursor),
+    ...(view.closed ? { 'Stream-Closed': 'true' } : cursor),
   });
-  call.response.end();
+  response.end();
+  return 0;
 }
 
 /** `HEAD` */
-export async function describe(
-  streams: StreamsService,
-  { response, tenant, path }: StreamCall,
-): Promise<void> {
-  const head = await streams.find(tenant, path);
-  const { ttlSeconds, expiresAt } = head.lifetime;
+export async function describe({ reader, response }: ReadCall): Promise<void> {
+  const { contentType, lifetime, tailOffset, closed, operationId } = await reader.view();
+  const { ttlSeconds, expiresAt } = lifetime;
   response.writeHead(200, {
-    'Content-Type': head.contentType,
-    'Stream-Next-Offset': offsetAt(head, head.tail),
+    'Content-Type': contentType,
+    'Stream-Next-Offset': tailOffset,
     'Cache-Control': 'no-store',
     ...(ttlSeconds !== null && { 'Stream-TTL': String(ttlSeconds) }),
     ...(expiresAt !== null && { 'Stream-Expires-At': expiresAt }),
-    ...(head.closed && { 'Stream-Closed': 'true' }),
+    ...(closed && { 'Stream-Closed': 'true' }),
+    ...(operationId !== null && { 'Opstream-Operation': operationId }),
   });
   response.end();
 }
 
 /**
- * Finds the stream and the place in it, and begins its sliding lifetime again.
- * @throws OpstreamError `stream_not_found`, `stream_gone` also for a place that a restore has taken back,
- *   `invalid_cursor`, `invalid_request`
+ * Finds the stream and the place in it.
+ * @throws OpstreamError the refusals of `StreamReader.locate`
  */
-export async function startOf(
-  streams: StreamsService,
-  { tenant, path }: StreamCall,
-  { offset }: Query,
-): Promise<Start> {
-  const known = offset === null || offset === '-1' || offset === 'now' ? null : decodeOffset(offset);
-  const head = await streams.find(tenant, path);
-  streams.touch(head);
-  if (known === null) return { head, position: offset === 'now' ? head.tail : 0, isNow: offset === 'now' };
-  if (!isKnown(head.generations, known))
-    throw new OpstreamError('stream_gone', 'The log was restored or lost data: read from -1');
-  if (known.position > head.tail) throw new OpstreamError('invalid_cursor', 'The offset is beyond the end');
-  return { head, position: known.position, isNow: false };
+export async function startOf(reader: StreamReader, { offset }: Pick<ReadQuery, 'offset'>): Promise<Start> {
+  const isNamed = offset === null || offset === '-1' || offset === 'now';
+  const { view, position } = await reader.locate(isNamed ? null : offset);
+  if (offset === 'now') return { view, position: view.tail, offset: view.tailOffset, isNow: true };
+  return { view, position, offset: isNamed ? '-1' : offset, isNow: false };
 }
 
-/** Entries from a position on, the first cut to begin there. */
-async function read(
-  streams: StreamsService,
-  { head, position }: Start,
-): Promise<{ readonly entries: readonly DeliveredEntry[]; readonly next: number }> {
-  if (position >= head.tail) return { entries: [], next: position };
-  const seq = position === 0 ? 1 : await streams.seqAt(head, position);
-  const entries = await streams.entriesAfter(head, seq - 1, MAX_CHUNK_BYTES);
-  const [first, ...rest] = entries;
-  if (!first) return { entries: [], next: position };
-  const cut = { ...first, ...after(first, position, restOf(head.contentType)) };
-  return { entries: [cut, ...rest], next: endOf(entries.at(-1)!) };
+async function read(reader: StreamReader, start: Start): Promise<readonly DeliveredEntry[]> {
+  return start.position >= start.view.tail ? [] : reader.entriesFrom(start, MAX_CHUNK_BYTES);
 }
 
 interface Answer {
   readonly entries: readonly DeliveredEntry[];
-  readonly next: number;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-function answer(response: ServerResponse, head: StreamHead, { entries, next, headers }: Answer): void {
-  const isComplete = entries.at(-1)?.isNewest ?? next >= head.tail;
-  const isClosed = entries.at(-1)?.closes ?? (head.closed && isComplete);
-  const body = bodyOf(head.contentType, entries);
+function answer(response: ServerResponse, { view, position }: Start, { entries, headers }: Answer): number {
+  const last = entries.at(-1);
+  const isComplete = last?.isNewest ?? position >= view.tail;
+  const isClosed = last?.closes ?? (view.closed && isComplete);
+  const body = bodyOf(view.contentType, entries);
   response.writeHead(200, {
     ...headers,
-    'Content-Type': head.contentType,
+    'Content-Type': view.contentType,
     'Content-Length': body.length,
-    'Stream-Next-Offset': entries.at(-1)?.nextOffset ?? offsetAt(head, next),
+    'Stream-Next-Offset': last?.nextOffset ?? view.tailOffset,
     ...(isComplete && { 'Stream-Up-To-Date': 'true' }),
     ...(isClosed && { 'Stream-Closed': 'true' }),
   });
   response.end(body);
+  return body.length;
 }
 
 function bodyOf(contentType: string, entries: readonly DeliveredEntry[]): Buffer {
@@ -162,25 +134,30 @@ const COMMA = Buffer.from(',');
 const CLOSE = Buffer.from(']');
 
 /** Changes when the stream is closed, so that no cache hides the end (section 10.1). */
-function etagOf({ head, position }: Start, next: number): string {
-  return `"${head.id}:${offsetAt(head, position)}:${next}${head.closed ? ':c' : ''}"`;
+function etagOf({ view, position, offset }: Start, entries: readonly DeliveredEntry[]): string {
+  const last = entries.at(-1);
+  return `"${view.tag}:${offset}:${last ? endOf(last) : position}${view.closed ? ':c' : ''}"`;
 }
 
-function cacheControl({ isPublic }: StreamHead): string {
+function cacheControl({ isPublic }: StreamView): string {
   return `${isPublic ? 'public' : 'private'}, max-age=60, stale-while-revalidate=300`;
 }
 
 /** Resolves at the stream's next change, after the time of a long-poll, or when the reader has gone. */
-function waitForChange(streams: StreamsService, head: StreamHead, response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
+function changeOf(reader: StreamReader, { view, position }: Place, response: ServerResponse): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const wake = (): void => {
       clearTimeout(timer);
       stop();
-      response.off('close', done);
+      response.off('close', wake);
       resolve();
     };
-    const timer = setTimeout(done, LONG_POLL_MS);
-    const stop = streams.onceChanged(head, done);
-    response.once('close', done);
+    const timer = setTimeout(wake, LONG_POLL_MS);
+    const stop = reader.onceChanged(view, wake);
+    response.once('close', wake);
+    // What changed before anybody waited for it tells nobody.
+    reader.view().then((now) => {
+      if (now.closed || now.tail > position) wake();
+    }, reject);
   });
 }

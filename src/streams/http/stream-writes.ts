@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { piecesOfBytes, piecesOfMessages } from '../entry-data.js';
 import { messagesOf } from '../json-messages.js';
@@ -7,20 +7,11 @@ import { offsetAt, type StreamsService } from '../streams.service.js';
 import { isJson } from '../stream.js';
 import { readBody } from './read-body.js';
 import { closes, forkOf, header, invalid, lifetimeOf, producerOf, streamSeqOf } from './stream-request.js';
+import type { StreamCall } from './stream-call.js';
 import { streamPathOf } from './stream-path.js';
 
 /** Bytes of one body. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
-
-/** A request for one stream, by somebody who may make it. */
-export interface StreamCall {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly tenant: string;
-  readonly path: string;
-  /** Path of all streams, like `/v1/stream`. */
-  readonly root: string;
-}
 
 /** `PUT`: creates a stream, or confirms that it is there as requested. */
 export async function create(streams: StreamsService, call: StreamCall): Promise<void> {

@@ -5,25 +5,30 @@ import { requireScope } from '../../auth/auth.guard.js';
 import { clientAddress } from '../../auth/client-address.js';
 import { ConnectionLimit } from '../../auth/connection-limit.js';
 import { HttpSecurity, type IncomingRequest } from '../../auth/http-security.js';
-import type { Principal } from '../../auth/principal.js';
 import { ValidityWatch } from '../../auth/validity-watch.js';
 import { Configuration } from '../../config/configuration.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import { toProblem } from '../../rest/problem.js';
 import type { SseStream } from '../../streaming/sse/sse-stream.js';
+import type { StreamReader } from '../stream-reader.js';
 import { StreamsService } from '../streams.service.js';
 import { follow } from './stream-follow.js';
 import { streamPathOf } from './stream-path.js';
-import { catchUp, describe, longPoll } from './stream-reads.js';
-import { invalid } from './stream-request.js';
-import { append, create, remove, type StreamCall } from './stream-writes.js';
+import { StoredStreamReader } from '../stored-stream-reader.js';
+import { StreamNamespaces } from '../stream-namespaces.js';
+import type { StreamCall } from './stream-call.js';
+import { catchUp, describe, longPoll, type ReadQuery } from './stream-reads.js';
+import { closes, invalid } from './stream-request.js';
+import { append, create, remove } from './stream-writes.js';
 
 const METHODS = 'GET, HEAD, PUT, POST, DELETE';
+/** Where something else keeps what is read. */
+const READ_METHODS = 'GET, HEAD';
 /** What pages of ALLOWED_ORIGINS may read. */
 const CORS_RESPONSE_HEADERS =
   'Stream-Next-Offset, Stream-Cursor, Stream-Up-To-Date, Stream-Closed, Stream-TTL, Stream-Expires-At, ' +
   'Stream-SSE-Data-Encoding, Producer-Epoch, Producer-Seq, Producer-Expected-Seq, Producer-Received-Seq, ETag, ' +
-  'Location, Retry-After';
+  'Location, Retry-After, Opstream-Operation';
 
 /** Members of a refusal that the protocol tells in headers. */
 const REFUSAL_HEADERS: Readonly<Record<string, string>> = {
@@ -44,11 +49,12 @@ export class StreamsHttp implements BeforeApplicationShutdown {
   private readonly root: string | undefined;
   private readonly trustProxy: boolean;
   private readonly places: ConnectionLimit;
-  private readonly open = new Map<SseStream, number>();
+  private readonly open = new Set<SseStream>();
   private closing = false;
 
   constructor(
     private readonly streams: StreamsService,
+    private readonly namespaces: StreamNamespaces,
     private readonly security: HttpSecurity,
     private readonly audit: AuditLog,
     configuration: Configuration,
@@ -56,9 +62,6 @@ export class StreamsHttp implements BeforeApplicationShutdown {
     this.root = configuration.streams.path;
     this.trustProxy = configuration.http.trustProxy;
     this.places = new ConnectionLimit(configuration.streaming.maxStreamsPerUser);
-    streams.removed$.subscribe(({ id }) => {
-      for (const [stream, streamId] of this.open) if (streamId === id) stream.goAway();
-    });
   }
 
   /** Puts the protocol in front of whatever the server serves. */
@@ -75,18 +78,19 @@ export class StreamsHttp implements BeforeApplicationShutdown {
 
   beforeApplicationShutdown(): void {
     this.closing = true;
-    for (const stream of this.open.keys()) stream.goAway();
+    for (const stream of this.open) stream.goAway();
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse, root: string): Promise<void> {
     try {
       if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
       if (this.answersPreflight(request, response)) return;
-      const principal = await this.security.admit(request);
+      const { method } = request;
+      const endsStream = method === 'DELETE' || (method === 'POST' && closes(request.headers));
+      const principal = await this.security.admit(request, false, endsStream);
       const path = streamPathOf(request.url ?? '', root);
       if (path === undefined) throw new OpstreamError('not_found', 'This is not the path of a stream');
-      const call = { request, response, tenant: principal.tenant, path, root };
-      await this.carryOut(call, principal);
+      await this.carryOut({ request, response, principal, tenant: principal.tenant, path, root });
     } catch (thrown) {
       this.refuse(request, response, thrown);
     }
@@ -102,23 +106,40 @@ export class StreamsHttp implements BeforeApplicationShutdown {
     return true;
   }
 
-  private async carryOut(call: StreamCall, principal: Principal): Promise<void> {
+  private async carryOut(call: StreamCall): Promise<void> {
     const { method } = call.request;
     const reads = method === 'GET' || method === 'HEAD';
-    requireScope(principal, reads ? 'streams:read' : 'streams:write');
+    const found = this.namespaces.find(call.path);
+    if (found && !reads) {
+      call.response.setHeader('Allow', READ_METHODS);
+      throw new OpstreamError('method_not_allowed', 'This stream is written by what it shows');
+    }
+    const scope = reads ? (found?.namespace.scope ?? 'streams:read') : 'streams:write';
+    requireScope(call.principal, scope);
     if (method === 'PUT') return create(this.streams, call);
     if (method === 'POST') return append(this.streams, call);
     if (method === 'DELETE') return remove(this.streams, call);
-    if (method === 'HEAD') return describe(this.streams, call);
-    if (method === 'GET') return this.read(call, principal);
-    throw new OpstreamError('method_not_allowed', `${method} is not served here`);
+    if (!reads) throw new OpstreamError('method_not_allowed', `${method} is not served here`);
+    const reader =
+      found?.namespace.reader(call.principal, found.id) ??
+      new StoredStreamReader(this.streams, call.tenant, call.path);
+    return method === 'HEAD' ? describe({ ...call, reader }) : this.read(call, reader);
   }
 
-  private async read(call: StreamCall, principal: Principal): Promise<void> {
+  private async read(call: StreamCall, reader: StreamReader): Promise<void> {
     const query = queryOf(call.request.url ?? '');
-    if (query.live === null) return catchUp(this.streams, call, query);
+    const { principal } = call;
+    const { counts } = this.streams;
+    const reading = { ...call, reader };
+    if (query.live === null) {
+      counts.readBytes += await catchUp(reading, query);
+      return;
+    }
     const leave = this.places.reserve(principal, clientAddress(call.request, this.trustProxy));
-    if (query.live === 'long-poll') return longPoll(this.streams, call, query).finally(leave);
+    if (query.live === 'long-poll') {
+      counts.readBytes += await longPoll(reading, query).finally(leave);
+      return;
+    }
     const validity = new ValidityWatch((reason) => stream?.fail(new OpstreamError('unauthorized', reason)));
     let stream: SseStream | undefined;
     let isServed = false;
@@ -128,11 +149,10 @@ export class StreamsHttp implements BeforeApplicationShutdown {
       if (stream) this.open.delete(stream);
     };
     try {
-      const { id } = await this.streams.find(call.tenant, call.path);
-      stream = await follow(this.streams, call, query, onClose);
+      stream = await follow(reading, query, onClose);
       isServed = true;
-      if (stream?.open) this.open.set(stream, id);
-      validity.watch(principal);
+      if (stream?.open) this.open.add(stream);
+      if (stream?.open) validity.watch(principal);
     } finally {
       if (!isServed) leave();
     }
@@ -159,7 +179,7 @@ export class StreamsHttp implements BeforeApplicationShutdown {
       'Content-Length': body.length,
       'Cache-Control': 'no-store',
       ...(error.code === 'stream_closed' && { 'Stream-Closed': 'true' }),
-      ...(error.code === 'method_not_allowed' && { Allow: METHODS }),
+      ...(error.code === 'method_not_allowed' && !response.hasHeader('Allow') && { Allow: METHODS }),
       // What is left of a refused body is not read.
       ...(!request.complete && { Connection: 'close' }),
     });
@@ -167,14 +187,8 @@ export class StreamsHttp implements BeforeApplicationShutdown {
   }
 }
 
-interface Query {
-  readonly offset: string | null;
-  readonly live: 'long-poll' | 'sse' | null;
-  readonly cursor: string | null;
-}
-
 /** @throws OpstreamError `invalid_request` */
-function queryOf(url: string): Query {
+function queryOf(url: string): ReadQuery {
   const parameters = new URLSearchParams(url.split('?', 2)[1] ?? '');
   const only = (name: string): string | null => {
     const [value = null, ...others] = parameters.getAll(name);
