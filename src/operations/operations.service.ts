@@ -207,6 +207,13 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
     return this.store.readTenant(tenant, afterPosition, bounds);
   }
 
+  /** Position of the newest event of the tenant's log. */
+  async headOf(tenant: string): Promise<number> {
+    // Behind everything there is: nothing is read to learn where the log ends.
+    const { head } = await this.store.readTenant(tenant, Number.MAX_SAFE_INTEGER, { limit: 1, maxBytes: 1 });
+    return head;
+  }
+
   counts(tenant: string): Promise<OperationCounts> {
     return this.store.counts(tenant);
   }

@@ -70,6 +70,44 @@ describe('Operations as MCP tools', () => {
   });
 });
 
+describe('A place in a log that a client of MCP remembers', () => {
+  it('is told as trimmed when its events are gone, and as lost when the log is shorter or another one', async () => {
+    const small = await RunningService.start({ STORE: 'memory', MAX_EVENTS_PER_OPERATION: '10' });
+    const watcher = await McpClient.connect(`${small.ws}/mcp`);
+    await watcher.initialize();
+    await small.rest.post('/api/operations', { operation_type: 'build', operation_id: 'long' });
+    for (let n = 0; n < 40; n++) await small.rest.emit('long', 'log', { message: `${n}` });
+    await small.rest.emit('long', 'result', { result: 'done' });
+    const watch = async (place: object): Promise<[string[], boolean]> => {
+      const before = watcher.of('notifications/tool/streamContent').length;
+      const result = await watcher.call(
+        'watch_operation',
+        { operation_id: 'long', ...place },
+        { _meta: { progressToken: 'w' } },
+      );
+      const told = watcher
+        .of('notifications/tool/streamContent')
+        .slice(before)
+        .map(({ params }) => (JSON.parse(params.content![0]!.text) as { event_type: string }).event_type);
+      return [told, (result.structuredContent as { history_lost?: boolean }).history_lost === true];
+    };
+    const { log } = (await watcher.call('get_operation', { operation_id: 'long' })).structuredContent
+      .operation;
+    expect(log).toMatch(/^\w+\.\d+\.\d+$/);
+    expect((await watch({ after_seq: 5, log }))[0].slice(0, 2)).toEqual(['history_trimmed', 'log']);
+    expect(await watch({ after_seq: 42, log })).toEqual([['completed'], false]);
+    const [shorter, isLost] = await watch({ after_seq: 99 });
+    expect([shorter.slice(0, 2), isLost]).toEqual([['history_lost', 'history_trimmed'], true]);
+    expect((await watch({ after_seq: 42, log: 'another.1.1' }))[1]).toBe(true);
+    expect(await watcher.call('watch_operation', { operation_id: 'long', log: 'no token' })).toMatchObject({
+      isError: true,
+      _meta: { code: 'invalid_cursor' },
+    });
+    watcher.terminate();
+    await small.stop();
+  });
+});
+
 describe('Operations as MCP resources', () => {
   it('are listed as templates and read', async () => {
     await connect();

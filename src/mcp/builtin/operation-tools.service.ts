@@ -1,10 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { LIMITS } from '../../operations/operation-draft.js';
 import { LogFollower } from '../../operations/log-follower.service.js';
+import { LogPlaces, type CheckedPlace } from '../../operations/log-places.js';
+import type { Operation } from '../../operations/operation.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { isJsonObject, wellFormed, type JsonObject } from '../../platform/json.js';
+import { historyLostText, historyTrimmedText } from '../../streaming/delivery/notices.js';
 import { isObject } from '../protocol/json-rpc.js';
 import type { ToolContext } from '../tools/tool-context.js';
 import { Tool } from '../tools/tool.decorator.js';
@@ -32,6 +36,13 @@ const ListParameters = z.strictObject({
 const WatchParameters = z.strictObject({
   operation_id: operationId,
   after_seq: z.number().int().min(0).default(0).describe('Begin after this event; 0 replays everything'),
+  log: z
+    .string()
+    .max(LIMITS.name)
+    .optional()
+    .describe(
+      'The log that after_seq belongs to, as an answer named it; another one is told as history_lost',
+    ),
 });
 const CancelParameters = z.strictObject({
   operation_id: operationId,
@@ -46,6 +57,7 @@ export class OperationTools {
   constructor(
     private readonly operations: OperationsService,
     private readonly follower: LogFollower,
+    private readonly places: LogPlaces,
   ) {}
 
   @Tool({
@@ -64,7 +76,7 @@ export class OperationTools {
       metadata,
       operationId: operation_id,
     });
-    return structured({ operation: toSnapshot(operation) });
+    return structured({ operation: await this.named(operation) });
   }
 
   @Tool({
@@ -76,7 +88,9 @@ export class OperationTools {
     scope: 'operations:read',
   })
   async get({ operation_id }: z.output<typeof ById>, { principal }: ToolContext): Promise<object> {
-    return structured({ operation: toSnapshot(await this.operations.get(principal.tenant, operation_id)) });
+    return structured({
+      operation: await this.named(await this.operations.get(principal.tenant, operation_id)),
+    });
   }
 
   @Tool({
@@ -105,16 +119,46 @@ export class OperationTools {
     scope: 'operations:read',
   })
   async watch(
-    { operation_id, after_seq }: z.output<typeof WatchParameters>,
+    { operation_id, after_seq, log }: z.output<typeof WatchParameters>,
     { principal, signal, streamContent, reportProgress }: ToolContext,
   ): Promise<object> {
     const { tenant } = principal;
-    for await (const event of this.follower.follow(tenant, operation_id, { afterSeq: after_seq, signal })) {
-      await streamContent({ type: 'text', text: `${event.json}\n` });
+    const tell = (text: string) => streamContent({ type: 'text', text: `${text}\n` });
+    const place = await this.placeIn(tenant, operation_id, after_seq, log);
+    if (place.lost)
+      await tell(historyLostText({ id: operation_id, keptThrough: place.after, log: place.log }));
+    let cursor = place.after;
+    for await (const event of this.follower.follow(tenant, operation_id, { afterSeq: cursor, signal })) {
+      // The log has no gaps but at its beginning, where the oldest events were trimmed.
+      if (event.seq > cursor + 1) await tell(historyTrimmedText(operation_id, cursor, event.seq));
+      cursor = event.seq;
+      await tell(event.json);
       const progress = progressOf(event);
       if (progress) await reportProgress(progress);
     }
-    return structured({ operation: toSnapshot(await this.operations.get(tenant, operation_id)) });
+    const operation = await this.operations.get(tenant, operation_id);
+    return structured({
+      operation: await this.named(operation),
+      ...(place.lost && { history_lost: true, kept_through: place.after }),
+    });
+  }
+
+  /** A snapshot that names the log it was folded from. */
+  private async named(operation: Operation): Promise<object> {
+    return { ...toSnapshot(operation), log: await this.places.tokenOfOperation(operation) };
+  }
+
+  /** A place beyond the end of the log is one of another log, whatever name came with it. */
+  private async placeIn(
+    tenant: string,
+    operationId: string,
+    after: number,
+    log?: string,
+  ): Promise<CheckedPlace> {
+    const { eventCount } = await this.operations.get(tenant, operationId);
+    const place = await this.places.checkOperation(tenant, operationId, after, log);
+    if (place.after <= eventCount) return place;
+    return { ...place, after: 0, lost: true };
   }
 
   @Tool({

@@ -22,8 +22,6 @@ import { answer, recordedAnswer } from './answer.js';
 /** Events of one `get_history` page. */
 const MAX_HISTORY_PAGE = 1000;
 const HISTORY_PAGE_BYTES = 512 * 1024;
-/** Reads as little as possible: only where the log stands is wanted. */
-const HEAD_ONLY = { limit: 1, maxBytes: 1 };
 
 const subscribe: HubCommand = {
   scope: 'operations:read',
@@ -70,8 +68,7 @@ const subscribeAll: HubCommand = {
     const { operations, places } = session.dependencies;
     const given = placeAndLog(input.after, input.log);
     // "From now on" becomes a position, too: a client that is cut off before its first event can continue from it.
-    const wanted =
-      parsePosition(given.place) ?? (await operations.historyOfAll(session.tenant, 0, HEAD_ONLY)).head;
+    const wanted = parsePosition(given.place) ?? (await operations.headOf(session.tenant));
     const place = await places.check(session.tenant, wanted, given.log);
     const { after, lost, log } = place;
     const data = { all: true, position: String(after), log, ...lossOf(place, String(after)) };

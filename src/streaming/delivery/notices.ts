@@ -10,6 +10,11 @@ export function noticeText(eventType: string, operationId: string | null, data: 
   });
 }
 
+/** @param first the first seq that can still be read; null when the log is gone */
+export function historyTrimmedText(operationId: string, afterSeq: number, first: number | null): string {
+  return noticeText('history_trimmed', operationId, { after_seq: afterSeq, first_seq: first });
+}
+
 export function historyLostText({ id, keptThrough, log }: HistoryLost): string {
   return noticeText('history_lost', id, {
     kept_through: id === null ? String(keptThrough) : keptThrough,

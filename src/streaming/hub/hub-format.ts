@@ -1,5 +1,5 @@
 import type { RecordedEvent } from '../../operations/operation-event.js';
-import { historyLostText, noticeText } from '../delivery/notices.js';
+import { historyLostText, historyTrimmedText, noticeText } from '../delivery/notices.js';
 import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../delivery/wire-format.js';
 import type { Connection } from '../socket/connection.js';
 import { deflatedTextFrame, textFrame } from '../socket/text-frame.js';
@@ -18,11 +18,9 @@ class HubFormat extends WireFormat {
   }
 
   notice({ id: operationId, after, first }: HistoryTrimmed): Buffer {
-    const data =
-      operationId === null
-        ? { after: String(after), first_position: first === null ? null : String(first) }
-        : { after_seq: after, first_seq: first };
-    return textFrame(noticeText('history_trimmed', operationId, data));
+    if (operationId !== null) return textFrame(historyTrimmedText(operationId, after, first));
+    const data = { after: String(after), first_position: first === null ? null : String(first) };
+    return textFrame(noticeText('history_trimmed', null, data));
   }
 
   override lost(notice: HistoryLost): Buffer {

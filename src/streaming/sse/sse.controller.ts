@@ -42,8 +42,6 @@ import { SSE_HEADERS, SseStream } from './sse-stream.js';
 type Reply = ServerResponse | { readonly raw: ServerResponse; hijack(): void };
 
 const EVENT_STREAM = { 'text/event-stream': { schema: { type: 'string' } } };
-/** Reads as little as possible: only where the log stands is wanted. */
-const HEAD_ONLY = { limit: 1, maxBytes: 1 };
 const LOG = {
   name: 'log',
   type: String,
@@ -144,8 +142,7 @@ export class SseController implements BeforeApplicationShutdown {
     const coalesce = boolean(query.coalesce, 'coalesce');
     const { tenant } = request.principal ?? anonymousPrincipal;
     // "From now on" becomes a position, so that a reader that is cut off before its first event can resume.
-    const wanted =
-      parsePosition(given.place) ?? (await this.operations.historyOfAll(tenant, 0, HEAD_ONLY)).head;
+    const wanted = parsePosition(given.place) ?? (await this.operations.headOf(tenant));
     this.stream(request, reply, null, await this.logs.check(tenant, wanted, given.log), coalesce);
   }
 
