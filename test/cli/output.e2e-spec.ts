@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLI } from '../harness/cli-process.js';
 import { eventually } from '../harness/eventually.js';
 import { FailingOutput, FAILING_OUTPUTS, type FailingOutputKind } from '../harness/failing-output.js';
+import { neutralEnvironment } from '../harness/own-environment.js';
 import { RecordedRuns } from '../harness/recorded-runs.js';
 
 let runs: RecordedRuns;
@@ -30,7 +31,7 @@ interface Running {
 }
 
 function start(args: readonly string[], stdout: number | 'pipe'): Running {
-  const env = { ...process.env, OPSTREAM_URL: runs.service.url, NO_COLOR: '1' };
+  const env = { ...neutralEnvironment(), OPSTREAM_URL: runs.service.url, NO_COLOR: '1' };
   const child = spawn(CLI, args, { env, stdio: ['ignore', stdout, 'pipe'] });
   let stderr = '';
   child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -84,7 +85,7 @@ describe.runIf(process.platform === 'linux')('the output of a command fails', { 
   it('a follower ends when its reader leaves, also when nothing happens', async () => {
     await runs.rest.createOperation('job', { operationId: 'silent' });
     const child = spawn('sh', ['-c', `{ ${CLI} watch silent; echo "$?" >&2; } | head -n 1`], {
-      env: { ...process.env, OPSTREAM_URL: runs.service.url },
+      env: { ...neutralEnvironment(), OPSTREAM_URL: runs.service.url },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let code = '';

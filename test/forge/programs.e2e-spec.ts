@@ -7,6 +7,7 @@ import { FakeAttempt } from '../harness/fake-attempt.js';
 import { FakeForge, WEB_PAGE } from '../harness/fake-forge.js';
 import { RunningService } from '../harness/running-service.js';
 import { ROOT } from '../harness/service-process.js';
+import { neutralEnvironment } from '../harness/own-environment.js';
 
 let forge: FakeForge;
 
@@ -64,7 +65,7 @@ describe('The stream test program', () => {
       const child = execFile(
         process.execPath,
         [join(ROOT, 'scripts/test-forge-websocket.mjs'), target],
-        { env: { ...process.env, FORGE_URL: forge.url } },
+        { env: { ...neutralEnvironment(), FORGE_URL: forge.url } },
         (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, output: stdout + stderr }),
       );
     });

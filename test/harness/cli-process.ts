@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { ROOT } from './service-process.js';
 import { eventually } from './eventually.js';
+import { NEUTRAL_FOLDER, neutralEnvironment } from './own-environment.js';
 
 export const CLI = join(ROOT, 'dist/cli/main.js');
 
@@ -20,8 +21,8 @@ export class CliProcess {
 
   constructor(args: readonly string[], options: CliOptions = {}) {
     const child = spawn(CLI, args, {
-      cwd: options.cwd,
-      env: { ...process.env, NO_COLOR: '1', ...options.env },
+      cwd: options.cwd ?? NEUTRAL_FOLDER,
+      env: { ...neutralEnvironment(), NO_COLOR: '1', ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.#child = child;

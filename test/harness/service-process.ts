@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { neutralEnvironment } from './own-environment.js';
 
 /** The repository's root, wherever the tests are started from. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -60,9 +61,10 @@ export class ServiceProcess {
   async restart(env: Record<string, string> = {}): Promise<void> {
     if (!existsSync(ENTRY)) throw new Error(`${ENTRY} is missing: run "npm run build" first`);
     const child = spawn(process.execPath, [...NODE_OPTIONS, ENTRY], {
-      cwd: ROOT,
+      // A folder without a `.env`: the one of the checkout is its owner's business.
+      cwd: this.dataDir,
       env: {
-        ...process.env,
+        ...neutralEnvironment(),
         HOST: '127.0.0.1',
         PORT: this.url ? String(this.port) : '0',
         DATA_DIR: this.dataDir,

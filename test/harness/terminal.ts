@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CLI } from './cli-process.js';
 import { ROOT } from './service-process.js';
 import { eventually } from './eventually.js';
+import { NEUTRAL_FOLDER, neutralEnvironment } from './own-environment.js';
 
 /** What a terminal shows after everything that was written to it: enough of an emulator for what the command draws. */
 export class Screen {
@@ -65,7 +66,8 @@ export class Terminal {
     const relay = join(ROOT, 'test/harness/terminal.py');
     const { rows, columns } = size;
     const child = spawn('python3', [relay, String(rows), String(columns), CLI, ...args], {
-      env: { ...process.env, NO_COLOR: '1', TERM: 'xterm-256color' },
+      cwd: NEUTRAL_FOLDER,
+      env: { ...neutralEnvironment(), NO_COLOR: '1', TERM: 'xterm-256color' },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#child = child;
