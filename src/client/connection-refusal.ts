@@ -1,5 +1,5 @@
 import { CLIENT_ERROR, OpstreamClientError } from './errors.js';
-import { refusedStatus } from './socket.js';
+import { refusalText, refusedStatus } from './socket.js';
 
 /** Close codes of the service for a token that has run out, and for what the caller may not do. */
 const CLOSE_UNAUTHORIZED = 4401;
@@ -18,15 +18,17 @@ export function refusalOf(
   canRenew: boolean,
 ): OpstreamClientError | undefined {
   const status = code === CLOSE_UNAUTHORIZED ? 401 : code === CLOSE_FORBIDDEN ? 403 : refusedStatus(reason);
+  const words = refusalText(reason);
+  const because = words === undefined ? '' : `: ${words}`;
   switch (status) {
     case 401:
       if (canRenew) return undefined;
       return new OpstreamClientError('unauthorized', `${address} wants a valid token`, status);
     case 403:
-      return new OpstreamClientError('forbidden', `${address} refuses access`, status);
+      return new OpstreamClientError('forbidden', `${address} refuses access${because}`, status);
     case 400:
     case 404: {
-      const message = `${address} is no Opstream service: it refused the connection with ${status}`;
+      const message = `${address} is no Opstream service, or serves no WebSockets: it answered ${status}${because}`;
       return new OpstreamClientError(CLIENT_ERROR.unexpectedAnswer, message, status);
     }
     default:

@@ -46,15 +46,52 @@ export const openSocket: SocketFactory = async (url, options) => {
   if (runsInNode()) {
     const { WebSocket } = await import('ws');
     const authorization = options?.token && { Authorization: `Bearer ${options.token}` };
-    return new WebSocket(url, [...(options?.protocols ?? [])], {
+    const socket = new WebSocket(url, [...(options?.protocols ?? [])], {
       headers: { ...options?.headers, ...authorization },
     });
+    return socket.on('unexpected-response', failWithItsWords);
   }
   if (typeof globalThis.WebSocket !== 'function') {
     throw new Error('This environment has no WebSocket: pass one as the option "webSocket"');
   }
   return new globalThis.WebSocket(url, protocolsOf(options));
 };
+
+/** Of a refusal's words. */
+const MAX_REFUSAL_BYTES = 1000;
+
+/** What of Node's request and response a refusal needs; the declarations of the SDK name nothing of Node. */
+interface RefusedRequest {
+  destroy(error: Error): unknown;
+}
+interface Refusal {
+  readonly statusCode?: number | undefined;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  on(event: 'data', listener: (chunk: Uint8Array) => void): unknown;
+  on(event: 'close', listener: () => void): unknown;
+}
+
+/** Lets a refused upgrade fail with what the service says of it, such as the setting that would let it in. */
+function failWithItsWords(request: RefusedRequest, response: Refusal): void {
+  const length = Math.min(Number(response.headers['content-length'] ?? 0), MAX_REFUSAL_BYTES);
+  const isText = String(response.headers['content-type']).startsWith('text/plain');
+  let words = '';
+  let bytes = 0;
+  const fail = (): void => {
+    const said = isText && words !== '' ? `: ${words.trim()}` : '';
+    // The message of `ws`, which tells the status, and more.
+    request.destroy(new Error(`Unexpected server response: ${response.statusCode}${said}`));
+  };
+  // Before its end: the connection could no longer fail afterwards.
+  if (!isText || !(length > 0)) return fail();
+  const decoder = new TextDecoder();
+  response.on('data', (chunk) => {
+    bytes += chunk.length;
+    words += decoder.decode(chunk, { stream: true });
+    if (bytes >= length) fail();
+  });
+  response.on('close', fail);
+}
 
 /** How long a peer may take to answer a close. */
 const CLOSE_MS = 1000;
@@ -71,6 +108,11 @@ export function closeSocket(socket: Socket, code?: number, reason?: string): voi
 export function refusedStatus(errorMessage: string | undefined): number | undefined {
   const status = /Unexpected server response: (\d{3})/.exec(errorMessage ?? '')?.[1];
   return status === undefined ? undefined : Number(status);
+}
+
+/** What the service said beside the status. */
+export function refusalText(errorMessage: string | undefined): string | undefined {
+  return /Unexpected server response: \d{3}: (.+)/s.exec(errorMessage ?? '')?.[1];
 }
 
 function protocolsOf(options?: SocketOptions): string[] {

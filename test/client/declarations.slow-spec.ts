@@ -23,7 +23,13 @@ export async function show(): Promise<number | undefined> {
 
 const NODE = `
 import { WebSocket } from 'ws';
-import { HubClient } from 'opstream/client';
+import { EventEmitter, once } from 'node:events';
+import { HubClient, MessageBatcher, WebSocketClient } from 'opstream/client';
+const client = new WebSocketClient('ws://x', async () => 'token');
+// @ts-expect-error there is no such event
+client.on('conected', () => {});
+export const emitters: EventEmitter[] = [client, new MessageBatcher(), new HubClient()];
+export const soon = once(client, 'connected');
 export const hubs = [new HubClient({ webSocket: WebSocket }), new HubClient({ webSocket: globalThis.WebSocket })];`;
 
 /** What a project that uses the package's declarations sees, compiled by the compiler itself. */

@@ -306,6 +306,25 @@ describe('the classes of document 004 on the agents protocol', () => {
     const failed = new Promise<void>((resolve) => client.once('reconnect_failed', resolve));
     client.connect();
     await failed;
-    expect(errors).toEqual(Array.from({ length: 3 }, () => 'Unexpected server response: 401'));
+    const message = 'Unexpected server response: 401: Unauthorized: Invalid token';
+    expect(errors).toEqual([message, message, message]);
+  });
+
+  it('S4-50 a function gives the token of each connection, also a new one', async () => {
+    const tokens = ['forged', await sign({ id: 'renewed' })];
+    const client = new WebSocketClient(
+      `${service.url.replace('http', 'ws')}/agents`,
+      () => tokens.shift() ?? '',
+      {
+        reconnect: { maxAttempts: 2, delay: () => 10 },
+      },
+    );
+    const errors: string[] = [];
+    client.on('error', (error) => errors.push(error.message));
+    const connected = new Promise<void>((resolve) => client.once('connected', resolve));
+    client.connect();
+    await connected;
+    expect(errors).toHaveLength(1);
+    client.close();
   });
 });

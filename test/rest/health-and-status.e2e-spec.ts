@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HubClient } from '../../src/client/index.js';
 import { RunningService } from '../harness/running-service.js';
 
 describe('REST: health and status', () => {
@@ -83,12 +84,13 @@ describe('REST: health and status', () => {
       const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
       return line === undefined ? 0 : Number(line.slice(name.length));
     };
+    const other = 'operation_type="other"';
     const names = [
       'opstream_events_total{type="log"}',
-      'opstream_operations_opened_total',
-      'opstream_operations_ended_total{outcome="completed"}',
-      'opstream_operations_ended_total{outcome="cancelled"}',
-      'opstream_operation_duration_seconds_count',
+      `opstream_operations_opened_total{${other}}`,
+      `opstream_operations_ended_total{${other},outcome="completed"}`,
+      `opstream_operations_ended_total{${other},outcome="cancelled"}`,
+      `opstream_operation_duration_seconds_count{${other}}`,
     ];
     const before = await Promise.all(names.map(value));
     const [done, stopped] = [await service.rest.open(), await service.rest.open()];
@@ -123,6 +125,10 @@ describe('REST: health and status', () => {
       });
       expect((await off.rest.get('/health')).body).toMatchObject({ websocket_support: false });
       await expect(off.hub()).rejects.toThrow('400');
+      const sdk = new HubClient({ url: off.http });
+      await expect(sdk.connect()).rejects.toThrow(
+        /answered 400: WebSockets are off here \(ENABLE_WEBSOCKET\)/,
+      );
       await off.rest.emit(await off.rest.open(), 'result', { result: 'still works' });
     } finally {
       await off.stop();

@@ -1,6 +1,7 @@
 import { silentLogger, type ClientLogger } from '../client-logger.js';
 import { Emitter } from '../emitter.js';
 import { reconnectPolicy, type ReconnectPolicy, type ReconnectPreset } from '../reconnect-policy.js';
+import { resolveToken, type TokenSource } from '../service-address.js';
 import {
   closeSocket,
   openSocket,
@@ -54,7 +55,7 @@ export class WebSocketClient extends Emitter<WebSocketClientEvents> {
 
   constructor(
     readonly url: string,
-    private readonly token: string,
+    private readonly token: TokenSource,
     options: WebSocketClientOptions = {},
   ) {
     super();
@@ -109,8 +110,9 @@ export class WebSocketClient extends Emitter<WebSocketClientEvents> {
   }
 
   async #connectSocket(generation: number): Promise<void> {
+    const token = (await resolveToken(this.token)) ?? '';
     const separator = this.url.includes('?') ? '&' : '?';
-    const socket = await this.#open(`${this.url}${separator}token=${encodeURIComponent(this.token)}`);
+    const socket = await this.#open(`${this.url}${separator}token=${encodeURIComponent(token)}`);
     if (generation !== this.#generation) {
       return closeSocket(socket);
     }

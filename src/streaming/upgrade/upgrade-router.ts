@@ -88,6 +88,7 @@ export class UpgradeRouter {
       });
     } catch (thrown) {
       const error = toOpstreamError(thrown);
+      if (error.code === 'internal') server?.fail(thrown);
       audit.upgradeRefused(request, error, { principal });
       const inOwnWords =
         error.code === 'unauthorized' ? server?.admission.unauthorizedBody?.(error.message) : undefined;
@@ -101,6 +102,9 @@ export class UpgradeRouter {
     this.checks.origins.check(request);
     const routes = this.servers.flatMap((target) => target.paths.map((pattern) => ({ pattern, target })));
     const match = matchPath(pathname, routes);
+    if (this.servers.length === 0) {
+      throw new OpstreamError('invalid_request', 'WebSockets are off here (ENABLE_WEBSOCKET)');
+    }
     // Existing clients expect 400, not 404.
     if (!match) {
       throw new OpstreamError('invalid_request', `No protocol is served on ${pathname.slice(0, 100)}`);

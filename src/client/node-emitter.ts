@@ -1,0 +1,13 @@
+interface NodeProcess {
+  getBuiltinModule?(id: 'node:events'): { readonly EventEmitter: { readonly prototype: object } };
+}
+
+/**
+ * Makes a class count as Node's `EventEmitter` where there is one, for programs that ask with `instanceof`. The class
+ * brings every method itself, and bundlers for pages find no import of a Node module.
+ */
+export function inheritFromNodes(emitter: { readonly prototype: object }): void {
+  const { process } = globalThis as { process?: NodeProcess };
+  const nodes = process?.getBuiltinModule?.('node:events');
+  if (nodes) Object.setPrototypeOf(emitter.prototype, nodes.EventEmitter.prototype);
+}
