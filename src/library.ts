@@ -21,6 +21,7 @@ export {
   type CreatedOperation,
   type CreateOperation,
 } from './operations/operations.service.js';
+export { WorkMetrics } from './operations/work-metrics.js';
 export type { Operation, OperationState } from './operations/operation.js';
 export type { EventType, RecordedEvent } from './operations/operation-event.js';
 export type { JsonObject, JsonValue } from './platform/json.js';

@@ -4,7 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { AppModule } from './app.module.js';
 import { Configuration, InvalidConfigurationError } from './config/configuration.js';
 import { configureService, FASTIFY_OPTIONS } from './configure-app.js';
-import { LOG_LEVELS } from './config/environment.js';
+import { LOG_LEVELS, settingsWithoutEffect } from './config/environment.js';
 import { LogOutput } from './platform/logging/log-output.js';
 import { createPino, PinoLogger } from './platform/logging/pino-logger.js';
 import { readableLine } from './platform/logging/readable-line.js';
@@ -99,8 +99,10 @@ async function listen(app: NestFastifyApplication): Promise<void> {
     log.log(`WebSocket server started on ws://${authority(http.host, port)}`);
     log.log(`WebSocket server running on path: ${streaming.agentsPath}`);
   }
-  new Logger('Opstream').log(`Server running on port ${port}`);
-  new Logger('Opstream').log(`Opstream is ready on http://${authority(http.host, port)}`);
+  const logger = new Logger('Opstream');
+  for (const name of settingsWithoutEffect(process.env)) logger.warn(`${name} is set, but has no effect`);
+  logger.log(`Server running on port ${[port, ...http.extraPorts].join(', ')}`);
+  logger.log(`Opstream is ready on http://${authority(http.host, port)}`);
 }
 
 /** A name may stand for an address that this machine does not have, such as ::1 where IPv6 is off. */

@@ -25,6 +25,8 @@ export class Configuration {
   };
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly demo: boolean;
+  /** Types of operations that have a label of their own in metrics. */
+  readonly measuredTypes: readonly string[];
   readonly store: {
     readonly kind: Environment['STORE'];
     readonly dataDir: string;
@@ -118,6 +120,7 @@ export class Configuration {
     };
     this.logLevel = env.LOG_LEVEL;
     this.demo = env.DEMO;
+    this.measuredTypes = env.METRICS_OPERATION_TYPES;
     this.store = {
       kind: env.STORE,
       dataDir: env.DATA_DIR,

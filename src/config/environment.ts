@@ -74,6 +74,7 @@ export const environmentSchema = z
       .transform((host) => host.replace(/^\[(.*)\]$/, '$1')),
     ENABLE_WEBSOCKET: flag(true),
     LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+    METRICS_OPERATION_TYPES: list(),
 
     STORE: z.enum(['sqlite', 'memory']).default('sqlite'),
     DATA_DIR: z.string().default('./data'),
@@ -197,3 +198,11 @@ function matches(candidate: string, reserved: string): boolean {
 }
 
 export type Environment = z.output<typeof environmentSchema>;
+
+/** Settings of other services of this kind, which somebody may count on here. */
+const WITHOUT_EFFECT = /^(?:REDIS_URL|DATABASE_URL|OTEL_[A-Z_]+)$/;
+
+/** Variables that are set and do nothing; whoever starts the service is told. */
+export function settingsWithoutEffect(env: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.keys(env).filter((name) => WITHOUT_EFFECT.test(name) && env[name] !== '');
+}

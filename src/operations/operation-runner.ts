@@ -15,6 +15,9 @@ export interface RunOptions {
   readonly operationId?: string;
 }
 
+/** Types that are remembered: an application whose types never end must not make memory grow. */
+const MAX_TYPES = 200;
+
 /** What the runner needs of the service that it works for. */
 interface Recorder {
   find(tenant: string, operationId: string): Promise<Operation | null>;
@@ -39,6 +42,8 @@ export class OperationRunner {
   /** Controllers of the work that runs here, by tenant and operation. */
   private readonly running = new Map<string, AbortController>();
   private readonly cancellations: Subscription;
+  /** Types that this application has run itself: words of its own, which may become labels. */
+  readonly types = new Set<string>();
 
   constructor(
     private readonly operations: Recorder,
@@ -69,6 +74,7 @@ export class OperationRunner {
     work: (scope: OperationScope) => Promise<T> | T,
   ): Promise<T> {
     const tenant = options.tenant ?? DEFAULT_TENANT;
+    if (this.types.size < MAX_TYPES) this.types.add(operationType);
     const controller = new AbortController();
     const operationId = await this.open(tenant, operationType, options, controller);
     const scope = new OperationScope(

@@ -1,8 +1,10 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Subscription } from 'rxjs';
+import { Configuration } from '../config/configuration.js';
 import { EventBus } from './event-bus.js';
 import { isFinal, type RecordedEvent } from './operation-event.js';
+import { OperationTypes } from './operation-types.js';
 import { OperationsService } from './operations.service.js';
 
 /** Seconds; operations last from one tool call to a night's run. */
@@ -10,19 +12,26 @@ const DURATION_BUCKETS = [0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200, 28_800];
 
 /**
  * What is recorded, as Prometheus counts it: all that the bus tells, which with several nodes is the same on
- * each. Labels are the few types and outcomes: operation types and tenants are the clients' own words, and have no
- * place in a metric that others may read.
+ * each. Tenants never become labels, and types of operations only where they are not the clients' own words.
  */
 @Injectable()
 export class OperationsMetrics implements OnModuleDestroy {
   private readonly events: Counter<'type'>;
-  private readonly opened: Counter;
-  private readonly ended: Counter<'outcome'>;
-  private readonly duration: Histogram;
+  private readonly opened: Counter<'operation_type'>;
+  private readonly ended: Counter<'operation_type' | 'outcome'>;
+  private readonly duration: Histogram<'operation_type'>;
+  private readonly types: OperationTypes;
   private readonly subscription: Subscription;
 
-  constructor(registry: Registry, bus: EventBus, operations: OperationsService) {
+  constructor(
+    registry: Registry,
+    bus: EventBus,
+    private readonly operations: OperationsService,
+    { measuredTypes }: Configuration,
+  ) {
     const registers = [registry];
+    const listed = new Set(measuredTypes);
+    this.types = new OperationTypes((type) => listed.has(type) || operations.ownTypes.has(type));
     this.events = new Counter({
       name: 'opstream_events_total',
       help: 'Events recorded, by type',
@@ -31,18 +40,20 @@ export class OperationsMetrics implements OnModuleDestroy {
     });
     this.opened = new Counter({
       name: 'opstream_operations_opened_total',
-      help: 'Operations opened',
+      help: 'Operations opened, by type',
+      labelNames: ['operation_type'],
       registers,
     });
     this.ended = new Counter({
       name: 'opstream_operations_ended_total',
-      help: 'Operations ended, by outcome',
-      labelNames: ['outcome'],
+      help: 'Operations ended, by type and outcome',
+      labelNames: ['operation_type', 'outcome'],
       registers,
     });
     this.duration = new Histogram({
       name: 'opstream_operation_duration_seconds',
-      help: 'Time from opening to completion',
+      help: 'Time from opening to completion, by type',
+      labelNames: ['operation_type'],
       buckets: DURATION_BUCKETS,
       registers,
     });
@@ -58,6 +69,11 @@ export class OperationsMetrics implements OnModuleDestroy {
       },
     });
     this.subscription = bus.events$.subscribe((recorded) => this.count(recorded));
+    this.subscription.add(
+      bus.removed$.subscribe((removed) => {
+        for (const { tenant, operationId } of removed) this.types.forget(tenant, operationId);
+      }),
+    );
   }
 
   onModuleDestroy(): void {
@@ -69,12 +85,27 @@ export class OperationsMetrics implements OnModuleDestroy {
     const types = new Map<string, number>();
     for (const event of recorded) {
       types.set(event.type, (types.get(event.type) ?? 0) + 1);
-      if (event.seq === 1) this.opened.inc();
-      if (isFinal(event.type)) this.ended.inc({ outcome: event.type });
-      if (event.type === 'completed') {
-        this.duration.observe((JSON.parse(event.data) as { duration: number }).duration);
-      }
+      if (event.seq === 1 || isFinal(event.type)) this.countOperation(event);
     }
     for (const [type, count] of types) this.events.inc({ type }, count);
+  }
+  /** The beginning or the end of one. */
+  private countOperation(event: RecordedEvent): void {
+    const isLast = isFinal(event.type);
+    const type = this.types.labelOf(event, isLast);
+    if (type !== undefined) return this.countAs(type, event);
+    // Opened in an earlier run of the service.
+    void this.operations
+      .find(event.tenant, event.operationId)
+      .catch(() => null)
+      .then((operation) => this.countAs(this.types.label(operation?.operationType ?? ''), event));
+  }
+
+  private countAs(operationType: string, { seq, type: outcome, data }: RecordedEvent): void {
+    const labels = { operation_type: operationType };
+    if (seq === 1) this.opened.inc(labels);
+    if (isFinal(outcome)) this.ended.inc({ ...labels, outcome });
+    if (outcome === 'completed')
+      this.duration.observe(labels, (JSON.parse(data) as { duration: number }).duration);
   }
 }

@@ -18,6 +18,7 @@ import { OperationsController } from './rest/operations.controller.js';
 import { OperationsMetrics } from './operations.metrics.js';
 import { OperationsService } from './operations.service.js';
 import { StoreHealthReporter } from './store-health.js';
+import { WorkMetrics } from './work-metrics.js';
 
 /** Chooses the engine: the only place that knows the adapters. */
 function createStore({ store }: Configuration, { connection }: SharedDatabase): OperationStore {
@@ -40,7 +41,8 @@ function createStore({ store }: Configuration, { connection }: SharedDatabase): 
     OperationsMetrics,
     StoreHealthReporter,
     BackupService,
+    WorkMetrics,
   ],
-  exports: [OperationStore, EventBus, OperationsService, LogFollower, LogPlaces],
+  exports: [OperationStore, EventBus, OperationsService, LogFollower, LogPlaces, WorkMetrics],
 })
 export class OperationsModule {}

@@ -180,6 +180,11 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
     return this.runner.run(operationType, options, work);
   }
 
+  /** Types of the operations that `run` was called with, up to a bound. */
+  get ownTypes(): ReadonlySet<string> {
+    return this.runner.types;
+  }
+
   find(tenant: string, operationId: string): Promise<Operation | null> {
     return this.store.get(tenant, operationId);
   }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../harness/eventually.js';
 import { JsonSocket, Refused } from '../harness/json-socket.js';
 import { LogLines } from '../harness/log-lines.js';
+import { RawWebSocket } from '../harness/raw-websocket.js';
 import { RunningService } from '../harness/running-service.js';
 import { inSeconds, SECRET, sign } from '../harness/tokens.js';
 
@@ -124,6 +125,21 @@ describe('agents: who gets in, and how long', () => {
 
   it('S4-V17 S4-06 S4-13 S4-14 S4-15: negotiates compression as the document configures it', async () => {
     const token = await sign({ id: 'deflate' });
+    const raw = await RawWebSocket.open(
+      service.port,
+      `/agents?token=${token}`,
+      'permessage-deflate; client_max_window_bits',
+    );
+    const granted = /^Sec-WebSocket-Extensions: (.+)\r$/im.exec(raw.handshake)?.[1] ?? '';
+    expect(new Set(granted.split(/; ?/))).toEqual(
+      new Set([
+        'permessage-deflate',
+        'server_no_context_takeover',
+        'client_no_context_takeover',
+        'server_max_window_bits=10',
+      ]),
+    );
+    raw.socket.destroy();
     const agent = await JsonSocket.connect(`${service.ws}/agents?token=${token}`, {
       perMessageDeflate: true,
     });

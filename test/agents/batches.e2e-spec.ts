@@ -1,8 +1,11 @@
+import { constants, inflateRawSync } from 'node:zlib';
 import { anything, array, assert, asyncProperty, constant, oneof } from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../harness/eventually.js';
 import type { JsonSocket } from '../harness/json-socket.js';
+import { frame, RawWebSocket } from '../harness/raw-websocket.js';
 import { RunningService } from '../harness/running-service.js';
-import { SECRET } from '../harness/tokens.js';
+import { SECRET, sign } from '../harness/tokens.js';
 
 type Item = Record<string, unknown> & { readonly result?: Record<string, unknown> };
 
@@ -163,5 +166,37 @@ describe('agents: batches', () => {
     agent.send({ type: 'batch', id: 'long', messages: pings });
     agent.send({ type: 'ping', id: 'after' });
     expect((await agent.take(3)).map(({ id }) => id)).toEqual(['before', 'long', 'after']);
+  });
+
+  it('S4-17: what is longer than 1 KB leaves compressed, answers and events of any length, and nothing else', async () => {
+    const path = `/agents?token=${await sign({ id: 'raw' })}`;
+    const raw = await RawWebSocket.open(service.port, path, 'permessage-deflate');
+    const operationId = await service.rest.open();
+    const ask = (message: object): Promise<void> => raw.write(frame(JSON.stringify(message)));
+    const arrived = async (count: number): Promise<RawWebSocket['frames']> => {
+      await eventually(`${count} frames`, () => raw.frames.length >= count);
+      return raw.frames;
+    };
+    // The welcome, and an answer that is short.
+    await ask({ type: 'subscribe', operation_id: operationId });
+    expect((await arrived(2)).map(({ compressed }) => compressed)).toEqual([false, false]);
+    const emit = (characters: number): Promise<unknown> =>
+      service.rest.emit(operationId, 'log', { level: 'info', message: 'x'.repeat(characters) });
+    await emit(700);
+    await emit(1100);
+    await emit(60_000);
+    const [, , short, long, longer] = await arrived(5);
+    expect([short, long, longer].map((one) => one!.compressed)).toEqual([false, true, true]);
+    for (let n = 0; n < 4; n += 1) await emit(60_000);
+    await arrived(9);
+    await ask({ type: 'get_history', operation_id: operationId });
+    const history = (await arrived(10))[9]!;
+    expect(history.compressed).toBe(true);
+    const text = inflateRawSync(Buffer.concat([history.payload, Buffer.from([0, 0, 0xff, 0xff])]), {
+      finishFlush: constants.Z_SYNC_FLUSH,
+    }).toString();
+    expect(text.length).toBeGreaterThan(300_000);
+    expect(JSON.parse(text)).toMatchObject({ type: 'response' });
+    raw.socket.destroy();
   });
 });

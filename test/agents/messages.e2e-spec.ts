@@ -197,10 +197,37 @@ describe('agents: messages', () => {
 
   it('S4-71: message logs hide secrets at any depth', async () => {
     const agent = await service.agent();
-    await agent.ask({ type: 'ping', id: 'log', nested: [{ apiKey: 'hunter2' }] });
-    expect(log.of('websocket_message').some(({ message }) => JSON.stringify(message).includes('"log"'))).toBe(
-      true,
-    );
+    await agent.ask({ type: 'ping', id: 'log', nested: [{ apiKey: 'hunter2', fine: 'shown' }] });
+    const messages = JSON.stringify(log.of('websocket_message'));
+    expect(messages).toContain('"id":"log"');
+    expect(messages).toContain('shown');
+    expect(messages).toContain('[REDACTED]');
+    expect(JSON.stringify(log.lines)).not.toContain('hunter2');
+  });
+
+  it('S4-21 S4-24: a failure of the server itself is logged and counted, and ends nothing', async () => {
+    const failures = async (): Promise<number> =>
+      Number(
+        /^errors_total\{type="server"\} (\d+)/m.exec((await service.rest.get('/metrics')).text)?.[1] ?? 0,
+      );
+    const before = await failures();
+    // As Node does when the system cannot accept a connection.
+    service.app.getHttpServer().emit('error', new Error('accept EMFILE'));
+    expect(log.of('websocket_server_error')).toMatchObject([{ error: { message: 'accept EMFILE' } }]);
+    expect(await failures()).toBe(before + 1);
+    expect((await service.rest.get('/health')).status).toBe(200);
+  });
+
+  it('S4-33 S4-34: agents may be numbered', async () => {
+    const agent = await service.agent();
+    agent.send({ type: 'agent_status', id: 1, agentId: 42, status: 'idle' });
+    expect(await agent.take(2)).toMatchObject([
+      { type: 'agent_status_update', agentId: 42, status: 'idle' },
+      { type: 'agent_status_ack', id: 1, agentId: 42 },
+    ]);
+    agent.send({ type: 'agent_status', id: 2, agentId: {}, status: 'idle' });
+    expect(await agent.next()).toMatchObject({ type: 'error', id: 2 });
+    await agent.close();
   });
 
   it('S4-18 S4-19 S4-26: writes the document’s start lines', () => {

@@ -57,7 +57,13 @@ export class RawWebSocket {
   private received: Buffer = Buffer.alloc(0);
   readonly closed: Promise<unknown>;
 
-  private constructor(readonly socket: Socket) {
+  private constructor(
+    readonly socket: Socket,
+    /** The response to the upgrade. */
+    readonly handshake: string,
+    first: Buffer,
+  ) {
+    this.received = first;
     socket.on('data', (bytes: Buffer) => {
       // The end is enough: tests look at close frames and short answers.
       this.received = Buffer.concat([this.received, bytes]).subarray(-65_536);
@@ -69,8 +75,10 @@ export class RawWebSocket {
     const socket = await tcp(port);
     socket.write(upgradeRequest(path, extensions));
     const [answer] = (await once(socket, 'data')) as [Buffer];
-    if (!answer.toString('latin1').startsWith('HTTP/1.1 101')) throw new Error(answer.toString('latin1'));
-    return new RawWebSocket(socket);
+    const text = answer.toString('latin1');
+    if (!text.startsWith('HTTP/1.1 101')) throw new Error(text);
+    const end = text.indexOf('\r\n\r\n') + 4;
+    return new RawWebSocket(socket, text.slice(0, end), answer.subarray(end));
   }
 
   /** Resolves when the bytes are with the kernel, or the connection is gone. */
@@ -95,6 +103,27 @@ export class RawWebSocket {
   /** The last bytes that came, as text. */
   get text(): string {
     return this.received.toString('latin1');
+  }
+
+  /** The frames that have come whole: what is on the wire, compressed or not. */
+  get frames(): { readonly compressed: boolean; readonly payload: Buffer }[] {
+    const found = [];
+    for (let at = 0; at + 2 <= this.received.length;) {
+      const short = this.received[at + 1]! & 0x7f;
+      const header = short < 126 ? 2 : short === 126 ? 4 : 10;
+      if (at + header > this.received.length) break;
+      const length =
+        header === 2
+          ? short
+          : header === 4
+            ? this.received.readUInt16BE(at + 2)
+            : Number(this.received.readBigUInt64BE(at + 2));
+      if (at + header + length > this.received.length) break;
+      const payload = this.received.subarray(at + header, at + header + length);
+      found.push({ compressed: (this.received[at]! & 0x40) !== 0, payload });
+      at += header + length;
+    }
+    return found;
   }
 
   /** The code of the close frame at the end of what came; undefined without one. */

@@ -77,8 +77,8 @@ export interface PeerChannel {
   forgetSession(): void;
   /** Resolves when the remote keeps up again; undefined when it does. */
   drained(): Promise<void> | undefined;
-  /** Ends it in order, or cuts it after the close timeout. */
-  close(): Promise<void>;
+  /** Ends it in order, or cuts it after the close timeout, or after `withinMs` where that is shorter. */
+  close(withinMs?: number): Promise<void>;
 }
 
 /** Opens connections to other MCP endpoints. */

@@ -152,9 +152,9 @@ export class PeerConnection {
     void this.client.followChanges(this.finishing.signal);
   }
 
-  async close(): Promise<void> {
+  async close(withinMs?: number): Promise<void> {
     this.finish();
-    await this.channel?.close();
+    await this.channel?.close(withinMs);
   }
 
   private clientChannel(): ConstructorParameters<typeof PeerClient>[0] {

@@ -96,9 +96,9 @@ export class Peer {
     }
   }
 
-  async stop(): Promise<void> {
+  async stop(withinMs?: number): Promise<void> {
     this.stopping.abort();
-    await this.connection?.close();
+    await this.connection?.close(withinMs);
     await this.running;
   }
 

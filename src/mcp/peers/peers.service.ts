@@ -19,7 +19,7 @@ import type { PeerDependencies } from './peer-connection.js';
 import { Peer } from './peer.js';
 import { RemoteCalls } from './remote-calls.js';
 
-/** An orderly end of the service must not wait longer for its peers. */
+/** A peer may take MCP_CLOSE_TIMEOUT_MS; an orderly end of the service, which has a limit itself, waits no longer than this. */
 const MAX_SHUTDOWN_CLOSE_MS = 3000;
 
 interface Entry {
@@ -55,7 +55,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.stopAll();
+    await this.stopAll(MAX_SHUTDOWN_CLOSE_MS);
   }
 
   /**
@@ -130,16 +130,17 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
   }
 
   /** Ends the connection to a peer for good, and withdraws its tools. */
-  async remove(name: string): Promise<void> {
+  async remove(name: string, withinMs?: number): Promise<void> {
     const entry = this.peers.get(name);
     if (!entry) return;
     this.peers.delete(name);
     entry.tools.withdraw();
-    await entry.peer.stop();
+    await entry.peer.stop(withinMs);
   }
 
-  async stopAll(): Promise<void> {
-    await Promise.all([...this.peers.keys()].map((name) => this.remove(name)));
+  /** @param withinMs cuts what takes longer, where that is less than the close timeout */
+  async stopAll(withinMs?: number): Promise<void> {
+    await Promise.all([...this.peers.keys()].map((name) => this.remove(name, withinMs)));
   }
 
   private timeouts(): PeerTimeouts {
@@ -148,7 +149,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
       connectMs: mcp.connectTimeoutMs,
       pingIntervalMs: mcp.pingIntervalMs,
       pingTimeoutMs: mcp.pingTimeoutMs,
-      closeMs: Math.min(mcp.closeTimeoutMs, MAX_SHUTDOWN_CLOSE_MS),
+      closeMs: mcp.closeTimeoutMs,
       requestMs: mcp.requestTimeoutMs,
       requestMaxMs: mcp.requestMaxMs,
     };

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Configuration } from '../../config/configuration.js';
+import { redacted } from '../../platform/logging/redaction.js';
 import { readMessage } from '../protocol/json-rpc.js';
 
 /** Characters of a message that the log shows at its most detailed level. */
@@ -21,12 +22,15 @@ export class McpMessageLogger {
   /** @param other who sent it or is sent it, e.g. `client 7` */
   message(direction: 'received' | 'sent', other: string, text: string): void {
     if (!this.enabled) return;
-    const message = readMessage(parsed(text));
+    const value = parsed(text);
+    const message = readMessage(value);
     const { kind } = message;
     const method = 'method' in message ? message.method : undefined;
     const id = 'id' in message ? message.id : undefined;
     this.logger.debug({ event: `message_${direction}`, other, kind, method, id, bytes: text.length });
-    this.logger.verbose({ event: `message_${direction}`, other, message: text.slice(0, MAX_LOGGED) });
+    // What is no JSON cannot be searched for secrets.
+    const shown = value === undefined ? undefined : JSON.stringify(redacted(value)).slice(0, MAX_LOGGED);
+    this.logger.verbose({ event: `message_${direction}`, other, message: shown });
   }
 
   connection(event: 'opened' | 'closed', other: string, user: string): void {

@@ -30,7 +30,8 @@ export class AgentCommands {
     this.agentStatus = {
       scope: 'operations:write',
       run({ connection, tenant }, { id, agentId: agentIdGiven, status: statusGiven }, reply) {
-        const agentId = name(agentIdGiven, 'agentId');
+        // Applications number their agents.
+        const agentId = isNumber(agentIdGiven) ? agentIdGiven : name(agentIdGiven, 'agentId');
         const status = name(statusGiven, 'status');
         logger.log({ event: 'agent_status_update', agentId, status, tenant });
         const sentCount = room.report(connection, agentId, status);
@@ -50,7 +51,15 @@ export class AgentCommands {
   }
 }
 
+function isNumber(value: JsonValue | undefined): value is number {
+  return Number.isSafeInteger(value);
+}
+
 function name(value: JsonValue | undefined, member: string): string {
   if (typeof value === 'string' && value !== '' && value.length <= MAX_NAME) return value;
-  throw new OpstreamError('invalid_request', `${member} must be a string of 1 to ${MAX_NAME} characters`);
+  const orNumber = member === 'agentId' ? ', or a whole number' : '';
+  throw new OpstreamError(
+    'invalid_request',
+    `${member} must be a string of 1 to ${MAX_NAME} characters${orNumber}`,
+  );
 }

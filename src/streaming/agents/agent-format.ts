@@ -3,7 +3,10 @@ import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../delivery/w
 import type { Connection } from '../socket/connection.js';
 import { deflatedTextFrame, textFrame } from '../socket/text-frame.js';
 
-/** Events of operations in the words of the agents protocol: the hub's event inside a message of its own. */
+/** Characters above which messages are compressed. */
+export const DEFLATE_ABOVE = 1024;
+
+/** Events of operations in the words of the agents protocol: the hub's event inside a message of its own (C1). */
 class AgentFormat extends WireFormat {
   constructor(
     name: string,
@@ -36,7 +39,7 @@ class AgentFormat extends WireFormat {
 }
 
 const plain = new AgentFormat('agents', textFrame);
-const deflated = new AgentFormat('agents-deflate', deflatedTextFrame);
+const deflated = new AgentFormat('agents-deflate', (text) => deflatedTextFrame(text, DEFLATE_ABOVE));
 
 /** Compressed once for all connections that negotiated compression, plain for the others. */
 export function agentFormatFor(connection: Connection): WireFormat {

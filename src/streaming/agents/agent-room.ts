@@ -7,6 +7,9 @@ import { message } from './agent-answer.js';
 /** Agents whose status one tenant's connections report at a time. */
 const MAX_AGENTS = 10_000;
 
+/** Agents have names or numbers. */
+export type AgentId = string | number;
+
 interface Agent {
   readonly status: string;
   /** The newest update, shared by every connection it goes to. */
@@ -20,8 +23,8 @@ interface Agent {
  */
 export class AgentRoom {
   /** Each connection with the agents whose newest status it has not been sent. */
-  private readonly members = new Map<Connection, Set<string>>();
-  private readonly agents = new Map<string, Agent>();
+  private readonly members = new Map<Connection, Set<AgentId>>();
+  private readonly agents = new Map<AgentId, Agent>();
 
   get size(): number {
     return this.members.size;
@@ -43,7 +46,7 @@ export class AgentRoom {
    * @returns how many it was sent to at once
    * @throws OpstreamError `overloaded` when too many agents are reported on
    */
-  report(reporter: Connection, agentId: string, status: string): number {
+  report(reporter: Connection, agentId: AgentId, status: string): number {
     if (!this.agents.has(agentId) && this.agents.size >= MAX_AGENTS) {
       throw new OpstreamError('overloaded', `There are ${MAX_AGENTS} agents already`);
     }

@@ -117,7 +117,7 @@ export class AgentSession {
     this.dependencies.metrics.serverErrors += 1;
     // The parser's words quote the message, which may hold a secret.
     const reason = error.code === 'invalid_json' ? 'The message is not JSON' : error.message;
-    this.logger.warn({ event: 'websocket_message_processing_error', user: this.user, error: reason });
+    this.logger.error({ event: 'websocket_message_processing_error', user: this.user, error: reason });
     this.send(failure(error, id));
   }
 

@@ -16,13 +16,14 @@ import { SHARED_DEFLATE } from '../socket/text-frame.js';
 import { protocolOn, type Admission, type SocketServer } from '../upgrade/socket-server.js';
 import type { UpgradeRequest } from '../socket/upgrade-request.js';
 import { message } from './agent-answer.js';
+import { DEFLATE_ABOVE } from './agent-format.js';
 import { AgentRooms } from './agent-rooms.js';
 import { AgentSession } from './agent-session.js';
 
 /** Bytes of one message. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
-/** Answers longer than the threshold are compressed. */
-const DEFLATE = { ...SHARED_DEFLATE, zlibDeflateOptions: { level: 6 }, threshold: 1024 } as const;
+/** Messages longer than the threshold are compressed. */
+const DEFLATE = { ...SHARED_DEFLATE, zlibDeflateOptions: { level: 6 }, threshold: DEFLATE_ABOVE } as const;
 
 /** The agents protocol on `WEBSOCKET_PATH`: a token is always required, and connections per user are limited. */
 @WebSocketGateway(protocolOn('/agents'))
@@ -45,7 +46,7 @@ export class AgentsGateway
 
   afterInit(server: SocketServer): void {
     const { agentsPath, heartbeatIntervalMs, enabled } = this.configuration.streaming;
-    this.logger.log(`Initializing WebSocket server on path: ${agentsPath}`);
+    if (enabled) this.logger.log(`Initializing WebSocket server on path: ${agentsPath}`);
     server.configure({
       path: agentsPath,
       maxPayload: MAX_MESSAGE_BYTES,
@@ -73,7 +74,7 @@ export class AgentsGateway
     this.logger.log({ event: 'websocket_connection', user: userId, ip: connection.address });
     connection.onFrame((frame) => session.receive(frame));
     socket.on('error', (error) =>
-      this.logger.warn({ event: 'websocket_error', user: userId, error: error.message }),
+      this.logger.error({ event: 'websocket_error', user: userId, error: error.message }),
     );
     socket.on('close', (code, reason) =>
       this.logger.log({ event: 'websocket_disconnection', user: userId, code, reason: reason.toString() }),

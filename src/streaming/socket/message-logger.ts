@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { Configuration } from '../../config/configuration.js';
+import { redacted } from '../../platform/logging/redaction.js';
 import type { Connection } from './connection.js';
 
-/** Logs socket messages, at debug level only; the logger redacts secrets at any depth. */
+/** Logs socket messages, at debug level only, and without secrets, whichever logger the application has. */
 export class MessageLogger {
   private readonly logger: Logger;
   private readonly on: boolean;
@@ -31,7 +32,7 @@ export class MessageLogger {
       direction,
       user: principal.userId,
       client_id: clientId,
-      message,
+      message: redacted(message),
     });
   }
 }

@@ -75,6 +75,9 @@ describe('shared text frames', () => {
     const long = text.repeat(4);
     expect(deflatedTextFrame(long).length).toBeLessThan(textFrame(long).length / 2);
     expect(deflatedTextFrame('short')).toEqual(textFrame('short'));
+    const above = 1024;
+    expect(deflatedTextFrame('x'.repeat(above), above)).toEqual(textFrame('x'.repeat(above)));
+    expect(deflatedTextFrame('x'.repeat(above + 1), above)[0]).toBe(0xc1);
   });
 
   it('can be taken apart again where only whole messages can be sent', () => {

@@ -29,9 +29,12 @@ export function textFrame(text: string): Buffer {
   return frame;
 }
 
-/** A compressed frame, or the plain one where compression does not pay. */
-export function deflatedTextFrame(text: string): Buffer {
-  if (text.length < MIN_DEFLATE_BYTES) return textFrame(text);
+/**
+ * A compressed frame, or the plain one where compression does not pay.
+ * @param above characters that a protocol leaves as they are
+ */
+export function deflatedTextFrame(text: string, above = MIN_DEFLATE_BYTES): Buffer {
+  if (text.length <= above) return textFrame(text);
   const options = { level: 6, windowBits: WINDOW_BITS, finishFlush: constants.Z_SYNC_FLUSH };
   const deflated = deflateRawSync(text, options);
   // A message ends without the four bytes of the sync flush.

@@ -74,6 +74,7 @@ export class OpstreamWsAdapter extends WsAdapter {
     const place = { port, host, onLoopback: isLoopback(host) };
     const extra = await listenFor(place, this.httpServer as Server, (server) => {
       server.on('upgrade', this.router.handle);
+      this.reportErrors(server);
       this.openRequests.watch(server);
     });
     this.extras.push(extra);
@@ -131,10 +132,22 @@ export class OpstreamWsAdapter extends WsAdapter {
     this.hostServers.set(server.path, server as unknown as WebSocketServer);
   }
 
+  /**
+   * A server that listens may fail to accept a connection (e.g. out of memory) and goes on. Without a listener the
+   * error would end the process; every protocol that wants to know is told. Failures to listen are their caller's.
+   */
+  private reportErrors(server: Server): void {
+    server.on('error', (error) => {
+      if (!server.listening) return;
+      for (const protocol of this.servers) protocol.fail(error);
+    });
+  }
+
   private attach(): void {
     if (this.attached) return;
     this.attached = this.httpServer as Server;
     this.attached.on('upgrade', this.router.handle);
+    this.reportErrors(this.attached);
     ignoreOtherUpgrades(this.attached, this.router.handle);
   }
 }

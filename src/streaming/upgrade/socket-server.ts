@@ -83,6 +83,12 @@ export class SocketServer extends EventEmitter {
     return this.server;
   }
 
+  /** Tells whoever listens that the server failed, where no connection can be told. */
+  fail(error: unknown): void {
+    // Without a listener Node would throw it.
+    if (this.sockets.listenerCount('error') > 0) this.sockets.emit('error', error);
+  }
+
   /** Bits of the window that this protocol compresses with; offers of a smaller one are declined. */
   get windowBits(): number {
     const { perMessageDeflate } = this.settings;

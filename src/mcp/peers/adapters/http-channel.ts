@@ -93,15 +93,16 @@ export class HttpChannel implements PeerChannel {
   /** Nothing is buffered here: each message is a request of its own. */
   drained(): undefined {}
 
-  async close(): Promise<void> {
+  async close(withinMs = Infinity): Promise<void> {
     const { sessionId } = this;
     this.end('closed', false);
     for (const { ending } of this.exchanges.values()) ending.abort();
     if (sessionId === undefined || this.closing.signal.aborted) return this.closing.abort();
     // The remote may have gone, or keep its sessions until they expire.
-    const deleted = await this.fetch('DELETE', { sessionId, headMs: this.target.timeouts.closeMs }).catch(
-      () => {},
-    );
+    const deleted = await this.fetch('DELETE', {
+      sessionId,
+      headMs: Math.min(this.target.timeouts.closeMs, withinMs),
+    }).catch(() => {});
     deleted?.cancel();
     this.closing.abort();
   }

@@ -85,10 +85,11 @@ export class WebSocketChannel implements PeerChannel {
     return new Promise((resolve) => this.resolveWhenDrained(resolve));
   }
 
-  close(): Promise<void> {
+  close(withinMs = Infinity): Promise<void> {
     if (this.ws.readyState === WebSocket.CLOSED) return Promise.resolve();
     return new Promise((resolve) => {
-      const deadline = setTimeout(() => this.ws.terminate(), this.target.timeouts.closeMs);
+      const patience = Math.min(this.target.timeouts.closeMs, withinMs);
+      const deadline = setTimeout(() => this.ws.terminate(), patience);
       this.ws.once('close', () => {
         clearTimeout(deadline);
         resolve();
