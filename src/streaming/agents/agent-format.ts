@@ -6,7 +6,7 @@ import { deflatedTextFrame, textFrame } from '../socket/text-frame.js';
 /** Characters above which messages are compressed. */
 export const DEFLATE_ABOVE = 1024;
 
-/** Events of operations in the words of the agents protocol: the hub's event inside a message of its own (C1). */
+/** Events of operations in the words of the agents protocol: the hub's event inside a message of its own. */
 class AgentFormat extends WireFormat {
   constructor(
     name: string,
