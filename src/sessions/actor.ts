@@ -17,12 +17,15 @@ export interface Actor {
 export const GENERIC = 'generic';
 
 /** What a principal may do with sessions. */
-export function permissionsOf({ scopes }: Principal): ReadonlySet<Permission> {
+export function permissionsOf({ scopes, claims }: Principal): ReadonlySet<Permission> {
   const admin = scopes.has('admin');
   const write = admin || scopes.has('sessions:write');
   // Nothing asks for `debug`; clients that know it may have it.
   const granted = { read: admin || scopes.has('sessions:read'), write, admin, debug: write };
-  return new Set(PERMISSIONS.filter((permission) => granted[permission]));
+  const { agent_permissions: given } = claims;
+  // A token made for an agent may have fewer than its scopes would give.
+  const asked = Array.isArray(given) ? (given as readonly unknown[]) : PERMISSIONS;
+  return new Set(PERMISSIONS.filter((permission) => granted[permission] && asked.includes(permission)));
 }
 
 /** @param open everyone sees everything */

@@ -88,9 +88,9 @@ export class InstalledClient {
     throw new Error(`The client ended: ${this.warnings.slice(-2000)}`);
   }
 
-  /** Lets it go on. */
-  go(): void {
-    this.child.stdin!.write('\n');
+  /** Lets it go on. @param instruction what it reads, where it waits for one */
+  go(instruction = ''): void {
+    this.child.stdin!.write(`${instruction}\n`);
   }
 
   stop(): void {

@@ -77,9 +77,7 @@ export class AgentTokens implements OnModuleInit {
       });
     }
     const own = permissionsOf(principal);
-    if (!own.has('read')) {
-      throw new OpstreamError('auth_failed', 'The caller may not read sessions', { agent_id: id });
-    }
+    if (!own.has('read')) throw notAllowed(id);
     const ofType = OF_TYPE[agentType] ?? OF_OTHERS;
     const granted = ofType.filter((permission) => requested.includes(permission) && own.has(permission));
     return this.keep(principal, {
@@ -91,8 +89,10 @@ export class AgentTokens implements OnModuleInit {
     });
   }
 
-  /** Replaces a token, once. @throws OpstreamError `token_refresh_failed` */
+  /** Replaces a token, once. @throws OpstreamError `auth_failed`, `token_refresh_failed` */
   async refresh(principal: Principal, token: string): Promise<Issued> {
+    const own = permissionsOf(principal);
+    if (!own.has('read')) throw notAllowed('token_refresh');
     const digest = digestOf(token);
     const known = await this.store.token(digest);
     const now = Date.now() / 1000;
@@ -100,7 +100,6 @@ export class AgentTokens implements OnModuleInit {
       throw notRefreshable();
     const taken = await this.store.takeToken(digest);
     if (!taken) throw notRefreshable();
-    const own = permissionsOf(principal);
     const kept = taken.permissions.filter((permission) => own.has(permission));
     return this.keep(principal, { ...taken, permissions: kept.length > 0 ? kept : ['read'] });
   }
@@ -149,7 +148,7 @@ export class AgentTokens implements OnModuleInit {
       scopes: new Set(permissions.flatMap((permission) => SCOPES_OF[permission])),
       authenticated: true,
       expiresAt: Math.floor(expiresAt),
-      claims: { agent_type: agentType, agent_owner: agent.owner },
+      claims: { agent_type: agentType, agent_owner: agent.owner, agent_permissions: permissions },
     };
   }
 
@@ -178,6 +177,13 @@ export class AgentTokens implements OnModuleInit {
       for (const each of digests) void this.store.takeToken(each);
     });
   }
+}
+
+function notAllowed(agentId: string): OpstreamError {
+  return new OpstreamError('auth_failed', 'The caller may not read sessions', {
+    agent_id: agentId,
+    auth_method: 'scopes',
+  });
 }
 
 function invalid(): OpstreamError {

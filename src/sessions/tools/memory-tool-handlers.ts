@@ -5,6 +5,7 @@ import type { Actor } from '../actor.js';
 import { AgentTokens } from '../agents/agent-tokens.service.js';
 import { MemoryService } from '../memory.service.js';
 import { isoOf } from '../session-json.js';
+import { pythonLength } from './python-length.js';
 import type { MemoryEntry } from '../session.js';
 import { number, text, textOrNull, type ToolArguments, type ToolHandler } from './tool-handler.js';
 
@@ -79,7 +80,7 @@ function listed(entry: MemoryEntry): JsonObject {
     created_at: entry.createdAt,
     updated_at: isoOf(entry.updatedAt),
     expires_at: entry.expiresAt,
-    value_size: entry.value.length,
+    value_size: pythonLength(entry.value),
   };
 }
 

@@ -13,6 +13,7 @@ import { number, text, textOrNull, type ToolArguments, type ToolHandler } from '
 /** Messages that `get_session` shows. */
 const NEWEST = 50;
 const PREVIEW = 150;
+const NOTE = 'A trigram index proposes messages, which are scored by partial ratio';
 
 /** What the tools about sessions and messages do. */
 @Injectable()
@@ -99,7 +100,8 @@ export class MessageToolHandlers {
         total,
         search_time_ms: took,
       };
-      return empty ? found : { ...found, threshold, search_scope: scope, cache_hit: false };
+      if (empty) return found;
+      return { ...found, threshold, search_scope: scope, performance_note: NOTE, cache_hit: false };
     },
 
     search_by_sender: async (args, caller) => {
