@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { SwaggerModule } from '@nestjs/swagger';
+import { type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AuditLog } from './auth/audit-log.js';
 import { Exposure } from './auth/exposure.js';
@@ -9,8 +9,10 @@ import { requireScope } from './auth/auth.guard.js';
 import { GuardedRoutes, type GuardedRoute } from './auth/guarded-routes.js';
 import { HttpSecurity, PAGE_POLICY, type IncomingRequest } from './auth/http-security.js';
 import { isDescription } from './auth/open-paths.js';
+import { Configuration } from './config/configuration.js';
 import { McpHttp } from './mcp/transports/http/mcp-http.service.js';
 import { StreamsHttp } from './streams/http/streams-http.service.js';
+import { describeStreams } from './streams/http/streams-openapi.js';
 import { OpenApiTools } from './mcp/openapi/openapi-tools.service.js';
 import { EventDto } from './operations/rest/dto/event-data.dto.js';
 import { OpstreamError, toOpstreamError } from './platform/errors/opstream-error.js';
@@ -40,7 +42,7 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   app.get(McpHttp).mount(app.getHttpServer() as Server);
   app.get(StreamsHttp).mount(app.getHttpServer() as Server);
 
-  app.get(OpenApiTools).describeOwnApi(() => describeApi(app, [EventDto]));
+  app.get(OpenApiTools).describeOwnApi(() => describeWhole(app));
   const securityHook = new SecurityHook(app.get(HttpSecurity), app.get(AuditLog), app.get(GuardedRoutes));
   if (http.getType() === 'fastify')
     configureFastify(http.getInstance() as FastifyInstance, securityHook, app.get(HttpMetrics));
@@ -62,11 +64,16 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   // Whoever opens the address that the start prints sees what can be done there.
   fastify.get('/', (_request, reply) => reply.redirect('docs'));
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
-  SwaggerModule.setup('docs', app, () => describeApi(app, [EventDto]), {
+  SwaggerModule.setup('docs', app, () => describeWhole(app), {
     jsonDocumentUrl: 'api-json',
     yamlDocumentUrl: 'api-yaml',
   });
   return adapter;
+}
+
+/** The controllers, and what is served beside them. */
+function describeWhole(app: INestApplication): OpenAPIObject {
+  return describeStreams(describeApi(app, [EventDto]), app.get(Configuration).streams.path);
 }
 
 /** Lets a request in, or answers it with a problem document; before its body is read. */

@@ -80,6 +80,8 @@ export class Configuration {
     readonly limits: {
       readonly maxStreamBytes: number;
       readonly maxTenantBytes: number;
+      /** Of all tenants. */
+      readonly maxTotalBytes: number;
       readonly maxStreamsPerTenant: number;
     };
   };
@@ -172,6 +174,7 @@ export class Configuration {
       limits: {
         maxStreamBytes: env.MAX_STREAM_BYTES,
         maxTenantBytes: env.MAX_TENANT_STREAM_BYTES,
+        maxTotalBytes: env.MAX_TOTAL_STREAM_BYTES,
         maxStreamsPerTenant: env.MAX_STREAMS_PER_TENANT,
       },
     };

@@ -132,6 +132,7 @@ export const environmentSchema = z
       .default('/v1/stream'),
     MAX_STREAM_BYTES: whole(1024 ** 3, 1),
     MAX_TENANT_STREAM_BYTES: whole(10 * 1024 ** 3, 1),
+    MAX_TOTAL_STREAM_BYTES: whole(100 * 1024 ** 3, 1),
     MAX_STREAMS_PER_TENANT: whole(100_000, 1),
     BRIDGE_URL: z
       .url({ protocol: /^https?$/ })

@@ -60,6 +60,8 @@ function isSame(command: CreateStream, existing: StreamHead): boolean {
   const { fork } = existing;
   const asked = command.fork;
   if (command.closed !== existing.closed) return false;
+  // Who does not ask for an operation does not mind one.
+  if (command.operationId !== null && existing.operationId === null) return false;
   if (asked || fork) {
     const isSameFork =
       asked?.sourcePath === fork?.sourcePath &&

@@ -17,6 +17,8 @@ export interface StreamRows {
   /** How many streams inherit from it. */
   forks(id: number): number;
   usage(tenant: string): StreamUsage;
+  /** Of all tenants. */
+  totalBytes(): number;
   /** How many entries begin before a position, inherited ones included. */
   entriesBefore(head: StreamHead, position: number): number;
   /** @returns it with its id, which no stream ever had */

@@ -93,6 +93,9 @@ export abstract class StreamStore {
   /** Removes streams whose time is over. @returns those removed, at most `limit` */
   abstract expire(now: number, limit: number): Promise<readonly StreamHead[]>;
 
+  /** Streams with an operation that are neither closed nor deleted. */
+  abstract openWithOperation(): Promise<readonly StreamHead[]>;
+
   /** Of a tenant, or of all. */
   abstract usage(tenant?: string): Promise<StreamUsage>;
 

@@ -2,12 +2,13 @@ import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { decideAppend } from './decide-append.js';
 import { decideCreate, expiryOf } from './decide-create.js';
 import { begun, grow } from './grow.js';
-import { checkQuota, type StreamLimits } from './quota.js';
+import { checkQuota, type Growth, type StreamLimits } from './quota.js';
 import type { StreamRows } from './stream-rows.js';
 import type { AppendToStream, CreateStream, Piece, StreamCommand, Written } from './stream-store.js';
 import type { StreamHead } from './stream.js';
 
-const UNCHANGED = { streamSeq: null, producer: null, closedBy: null };
+/** A change of the stream alone. */
+export const UNCHANGED = { streamSeq: null, producer: null, closedBy: null };
 
 /** Carries out commands on an engine's tables: the part of a store that is the same for every engine. */
 export class StreamWriter {
@@ -51,7 +52,7 @@ export class StreamWriter {
     const decided = decideCreate(command, existing, source);
     if (decided === null) return { outcome: 'existed', head: existing!, entries: [], producerSeq: null };
     const added = sizeOf(pieces);
-    checkQuota(this.limits, { used: this.rows.usage(tenant), added, stream: 0, opens: true });
+    this.checkQuota(tenant, { added, stream: 0, opens: true });
     const position = decided.fork?.position ?? 0;
     const entries = source ? this.rows.entriesBefore(source, position) : 0;
     const generations = source?.generations.filter(([, from]) => from <= position) ?? [];
@@ -86,7 +87,7 @@ export class StreamWriter {
     }
     const added = sizeOf(pieces);
     if (added > 0) {
-      checkQuota(this.limits, { used: this.rows.usage(tenant), added, stream: head.bytes, opens: false });
+      this.checkQuota(tenant, { added, stream: head.bytes, opens: false });
       this.rows.addUsage(tenant, { streams: 0, bytes: added });
     }
     const living = { ...head, expiresAtMs: expiryOf(head.lifetime, now) };
@@ -98,6 +99,11 @@ export class StreamWriter {
       entries: grown.entries,
       producerSeq: producer?.seq ?? null,
     };
+  }
+
+  private checkQuota(tenant: string, growth: Omit<Growth, 'used' | 'total'>): void {
+    const { rows, limits } = this;
+    checkQuota(limits, { ...growth, used: rows.usage(tenant), total: rows.totalBytes() });
   }
 
   private store({ head, entries }: ReturnType<typeof grow>, change: Parameters<StreamRows['update']>[1]) {

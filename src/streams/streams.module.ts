@@ -6,8 +6,10 @@ import { MemoryStreamStore } from './adapters/memory-stream-store.js';
 import { SqliteStreamStore } from './adapters/sqlite-stream-store.js';
 import { StreamsHttp } from './http/streams-http.service.js';
 import { OperationStreams } from './operations/operation-streams.service.js';
+import { StreamOperations } from './operations/stream-operations.service.js';
 import { StreamNamespaces } from './stream-namespaces.js';
 import { StreamStore } from './stream-store.js';
+import { StreamsMetrics } from './streams.metrics.js';
 import { StreamsService } from './streams.service.js';
 
 /** Chooses the engine. */
@@ -25,7 +27,9 @@ function createStore({ streams }: Configuration, { connection }: SharedDatabase)
     StreamsService,
     StreamNamespaces,
     OperationStreams,
+    StreamOperations,
     StreamsHttp,
+    StreamsMetrics,
   ],
   exports: [StreamsService, StreamNamespaces, StreamsHttp],
 })

@@ -28,6 +28,7 @@ export class StreamsService implements OnModuleInit, BeforeApplicationShutdown {
   readonly removed$ = new Subject<StreamHead>();
   private readonly logger = new Logger('Streams');
   private readonly queue: WriteQueue;
+  private readonly feeds: StreamFeed[] = [];
   private readonly feed: StreamFeed;
   /** Ends of sliding lifetimes that reads have moved since they were last written down, by stream. */
   private readonly extended = new Map<number, number>();
@@ -35,21 +36,17 @@ export class StreamsService implements OnModuleInit, BeforeApplicationShutdown {
 
   constructor(private readonly store: StreamStore) {
     this.queue = new WriteQueue(store, (written) => this.publish(written));
-    this.feed = new StreamFeed(
-      ({ key }) =>
-        async (after, { maxBytes }) => {
-          const head = this.following.get(key)?.head;
-          if (!head) return null;
-          const entries = await this.entriesAfter(head, after, maxBytes);
-          const newest = entries.at(-1);
-          return {
-            events: entries,
-            first: 1,
-            head: newest && !newest.isNewest ? newest.seq + 1 : (newest?.seq ?? after),
-          };
-        },
-      this.metrics,
-    );
+    this.feed = this.createFeed(({ key }) => async (after, { maxBytes }) => {
+      const head = this.following.get(key)?.head;
+      if (!head) return null;
+      const entries = await this.entriesAfter(head, after, maxBytes);
+      const newest = entries.at(-1);
+      return {
+        events: entries,
+        first: 1,
+        head: newest && !newest.isNewest ? newest.seq + 1 : (newest?.seq ?? after),
+      };
+    });
   }
 
   /** Streams that are followed, as far as this node knows, by topic. */
@@ -127,8 +124,21 @@ export class StreamsService implements OnModuleInit, BeforeApplicationShutdown {
     return this.store.usage();
   }
 
+  /** Live readers, those of other feeds included. */
   get readers(): { readonly following: number; readonly waiting: number } {
-    return { following: this.feed.followerCount, waiting: this.feed.waiterCount };
+    const readers = { following: 0, waiting: 0 };
+    for (const { followerCount, waiterCount } of this.feeds) {
+      readers.following += followerCount;
+      readers.waiting += waiterCount;
+    }
+    return readers;
+  }
+
+  /** A feed of something that is no stream of its own, for the metrics. */
+  createFeed(logOf: ConstructorParameters<typeof StreamFeed>[0]): StreamFeed {
+    const feed = new StreamFeed(logOf, this.metrics);
+    this.feeds.push(feed);
+    return feed;
   }
 
   private publish(written: readonly Written[]): void {

@@ -34,7 +34,9 @@ export class WriteQueue {
     if (this.closed)
       return Promise.reject(new OpstreamError('shutting_down', 'The service is shutting down'));
     const bytes = bytesOf(command);
-    if (this.waitingBytes > 0 && this.waitingBytes + bytes > MAX_WAITING_BYTES)
+    // What ends a stream is never refused for want of room: it takes none.
+    const isFull = bytes > COMMAND_BYTES && this.waitingBytes + bytes > MAX_WAITING_BYTES;
+    if (isFull && this.waitingBytes > 0)
       return Promise.reject(new OpstreamError('overloaded', 'Too many appends are waiting for the store'));
     return new Promise((resolve, reject) => {
       this.waiting.push({ command, bytes, resolve, reject });

@@ -11,11 +11,15 @@ import { decoderOf } from './content-encoding.js';
  * that are not text, `invalid_request` when it cannot be unpacked or the client gives up midway
  */
 export async function readBody(request: IncomingMessage, limit: number): Promise<string> {
+  return textOf(await readBytes(request, limit), request.headers['content-type']);
+}
+
+/** As `readBody`, of any content type. */
+export async function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
   const decoder = decoderOf(request.headers['content-encoding']);
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
   const packed = arrived(request) ?? (await collect(request, limit));
-  const bytes = decoder === undefined || packed.length === 0 ? packed : await unpack(packed, decoder, limit);
-  return textOf(bytes, request.headers['content-type']);
+  return decoder === undefined || packed.length === 0 ? packed : unpack(packed, decoder, limit);
 }
 
 /** A body that came while its sender was authenticated: nothing has to be waited for, timed or counted. */

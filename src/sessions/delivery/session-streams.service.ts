@@ -4,7 +4,7 @@ import type { Principal } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { PageBounds } from '../../streaming/delivery/topic.js';
-import { StreamFeed, type FeedRequest } from '../../streams/stream-feed.js';
+import type { FeedRequest, StreamFeed } from '../../streams/stream-feed.js';
 import { StreamNamespaces } from '../../streams/stream-namespaces.js';
 import type { Place, StreamNamespace, StreamReader, StreamView } from '../../streams/stream-reader.js';
 import { streamTopic, type DeliveredEntry } from '../../streams/stream-topic.js';
@@ -56,10 +56,10 @@ export class SessionStreams implements StreamNamespace, OnApplicationShutdown {
     private readonly configuration: Configuration,
   ) {
     namespaces.register('sessions', this);
-    this.feed = new StreamFeed((topic) => {
+    this.feed = streams.createFeed((topic) => {
       const view = this.following.get(topic.id!)?.get(topic.key)?.view;
       return (after, bounds) => (view ? this.page(view, after, bounds) : Promise.resolve(null));
-    }, streams.metrics);
+    });
     this.bus = [
       bus.messages$.subscribe((messages) => this.publish(messages)),
       bus.closed$.subscribe((session) => {
@@ -163,10 +163,6 @@ export class SessionStreams implements StreamNamespace, OnApplicationShutdown {
   /** A message that this viewer does not see may wake it, and leaves it waiting. */
   onceChanged({ session }: SessionView, wake: () => void): () => void {
     return this.feed.onceChanged(nameOf(session), wake);
-  }
-
-  get readers(): { readonly following: number; readonly waiting: number } {
-    return { following: this.feed.followerCount, waiting: this.feed.waiterCount };
   }
 
   private async holds(session: Session, viewer: Viewer, { seq, timestamp }: SessionOffset): Promise<boolean> {

@@ -23,6 +23,7 @@ export class MemoryStreamRows implements StreamRows {
   private readonly ids = new Map<string, number>();
   private readonly used = new Map<string, StreamUsage>();
   private lastId = 0;
+  private total = 0;
 
   byPath(tenant: string, path: string): StreamHead | undefined {
     return this.rows.get(this.ids.get(keyOf(tenant, path)) ?? 0)?.head;
@@ -47,6 +48,10 @@ export class MemoryStreamRows implements StreamRows {
 
   usage(tenant: string): StreamUsage {
     return this.used.get(tenant) ?? NOTHING;
+  }
+
+  totalBytes(): number {
+    return this.total;
   }
 
   totalUsage(): StreamUsage {
@@ -93,6 +98,7 @@ export class MemoryStreamRows implements StreamRows {
   }
 
   addUsage(tenant: string, change: StreamUsage): void {
+    this.total += change.bytes;
     const used = sum(this.usage(tenant), change);
     if (used.streams === 0) this.used.delete(tenant);
     else this.used.set(tenant, used);

@@ -6,6 +6,9 @@ import { isOver, StreamWriter } from '../stream-writer.js';
 import { endOf, type StreamEntry, type StreamHead } from '../stream.js';
 import { MemoryStreamRows } from './memory-stream-rows.js';
 
+const isOpenOperation = ({ operationId, closed, deleted }: StreamHead): boolean =>
+  operationId !== null && !closed && !deleted;
+
 /** Streams in the memory of this process: for tests, and for runs that leave nothing behind. */
 export class MemoryStreamStore extends StreamStore {
   private readonly rows = new MemoryStreamRows();
@@ -71,6 +74,10 @@ export class MemoryStreamStore extends StreamStore {
     }
     for (const head of over) this.writer.remove(head);
     return Promise.resolve(over);
+  }
+
+  override openWithOperation(): Promise<readonly StreamHead[]> {
+    return Promise.resolve([...this.rows.all()].filter(isOpenOperation));
   }
 
   override usage(tenant?: string): Promise<StreamUsage> {

@@ -6,36 +6,92 @@ import type { ProducerSequence, StreamEntry, StreamHead } from '../stream.js';
 import type { StreamRow, StreamStatements } from './sqlite-stream-statements.js';
 
 const NOTHING: StreamUsage = { streams: 0, bytes: 0 };
+/** Streams whose rows are kept in memory; with their texts, a kilobyte each. */
+const MAX_KNOWN = 4096;
 
-/** The tables of SQLite, inside the transaction that the store has begun. */
+interface Known {
+  head: StreamHead;
+  streamSeq: string | null;
+  closedBy: ProducerSequence | null;
+  forks: number;
+}
+
+/**
+ * The tables of SQLite, inside the transaction that the store has begun. What was read stays known, since nobody else
+ * writes the tables; what changes is written once per transaction, however many appends share it.
+ */
 export class SqliteStreamRows implements StreamRows {
+  private readonly known = new Map<number, Known>();
+  private readonly ids = new Map<string, number>();
+  private readonly changed = new Set<Known>();
+  private readonly used = new Map<string, StreamUsage>();
+  private readonly changedTenants = new Set<string>();
+  private total: number | undefined;
+
   constructor(private readonly statements: StreamStatements) {}
 
+  /** Writes down what has changed; the transaction can be committed then. */
+  flush(): void {
+    for (const { head, streamSeq, closedBy } of this.changed) {
+      this.statements.update.run({
+        ...toColumns(head),
+        id: head.id,
+        streamSeq,
+        closedBy: closedBy && JSON.stringify(closedBy),
+      });
+    }
+    this.changed.clear();
+    for (const tenant of this.changedTenants) {
+      const { streams, bytes } = this.usage(tenant);
+      if (streams === 0) this.statements.dropUsage.run(tenant);
+      else this.statements.putUsage.run(tenant, streams, bytes);
+    }
+    this.changedTenants.clear();
+    if (this.known.size > MAX_KNOWN || this.used.size > MAX_KNOWN) this.forget();
+  }
+
+  /** Nothing is known any more: the transaction was undone. */
+  forget(): void {
+    this.known.clear();
+    this.ids.clear();
+    this.changed.clear();
+    this.used.clear();
+    this.changedTenants.clear();
+    this.total = undefined;
+  }
+
   byPath(tenant: string, path: string): StreamHead | undefined {
+    const id = this.ids.get(keyOf(tenant, path));
+    if (id !== undefined) return this.known.get(id)?.head;
     const row = this.statements.byPath.get(tenant, path);
-    return row && toHead(row);
+    return row && this.remember(row).head;
   }
 
   byId(id: number): StreamHead | undefined {
-    const row = this.statements.byId.get(id);
-    return row && toHead(row);
+    return this.load(id)?.head;
   }
 
   writers(id: number, producerId: string | null): WriterState {
-    const { stream_seq: streamSeq, closed_by: closedBy } = this.statements.byId.get(id)!;
+    const { streamSeq, closedBy } = this.load(id)!;
     return {
       streamSeq,
-      closedBy: closedBy === null ? null : (JSON.parse(closedBy) as ProducerSequence),
+      closedBy,
       producer: (producerId !== null && this.statements.producer.get(id, producerId)) || null,
     };
   }
 
   forks(id: number): number {
-    return this.statements.byId.get(id)?.forks ?? 0;
+    return this.load(id)?.forks ?? 0;
   }
 
   usage(tenant: string): StreamUsage {
-    return this.statements.usage.get(tenant) ?? NOTHING;
+    let used = this.used.get(tenant);
+    if (!used) this.used.set(tenant, (used = this.statements.usage.get(tenant) ?? NOTHING));
+    return used;
+  }
+
+  totalBytes(): number {
+    return (this.total ??= this.statements.totalUsage.get()!.bytes);
   }
 
   entriesBefore(head: StreamHead, position: number): number {
@@ -56,16 +112,18 @@ export class SqliteStreamRows implements StreamRows {
 
   insert(head: Omit<StreamHead, 'id'>): StreamHead {
     const { lastInsertRowid } = this.statements.insert.run(toColumns(head));
-    return { ...head, id: Number(lastInsertRowid) };
+    const inserted = { ...head, id: Number(lastInsertRowid) };
+    this.keep({ head: inserted, streamSeq: null, closedBy: null, forks: 0 });
+    return inserted;
   }
 
   update(head: StreamHead, { streamSeq, producer, closedBy }: WriterChange): void {
-    this.statements.update.run({
-      ...toColumns(head),
-      id: head.id,
-      streamSeq,
-      closedBy: closedBy && JSON.stringify(closedBy),
-    });
+    const known = this.load(head.id);
+    if (!known) return;
+    known.head = head;
+    known.streamSeq = streamSeq ?? known.streamSeq;
+    known.closedBy = closedBy ?? known.closedBy;
+    this.changed.add(known);
     if (producer) this.statements.putProducer.run(head.id, producer.id, producer.epoch, producer.seq);
   }
 
@@ -75,19 +133,53 @@ export class SqliteStreamRows implements StreamRows {
   }
 
   addForks(id: number, count: 1 | -1): void {
+    const known = this.load(id);
+    if (known) known.forks += count;
     this.statements.addForks.run(count, id);
   }
 
   addUsage(tenant: string, { streams, bytes }: StreamUsage): void {
-    this.statements.addUsage.run(tenant, streams, bytes);
-    if (streams < 0) this.statements.dropUsage.run(tenant);
+    const used = this.usage(tenant);
+    this.total = this.totalBytes() + bytes;
+    this.used.set(tenant, { streams: used.streams + streams, bytes: used.bytes + bytes });
+    this.changedTenants.add(tenant);
   }
 
-  delete({ id }: StreamHead): void {
+  delete({ id, tenant, path }: StreamHead): void {
+    const known = this.known.get(id);
+    if (known) this.changed.delete(known);
+    this.known.delete(id);
+    this.ids.delete(keyOf(tenant, path));
     this.statements.remove.run(id);
     this.statements.addGarbage.run(id);
   }
+
+  private load(id: number): Known | undefined {
+    const known = this.known.get(id);
+    if (known) return known;
+    const row = this.statements.byId.get(id);
+    return row && this.remember(row);
+  }
+
+  private remember(row: StreamRow): Known {
+    const { closed_by: closedBy, stream_seq: streamSeq, forks } = row;
+    return this.keep({
+      head: toHead(row),
+      streamSeq,
+      closedBy: closedBy === null ? null : (JSON.parse(closedBy) as ProducerSequence),
+      forks,
+    });
+  }
+
+  private keep(known: Known): Known {
+    const { id, tenant, path } = known.head;
+    this.known.set(id, known);
+    this.ids.set(keyOf(tenant, path), id);
+    return known;
+  }
 }
+
+const keyOf = (tenant: string, path: string): string => `${tenant}\0${path}`;
 
 export function toHead(row: StreamRow): StreamHead {
   return {

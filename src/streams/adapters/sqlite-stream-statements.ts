@@ -44,10 +44,10 @@ export interface StreamStatements {
   readonly byId: Statement<[number], StreamRow>;
   readonly insert: Statement<[Record<string, unknown>]>;
   readonly update: Statement<[Record<string, unknown>]>;
-  readonly extend: Statement<[number, number]>;
   readonly remove: Statement<[number]>;
   readonly addForks: Statement<[number, number]>;
   readonly expired: Statement<[number, number], StreamRow>;
+  readonly openWithOperation: Statement<[], StreamRow>;
   readonly addEntry: Statement<[number, number, number, number, number, Buffer]>;
   readonly entriesAfter: Statement<[number, number, number], EntryRow>;
   readonly entryFrom: Statement<[number, number], Pick<EntryRow, 'seq' | 'start' | 'length'>>;
@@ -56,7 +56,7 @@ export interface StreamStatements {
   readonly putProducer: Statement<[number, string, number, number]>;
   readonly usage: Statement<[string], { readonly streams: number; readonly bytes: number }>;
   readonly totalUsage: Statement<[], { readonly streams: number; readonly bytes: number }>;
-  readonly addUsage: Statement<[string, number, number]>;
+  readonly putUsage: Statement<[string, number, number]>;
   readonly dropUsage: Statement<[string]>;
   readonly addGarbage: Statement<[number]>;
   readonly garbage: Statement<[], { readonly stream: number }>;
@@ -82,14 +82,16 @@ export function prepareStatements(database: BetterSqlite3.Database): StreamState
     update:
       database.prepare(`UPDATE streams SET expires_at_ms = @expiresAtMs, closed = @closed, deleted = @deleted, tail = @tail,
          last_seq = @lastSeq, bytes = @bytes, generations = @generations,
-         stream_seq = coalesce(@streamSeq, stream_seq), closed_by = coalesce(@closedBy, closed_by)
+         stream_seq = @streamSeq, closed_by = @closedBy
        WHERE stream = @id`),
-    extend: database.prepare('UPDATE streams SET expires_at_ms = ? WHERE stream = ?'),
     remove: database.prepare('DELETE FROM streams WHERE stream = ?'),
     addForks: database.prepare('UPDATE streams SET forks = forks + ? WHERE stream = ?'),
     expired:
       database.prepare(`SELECT * FROM streams WHERE expires_at_ms IS NOT NULL AND deleted = 0 AND expires_at_ms <= ?
        ORDER BY expires_at_ms LIMIT ?`),
+    openWithOperation: database.prepare(
+      'SELECT * FROM streams WHERE operation_id IS NOT NULL AND closed = 0 AND deleted = 0',
+    ),
     addEntry: database.prepare(
       'INSERT INTO stream_entries (stream, seq, start, length, closes, data) VALUES (?, ?, ?, ?, ?, ?)',
     ),
@@ -109,9 +111,9 @@ export function prepareStatements(database: BetterSqlite3.Database): StreamState
     totalUsage: database.prepare(
       'SELECT coalesce(sum(streams), 0) AS streams, coalesce(sum(bytes), 0) AS bytes FROM stream_usage',
     ),
-    addUsage: database.prepare(`INSERT INTO stream_usage (tenant, streams, bytes) VALUES (?, ?, ?)
-       ON CONFLICT DO UPDATE SET streams = streams + excluded.streams, bytes = bytes + excluded.bytes`),
-    dropUsage: database.prepare('DELETE FROM stream_usage WHERE tenant = ? AND streams = 0'),
+    putUsage: database.prepare(`INSERT INTO stream_usage (tenant, streams, bytes) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET streams = excluded.streams, bytes = excluded.bytes`),
+    dropUsage: database.prepare('DELETE FROM stream_usage WHERE tenant = ?'),
     addGarbage: database.prepare('INSERT INTO stream_garbage (stream) VALUES (?)'),
     garbage: database.prepare('SELECT stream FROM stream_garbage LIMIT 1'),
     removeGarbage: database.prepare('DELETE FROM stream_garbage WHERE stream = ?'),

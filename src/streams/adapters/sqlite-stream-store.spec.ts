@@ -9,7 +9,12 @@ import type { StreamLimits } from '../quota.js';
 import { describeStreamStore } from '../testing/stream-store.contract.js';
 import { SqliteStreamStore } from './sqlite-stream-store.js';
 
-const LIMITS: StreamLimits = { maxStreamBytes: 1e6, maxTenantBytes: 1e6, maxStreamsPerTenant: 100 };
+const LIMITS: StreamLimits = {
+  maxStreamBytes: 1e6,
+  maxTenantBytes: 1e6,
+  maxTotalBytes: 1e6,
+  maxStreamsPerTenant: 100,
+};
 let directory: string;
 let database: Database;
 let limits: StreamLimits;

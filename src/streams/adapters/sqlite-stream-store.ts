@@ -6,7 +6,7 @@ import { inherited } from '../grow.js';
 import { nextGeneration } from '../offset.js';
 import type { StreamLimits } from '../quota.js';
 import { type StreamCommand, StreamStore, type StreamUsage, type Written } from '../stream-store.js';
-import { StreamWriter } from '../stream-writer.js';
+import { StreamWriter, UNCHANGED } from '../stream-writer.js';
 import type { StreamEntry, StreamHead } from '../stream.js';
 import { SqliteStreamRows, toHead } from './sqlite-stream-rows.js';
 import { prepareStatements, type StreamStatements } from './sqlite-stream-statements.js';
@@ -79,7 +79,10 @@ export class SqliteStreamStore extends StreamStore {
 
   override extend(expiry: ReadonlyMap<number, number>): Promise<void> {
     return this.transact(() => {
-      for (const [id, expiresAtMs] of expiry) this.statements.extend.run(expiresAtMs, id);
+      for (const [id, expiresAtMs] of expiry) {
+        const head = this.rows.byId(id);
+        if (head) this.rows.update({ ...head, expiresAtMs }, UNCHANGED);
+      }
     });
   }
 
@@ -90,6 +93,10 @@ export class SqliteStreamStore extends StreamStore {
       this.collectGarbage();
       return over;
     });
+  }
+
+  override openWithOperation(): Promise<readonly StreamHead[]> {
+    return this.attempt(() => this.statements.openWithOperation.all().map(toHead));
   }
 
   override usage(tenant?: string): Promise<StreamUsage> {
@@ -137,7 +144,20 @@ export class SqliteStreamStore extends StreamStore {
   }
 
   private transact<T>(work: () => T): Promise<T> {
-    return this.attempt(() => this.database.transaction(work).immediate());
+    return this.attempt(() => {
+      try {
+        return this.database
+          .transaction(() => {
+            const done = work();
+            this.rows.flush();
+            return done;
+          })
+          .immediate();
+      } catch (thrown) {
+        this.rows.forget();
+        throw thrown;
+      }
+    });
   }
 
   private attempt<T>(work: () => T): Promise<T> {

@@ -1,11 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { requireScope } from '../../auth/auth.guard.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { readBytes } from '../../rest/body/read-body.js';
 import { piecesOfBytes, piecesOfMessages } from '../entry-data.js';
 import { messagesOf } from '../json-messages.js';
+import type { StreamOperations } from '../operations/stream-operations.service.js';
 import type { Piece, Written } from '../stream-store.js';
 import { offsetAt, type StreamsService } from '../streams.service.js';
 import { isJson } from '../stream.js';
-import { readBody } from './read-body.js';
 import { closes, forkOf, header, invalid, lifetimeOf, producerOf, streamSeqOf } from './stream-request.js';
 import type { StreamCall } from './stream-call.js';
 import { streamPathOf } from './stream-path.js';
@@ -14,7 +17,11 @@ import { streamPathOf } from './stream-path.js';
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
 /** `PUT`: creates a stream, or confirms that it is there as requested. */
-export async function create(streams: StreamsService, call: StreamCall): Promise<void> {
+export async function create(
+  streams: StreamsService,
+  operations: StreamOperations,
+  call: StreamCall,
+): Promise<void> {
   const { request, response, tenant, path, root } = call;
   const { headers } = request;
   const contentType = header(headers, 'content-type');
@@ -23,9 +30,10 @@ export async function create(streams: StreamsService, call: StreamCall): Promise
     headers,
     (address) => streamPathOf(address, root) ?? streamPathOf(`${root}/${address}`, root),
   );
-  const body = await readBody(request, MAX_BODY_BYTES);
-  const { outcome, head } = await streams.write({
-    kind: 'create',
+  const body = await readBytes(request, MAX_BODY_BYTES);
+  const operationId = opensOperation(call) ? randomUUID() : null;
+  const command = {
+    kind: 'create' as const,
     tenant,
     path,
     contentType,
@@ -37,13 +45,16 @@ export async function create(streams: StreamsService, call: StreamCall): Promise
       contentType ?? (fork ? await typeOfSource(streams, tenant, fork.sourcePath) : null),
     ),
     fork,
-    operationId: null,
-  });
+  };
+  const { outcome, head } = await (operationId === null
+    ? streams.write({ ...command, operationId })
+    : operations.create({ ...command, operationId }));
   response.writeHead(outcome === 'created' ? 201 : 200, {
     ...(outcome === 'created' && { Location: addressOf(request) }),
     'Content-Type': head.contentType,
     'Stream-Next-Offset': offsetAt(head, head.tail),
     ...(head.closed && { 'Stream-Closed': 'true' }),
+    ...(head.operationId !== null && { 'Opstream-Operation': head.operationId }),
     'Content-Length': 0,
   });
   response.end();
@@ -57,7 +68,7 @@ export async function append(streams: StreamsService, call: StreamCall): Promise
   const producer = producerOf(headers);
   const streamSeq = streamSeqOf(headers);
   const contentType = header(headers, 'content-type');
-  const body = await readBody(request, MAX_BODY_BYTES);
+  const body = await readBytes(request, MAX_BODY_BYTES);
   const head = await streams.find(tenant, path);
   if (body.length === 0 && !close) throw invalid('The body is empty');
   if (body.length > 0 && contentType === null) throw invalid('Content-Type is missing');
@@ -92,6 +103,13 @@ export async function append(streams: StreamsService, call: StreamCall): Promise
 export async function remove(streams: StreamsService, { response, tenant, path }: StreamCall): Promise<void> {
   await streams.write({ kind: 'remove', tenant, path });
   response.writeHead(204).end();
+}
+
+/** @throws OpstreamError `forbidden` */
+function opensOperation({ request, principal }: StreamCall): boolean {
+  const wanted = header(request.headers, 'opstream-operation')?.trim().toLowerCase() === 'true';
+  if (wanted) requireScope(principal, 'operations:write');
+  return wanted;
 }
 
 function producerHeaders(epoch: number, { producerSeq }: Written): Record<string, string> {

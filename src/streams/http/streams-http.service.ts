@@ -14,6 +14,7 @@ import type { StreamReader } from '../stream-reader.js';
 import { StreamsService } from '../streams.service.js';
 import { follow } from './stream-follow.js';
 import { streamPathOf } from './stream-path.js';
+import { StreamOperations } from '../operations/stream-operations.service.js';
 import { StoredStreamReader } from '../stored-stream-reader.js';
 import { StreamNamespaces } from '../stream-namespaces.js';
 import type { StreamCall } from './stream-call.js';
@@ -54,6 +55,7 @@ export class StreamsHttp implements BeforeApplicationShutdown {
 
   constructor(
     private readonly streams: StreamsService,
+    private readonly operations: StreamOperations,
     private readonly namespaces: StreamNamespaces,
     private readonly security: HttpSecurity,
     private readonly audit: AuditLog,
@@ -116,7 +118,7 @@ export class StreamsHttp implements BeforeApplicationShutdown {
     }
     const scope = reads ? (found?.namespace.scope ?? 'streams:read') : 'streams:write';
     requireScope(call.principal, scope);
-    if (method === 'PUT') return create(this.streams, call);
+    if (method === 'PUT') return create(this.streams, this.operations, call);
     if (method === 'POST') return append(this.streams, call);
     if (method === 'DELETE') return remove(this.streams, call);
     if (!reads) throw new OpstreamError('method_not_allowed', `${method} is not served here`);

@@ -10,7 +10,7 @@ import { isActive, type Operation } from '../../operations/operation.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { topicKey } from '../../streaming/delivery/operation-topic.js';
 import type { PageBounds } from '../../streaming/delivery/topic.js';
-import { StreamFeed, type FeedRequest } from '../stream-feed.js';
+import type { FeedRequest, StreamFeed } from '../stream-feed.js';
 import { StreamNamespaces } from '../stream-namespaces.js';
 import type { Place, StreamNamespace, StreamReader, StreamView } from '../stream-reader.js';
 import { streamTopic, type DeliveredEntry } from '../stream-topic.js';
@@ -46,14 +46,10 @@ export class OperationStreams implements StreamNamespace, OnApplicationShutdown 
     private readonly places: LogPlaces,
   ) {
     namespaces.register('operations', this);
-    this.feed = new StreamFeed(
-      ({ key }) =>
-        async (after, bounds) => {
-          const view = this.following.get(key)?.view;
-          return view ? this.page(view, after, bounds) : null;
-        },
-      streams.metrics,
-    );
+    this.feed = streams.createFeed(({ key }) => async (after, bounds) => {
+      const view = this.following.get(key)?.view;
+      return view ? this.page(view, after, bounds) : null;
+    });
     this.bus = [
       bus.events$.subscribe((events) => this.publish(events)),
       bus.removed$.subscribe((removed) => {
@@ -115,10 +111,6 @@ export class OperationStreams implements StreamNamespace, OnApplicationShutdown 
 
   onceChanged({ key }: OperationView, wake: () => void): () => void {
     return this.feed.onceChanged(key, wake);
-  }
-
-  get readers(): { readonly following: number; readonly waiting: number } {
-    return { following: this.feed.followerCount, waiting: this.feed.waiterCount };
   }
 
   private async viewOf(operation: Operation): Promise<OperationView> {

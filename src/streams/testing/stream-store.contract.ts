@@ -20,7 +20,12 @@ export interface StreamStoreFixture {
   dispose(): void;
 }
 
-const LIMITS: StreamLimits = { maxStreamBytes: 1000, maxTenantBytes: 1500, maxStreamsPerTenant: 4 };
+const LIMITS: StreamLimits = {
+  maxStreamBytes: 1000,
+  maxTenantBytes: 1500,
+  maxTotalBytes: 2500,
+  maxStreamsPerTenant: 4,
+};
 const NOW = 1_800_000_000_000;
 
 function creation(path: string, options: Partial<CreateStream> = {}): CreateStream {
@@ -226,12 +231,18 @@ export function describeStreamStore(name: string, fixture: StreamStoreFixture): 
       expect(await store.expire(NOW + 50_000, 10)).toEqual([]);
     });
 
-    it('refuses what exceeds a bound of the stream, the tenant, or their number', async () => {
+    it('refuses what exceeds a bound of the stream, the tenant, all tenants, or their number', async () => {
       await write(creation('s', { pieces: bytes(900) }));
       expect(await refusal(appending('s', 'x'.repeat(101)))).toBe('quota_exceeded');
       expect(await refusal(appending('s', 'x'.repeat(100)))).toBe('appended');
       expect(await refusal(creation('t', { pieces: bytes(501) }))).toBe('quota_exceeded');
       expect(await store.usage('a')).toEqual({ streams: 1, bytes: 1000 });
+      await write(creation('s', { tenant: 'b', pieces: bytes(1000) }));
+      expect(await refusal(creation('s', { tenant: 'c', pieces: bytes(501) }))).toBe('quota_exceeded');
+      expect(await refusal(creation('s', { tenant: 'c', pieces: bytes(500) }))).toBe('created');
+      expect(await refusal(appending('s', 'x', { tenant: 'c' }))).toBe('quota_exceeded');
+      await write({ kind: 'remove', tenant: 'b', path: 's' });
+      expect(await refusal(appending('s', 'x', { tenant: 'c' }))).toBe('appended');
       for (const path of ['t', 'u', 'v']) await write(creation(path));
       expect(await refusal(creation('w'))).toBe('quota_exceeded');
       expect(await refusal(appending('s', '', { close: true }))).toBe('appended');
@@ -251,7 +262,12 @@ export function describeStreamStore(name: string, fixture: StreamStoreFixture): 
     });
 
     it('whatever is appended, in whatever parts, is what is read', async () => {
-      const limits = { maxStreamBytes: 1e9, maxTenantBytes: 1e9, maxStreamsPerTenant: 1e6 };
+      const limits = {
+        maxStreamBytes: 1e9,
+        maxTenantBytes: 1e9,
+        maxTotalBytes: 1e9,
+        maxStreamsPerTenant: 1e6,
+      };
       fixture.dispose();
       store = fixture.open(limits);
       let count = 0;
