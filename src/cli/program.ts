@@ -46,12 +46,12 @@ const COMMANDS = [
 
 const EXAMPLES = `
 Examples:
-  $ opstream serve                          the service, on http://127.0.0.1:8765
-  $ opstream run -- npm test                any program as an operation
-  $ opstream monitor                        everything that happens, live
-  $ opstream list --status active           what is under way
-  $ opstream watch 3f2a                     one operation; the beginning of its id will do
-  $ opstream result 3f2a | jq .             its result as JSON`;
+  $ opstream serve                          start the service on http://127.0.0.1:8765
+  $ opstream run -- npm test                run any program as an operation
+  $ opstream monitor                        follow all operations live
+  $ opstream list --status active           list running operations
+  $ opstream watch 3f2a                     follow one operation, by id or id prefix
+  $ opstream result 3f2a | jq .             print its result as JSON`;
 
 /** Runs one command line and leaves the exit code in `process.exitCode`. */
 export async function runProgram(argv: readonly string[]): Promise<void> {

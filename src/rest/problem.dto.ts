@@ -13,7 +13,7 @@ export class ProblemDto implements ProblemDetails {
   [extra: string]: unknown;
 
   @ApiProperty({ example: 'urn:opstream:error:operation_ended' }) type: string;
-  @ApiProperty({ example: 'The operation has ended' }) title: string;
+  @ApiProperty({ example: 'Operation has ended' }) title: string;
   @ApiProperty({ example: 409 }) status: number;
   @ApiProperty({ description: 'What went wrong this time' }) detail: string;
   @ApiProperty({ enum: Object.keys(ERROR_CATALOGUE) }) code: ProblemDetails['code'];

@@ -16,13 +16,13 @@ interface BackupOptions extends ConnectionOptions {
 
 export function backupCommand(): Command {
   return withConnection(new Command('backup'))
-    .description('copy the store to a new file, while the service runs or not')
+    .description('copy the store to a new file; the service may be running')
     .argument(
       '[file]',
-      'a path on this machine; with --url the name of a file in the BACKUP_DIR of the service',
+      'local path; with --url the name of a file in BACKUP_DIR of the service',
     )
-    .option('--data-dir <folder>', 'where the store lies; DATA_DIR of the environment or ./.env without it')
-    .option('--json', 'the result as JSON')
+    .option('--data-dir <folder>', 'folder of the store (default: DATA_DIR from the environment or ./.env)')
+    .option('--json', 'print the result as JSON')
     .action(async (file: string | undefined, options: BackupOptions, command: Command) => {
       // An OPSTREAM_URL of the environment says which service is talked to, not that one should be.
       if (command.getOptionValueSource('url') === 'cli') await askService(file, options);

@@ -5,9 +5,9 @@ import { restClient, withConnection, type ConnectionOptions } from '../connectio
 
 export function cancelCommand(): Command {
   return withConnection(new Command('cancel'))
-    .description('cancel an operation; whoever runs it is told to stop')
+    .description('cancel an operation; its producer is told to stop')
     .argument('<operation-id>')
-    .option('--reason <text>', 'why')
+    .option('--reason <text>', 'reason recorded with the cancellation')
     .action(async (operationId: string, options: ConnectionOptions & { reason?: string }) => {
       const rest = restClient(options);
       const id = await fullId(rest, operationId);

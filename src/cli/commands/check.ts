@@ -6,9 +6,9 @@ import { runStoreTool } from '../store-tool.js';
 
 export function checkCommand(): Command {
   return new Command('check')
-    .description('read all of a store or of a backup and name what is damaged')
-    .argument('[path]', 'a file, or the folder it lies in; DATA_DIR of the environment or ./.env without it')
-    .option('--json', 'the result as JSON')
+    .description('verify a store or a backup and report damage')
+    .argument('[path]', 'a file or its folder (default: DATA_DIR from the environment or ./.env)')
+    .option('--json', 'print the result as JSON')
     .action(async (path: string | undefined, { json }: { json?: boolean }) => {
       const words = ['check', databaseAt(path ?? (environment().DATA_DIR || './data'))];
       process.exitCode = await runStoreTool(json ? [...words, '--json'] : words);

@@ -5,8 +5,8 @@ import { output } from '../terminal/output.js';
 
 export function deleteCommand(): Command {
   return withConnection(new Command('delete'))
-    .description('forget operations that have ended, with their logs')
-    .argument('<operation-id...>', 'their ids, or beginnings that no other has')
+    .description('delete ended operations and their logs')
+    .argument('<operation-id...>', 'operation ids or unique prefixes')
     .action(async (operationIds: string[], options: ConnectionOptions) => {
       const rest = restClient(options);
       for (const operationId of operationIds) {

@@ -17,21 +17,21 @@ interface EmitOptions extends ConnectionOptions {
 
 export function emitCommand(): Command {
   return withConnection(new Command('emit'))
-    .description('record one event: a log line, progress, a status, or the end')
-    .argument('<operation-id>', 'its id, or a beginning that no other has')
+    .description('record one event: log, progress, status, or the end')
+    .argument('<operation-id>', 'operation id or unique prefix')
     .argument('<kind>', KINDS.join(', '), kind)
     .argument(
       '[text...]',
-      'log: the line; progress: 50% or 0.5, and a message; result: JSON or text; error: why',
+      'log: the line; progress: 50% or 0.5, then a message; result: JSON or text; error: the reason',
     )
-    .option('--create <type>', 'open the operation first, with this type')
+    .option('--create <type>', 'create the operation first, with this type')
     .addOption(
-      new Option('--level <level>', 'of a log line')
+      new Option('--level <level>', 'log level')
         .choices(['debug', 'info', 'warning', 'error'])
         .default('info'),
     )
-    .option('--error-type <type>', 'of an error')
-    .option('--details <json>', 'an object that goes with the event', jsonObject)
+    .option('--error-type <type>', 'error type')
+    .option('--details <json>', 'additional data, a JSON object', jsonObject)
     .action(async (operationId: string, what: Kind, words: string[], options: EmitOptions) => {
       const rest = restClient(options);
       const draft = DRAFT[what](words, options);

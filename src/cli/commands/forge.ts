@@ -8,12 +8,12 @@ interface ForgeWatchOptions extends ConnectionOptions {
 }
 
 export function forgeCommand(): Command {
-  return new Command('forge').description('coding agents on Forge').addCommand(watchAttemptCommand());
+  return new Command('forge').description('follow coding agents on Forge').addCommand(watchAttemptCommand());
 }
 
 function watchAttemptCommand(): Command {
   return withConnection(new Command('watch'))
-    .description("follow an agent's run to its end: diffs, log lines and process states")
+    .description("follow an agent's run to its end: diffs, log lines, process states")
     .argument('<attempt-id>')
     .option('--json', 'one JSON event per line')
     .action(async (attemptId: string, options: ForgeWatchOptions) => {

@@ -8,8 +8,8 @@ import { printableLine } from '../terminal/printable.js';
 export function getCommand(): Command {
   return withConnection(new Command('get'))
     .description('show one operation')
-    .argument('<operation-id>', 'its id, or a beginning that no other has')
-    .option('--json', 'the snapshot as JSON')
+    .argument('<operation-id>', 'operation id or unique prefix')
+    .option('--json', 'print the snapshot as JSON')
     .action(async (operationId: string, options: ConnectionOptions & { json?: boolean }) => {
       const operation = await findOperation(restClient(options), operationId);
       await output.write(options.json ? `${JSON.stringify(operation)}\n` : description(operation));

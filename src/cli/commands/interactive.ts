@@ -10,7 +10,7 @@ const PROMPT = 'opstream> ';
 
 export function interactiveCommand(): Command {
   return withConnection(new Command('interactive'))
-    .description('type commands; events of what you follow appear as they come')
+    .description('interactive prompt; events of followed operations appear live')
     .action(async (options: ConnectionOptions) => {
       process.exitCode = await interactive(options);
     });

@@ -14,7 +14,7 @@ interface CreateOptions extends ConnectionOptions {
 
 export function keysCommand(): Command {
   return new Command('keys')
-    .description('API keys of your tenant (needs the scope admin)')
+    .description('manage the API keys of your tenant (requires the scope admin)')
     .addCommand(listKeys(), { isDefault: true })
     .addCommand(createKey())
     .addCommand(revokeKey());
@@ -22,8 +22,8 @@ export function keysCommand(): Command {
 
 function listKeys(): Command {
   return withConnection(new Command('list'))
-    .description('list the keys, without the keys themselves')
-    .option('--json', 'as JSON')
+    .description('list keys; the secrets are not shown')
+    .option('--json', 'print as JSON')
     .action(async (options: ConnectionOptions & { json?: boolean }) => {
       const keys = await restClient(options).listApiKeys();
       await output.write(options.json ? `${JSON.stringify(keys)}\n` : table(keys));
@@ -32,12 +32,12 @@ function listKeys(): Command {
 
 function createKey(): Command {
   return withConnection(new Command('create'))
-    .description('make a key and print it; it is shown this once')
-    .argument('<name>', 'what it is for')
-    .addOption(new Option('--role <role>', 'user: every scope but admin').choices(['user', 'admin']))
-    .option('--scope <scopes...>', 'these scopes alone')
-    .option('--user <user>', 'whom requests with it count as; you by default')
-    .option('--expires-in <seconds>', 'it holds until it is revoked otherwise', wholeNumber(1))
+    .description('create a key and print it; it is shown only once')
+    .argument('<name>', 'what the key is for')
+    .addOption(new Option('--role <role>', 'user has every scope except admin').choices(['user', 'admin']))
+    .option('--scope <scopes...>', 'only these scopes')
+    .option('--user <user>', 'user id the key acts as (default: you)')
+    .option('--expires-in <seconds>', 'lifetime (default: until revoked)', wholeNumber(1))
     .action(async (name: string, { role, scope, user, expiresIn, ...connection }: CreateOptions) => {
       if (name.trim() === '') throw new InvalidArgumentError('A key needs a name.');
       const request = { name, role, scopes: scope, user_id: user, expires_in: expiresIn };
@@ -49,7 +49,7 @@ function createKey(): Command {
 
 function revokeKey(): Command {
   return withConnection(new Command('revoke'))
-    .description('end a key and every connection that it opened')
+    .description('revoke a key and close every connection opened with it')
     .argument('<key-id>')
     .action(async (id: string, options: ConnectionOptions) => {
       await restClient(options).revokeApiKey(id);

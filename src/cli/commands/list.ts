@@ -19,10 +19,10 @@ export function listCommand(): Command {
     .description('list operations, newest first')
     .option(
       '--status <status>',
-      'running, completed, error, cancelled, or active for all that have not ended',
+      'running, completed, error, cancelled, or active (not ended)',
     )
-    .option('--type <type>', 'only of this type')
-    .option('--limit <count>', 'at most this many', wholeNumber(1), 50)
+    .option('--type <type>', 'only operations of this type')
+    .option('--limit <count>', 'maximum number of operations', wholeNumber(1), 50)
     .option('--json', 'one JSON snapshot per line')
     .action(async (options: ListOptions) => {
       const operations = await fetchOperations(restClient(options), options);

@@ -15,10 +15,10 @@ interface LogsOptions extends ConnectionOptions {
 
 export function logsCommand(): Command {
   return withConnection(new Command('logs'))
-    .description('print what an operation has recorded so far; `watch` goes on from there')
-    .argument('<operation-id>', 'its id, or a beginning that no other has')
-    .option('--after-seq <seq>', 'begin behind this event', wholeNumber(0), 0)
-    .option('--plain', 'only the text of its log lines, as the work wrote them')
+    .description('print the events recorded so far; use `watch` to follow them live')
+    .argument('<operation-id>', 'operation id or unique prefix')
+    .option('--after-seq <seq>', 'start after this event', wholeNumber(0), 0)
+    .option('--plain', 'print only the text of log events')
     .option('--json', 'one JSON event per line')
     .action(async (operationId: string, options: LogsOptions) => {
       const rest = restClient(options);

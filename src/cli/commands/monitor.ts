@@ -19,8 +19,8 @@ interface MonitorOptions extends ConnectionOptions {
 
 export function monitorCommand(): Command {
   return withConnection(new Command('monitor'))
-    .description('follow all operations, until Ctrl-C')
-    .option('--after <position>', 'begin behind the event with this position instead of now')
+    .description('follow all operations until Ctrl-C')
+    .option('--after <position>', 'start after the event at this position instead of now')
     .option('--json', 'one JSON event per line')
     .action(async (options: MonitorOptions) => {
       process.exitCode = await monitor(options);

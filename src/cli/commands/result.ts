@@ -8,8 +8,8 @@ import { output } from '../terminal/output.js';
 export function resultCommand(): Command {
   return withConnection(new Command('result'))
     .description('print the result of a completed operation as JSON')
-    .argument('<operation-id>', 'its id, or a beginning that no other has')
-    .option('--raw', 'a result that is text as it is, without quotes')
+    .argument('<operation-id>', 'operation id or unique prefix')
+    .option('--raw', 'print a string result without quotes')
     .action(async (operationId: string, options: ConnectionOptions & { raw?: boolean }) => {
       const operation = await findOperation(restClient(options), operationId);
       const { operation_id: id, status, result, error, error_type: type } = operation;

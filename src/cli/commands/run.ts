@@ -25,16 +25,16 @@ interface RunOptions extends ConnectionOptions {
 
 export function runCommand(): Command {
   return withConnection(new Command('run'))
-    .description('run any program as an operation: its output, progress and end become events')
+    .description('run any program as an operation: its output, progress and exit become events')
     .usage('[options] -- <command...>')
     .argument('<command...>')
     .passThroughOptions()
-    .option('--type <type>', 'type of the operation; "run/" and the name of the program by default')
-    .option('--operation-id <id>', 'id of the operation; a new one by default')
-    .option('--kill-after <seconds>', 'time a cancelled program has to stop', wholeNumber(0), 5)
-    .option('--no-progress', 'take no percentages and counters from the output')
-    .option('--no-tty', 'give the program pipes, also where it would see a terminal')
-    .option('--quiet', 'say nothing of our own')
+    .option('--type <type>', 'operation type (default: "run/" and the name of the program)')
+    .option('--operation-id <id>', 'operation id (default: a new one)')
+    .option('--kill-after <seconds>', 'time a cancelled program gets to stop before it is killed', wholeNumber(0), 5)
+    .option('--no-progress', 'do not detect progress in the output')
+    .option('--no-tty', 'give the program pipes even when run from a terminal')
+    .option('--quiet', 'print only the output of the program')
     .action(async (command: [string, ...string[]], options: RunOptions) => {
       process.exitCode = await run(command, options);
     });

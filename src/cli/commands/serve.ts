@@ -13,10 +13,10 @@ interface ServeOptions {
 
 export function serveCommand(): Command {
   return new Command('serve')
-    .description('start the service; everything is configured by environment variables')
-    .option('--port <port>', 'PORT', wholeNumber(0, 65_535))
-    .option('--host <address>', 'HOST')
-    .option('--data-dir <folder>', 'DATA_DIR')
+    .description('start the service; environment variables configure everything else')
+    .option('--port <port>', 'overrides PORT', wholeNumber(0, 65_535))
+    .option('--host <address>', 'overrides HOST')
+    .option('--data-dir <folder>', 'overrides DATA_DIR')
     .action(async (options: ServeOptions) => {
       process.exitCode = await serve(options);
     });

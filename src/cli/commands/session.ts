@@ -12,7 +12,7 @@ interface JsonOption extends ConnectionOptions {
 
 export function sessionCommand(): Command {
   return new Command('session')
-    .description('sessions that agents and people share')
+    .description('work with shared sessions')
     .addCommand(createSession())
     .addCommand(say())
     .addCommand(follow())
@@ -23,7 +23,7 @@ function createSession(): Command {
   return withConnection(new Command('create'))
     .description('create a session and print its id')
     .argument('<purpose>')
-    .option('--id <id>', 'an id of your own')
+    .option('--id <id>', 'session id (default: a new one)')
     .action(async (purpose: string, { id, ...connection }: ConnectionOptions & { id?: string }) => {
       const session = await SharedSession.create(
         restClient(connection),
@@ -40,11 +40,11 @@ function say(): Command {
     .argument('<session-id>')
     .argument('<text>')
     .addOption(
-      new Option('--visibility <visibility>', 'who sees it')
+      new Option('--visibility <visibility>', 'who can see the message')
         .choices(['public', 'private', 'agent_only', 'admin_only'])
         .default('public'),
     )
-    .option('--key <key>', 'a second message with this key is the first one again')
+    .option('--key <key>', 'idempotency key: a message with a known key is not added again')
     .option('--json', 'print the message as JSON')
     .action(
       async (id: string, text: string, options: JsonOption & { visibility: Visibility; key?: string }) => {
@@ -61,9 +61,9 @@ function say(): Command {
 
 function follow(): Command {
   return withConnection(new Command('follow'))
-    .description('show what was said, then go on live')
+    .description('print the messages of a session, then follow it live')
     .argument('<session-id>')
-    .option('--after-seq <seq>', 'begin behind this message', wholeNumber(0), 0)
+    .option('--after-seq <seq>', 'start after this message', wholeNumber(0), 0)
     .option('--json', 'one JSON message per line')
     .action(async (id: string, { afterSeq, json, ...connection }: JsonOption & { afterSeq: number }) => {
       const session = new SharedSession(restClient(connection), id);
@@ -79,11 +79,11 @@ function follow(): Command {
 
 function search(): Command {
   return withConnection(new Command('search'))
-    .description('find messages that nearly say something, best first')
+    .description('fuzzy search in the messages, best match first')
     .argument('<session-id>')
     .argument('<text>')
-    .option('--threshold <score>', 'least similarity', wholeNumber(0, 100), 60)
-    .option('--limit <count>', 'most results', wholeNumber(1, 100), 10)
+    .option('--threshold <score>', 'minimum similarity', wholeNumber(0, 100), 60)
+    .option('--limit <count>', 'maximum number of results', wholeNumber(1, 100), 10)
     .option('--json', 'one JSON result per line')
     .action(async (id: string, text: string, options: JsonOption & { threshold: number; limit: number }) => {
       const { threshold, limit, json, ...connection } = options;

@@ -4,8 +4,8 @@ import { restClient, withConnection, type ConnectionOptions } from '../connectio
 
 export function statsCommand(): Command {
   return withConnection(new Command('stats'))
-    .description('show the statistics of the service')
-    .option('--json', 'as JSON')
+    .description('show service statistics')
+    .option('--json', 'print as JSON')
     .action(async (options: ConnectionOptions & { json?: boolean }) => {
       const stats = await restClient(options).getStats();
       await output.write(options.json ? `${JSON.stringify(stats)}\n` : statsTable(stats));

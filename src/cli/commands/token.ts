@@ -32,14 +32,14 @@ const USER = /^[^]{1,200}$/;
 
 export function tokenCommand(): Command {
   return new Command('token')
-    .description('make a token with the JWT_SECRET of this environment or of ./.env')
-    .option('--sub <user>', 'whom it speaks for', user, 'local')
-    .option('--tenant <tenant>', 'whose operations it sees; "default" without it', tenant)
+    .description('create a token signed with JWT_SECRET from the environment or ./.env')
+    .option('--sub <user>', 'user id', user, 'local')
+    .option('--tenant <tenant>', 'tenant (default: "default")', tenant)
     .addOption(
-      new Option('--role <role>', 'user: every scope but admin').choices(['user', 'admin']).default('user'),
+      new Option('--role <role>', 'user has every scope except admin').choices(['user', 'admin']).default('user'),
     )
-    .addOption(new Option('--scope <scopes...>', 'these scopes alone').choices(SCOPES))
-    .option('--expires <duration>', 'seconds, or with a unit: 30m, 12h, 7d', duration, 3600)
+    .addOption(new Option('--scope <scopes...>', 'only these scopes').choices(SCOPES))
+    .option('--expires <duration>', 'lifetime in seconds, or with a unit: 30m, 12h, 7d', duration, 3600)
     .action(async (options: TokenOptions) => {
       await output.write(`${await mint(options, localSecret())}\n`);
     });

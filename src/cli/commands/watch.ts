@@ -21,10 +21,10 @@ interface WatchOptions extends ConnectionOptions {
 
 export function watchCommand(): Command {
   return withConnection(new Command('watch'))
-    .description('follow one operation to its end, from its beginning')
+    .description('follow one operation from its beginning to its end')
     .argument('<operation-id>')
-    .option('--after-seq <seq>', 'begin behind this event', wholeNumber(0), 0)
-    .option('--wait', 'also when there is no such operation yet')
+    .option('--after-seq <seq>', 'start after this event', wholeNumber(0), 0)
+    .option('--wait', 'wait for an operation that does not exist yet')
     .option('--json', 'one JSON event per line')
     .action(async (operationId: string, options: WatchOptions) => {
       const id = options.wait ? operationId : await fullId(restClient(options), operationId);

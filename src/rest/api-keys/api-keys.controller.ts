@@ -26,7 +26,7 @@ export class ApiKeysController {
 
   @Post()
   @Audited('api_key_created')
-  @ApiOperation({ operationId: 'create_api_key', summary: 'Make an API key; it is shown this once' })
+  @ApiOperation({ operationId: 'create_api_key', summary: 'Create an API key; it is shown only once' })
   @ApiCreatedResponse({ type: CreatedApiKeyDto })
   async create(
     @Body(RequestValidationPipe) body: CreateApiKeyDto,
