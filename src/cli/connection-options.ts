@@ -10,7 +10,10 @@ export interface ConnectionOptions {
 export function withConnection(command: Command): Command {
   return command
     .addOption(
-      new Option('--url <url>', 'address of the service').env('OPSTREAM_URL').default(DEFAULT_URL).argParser(parseUrl),
+      new Option('--url <url>', 'address of the service')
+        .env('OPSTREAM_URL')
+        .default(DEFAULT_URL)
+        .argParser(parseUrl),
     )
     .addOption(new Option('--token <token>', 'token or API key').env('OPSTREAM_TOKEN'));
 }

@@ -17,10 +17,7 @@ interface BackupOptions extends ConnectionOptions {
 export function backupCommand(): Command {
   return withConnection(new Command('backup'))
     .description('copy the store to a new file; the service may be running')
-    .argument(
-      '[file]',
-      'local path; with --url the name of a file in BACKUP_DIR of the service',
-    )
+    .argument('[file]', 'local path; with --url the name of a file in BACKUP_DIR of the service')
     .option('--data-dir <folder>', 'folder of the store (default: DATA_DIR from the environment or ./.env)')
     .option('--json', 'print the result as JSON')
     .action(async (file: string | undefined, options: BackupOptions, command: Command) => {

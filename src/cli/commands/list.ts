@@ -17,10 +17,7 @@ interface ListOptions extends ConnectionOptions {
 export function listCommand(): Command {
   return withConnection(new Command('list'))
     .description('list operations, newest first')
-    .option(
-      '--status <status>',
-      'running, completed, error, cancelled, or active (not ended)',
-    )
+    .option('--status <status>', 'running, completed, error, cancelled, or active (not ended)')
     .option('--type <type>', 'only operations of this type')
     .option('--limit <count>', 'maximum number of operations', wholeNumber(1), 50)
     .option('--json', 'one JSON snapshot per line')

@@ -31,7 +31,12 @@ export function runCommand(): Command {
     .passThroughOptions()
     .option('--type <type>', 'operation type (default: "run/" and the name of the program)')
     .option('--operation-id <id>', 'operation id (default: a new one)')
-    .option('--kill-after <seconds>', 'time a cancelled program gets to stop before it is killed', wholeNumber(0), 5)
+    .option(
+      '--kill-after <seconds>',
+      'time a cancelled program gets to stop before it is killed',
+      wholeNumber(0),
+      5,
+    )
     .option('--no-progress', 'do not detect progress in the output')
     .option('--no-tty', 'give the program pipes even when run from a terminal')
     .option('--quiet', 'print only the output of the program')

@@ -36,7 +36,9 @@ export function tokenCommand(): Command {
     .option('--sub <user>', 'user id', user, 'local')
     .option('--tenant <tenant>', 'tenant (default: "default")', tenant)
     .addOption(
-      new Option('--role <role>', 'user has every scope except admin').choices(['user', 'admin']).default('user'),
+      new Option('--role <role>', 'user has every scope except admin')
+        .choices(['user', 'admin'])
+        .default('user'),
     )
     .addOption(new Option('--scope <scopes...>', 'only these scopes').choices(SCOPES))
     .option('--expires <duration>', 'lifetime in seconds, or with a unit: 30m, 12h, 7d', duration, 3600)
