@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { AuditLog } from '../../auth/audit-log.js';
 import { LIMITS } from '../../operations/operation-draft.js';
 import { LogFollower } from '../../operations/log-follower.service.js';
 import { LogPlaces, type CheckedPlace } from '../../operations/log-places.js';
@@ -58,6 +59,7 @@ export class OperationTools {
     private readonly operations: OperationsService,
     private readonly follower: LogFollower,
     private readonly places: LogPlaces,
+    private readonly audit: AuditLog,
   ) {}
 
   @Tool({
@@ -171,9 +173,10 @@ export class OperationTools {
   })
   async cancel(
     { operation_id, reason }: z.output<typeof CancelParameters>,
-    { principal }: ToolContext,
+    { principal, clientAddress: address }: ToolContext,
   ): Promise<object> {
     const { operation } = await this.operations.cancel(principal.tenant, operation_id, reason);
+    this.audit.acted('operation_cancelled', principal, { address }, { target: operation_id });
     return structured({ operation: toSnapshot(operation) });
   }
 }

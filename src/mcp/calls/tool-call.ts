@@ -38,6 +38,7 @@ export class ToolCall implements ToolContext {
   readonly session: ToolSession | undefined;
   readonly sessionId: string | undefined;
   readonly requestHeaders: ToolContext['requestHeaders'];
+  readonly clientAddress: string;
   readonly clientCapabilities: Params;
   readonly log: ToolLog = {
     debug: (message, data) => this.writeLog('debug', message, data),
@@ -73,6 +74,7 @@ export class ToolCall implements ToolContext {
     this.session = exchange.session;
     this.sessionId = exchange.session?.id;
     this.requestHeaders = exchange.headers;
+    this.clientAddress = exchange.address;
     this.clientCapabilities = exchange.capabilities;
     this.reports = new ReportQueue(notifications, exchange.responder);
     this.outcome = new Promise<ToolOutcome>((resolve) => (this.end = resolve));

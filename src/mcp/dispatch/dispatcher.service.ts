@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { AuditLog } from '../../auth/audit-log.js';
+import { userKey } from '../../auth/rate-limits.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { Cancellation } from '../protocol/cancellation.js';
 import type { RequestContext, MessageContext } from '../session/request-context.js';
@@ -20,12 +21,14 @@ import { LEGACY_VERSIONS, META, MODERN_VERSION, type Era } from '../protocol/ver
 import { RequestMetrics, type RequestOutcome } from '../metrics/request.metrics.js';
 import type { Classification } from './classify.js';
 import { Methods, type Answer, type Serve } from './methods.service.js';
+import { RequestBudget } from './request-budget.js';
 import { EncodedResult, encodeResultOf } from '../protocol/result.js';
 
 /** Reads one message of either era and serves it: the same for every transport. */
 @Injectable()
 export class McpDispatcher {
   private readonly logger = new Logger('Mcp');
+  private readonly budget = new RequestBudget();
 
   constructor(
     private readonly methods: Methods,
@@ -65,21 +68,34 @@ export class McpDispatcher {
     try {
       const serve = this.methods.find(exchange);
       const flights = inFlightOf(exchange, link);
-      flights?.add(id, exchange.cancellation);
-      this.run(serve, exchange, flights);
+      const giveBack = this.budget.take(request.size, () => userKey(link.principal, link.address));
+      try {
+        flights?.add(id, exchange.cancellation);
+      } catch (thrown) {
+        giveBack();
+        throw thrown;
+      }
+      this.run(serve, exchange, flights, giveBack);
     } catch (thrown) {
       this.refuse(exchange, thrown);
     }
   }
 
   /** Whatever the method does, there is one answer, and with it the id is free again. */
-  private run(serve: Serve, exchange: RequestContext, flights: InFlight | undefined): void {
+  private run(
+    serve: Serve,
+    exchange: RequestContext,
+    flights: InFlight | undefined,
+    giveBack: () => void,
+  ): void {
     const refused = (thrown: unknown): void => {
       flights?.remove(exchange.id);
+      giveBack();
       this.refuse(exchange, thrown);
     };
     const answered = (answer: Answer): void => {
       flights?.remove(exchange.id);
+      giveBack();
       try {
         this.respond(exchange, answer);
       } catch (thrown) {

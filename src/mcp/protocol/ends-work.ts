@@ -7,11 +7,14 @@ const ENDING: ReadonlySet<string> = new Set([
   'tasks/cancel',
   'resources/unsubscribe',
 ]);
+const ENDING_TOOLS: ReadonlySet<unknown> = new Set(['cancel_operation', 'delete_operation']);
 
 /** Whether a message ends work, or answers a question that work waits for: it is counted, but never refused for it. */
 export function endsWork(message: RpcMessage): boolean {
   if (message.kind === 'response') return true;
-  return (message.kind === 'request' || message.kind === 'notification') && ENDING.has(message.method);
+  if (message.kind === 'malformed') return false;
+  const { method, params } = message;
+  return ENDING.has(method) || (method === 'tools/call' && ENDING_TOOLS.has(params.name));
 }
 
 /** The refusal of one message, by its id. */

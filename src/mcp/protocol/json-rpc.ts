@@ -18,6 +18,8 @@ export interface RpcRequest {
   readonly id: RequestId;
   readonly method: string;
   readonly params: Params;
+  /** Characters it came in; of a batch, those of all its messages. */
+  readonly size: number;
 }
 export interface RpcNotification {
   readonly kind: 'notification';
@@ -57,11 +59,13 @@ export function parseMessages(text: string): RpcMessage | readonly RpcMessage[] 
   return parseWith(readMessages, text);
 }
 
-function readMessages(value: unknown): RpcMessage | readonly RpcMessage[] {
-  return Array.isArray(value) && value.length > 0 ? value.map(readMessage) : readMessage(value);
+function readMessages(value: unknown, size: number): RpcMessage | readonly RpcMessage[] {
+  return Array.isArray(value) && value.length > 0
+    ? value.map((message) => readMessage(message, size))
+    : readMessage(value, size);
 }
 
-function parseWith<Read>(read: (value: unknown) => Read, text: string): Read | RpcMalformed {
+function parseWith<Read>(read: (value: unknown, size: number) => Read, text: string): Read | RpcMalformed {
   let value: unknown;
   try {
     value = parseJson(text);
@@ -76,10 +80,11 @@ function parseWith<Read>(read: (value: unknown) => Read, text: string): Read | R
       `Invalid Request: nested more than ${MAX_JSON_DEPTH} levels deep`,
     );
   }
-  return read(value);
+  return read(value, text.length);
 }
 
-export function readMessage(value: unknown): RpcMessage {
+/** @param size characters that it came in */
+export function readMessage(value: unknown, size = 0): RpcMessage {
   if (!isObject(value)) {
     const what = Array.isArray(value) ? 'there is no batch here' : 'a message must be an object';
     return malformed(null, RPC.invalidRequest, `Invalid Request: ${what}`);
@@ -100,7 +105,7 @@ export function readMessage(value: unknown): RpcMessage {
     const params = value.params ?? NO_PARAMS;
     return id === null
       ? { kind: 'notification', method: value.method, params }
-      : { kind: 'request', id, method: value.method, params };
+      : { kind: 'request', id, method: value.method, params, size };
   }
   if (id !== null && value.method === undefined) {
     if (isObject(value.result)) return { kind: 'response', id, result: value.result };

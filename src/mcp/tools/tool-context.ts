@@ -29,6 +29,8 @@ export interface ToolContext extends LoadContext {
   readonly session: ToolSession | undefined;
   /** Headers of the HTTP request or WebSocket upgrade that the call came with; empty where there was none. */
   readonly requestHeaders: IncomingHttpHeaders;
+  /** Address of the client, for what is written down about its calls; empty for a peer that was dialled. */
+  readonly clientAddress: string;
   readonly log: ToolLog;
   /**
    * Sends partial content to the caller at once. Await it in a loop, as every report: the tool waits for the log, for

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { isJsonObject, type JsonObject } from '../../platform/json.js';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../platform/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import { CommandSession } from '../commands/command-session.js';
 import type { CommandDependencies } from '../commands/command-dependencies.js';
@@ -102,7 +102,7 @@ export class AgentSession {
 
   private async batch({ id, messages }: JsonObject): Promise<void> {
     try {
-      this.session.gate.count();
+      this.session.gate.count(this.endsOnly(messages));
       const batch = new AgentBatch(this.session, this.commands, (thrown) =>
         this.dependencies.reportFailure(thrown),
       );
@@ -110,6 +110,17 @@ export class AgentSession {
     } catch (thrown) {
       this.fail(thrown, id);
     }
+  }
+
+  /** A batch that does nothing but end what runs is not refused either. */
+  private endsOnly(messages: JsonValue | undefined): boolean {
+    return (
+      Array.isArray(messages) &&
+      messages.length > 0 &&
+      messages.every(
+        (one: JsonValue) => isJsonObject(one) && this.commands.find(one)?.definition.ends === true,
+      )
+    );
   }
 
   private fail(thrown: unknown, id: JsonObject['id']): void {

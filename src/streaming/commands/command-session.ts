@@ -15,6 +15,8 @@ export interface HubCommand {
   readonly scope: Scope | null;
   /** Records something: pipelined, acknowledged in order once it is durable. */
   readonly append?: boolean;
+  /** Ends something: counted, but never refused for being one message too many. */
+  readonly ends?: boolean;
   /** @throws OpstreamError what the client is answered */
   run(session: CommandSession, input: JsonObject, reply: Reply): Promise<void> | void;
 }
@@ -62,7 +64,7 @@ export class CommandSession {
    * @throws OpstreamError at once or by rejection: what the client is answered
    */
   perform(definition: HubCommand, input: JsonObject, reply: Reply): Promise<void> | void {
-    this.gate.count();
+    this.gate.count(definition.ends);
     if (definition.scope !== null) this.gate.permit(definition.scope);
     if (definition.append) return this.track(definition.run(this, input, reply));
     if (this.inFlight > 0) return this.appendsSettled().then(() => definition.run(this, input, reply));

@@ -52,6 +52,7 @@ function lossOf({ lost }: CheckedPlace, keptThrough: number | string): object {
 
 const unsubscribe: HubCommand = {
   scope: 'operations:read',
+  ends: true,
   run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     session.following.unsubscribe(operationId);
@@ -80,6 +81,7 @@ const subscribeAll: HubCommand = {
 
 const unsubscribeAll: HubCommand = {
   scope: 'operations:read',
+  ends: true,
   run(session, _input, reply) {
     session.following.unsubscribeAll();
     const top = { status: 'unsubscribed' };
@@ -217,10 +219,20 @@ const renew: HubCommand = {
 const cancelOperation: HubCommand = {
   scope: 'operations:write',
   append: true,
+  ends: true,
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     const draft = parseDraft('cancelled', { reason: input.reason }, input.event_id);
     const receipt = await session.dependencies.operations.append(session.tenant, operationId, draft);
+    const { principal, address } = session.connection;
+    if (!receipt.repeated) {
+      session.dependencies.audit.acted(
+        'operation_cancelled',
+        principal,
+        { address },
+        { target: operationId },
+      );
+    }
     const top = { status: 'cancelled' };
     const data = { seq: receipt.seq, repeated: receipt.repeated };
     reply.send(answer(reply.requestId, { top, eventType: 'recorded', operationId, data }));
