@@ -34,6 +34,19 @@ export const CONTESTANTS = {
   },
 };
 
+/** What is compared with Opstream alone. */
+const OTHERS = {
+  /** A shared session of the same service; the pong says that the viewer is there. */
+  session: {
+    title: 'Opstream session',
+    start: node('servers/sessions-fanout.mjs'),
+    path: '/sessions/bench',
+    greetings: 1,
+    headers: () => [`Authorization: Bearer ${token()}`],
+    hello: '{"type":"ping"}',
+  },
+};
+
 /** A token that the Opstream under test accepts. */
 export function token() {
   const claims = { sub: 'bench', exp: Math.floor(Date.now() / 1000) + 3600 };
@@ -47,7 +60,7 @@ const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64
 export class Match {
   /** @param {string} name of a contestant @param {{nodeFlags?: string[], headers?: string[], hello?: string, greetings?: number}} [options] */
   static async start(name, options = {}) {
-    const contestant = CONTESTANTS[name];
+    const contestant = CONTESTANTS[name] ?? OTHERS[name];
     const [command, args] = contestant.start;
     const flags = command === process.execPath ? (options.nodeFlags ?? []) : [];
     const server = new LineProcess(SERVER_CORE, command, [...flags, ...args], { BENCH_SECRET: secret });

@@ -31,6 +31,11 @@ export class OtherLoad {
     return Math.max(0, others / seconds / cpus().length);
   }
 
+  /** CPU seconds that a process has used. */
+  static secondsOf(pid) {
+    return processSeconds(pid);
+  }
+
   #ourSeconds() {
     return this.#pids.reduce((sum, pid) => sum + processSeconds(pid), 0);
   }
