@@ -16,6 +16,7 @@ import { resultCommand } from './commands/result.js';
 import { runCommand } from './commands/run.js';
 import { serveCommand } from './commands/serve.js';
 import { sessionCommand } from './commands/session.js';
+import { streamCommand } from './commands/stream.js';
 import { statsCommand } from './commands/stats.js';
 import { tokenCommand } from './commands/token.js';
 import { watchCommand } from './commands/watch.js';
@@ -40,6 +41,7 @@ const COMMANDS = [
   keysCommand,
   forgeCommand,
   sessionCommand,
+  streamCommand,
   backupCommand,
   checkCommand,
 ];

@@ -52,6 +52,7 @@ export {
   type EventDraft,
   type EventPage,
   type ListQuery,
+  type OpenCall,
   type OperationPage,
   type RestCall,
   type RestClientOptions,
@@ -65,6 +66,14 @@ export type {
   SharedSessionInfo,
   Visibility,
 } from './sessions/session-types.js';
+export {
+  DurableStream,
+  type CreateStreamOptions,
+  type DurableStreamOptions,
+  type StreamFollowOptions,
+  type StreamInfo,
+} from './streams/durable-stream.js';
+export { StreamChunk, type StreamPlace } from './streams/stream-chunk.js';
 export { DEFAULT_URL, ServiceAddress, type TokenSource } from './service-address.js';
 export type { Socket, SocketConstructor } from './socket.js';
 export {

@@ -38,7 +38,7 @@ export class Output {
   }
 
   /** Resolves when more may be written: at once, unless the reader is slow. */
-  async write(text: string): Promise<void> {
+  async write(text: string | Uint8Array): Promise<void> {
     if (this.gone.aborted || this.stream.write(text)) return;
     const over = AbortSignal.any([this.gone, this.#ending.signal]);
     await new Promise<void>((resolve) => {

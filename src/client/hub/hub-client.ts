@@ -1,5 +1,6 @@
 import { RestClient } from '../rest/rest-client.js';
 import { SharedSession } from '../sessions/shared-session.js';
+import { DurableStream, type DurableStreamOptions } from '../streams/durable-stream.js';
 import { Emitter } from '../emitter.js';
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
 import type { EventQueue } from './event-queue.js';
@@ -144,11 +145,12 @@ export class HubClient extends Emitter<HubClientEvents> {
 
   /** A session that agents and people share. */
   session(sessionId: string): SharedSession {
-    const { url, token } = this.#options;
-    return new SharedSession(
-      new RestClient({ ...(url !== undefined && { url }), ...(token !== undefined && { token }) }),
-      sessionId,
-    );
+    return new SharedSession(this.#rest(), sessionId);
+  }
+
+  /** A Durable Stream: create it, append to it, read it, follow it. */
+  stream(path: string, options: DurableStreamOptions = {}): DurableStream {
+    return new DurableStream(this.#rest(), path, options);
   }
 
   /**
@@ -232,6 +234,11 @@ export class HubClient extends Emitter<HubClientEvents> {
     const sent = performance.now();
     await this.#connection.request({ command: 'ping' });
     return performance.now() - sent;
+  }
+
+  #rest(): RestClient {
+    const { url, token } = this.#options;
+    return new RestClient({ ...(url !== undefined && { url }), ...(token !== undefined && { token }) });
   }
 
   get #capacity(): number {

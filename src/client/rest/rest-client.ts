@@ -88,6 +88,14 @@ export interface RestCall {
   readonly signal?: AbortSignal;
 }
 
+/** A request as it goes out. */
+export interface OpenCall {
+  readonly query?: Readonly<Record<string, string | number>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer> | string;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * The REST interface of a service (docs/protocol.md, "REST"). Nothing is repeated here: what fails throws an
  * OpstreamClientError with the service's code, or `unreachable`, `timeout`, `unexpected_answer`.
@@ -202,21 +210,37 @@ export class RestClient {
     query: Record<string, string | number>,
     signal?: AbortSignal,
   ): Promise<ReadableStream<Uint8Array>> {
+    const headers = { accept: 'text/event-stream' };
+    const response = await this.open('GET', path, { query, headers, ...(signal && { signal }) });
+    if (!response.body) throw this.#unexpected(response.status);
+    return response.body;
+  }
+
+  /**
+   * A request whose answer is read by the caller, for as long as it takes.
+   * @throws OpstreamClientError the service's refusal, or `unreachable`
+   */
+  async open(method: string, path: string, call: OpenCall = {}): Promise<Response> {
+    const { query = {}, body, signal } = call;
     const url = this.address.http(path);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
     const token = await resolveToken(this.#token);
-    const headers: Record<string, string> = { accept: 'text/event-stream' };
-    if (token) headers.authorization = `Bearer ${token}`;
+    const headers = { ...call.headers, ...(token && { authorization: `Bearer ${token}` }) };
     let response: Response;
     try {
-      response = await this.#fetch(url, { headers, ...(signal && { signal }) });
+      response = await this.#fetch(url, {
+        method,
+        headers,
+        ...(signal && { signal }),
+        ...(body && { body }),
+      });
     } catch (cause) {
       const message = `Cannot reach ${this.address.displayUrl}: ${reasonOf(cause)}`;
       throw new OpstreamClientError(CLIENT_ERROR.unreachable, message, undefined, { cause });
     }
-    if (response.status >= 400) throw this.#refused(response.status, parseJson(await response.text()));
-    if (!response.body) throw this.#unexpected(response.status);
-    return response.body;
+    if (response.status < 400) return response;
+    if (method === 'HEAD') throw this.#refusedHead(response.status);
+    throw this.#refused(response.status, parseJson(await response.text()));
   }
 
   async #call<Answer>(method: string, path: string, call: RestCall = {}): Promise<Answer> {
@@ -259,6 +283,13 @@ export class RestClient {
     }
   }
 
+  /** An answer to HEAD has no body that says more. */
+  #refusedHead(status: number): OpstreamClientError {
+    const code = HEAD_REFUSALS[status];
+    if (code === undefined) return this.#unexpected(status);
+    return new OpstreamClientError(code, `${this.address.displayUrl} answers HTTP ${status}`, status);
+  }
+
   #refused(status: number, problem: unknown): OpstreamClientError {
     if (!isObject(problem) || typeof problem.code !== 'string') return this.#unexpected(status);
     const message = typeof problem.detail === 'string' ? problem.detail : problem.code;
@@ -270,6 +301,15 @@ export class RestClient {
     return new OpstreamClientError(CLIENT_ERROR.unexpectedAnswer, message, status);
   }
 }
+
+const HEAD_REFUSALS: Readonly<Record<number, string>> = {
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'stream_not_found',
+  410: 'stream_gone',
+  429: 'too_many_requests',
+  503: 'overloaded',
+};
 
 function operationPath(operationId: string, below?: string): string {
   const path = `api/operations/${encodeURIComponent(operationId)}`;

@@ -1,5 +1,6 @@
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
 import { parseJson, type JsonObject, type JsonValue } from '../json.js';
+import { pause } from '../pause.js';
 import { randomId } from '../random-id.js';
 import { RECONNECT, type ReconnectPolicy } from '../reconnect-policy.js';
 import type { RestClient } from '../rest/rest-client.js';
@@ -143,16 +144,4 @@ function isAborted(signal: AbortSignal | undefined): boolean {
 function streamError(data: string): OpstreamClientError {
   const { code, detail } = parseJson(data) as { code?: unknown; detail?: unknown };
   return new OpstreamClientError(typeof code === 'string' ? code : 'internal', String(detail));
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done, { once: true });
-    function done(): void {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    }
-  });
 }
