@@ -9,36 +9,36 @@ import { HubStatus } from './streaming/commands/status.js';
 
 /** Starts and stops the whole service from code, inside a program that is not a Nest application. */
 
-/** The socket side is part of the package; whether it is served now, `isWebSocketRunning` tells. */
+/** Sockets are part of the package; `isWebSocketRunning` tells whether they are being served. */
 export const WEBSOCKETS_AVAILABLE = true;
 
 export interface BackgroundOptions {
-  /** Default 127.0.0.1; other addresses want a key, as everywhere. */
+  /** Default 127.0.0.1; any other address requires a key. */
   readonly host?: string;
-  /** Default 8765; 0 takes a free one. */
+  /** Default 8765; 0 picks a free port. */
   readonly port?: number;
-  /** Further options; the environment itself is not read. */
+  /** Further options; the environment is not read. */
   readonly settings?: OpstreamOptions;
-  /** Where the service's log goes; nowhere by default: standard output belongs to the program. */
+  /** Where the log goes. Discarded by default: standard output belongs to the host program. */
   readonly logger?: LoggerService | false;
 }
 
 export interface BackgroundService {
   readonly port: number;
-  /** Address of REST; the hub is at the same with `ws:`. */
+  /** Base URL of REST; the hub has the same with `ws:`. */
   readonly url: string;
-  /** Opens operations and records their events. */
+  /** Creates operations and records their events. */
   readonly operations: OperationsService;
 }
 
 let service: Promise<NestFastifyApplication> | undefined;
-/** The one that has started last, also after its end. */
+/** The most recently started service, even after it has stopped. */
 let started: NestFastifyApplication | undefined;
 
 /**
- * Starts the service in this process, which goes on with its own work. While it runs, another start gives the same.
- * @throws InvalidConfigurationError, UnusableDatabaseError, or an Error that says why the port cannot be had, with the
- *   system's as its cause
+ * Starts the service in this process without blocking it. While it runs, another call returns the same service.
+ * @throws InvalidConfigurationError, UnusableDatabaseError, or an Error that explains why the port is unavailable,
+ *   with the system error as its cause
  */
 export async function startWebSocketBackground(options: BackgroundOptions = {}): Promise<BackgroundService> {
   const { host = '127.0.0.1', port = 8765, settings, logger = false } = options;
@@ -58,7 +58,9 @@ export async function startWebSocketBackground(options: BackgroundOptions = {}):
   };
 }
 
-/** Ends it in order: clients are told, and what was accepted is stored. Without a running one nothing happens. */
+/**
+ * Shuts down gracefully: clients are notified and accepted events are stored. Does nothing when no service is running.
+ */
 export async function stopWebSocketBackground(): Promise<void> {
   const stopping = service;
   service = undefined;

@@ -31,10 +31,10 @@ import { HttpMetrics } from './rest/metrics/http.metrics.js';
 import { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
 
 /**
- * Puts Opstream's edges on a Nest application: its WebSocket adapter, Host and Origin checks, body types, security
- * headers and problem documents. The service and every end-to-end test use the same; a host application calls it
- * before `listen`.
- * @returns the adapter, which can serve further ports
+ * Installs Opstream's edges in a Nest application: WebSocket adapter, Host and Origin checks, body types, security
+ * headers and problem documents. The service and every end-to-end test use it; a host application calls it before
+ * `listen`.
+ * @returns the adapter, which can serve additional ports
  */
 export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   const adapter = new OpstreamWsAdapter(app);
@@ -52,7 +52,7 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   return adapter;
 }
 
-/** The service's own settings beyond those: its filter for everything, OpenAPI at `/docs`. */
+/** Additional setup of the standalone service: its exception filter for everything, and OpenAPI at `/docs`. */
 export function configureService(app: INestApplication): OpstreamWsAdapter {
   const adapter = configureOpstream(app);
   const fastify = app.getHttpAdapter().getInstance() as FastifyInstance;
@@ -62,7 +62,7 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   readBodies(fastify);
   refuseUnknownPaths(fastify);
   guardDescription(fastify, app);
-  // Whoever opens the address that the start prints sees what can be done there.
+  // Opening the printed address in a browser shows what the API offers.
   fastify.get('/', (_request, reply) => reply.redirect('docs'));
   serveHubClient(fastify);
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
@@ -73,12 +73,12 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   return adapter;
 }
 
-/** The controllers, and what is served beside them. */
+/** Admits a request or answers it with a problem document, before its body is read. */
 function describeWhole(app: INestApplication): OpenAPIObject {
   return describeStreams(describeApi(app, [EventDto]), app.get(Configuration).streams.path);
 }
 
-/** Lets a request in, or answers it with a problem document; before its body is read. */
+/** Authenticates and authorizes a request to a guarded route. @returns false when the request was answered */
 class SecurityHook {
   constructor(
     private readonly security: HttpSecurity,
@@ -107,7 +107,7 @@ class SecurityHook {
     }
   }
 
-  /** @returns false when the request was answered */
+  /** The API description requires authorization; its pages load nothing from other sites. */
   admits(request: IncomingMessage, response: ServerResponse): boolean {
     try {
       return !this.security.open(request, response);
@@ -141,7 +141,7 @@ function configureFastify(fastify: FastifyInstance, securityHook: SecurityHook, 
   readNdjson(fastify);
 }
 
-/** The description of the API is for those who may use it; its pages load nothing from elsewhere. */
+/** A host application on Express parses JSON itself; NDJSON arrives as text, and browser origins are checked. */
 function guardDescription(fastify: FastifyInstance, app: INestApplication): void {
   const hook = new SecurityHook(app.get(HttpSecurity), app.get(AuditLog), app.get(GuardedRoutes));
   fastify.addHook('onRequest', async (request, reply) => {
@@ -183,7 +183,8 @@ function configureExpress(app: INestApplication, securityHook: SecurityHook, met
 /** Fastify options of the service. */
 export const FASTIFY_OPTIONS = {
   bodyLimit: BODY_LIMIT_BYTES,
-  // Ids are at most 128 characters; percent-encoding triples them.
+  // Failures before routing (e.g. a path that cannot be decoded) never reach Nest's filters. Fastify's message quotes
+  // the URL, whose query may hold a token.
   routerOptions: { maxParamLength: 400 },
   forceCloseConnections: 'idle',
   requestTimeout: SERVER_OPTIONS.requestTimeout,

@@ -1,6 +1,6 @@
 /**
- * The package's server side: Opstream inside another program. `docs/library.md` shows each of these at work; the
- * client SDK is `opstream/client`.
+ * The package's server API: Opstream inside another program. `docs/library.md` shows each export in use; the client
+ * SDK is `opstream/client`.
  */
 export { OpstreamModule, type OpstreamAsyncOptions } from './opstream.module.js';
 export type { OpstreamOptions } from './config/options.js';
@@ -66,7 +66,7 @@ export type { MessageFilter, MessageRoute } from './mcp/peers/message-filters.se
 export type { PeerTimeouts } from './mcp/peers/peer-channel.js';
 export type { Peer, PeerState } from './mcp/peers/peer.js';
 
-/** The pool of sockets to other servers: inject it, or make one; Forge's streams use the same class. */
+/** The pool of sockets to other servers: inject it or construct one; Forge's streams use the same class. */
 export { WebSocketManager } from './client/upstream/websocket-manager.js';
 
 export { DEFAULT_TENANT, type Principal } from './auth/principal.js';

@@ -17,33 +17,33 @@ import { SessionsModule } from './sessions/sessions.module.js';
 import { SharedSockets } from './shared-sockets.js';
 import { StreamingModule } from './streaming/streaming.module.js';
 
-/** Options that only a running application knows, e.g. from its own `ConfigService`. */
+/** Options known only to a running application, e.g. from its own `ConfigService`. */
 export interface OpstreamAsyncOptions {
   readonly imports?: ModuleMetadata['imports'];
   readonly inject?: FactoryProvider['inject'];
-  /** @returns the options, or a promise of them */
+  /** @returns the options or a promise of them */
   readonly useFactory: (...injected: never[]) => OpstreamOptions | Promise<OpstreamOptions>;
-  /** Nest decides on modules before it calls the factory: true adds Forge's, which then needs `forgeUrl`. */
+  /** Nest resolves modules before it calls the factory: true adds Forge's module, which then requires `forgeUrl`. */
   readonly forge?: boolean;
   /** True adds the demo endpoint `GET /items/:item_id`. */
   readonly demo?: boolean;
 }
 
 /**
- * The whole of Opstream as one module: inside the service, and inside any other Nest application, which must call
+ * All of Opstream as one module, for the service and for any other Nest application. A host must call
  * `configureOpstream(app)` before it listens.
  */
 @Module({})
 export class OpstreamModule {
   /**
-   * @param options left out, `.env` and the environment are read
+   * @param options when omitted, `.env` and the environment are read
    * @throws InvalidConfigurationError
    */
   static forRoot(options?: OpstreamOptions): DynamicModule {
     if (options)
       return OpstreamModule.withConfiguration(Configuration.fromEnvironment(environmentOf(options)));
     const configuration = ConfigurationModule.fromEnvironment();
-    // Modules that depend on a variable wait until the variables are loaded; invalid ones never are.
+    // Modules that depend on a variable wait until the variables are loaded; invalid variables never are.
     const loaded = Promise.all((configuration.imports ?? []).map((one) => Promise.resolve(one)));
     const whenLoaded = async (module: DynamicModule | Promise<DynamicModule>): Promise<DynamicModule> => {
       await Promise.race([loaded, module]);
@@ -56,7 +56,9 @@ export class OpstreamModule {
     );
   }
 
-  /** As `forRoot`, with options that a factory gives. An invalid option rejects the start with `InvalidConfigurationError`. */
+  /**
+   * Like `forRoot`, with options from a factory. An invalid option rejects the start with `InvalidConfigurationError`.
+   */
   static forRootAsync(options: OpstreamAsyncOptions): DynamicModule {
     const { imports = [], inject = [], useFactory, forge = false, demo = false } = options;
     const configuration = ConfigurationModule.providing(
@@ -71,7 +73,7 @@ export class OpstreamModule {
     return compose(configuration, ...(forge ? [ForgeModule] : []), ...(demo ? [ItemsModule] : []));
   }
 
-  /** For programs that have read the configuration themselves. */
+  /** For programs that have already read the configuration. */
   static withConfiguration(configuration: Configuration): DynamicModule {
     return compose(
       ConfigurationModule.withValue(configuration),

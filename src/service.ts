@@ -16,18 +16,18 @@ import { addressesOf, authority } from './rest/server/addresses.js';
 import type { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
 import { LISTEN_BACKLOG } from './rest/server/server-options.js';
 
-/** Parts of Nest that give an account of every module and route. */
+/** Nest components that log every module and route. */
 const SETTING_UP = new Set<unknown>(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer']);
 
-/** Nest's own lines about a start, fitted to ours. */
+/** Nest's startup log lines, reduced to what matters. */
 class ServiceLogger extends PinoLogger {
-  /** A start says in a few lines where the service is; how it was put together is detail. */
+  /** At start, log only where the service listens; how it was assembled is debug detail. */
   override log(message: unknown, ...rest: unknown[]): void {
     if (SETTING_UP.has(rest.at(-1))) super.debug(message, ...rest);
     else super.log(message, ...rest);
   }
 
-  /** Nest logs what fails a start with its stack; `explain` says it once, in words. */
+  /** Nest logs a failed start with its stack; `explain` logs it once, in words. */
   override error(message: unknown, ...rest: unknown[]): void {
     const startFailed =
       rest.at(-1) === 'ExceptionHandler' ||
@@ -36,14 +36,14 @@ class ServiceLogger extends PinoLogger {
   }
 }
 
-/** Starts the service and keeps the process alive; a start that cannot succeed says why and exits with code 1. */
+/** Starts the service and keeps the process alive; a start that fails logs the reason and exits with code 1. */
 export async function startService(): Promise<void> {
   keepHeapYoung();
-  // Whoever started it may not read what a start that fails has to say.
+  // Standard error may be closed when a start fails.
   process.stderr.on('error', () => {});
   const output = LogOutput.standard(process.stdout.isTTY ? readableLine : undefined);
   try {
-    // A level that is none is named with every other invalid setting, once the configuration is read.
+    // An invalid level is reported with every other invalid setting once the configuration is read.
     const level = LOG_LEVELS.find((known) => known === process.env.LOG_LEVEL) ?? 'info';
     const logger = new ServiceLogger(createPino(level, output));
     const starting = openService(AppModule, logger);
@@ -57,9 +57,9 @@ export async function startService(): Promise<void> {
 }
 
 /**
- * Creates the application and listens on every port; the end-to-end tests start the service by the same way.
- * @param logger left out, Nest's own stays as it is
- * @throws InvalidConfigurationError, UnusableDatabaseError, or the system's error when a port cannot be had
+ * Creates the application and listens on every port; end-to-end tests start the service the same way.
+ * @param logger when omitted, Nest's own is kept
+ * @throws InvalidConfigurationError, UnusableDatabaseError, or the system error when a port is unavailable
  */
 export async function openService(
   root: Type | DynamicModule,
@@ -69,7 +69,7 @@ export async function openService(
     ...(logger !== undefined && { logger }),
     abortOnError: false,
     return503OnClosing: true,
-    // Fastify's own parser reads JSON; Nest's would add one for forms, whose fields are all text.
+    // Fastify's parser reads JSON; Nest's would add one for forms, whose fields are all text.
     bodyParser: false,
   });
   try {
@@ -105,7 +105,7 @@ async function listen(app: NestFastifyApplication): Promise<void> {
   logger.log(`Opstream is ready on http://${authority(http.host, port)}`);
 }
 
-/** A name may stand for an address that this machine does not have, such as ::1 where IPv6 is off. */
+/** A name may resolve to an address this machine does not have, such as ::1 without IPv6. */
 async function listenWhereItIs(adapter: OpstreamWsAdapter, port: number, host: string): Promise<void> {
   try {
     await adapter.listenAlso(port, host);
@@ -115,14 +115,14 @@ async function listenWhereItIs(adapter: OpstreamWsAdapter, port: number, host: s
   }
 }
 
-/** A sentence for what the operator can mend, the whole error for what is our fault. */
+/** One sentence for what the operator can fix, the whole error for our own bugs. */
 function explain(thrown: unknown): string {
   const problem = startProblem(thrown);
   if (problem !== undefined) return problem;
   return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
 }
 
-/** Why a start failed, in a sentence, where whoever started it can mend it. */
+/** Why a start failed, in one sentence, when the operator can fix it. */
 export function startProblem(thrown: unknown): string | undefined {
   if (thrown instanceof InvalidConfigurationError || thrown instanceof UnusableDatabaseError)
     return thrown.message;

@@ -4,12 +4,12 @@ import { WebSocketManager } from './client/upstream/websocket-manager.js';
 import { Configuration } from './config/configuration.js';
 
 const KEEP_ALIVE_MS = 15_000;
-/** The upstream preset begins at one second. */
+/** The upstream preset starts at one second. */
 const PRESET_FIRST_MS = 1000;
 
 /**
- * The application's one pool of sockets to other servers, injected as `WebSocketManager`: Forge's streams and the tools
- * of a host application share their sockets.
+ * The application's shared pool of sockets to other servers, injected as `WebSocketManager`. Forge's streams and the
+ * tools of a host application use the same sockets.
  */
 @Injectable()
 export class SharedSockets extends WebSocketManager implements OnApplicationShutdown {

@@ -2,12 +2,13 @@ import { existsSync, statSync } from 'node:fs';
 import { nodeProblem } from './client/node-version.js';
 
 /**
- * Looks after a store without the service, which may run: `opstream backup` and `opstream check` start this program.
- * `node dist/store-tool.js backup <database> <file> [--json]`, `node dist/store-tool.js check <database> [--json]`.
+ * Maintains a store independently of the service, which may be running; `opstream backup` and `opstream check` run
+ * this program. `node dist/store-tool.js backup <database> <file> [--json]`, `node dist/store-tool.js check <database>
+ * [--json]`.
  */
 
 const EXIT = { ok: 0, damaged: 1, usage: 2, refused: 4 } as const;
-/** Findings that are written; the rest is counted. */
+/** Findings printed; the rest is only counted. */
 const SHOWN_FINDINGS = 1000;
 
 type Write = (line: string) => void;

@@ -2,7 +2,7 @@ import { type DynamicModule, type FactoryProvider, Global, Module } from '@nestj
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { Configuration } from './configuration.js';
 
-/** What `ConfigService` holds beside the variables themselves. */
+/** What `ConfigService` holds in addition to the variables. */
 interface Validated {
   readonly opstream: Configuration;
 }
@@ -10,11 +10,11 @@ interface Validated {
 const validate = (env: Record<string, string | undefined>): typeof env & Validated =>
   Object.assign({ ...env }, { opstream: Configuration.fromEnvironment(env) });
 
-/** Provides the one `Configuration` of the application. */
+/** Provides the application's single `Configuration`. */
 @Global()
 @Module({})
 export class ConfigurationModule {
-  /** Reads `.env` and the environment; the environment wins. */
+  /** Reads `.env` and the environment; the environment takes precedence. */
   static fromEnvironment(): DynamicModule {
     return ConfigurationModule.providing(
       {

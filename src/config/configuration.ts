@@ -3,35 +3,35 @@ import { environmentSchema, type Environment } from './environment.js';
 import type { OpenApiSource } from './openapi-sources.js';
 import { mutualPeer, type McpPeerConfiguration } from './peer-settings.js';
 
-/** A setting that the service cannot start with; the message lists every one of them. */
+/** Invalid settings; the message lists all of them. */
 export class InvalidConfigurationError extends Error {
   override readonly name = 'InvalidConfigurationError';
 }
 
 /**
- * The validated settings of one service, grouped by who uses them. Also the injection token: a provider asks for
+ * The validated settings of one service, grouped by consumer. Also the injection token: providers ask for
  * `Configuration`. Durations are milliseconds where the name ends in `Ms`, seconds otherwise.
  */
 export class Configuration {
   readonly http: {
     readonly host: string;
     readonly port: number;
-    /** Further ports that serve the same, for programs written for another project's port. */
+    /** Additional ports with the same service, for programs written for another project's port. */
     readonly extraPorts: readonly number[];
     readonly allowedOrigins: readonly string[];
     readonly allowedHosts: readonly string[];
-    /** The service stands behind one proxy of its own: clients' addresses come from `X-Forwarded-For`. */
+    /** The service runs behind one trusted proxy: client addresses come from `X-Forwarded-For`. */
     readonly trustProxy: boolean;
   };
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly demo: boolean;
-  /** Types of operations that have a label of their own in metrics. */
+  /** Operation types that get their own label in metrics. */
   readonly measuredTypes: readonly string[];
   readonly store: {
     readonly kind: Environment['STORE'];
     readonly dataDir: string;
     readonly durability: Environment['DURABILITY'];
-    /** Where administrators have copies of the store written; they name files in it, never paths. */
+    /** Where administrators can have backups written; they name files in it, never paths. */
     readonly backupDir: string;
     readonly maxOperations: number;
     readonly maxToolOperations: number;
@@ -43,9 +43,9 @@ export class Configuration {
     readonly jwksUrl: string | undefined;
     readonly issuer: string | undefined;
     readonly audience: string | undefined;
-    /** The claim that makes administrators, beside scopes. Undefined: none does. */
+    /** The claim that grants the admin role, in addition to scopes. Undefined: no claim does. */
     readonly roleClaim: string | undefined;
-    /** Undefined: anonymous on loopback addresses only. */
+    /** Undefined: anonymous only on loopback addresses. */
     readonly allowAnonymous: boolean | undefined;
     readonly rateLimits: { readonly api: number; readonly auth: number; readonly ws: number };
   };
@@ -67,47 +67,47 @@ export class Configuration {
     readonly peers: readonly McpPeerConfiguration[];
     readonly peerRetryMaxMs: number;
     readonly authRequired: boolean;
-    /** Whether the transport of 2024-11-05 is served as well. */
+    /** Whether the HTTP with SSE transport of 2024-11-05 is served, too. */
     readonly legacySse: boolean;
     readonly streamContent: boolean;
     readonly openapi: readonly OpenApiSource[];
-    /** Sets of tools that are offered; empty: all. */
+    /** Offered toolsets; empty means all. */
     readonly toolsets: readonly string[];
   };
   readonly streams: {
-    /** Path of all streams; undefined: the protocol is off. */
+    /** Base path of streams; undefined turns the protocol off. */
     readonly path: string | undefined;
     readonly limits: {
       readonly maxStreamBytes: number;
       readonly maxTenantBytes: number;
-      /** Of all tenants. */
+      /** Where messages are forwarded, in addition to this process; undefined: nowhere. */
       readonly maxTotalBytes: number;
       readonly maxStreamsPerTenant: number;
     };
   };
   readonly sessions: {
-    /** Where messages are announced beside this process; undefined: nowhere. */
+    /** Shared by both ends of the bridge; undefined: only loopback addresses may broadcast. */
     readonly bridgeUrl: string | undefined;
-    /** What both ends of a bridge know; undefined: only loopback addresses may announce. */
-    readonly bridgeSecret: string | undefined;
     /** `open`: everyone sees every message of a session. */
+    readonly bridgeSecret: string | undefined;
+    /** Seconds a message is kept; 0: no limit. */
     readonly visibility: Environment['SESSION_VISIBILITY'];
     readonly maxSessions: number;
     readonly maxMessages: number;
-    /** Seconds that a message is kept; 0: no limit. */
+    /** Undefined turns the module off. */
     readonly messageMaxAge: number;
   };
   readonly forge: {
-    /** Undefined: the module is off. */
+    /** Tenants that may use Forge, which has no tenants itself; `*` for all. */
     readonly url: string | undefined;
     readonly token: string | undefined;
-    /** Tenants that may use Forge, which knows none itself; `*` for all. */
+    /** Consecutive connection failures before a stream is given up. */
     readonly tenants: readonly string[];
     readonly flavor: Environment['FORGE_API_FLAVOR'];
     readonly agentLogs: Environment['FORGE_AGENT_LOGS'];
-    /** Consecutive failures to connect after which a stream is given up. */
+    /** First delay; each further one is twice as long. */
     readonly reconnectAttempts: number;
-    /** The first wait; each further one is twice as long. */
+    /** A key set signs tokens for many services, so tokens must name this one. */
     readonly reconnectDelayMs: number;
   };
 
@@ -137,7 +137,9 @@ export class Configuration {
       jwtSecret: env.JWT_SECRET,
       jwksUrl: env.JWKS_URL,
       issuer: env.JWT_ISSUER,
-      // A key set signs for many services: its tokens have to name this one.
+      // Reads the settings from environment variables. Unknown variables are ignored. An empty one counts as unset, as
+      // in a `.env` template that has not been filled in.
+      // @throws InvalidConfigurationError naming every invalid variable and what it must be
       audience: env.JWT_AUDIENCE ?? (env.JWKS_URL === undefined ? undefined : 'opstream'),
       roleClaim: env.JWT_ROLE_CLAIM ?? (env.JWKS_URL === undefined ? 'role' : undefined),
       allowAnonymous: env.ALLOW_ANONYMOUS === undefined ? undefined : env.ALLOW_ANONYMOUS === 'true',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { openApiSources } from './openapi-sources.js';
 import { PEER_SCHEMES, peerSettings } from './peer-settings.js';
 
-/** The environment variables of the service: one schema, from which `Configuration` gets its types and defaults. */
+/** Schema of the service's environment variables; `Configuration` derives its types and defaults from it. */
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -30,13 +30,13 @@ const list = () =>
 
 const port = (value: string): boolean => /^\d{1,5}$/.test(value) && Number(value) <= 65_535;
 
-/** Origins are compared to the letter: one with a path or in capitals would never match. */
+/** Origins are compared literally: one with a path or capital letters would never match. */
 const isOrigin = (value: string): boolean =>
   value === '*' || value === 'null' || /^[a-z][a-z\d+.-]*:\/\/[^/?#@A-Z\s]+$/.test(value);
 
 const isHost = (value: string): boolean => /^[^/?#@\s]+$/.test(value);
 
-/** Paths are added to such a URL; credentials have a setting of their own. */
+/** Paths are appended to such a URL; credentials have their own setting. */
 const isBaseUrl = (value: string): boolean => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   return !url || url.username + url.password + url.search + url.hash === '';
@@ -67,7 +67,7 @@ export const environmentSchema = z
     PORT: text().refine((value) => value === undefined || port(value), 'must be a port number'),
     WEBSOCKET_PORT: text().refine((value) => value === undefined || port(value), 'must be a port number'),
     EXTRA_PORTS: list().refine((ports) => ports.every(port), 'must be port numbers, separated by commas'),
-    // An IPv6 address may stand in brackets, as in a URL.
+    // An IPv6 address may be in brackets, as in a URL.
     HOST: z
       .string()
       .default('127.0.0.1')
@@ -181,7 +181,7 @@ function distinct(peers: readonly { readonly name: string }[], external: string 
   return new Set(names).size === names.length;
 }
 
-/** Paths that belong to the other protocols; a `*` stands for everything below. */
+/** Paths of the other protocols; `*` stands for everything below. */
 const RESERVED_PATHS = [
   '/',
   '/hub',
@@ -200,10 +200,10 @@ function matches(candidate: string, reserved: string): boolean {
 
 export type Environment = z.output<typeof environmentSchema>;
 
-/** Settings of other services of this kind, which somebody may count on here. */
+/** Settings of comparable services that a user might expect to work here. */
 const WITHOUT_EFFECT = /^(?:REDIS_URL|DATABASE_URL|OTEL_[A-Z_]+)$/;
 
-/** Variables that are set and do nothing; whoever starts the service is told. */
+/** Variables that are set but have no effect; the service logs a warning. */
 export function settingsWithoutEffect(env: Readonly<Record<string, string | undefined>>): string[] {
   return Object.keys(env).filter((name) => WITHOUT_EFFECT.test(name) && env[name] !== '');
 }

@@ -5,9 +5,9 @@ export const openApiSource = z
   .strictObject({
     /** URL or file of the document; `self` is this service's own REST API. */
     document: z.string().min(1),
-    /** Where the API is, when the document's `servers` do not say so. */
+    /** Base URL of the API, when the document's `servers` do not name it. */
     base_url: z.url({ protocol: /^https?$/ }).optional(),
-    /** Put before the names of its tools. */
+    /** Prefix of its tool names. */
     prefix: z
       .string()
       .regex(/^[A-Za-z0-9_-]{0,40}$/)
@@ -20,11 +20,11 @@ export const openApiSource = z
     describe_full_response_schema: z.boolean().default(false),
     /** Sent with every call, e.g. an API key. */
     headers: z.record(z.string(), z.string()).default({}),
-    /** Names of the caller's own headers that are sent on. */
+    /** Names of the caller's headers to forward. */
     forward_headers: z.array(z.string()).optional(),
-    /** Scope that callers of its tools need; by default one to read or one to write, by the method. */
+    /** Scope required to call its tools; by default a read or a write scope, depending on the HTTP method. */
     scope: z.string().min(1).max(200).optional(),
-    /** Tenants that see its tools; all by default. */
+    /** Tenants that can see its tools; all by default. */
     tenants: z.array(z.string().min(1).max(200)).default([]),
     timeout_ms: z.number().int().min(1).max(600_000).default(10_000),
   })
@@ -57,7 +57,7 @@ export const openApiSource = z
 
 export type OpenApiSource = z.output<typeof openApiSource>;
 
-/** Either URLs and files, separated by commas, or a JSON array of entries with their options. */
+/** Either comma-separated URLs and files, or a JSON array of entries with options. */
 export const openApiSources = z
   .string()
   .optional()
@@ -78,5 +78,5 @@ export const openApiSources = z
   })
   .pipe(z.array(openApiSource));
 
-/** The entry for this service's own API where `MCP_OPENAPI` has none: everything that is tagged `mcp`. */
+/** The entry for this service's own API when `MCP_OPENAPI` has none: everything tagged `mcp`. */
 export const ownApi: OpenApiSource = openApiSource.parse({ document: 'self', include_tags: ['mcp'] });

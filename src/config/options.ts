@@ -8,7 +8,7 @@ type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
   ? `${Lowercase<Head>}${Capitalize<CamelCase<Tail>>}`
   : Lowercase<Name>;
 
-/** What an option takes where that is not the type its variable is read as. */
+/** Option types that differ from the type of their variable. */
 interface OwnTypes {
   readonly PORT: number;
   readonly WEBSOCKET_PORT: number;
@@ -24,8 +24,8 @@ type ValueOf<Name extends keyof Environment> = Name extends keyof OwnTypes
 
 /**
  * Settings of an embedded Opstream. Each environment variable of `.env.example` is an option of the same name in
- * camelCase, with a typed value: `MAX_OPERATIONS` is `maxOperations: number`, `ALLOWED_ORIGINS` is
- * `allowedOrigins: string[]`. An option that is left out has the variable's default.
+ * camelCase, with a typed value: `MAX_OPERATIONS` is `maxOperations: number`, `ALLOWED_ORIGINS` is `allowedOrigins:
+ * string[]`. An omitted option has the variable's default.
  */
 export type OpstreamOptions = {
   readonly [Name in keyof Environment as CamelCase<Name>]?: ValueOf<Name> | undefined;
@@ -34,7 +34,7 @@ export type OpstreamOptions = {
 const camelCase = (name: string): string =>
   name.toLowerCase().replaceAll(/_([a-z0-9])/g, (_all, letter: string) => letter.toUpperCase());
 
-/** Variables by their options; a variable's own name is accepted, too, for programs written before there were options. */
+/** Variables by option name. The variable's own name is accepted, too, for programs written before options existed. */
 const VARIABLES = new Map(
   Object.keys(environmentSchema.shape).flatMap((name) => [
     [camelCase(name), name],
@@ -43,8 +43,8 @@ const VARIABLES = new Map(
 );
 
 /**
- * The environment variables that say what the options say.
- * @throws InvalidConfigurationError for an option that does not exist
+ * Translates options to environment variables.
+ * @throws InvalidConfigurationError for an unknown option
  */
 export function environmentOf(options: OpstreamOptions): Record<string, string | undefined> {
   const unknown = Object.keys(options).filter((name) => !VARIABLES.has(name));

@@ -15,7 +15,7 @@ const MCP_LOG_LEVELS = [
 
 const name = z.string().min(1).max(200);
 
-/** Another MCP endpoint: one that is dialled, or one that dials in. */
+/** Another MCP endpoint that we dial, or that dials us. */
 export const peerSettings = z
   .strictObject({
     name: z.string().regex(/^[A-Za-z0-9_-]{1,40}$/, 'a peer name has 1 to 40 letters, digits, "_" or "-"'),
@@ -24,21 +24,21 @@ export const peerSettings = z
     accept: z.boolean().default(false),
     role: z.enum(['server', 'client', 'both']).default('client'),
     headers: z.record(z.string(), z.string()).default({}),
-    /** Offered in the WebSocket handshake, e.g. `mcp`, for servers that insist on one. */
+    /** Offered in the WebSocket handshake, e.g. `mcp`, for servers that require one. */
     subprotocol: z.string().optional(),
     compression: z.boolean().default(true),
-    /** Names of its tools that are offered onward; all by default. */
+    /** Names of its tools to forward; all by default. */
     include_tools: z.array(z.string()).default([]),
     exclude_tools: z.array(z.string()).default([]),
-    /** Least severe level of log lines that it is asked for. */
+    /** Minimum severity of the log messages requested from it. */
     log_level: z.enum(MCP_LOG_LEVELS).default('info'),
-    /** What it may do when it calls our tools. */
+    /** Its scopes when it calls our tools. */
     scopes: z.array(name).default(['mcp', 'operations:read', 'operations:write']),
-    /** The tenant it belongs to when it calls our tools. */
+    /** Its tenant when it calls our tools. */
     tenant: name.default('default'),
-    /** Scope that callers of its tools need; by default one to read or one to write, as each tool says of itself. */
+    /** Scope required to call its tools; by default a read or a write scope, depending on the tool's annotations. */
     scope: name.optional(),
-    /** Tenants that see its tools; all by default. */
+    /** Tenants that can see its tools; all by default. */
     tenants: z.array(name).default([]),
   })
   .refine(({ url, accept }) => (url !== undefined) !== accept, {
@@ -50,7 +50,7 @@ export const peerSettings = z
 
 export type McpPeerConfiguration = z.output<typeof peerSettings>;
 
-/** A peer with a name and an address alone, whose tools are used and which may use ours. */
+/** A peer given only by name and address, whose tools we use and which may use ours. */
 export function mutualPeer(name: string, url: string): McpPeerConfiguration {
   return peerSettings.parse({ name, url, role: 'both' });
 }

@@ -1,17 +1,17 @@
-/** Bytes of the longest message that the service sends: what clients accept whose limit nobody has raised. */
+/** Bytes of the largest message the service sends: what clients with default limits accept. */
 export const MAX_FRAME_BYTES = 1024 * 1024;
-/** Bytes of one event's data as JSON: its frame, with every envelope around it, fits into one message. */
+/** Bytes of one event's data as JSON: its frame, envelopes included, fits into one message. */
 export const MAX_EVENT_DATA_BYTES = MAX_FRAME_BYTES - 8 * 1024;
 
-/** Characters of a value that its stand-in shows. */
+/** Characters of a value shown by its stand-in. */
 const PREVIEW = 1000;
 
-/** Recorded or sent where a value does not fit. */
+/** Recorded or sent in place of a value that does not fit. */
 export interface StandIn {
   readonly truncated: true;
-  /** Of the whole value, as JSON. */
+  /** Length of the whole value as JSON. */
   readonly characters: number;
-  /** How the value begins. */
+  /** The beginning of the value. */
   readonly preview: string;
 }
 
@@ -20,13 +20,13 @@ export function standInFor(json: string): StandIn {
   return { truncated: true, characters: json.length, preview: json.slice(0, PREVIEW).toWellFormed() };
 }
 
-/** Whether text takes more bytes in UTF-8; looks closer only at text that may. */
+/** Whether text exceeds this many bytes in UTF-8; measures only text that might. */
 export function exceedsBytes(text: string, bytes: number): boolean {
   return text.length > bytes || (text.length * 3 > bytes && Buffer.byteLength(text) > bytes);
 }
 
 /**
- * Cuts text and says so: `… [n characters left out]`. No pair of surrogates is cut in two.
+ * Truncates text and appends `… [n characters left out]`. Never splits a surrogate pair.
  * @param most characters (UTF-16) of the result
  */
 export function cutText(text: string, most: number): string {

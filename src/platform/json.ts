@@ -1,9 +1,9 @@
 import { OpstreamError } from './errors/opstream-error.js';
 
 /**
- * The one reader and writer of JSON that comes from outside. Every transport uses it, so that a value is accepted,
- * kept or refused alike wherever it arrives. What it reads comes back as it was sent: integers beyond 2^53 keep their
- * digits, and every name is data, `__proto__` included.
+ * The single reader and writer of external JSON. Every transport uses it, so a value is accepted, kept or refused
+ * alike wherever it arrives. Values round-trip: integers beyond 2^53 keep their digits, and every name is data,
+ * `__proto__` included.
  */
 
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
@@ -11,7 +11,7 @@ export type JsonObject = { readonly [key: string]: JsonValue | undefined };
 
 /** Deeper nesting is refused: it costs recursion in every reader and no real payload needs it. */
 export const MAX_JSON_DEPTH = 64;
-/** Around the deepest value that may be recorded there are its event, the command, a batch's list and the batch. */
+/** The deepest recordable value is wrapped in its event, the command, a batch's list and the batch. */
 export const MAX_MESSAGE_DEPTH = MAX_JSON_DEPTH + 8;
 
 /** JSON source text access (ECMAScript 2026), which TypeScript's library does not describe yet. */
@@ -25,20 +25,20 @@ interface ExactJson {
 }
 const exactJson = JSON as unknown as ExactJson;
 
-/** True for a JSON object; an integer that kept its digits is none, although it is an object to JavaScript. */
+/** True for a JSON object. An integer that kept its digits is an object to JavaScript, but not here. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !exactJson.isRawJSON(value);
 }
 
 /**
- * Reads JSON text, with or without a byte order mark. An integer that no double holds becomes an object that
+ * Parses JSON text, with or without a byte order mark. An integer that no double can hold becomes an object that
  * `JSON.stringify` writes with the same digits.
- * @throws OpstreamError `invalid_json` for text that is not JSON, `invalid_request` for a number beyond all doubles
+ * @throws OpstreamError `invalid_json` for text that is not JSON, `invalid_request` for a number out of range
  */
 export function parseJson(text: string): JsonValue {
   const json = text.charCodeAt(0) === 0xfe_ff ? text.slice(1) : text;
   try {
-    // The reviver costs ten times the parser; only texts that hold such a number pay for it.
+    // The reviver costs ten times the parser; only texts with such a number pay for it.
     const suspect = /\d{16}|\d[eE]\+?\d{3}/.test(json);
     const value = suspect && hasLongNumber(json) ? exactJson.parse(json, keepDigits) : JSON.parse(json);
     return value as JsonValue;
@@ -99,8 +99,8 @@ function isNumberPart(code: number): boolean {
 }
 
 /**
- * Walks a value within bounds, before anything that costs more does.
- * @returns what is over: its nesting, or the number of its members and items
+ * Walks a value within bounds, before anything more expensive does.
+ * @returns which limit is exceeded: nesting, or the number of members and items
  */
 export function measure(
   value: unknown,
@@ -135,7 +135,7 @@ export function isDeeperThan(value: unknown, levels: number): boolean {
 /** Longer texts are walked as values: they may be one long string. */
 const SCANNED_LENGTH = 2048;
 
-/** As `isDeeperThan`, for a value whose text is at hand: to count brackets is a tenth of the work of walking. */
+/** Like `isDeeperThan`, for a value whose text is at hand: counting brackets costs a tenth of walking. */
 export function nestsDeeper(text: string, value: unknown, levels: number): boolean {
   if (text.length <= levels) return false;
   if (text.length <= SCANNED_LENGTH && !hasMoreBrackets(text, levels)) return false;
@@ -155,10 +155,10 @@ function hasMoreBrackets(text: string, levels: number): boolean {
 }
 
 /**
- * Serializes a value that came from a caller, once, for the log and for every wire format. Halves of surrogate pairs,
- * which strict readers refuse, become U+FFFD.
- * @param maxLength upper bound for the characters (UTF-16) of the text
- * @throws OpstreamError `invalid_request` when it is nested too deeply or is not JSON, `payload_too_large` when too long
+ * Serializes a caller's value once, for the log and for every wire format. Lone surrogates, which strict readers
+ * refuse, become U+FFFD.
+ * @param maxLength maximum length of the text in UTF-16 characters
+ * @throws OpstreamError `invalid_request` when it is nested too deeply or not JSON, `payload_too_large` when too long
  */
 export function encodeJson(value: unknown, what: string, maxLength: number): string {
   const text = stringify(value);
@@ -185,8 +185,8 @@ function stringify(value: unknown): string | undefined {
 }
 
 /**
- * JSON text in which halves of surrogate pairs, which strict readers refuse, are U+FFFD. `JSON.stringify` escapes those
- * and nothing else beyond ASCII.
+ * Replaces lone surrogates, which strict readers refuse, with U+FFFD. `JSON.stringify` escapes those and nothing else
+ * beyond ASCII.
  */
 export function wellFormed(json: string): string {
   if (!json.includes('\\ud')) return json;

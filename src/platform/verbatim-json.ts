@@ -1,6 +1,6 @@
 /**
- * JSON that only passes through: every number keeps the text it was written in, e.g. `1.0`, `1e400` and integers
- * beyond 2^53. What is read here is for `JSON.stringify`, which writes the same text again, and not for arithmetic.
+ * JSON that only passes through: every number keeps its source text, e.g. `1.0`, `1e400` and integers beyond 2^53.
+ * Values read here are for `JSON.stringify`, which writes the same text again, not for arithmetic.
  */
 
 /** JSON source text access (ECMAScript 2026), which TypeScript's library does not describe yet. */
@@ -14,15 +14,15 @@ interface SourceTextJson {
 }
 const sourceText = JSON as unknown as SourceTextJson;
 
-/** Only such texts may hold a number that JavaScript writes differently; others need no reviver, which is slow. */
+/** Only such texts can hold a number that JavaScript writes differently; others skip the slow reviver. */
 const SUSPECT = /\d[.eE]|\d{16}|-0/;
 
-/** No double needs more characters to be told exactly enough; comparing longer ones would only cost time. */
+/** No double needs more characters to be represented exactly; comparing longer ones would only cost time. */
 const MAX_EXACT = 400;
 
 export interface VerbatimJson {
   readonly value: unknown;
-  /** Whether a reader that turns numbers into doubles would change the value of one. */
+  /** Whether a reader that converts numbers to doubles would change the value of one. */
   readonly roundsElsewhere: boolean;
 }
 
@@ -38,12 +38,12 @@ export function parseVerbatim(text: string): VerbatimJson {
   return { value, roundsElsewhere };
 }
 
-/** The text of a number that kept it; undefined for every other value. */
+/** The source text of a number that kept it; undefined for any other value. */
 export function numberText(value: unknown): string | undefined {
   return sourceText.isRawJSON(value) ? value.rawJSON : undefined;
 }
 
-/** A number by its text. @throws SyntaxError for what is no JSON number */
+/** A number given by its text. @throws SyntaxError when it is not a JSON number */
 export function numberOf(text: string): object {
   if (!NUMBER.test(text)) throw new SyntaxError('not a JSON number');
   return sourceText.rawJSON(text);
@@ -51,12 +51,12 @@ export function numberOf(text: string): object {
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** True for the grammar of JSON's numbers; linear in the length of the text. */
+/** Whether text matches the JSON number grammar; linear in its length. */
 export function isNumberText(text: string): boolean {
   return NUMBER.test(text);
 }
 
-/** The decimal value of a number's text in one form: significant digits and exponent. */
+/** The normalized decimal value of a number's text: significant digits and exponent. */
 function decimalOf(text: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];

@@ -1,10 +1,10 @@
 import { ERROR_CATALOGUE, type CatalogueEntry, type ErrorCode } from './error-catalogue.js';
 
-/** A failure with a catalogue code; `message` is the detail of this one occurrence and safe to show to the caller. */
+/** A failure with a catalogue code; `message` describes this occurrence and is safe to show to the caller. */
 export class OpstreamError extends Error {
   override readonly name = 'OpstreamError';
 
-  /** @param extra members added to the answer beside the standard ones, e.g. `{ first_seq: 12 }` */
+  /** @param extra members added to the response in addition to the standard ones, e.g. `{ first_seq: 12 }` */
   constructor(
     readonly code: ErrorCode,
     message: string,
@@ -19,7 +19,7 @@ export class OpstreamError extends Error {
   }
 }
 
-/** Turns anything thrown into a catalogue error; what is not ours becomes `internal`, and its text stays in the log. */
+/** Converts anything thrown to a catalogue error. Foreign errors become `internal`; their text stays in the log. */
 export function toOpstreamError(thrown: unknown): OpstreamError {
   if (thrown instanceof OpstreamError) return thrown;
   return new OpstreamError('internal', 'An unexpected error occurred', {}, { cause: thrown });

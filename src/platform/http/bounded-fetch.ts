@@ -9,35 +9,35 @@ import { BoundedResponse } from './bounded-response.js';
 import { FetchError, type FetchFailure } from './fetch-error.js';
 import { AddressNotAllowed, isPublicAddress, literalAddress, lookupPublic } from './public-address.js';
 
-/** One request of the service's own to somebody else. */
+/** An outgoing request of the service itself. */
 export interface OutgoingRequest {
   readonly url: string | URL;
   /** `GET` by default. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
-  /** Gives the request up: its connection is closed. */
+  /** Aborts the request and closes its connection. */
   readonly signal?: AbortSignal | undefined;
-  /** Bytes of the body after decoding. */
+  /** Limit of the decoded body in bytes. */
   readonly maxBytes: number;
-  /** Milliseconds until status and headers have arrived. */
+  /** Milliseconds until status and headers must have arrived. */
   readonly headMs: number;
-  /** Milliseconds until the body has arrived as well; a stream has no such limit. */
+  /** Milliseconds until the body must have arrived, too; a stream has no such limit. */
   readonly totalMs?: number;
   /**
-   * `origin` follows redirects within the origin, so that the request's credentials stay where they belong;
-   * `method` follows only those that repeat the request as it is; `none` hands a redirect back as the answer.
+   * `origin` follows redirects within the origin, so that credentials stay where they belong; `method` follows only
+   * those that repeat the request unchanged; `none` returns the redirect.
    */
   readonly redirects: 'origin' | 'method' | 'none';
-  /** `public` refuses every address outside the public Internet, by the address that is connected to. */
+  /** `public` refuses addresses outside the public Internet, checked against the address actually connected to. */
   readonly addresses?: 'any' | 'public';
 }
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 const MAX_REDIRECTS = 5;
 /**
- * Milliseconds that an idle connection is kept. Servers close theirs after two to five seconds without a word, and a
- * request that meets such a close is lost.
+ * Milliseconds an idle connection is kept. Servers close theirs after two to five idle seconds, and a request that
+ * races with the close is lost.
  */
 const KEEP_ALIVE_MS = 1500;
 const options = { keepAlive: true, timeout: KEEP_ALIVE_MS, maxFreeSockets: 32 };
@@ -48,9 +48,9 @@ const agents = {
 };
 
 /**
- * Makes a request to a remote that is not trusted: its answer has a size and a deadline, redirects are followed by
- * hand and only within the origin, and a request that is given up leaves no connection behind. Every request that the
- * service makes of its own goes through here.
+ * Makes a request to an untrusted remote. The response has a size limit and a deadline, redirects are followed only
+ * within the origin, and an aborted request leaves no connection behind. All outgoing requests of the service go
+ * through here.
  * @throws FetchError
  */
 export async function boundedFetch(outgoing: OutgoingRequest): Promise<BoundedResponse> {
@@ -106,14 +106,14 @@ async function exchange(
   try {
     return await attempt(url, outgoing, endsAt);
   } catch (thrown) {
-    // A server may close an idle connection at the very moment that it is used again.
+    // A server may close an idle connection at the very moment it is reused.
     const again = thrown instanceof StaleConnection && /^(GET|HEAD)$/.test(outgoing.method ?? 'GET');
     if (again) return attempt(url, outgoing, endsAt);
     throw thrown;
   }
 }
 
-/** A connection that was kept and had been closed by the other side. */
+/** A kept connection that the remote had already closed. */
 class StaleConnection extends FetchError {}
 
 function attempt(url: URL, outgoing: OutgoingRequest, endsAt: number | undefined): Promise<BoundedResponse> {
@@ -125,7 +125,7 @@ function attempt(url: URL, outgoing: OutgoingRequest, endsAt: number | undefined
     const timers: NodeJS.Timeout[] = [];
     const cut = (why: FetchFailure): void => {
       failure ??= why;
-      // Without an error: Node would let it loose on a socket that is just being handed back to its agent.
+      // Destroy without an error: Node would emit it on a socket that is just being returned to its agent.
       request.destroy();
     };
     const abort = (): void => cut({ kind: 'aborted', message: 'the request was given up' });
@@ -190,7 +190,7 @@ function open(
   });
 }
 
-/** @param connected whether the request had a connection; without one nothing was carried out */
+/** @param connected whether the request had a connection; without one, nothing was executed */
 function explain(
   error: NodeJS.ErrnoException,
   failure: FetchFailure | undefined,
@@ -209,7 +209,7 @@ function explain(
   return stale ? new StaleConnection('broken', reason, cause) : new FetchError('broken', reason, cause);
 }
 
-/** An error of several attempts, one for each address of a name, has no message of its own. */
+/** The aggregate error of several attempts, one per address, has no message of its own. */
 function reasonOf(error: Error & { readonly errors?: readonly Error[] }): string {
   return error.message || error.errors?.[0]?.message || error.name;
 }

@@ -11,23 +11,23 @@ const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>
   br: () => createBrotliDecompress(),
 };
 
-/** What a response needs of the exchange it came from. */
+/** What a response needs from the exchange it belongs to. */
 export interface Exchange {
   readonly maxBytes: number;
-  /** Why the exchange was cut off; undefined while it was not. */
+  /** Why the exchange was aborted; undefined while it was not. */
   failure(): FetchFailure | undefined;
   /** Releases timers and listeners. */
   done(): void;
 }
 
-/** A response whose body is read once, at most up to the limit in bytes after decoding. */
+/** A response whose body can be read once, up to a limit of decoded bytes. */
 export class BoundedResponse {
   readonly status: number;
   readonly statusText: string;
   readonly headers: IncomingHttpHeaders;
 
   constructor(
-    /** Where it came from, after redirects. */
+    /** The final URL, after redirects. */
     readonly url: URL,
     private readonly message: IncomingMessage,
     private readonly exchange: Exchange,
@@ -36,7 +36,7 @@ export class BoundedResponse {
     this.statusText = message.statusMessage ?? '';
     this.headers = message.headers;
     message.once('close', () => exchange.done());
-    // A body that nobody reads may still break.
+    // An unread body may still fail.
     message.on('error', () => {});
   }
 
@@ -97,7 +97,7 @@ export class BoundedResponse {
     if (coding === 'identity' || coding === '') return this.message;
     const decoder = DECODERS[coding]?.();
     if (!decoder) throw new FetchError('broken', `the answer is encoded as ${coding.slice(0, 40)}`);
-    // The iteration of the decoder throws what goes wrong on either side.
+    // The decoder's iteration throws errors of either side.
     pipeline(this.message, decoder, () => {});
     return decoder;
   }

@@ -1,7 +1,7 @@
 /**
- * Why a request of the service's own got no usable answer:
- * `unreachable` no connection was made, so nothing was carried out; `refused` the request may not be made at all;
- * `timeout`, `broken` and `too_large` it was sent, and may have been carried out; `aborted` the caller gave it up.
+ * Why an outgoing request got no usable response. `unreachable`: no connection, so nothing was executed. `refused`:
+ * the request is not allowed. `timeout`, `broken`, `too_large`: it was sent and may have been executed. `aborted`: the
+ * caller cancelled it.
  */
 export type FetchFailureKind = 'unreachable' | 'refused' | 'timeout' | 'broken' | 'too_large' | 'aborted';
 
@@ -22,7 +22,7 @@ export class FetchError extends Error {
     super(message, options);
   }
 
-  /** Whether the remote may have carried the request out. */
+  /** Whether the remote may have executed the request. */
   get maybeCarriedOut(): boolean {
     return this.kind !== 'unreachable' && this.kind !== 'refused';
   }

@@ -7,8 +7,8 @@ export interface FetchFunctionLimits {
 }
 
 /**
- * `boundedFetch` in the form of the global `fetch`, for libraries that accept a function in its place. The whole body
- * has arrived when it resolves, and redirects are handed back.
+ * `boundedFetch` with the signature of the global `fetch`, for libraries that accept a replacement. It resolves once
+ * the whole body has arrived and returns redirects as they are.
  */
 export function fetchFunction({ maxBytes, totalMs }: FetchFunctionLimits) {
   return async (

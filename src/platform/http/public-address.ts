@@ -19,7 +19,7 @@ const IPV4_RANGES = [
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
 ] as const;
-/** Also ranges that embed an IPv4 address (NAT64, Teredo, 6to4), through which a private one could be reached. */
+/** Includes ranges that embed an IPv4 address (NAT64, Teredo, 6to4), which could lead to a private one. */
 const IPV6_RANGES = [
   ['::', 96],
   ['64:ff9b::', 96],
@@ -38,7 +38,7 @@ const special = new BlockList();
 for (const [net, prefix] of IPV4_RANGES) special.addSubnet(net, prefix, 'ipv4');
 for (const [net, prefix] of IPV6_RANGES) special.addSubnet(net, prefix, 'ipv6');
 
-/** Whether an IP address is one of the public Internet. IPv4-mapped IPv6 addresses count as what they map. */
+/** Whether an IP address is on the public Internet. IPv4-mapped IPv6 addresses count as the address they map. */
 export function isPublicAddress(address: string): boolean {
   const family = isIP(address);
   if (family === 0) return false;
@@ -61,8 +61,8 @@ export class AddressNotAllowed extends Error {
 }
 
 /**
- * Resolves names for a socket and refuses all that have an address which is not public. The check belongs to the
- * lookup of the connection itself: a name that is checked first and resolved again may have changed in between.
+ * Resolves names for a socket and refuses those with a non-public address. The check is part of the connection's own
+ * lookup: a name checked first and resolved again could have changed in between.
  */
 export const lookupPublic: LookupFunction = (hostname, options, callback) => {
   resolve(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {

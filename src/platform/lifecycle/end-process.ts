@@ -1,9 +1,9 @@
-/** Work of the thread pool that may be stuck: name lookups without a network, writes that nobody reads. */
+/** Thread pool work that may be stuck: name lookups without a network, writes to a pipe that nobody reads. */
 const ON_A_THREAD = new Set(['FSReqCallback', 'FSReqPromise', 'GetAddrInfoReqWrap', 'GetNameInfoReqWrap']);
 
 /**
- * Ends the process now. `process.exit` waits for the threads of the pool, and one may be stuck for as long as a name
- * server does not answer; then this process is replaced by one that only has the exit code.
+ * Ends the process immediately. `process.exit` waits for the thread pool, where a lookup may hang until the name
+ * server answers; in that case this process is replaced by one that only exits with the code.
  */
 export function endProcess(code: number): never {
   // `process.execve` is missing on Windows and in workers.

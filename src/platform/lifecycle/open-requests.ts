@@ -2,9 +2,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type BeforeApplicationShutdown, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 
-/** A request that has begun when the end begins may be completed in this time. */
+/** Time that requests in progress get to complete once shutdown begins. */
 const COMPLETE_WITHIN_MS = 2000;
-/** How often connections are looked at from then on. */
+/** How often connections are checked during shutdown. */
 const LOOK_EVERY_MS = 250;
 
 interface Exchange {
@@ -13,9 +13,9 @@ interface Exchange {
 }
 
 /**
- * Connections on which nothing was asked have nothing to finish: preconnecting browsers, load balancers and port
- * probes, half a header, half a body. They are ended soon after the service begins to stop, so that only requests in
- * progress are waited for.
+ * Connections without a complete request have nothing to finish: preconnecting browsers, load balancers, port probes,
+ * half a header, half a body. They are closed soon after shutdown begins, so that it waits only for requests in
+ * progress.
  */
 @Injectable()
 export class OpenRequests implements BeforeApplicationShutdown, OnApplicationShutdown {
@@ -23,7 +23,7 @@ export class OpenRequests implements BeforeApplicationShutdown, OnApplicationShu
   readonly #latest = new WeakMap<Socket, Exchange>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** Watches the connections of a server; to be called for each server of the application, before it listens. */
+  /** Tracks the connections of a server. Call it for each server of the application, before it listens. */
   watch(server: Server): void {
     server.on('connection', (socket: Socket) => {
       this.#connections.add(socket);
@@ -32,7 +32,7 @@ export class OpenRequests implements BeforeApplicationShutdown, OnApplicationShu
     server.prependListener('request', (request, response) => {
       this.#latest.set(request.socket, { request, response });
     });
-    // WebSockets are told to leave, and have a deadline of their own.
+    // WebSockets are closed separately, with their own deadline.
     server.prependListener('upgrade', (_request, socket: Socket) => this.#connections.delete(socket));
   }
 
@@ -55,7 +55,7 @@ export class OpenRequests implements BeforeApplicationShutdown, OnApplicationShu
   }
 }
 
-/** Asked, and not answered yet. */
+/** A complete request without a complete response. */
 function isInProgress({ request, response }: Exchange): boolean {
   return request.complete && !response.writableFinished && !response.destroyed;
 }

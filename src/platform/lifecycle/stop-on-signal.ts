@@ -2,16 +2,16 @@ import { type INestApplicationContext, Logger } from '@nestjs/common';
 import type { LogOutput } from '../logging/log-output.js';
 import { endProcess } from './end-process.js';
 
-/** An orderly end that takes longer than this is none. */
+/** A graceful shutdown that takes longer is forced. */
 const DEADLINE_MS = 10_000;
-/** How long the last lines of the log may take to be read. */
+/** How long the last log lines may take to be written. */
 export const LAST_LINES_MS = 500;
 
 /**
- * Ends the process in order when it is told to: new callers are refused, sockets are closed with 1001 and
- * streams end, what was accepted is stored; then it exits with 0, or with 1 when that takes too long. Further signals
- * change nothing, since a terminal and npm may both pass on the same Ctrl-C.
- * @param starting a start that is interrupted is completed, and then ended
+ * Shuts down gracefully on a signal: new callers are refused, sockets are closed with 1001, streams end, and accepted
+ * events are stored. Exits with 0, or with 1 past the deadline. Further signals are ignored: a terminal and npm may
+ * both pass on the same Ctrl-C.
+ * @param starting a start that is interrupted completes before it is stopped
  */
 export function stopOnSignal(starting: Promise<INestApplicationContext>, output: LogOutput): void {
   const logger = new Logger('Opstream');
@@ -29,7 +29,7 @@ export function stopOnSignal(starting: Promise<INestApplicationContext>, output:
       void end(1);
     }, DEADLINE_MS - LAST_LINES_MS);
     try {
-      // Whoever says that it is ready may be told to stop at once, or even before.
+      // A supervisor may stop the service as soon as it is ready, or even before.
       await (await starting).close();
       logger.log('HTTP server closed');
       await end(0);

@@ -1,26 +1,25 @@
-/** Milliseconds that long work may take in one turn of the event loop, all of it together. */
+/** Milliseconds that all long-running work together may take per turn of the event loop. */
 const BUDGET_MS = 4;
 
 /**
- * Shares the event loop between long work and everything else. Work that can take long is cut into steps of about a
- * millisecond or less, and asks for a turn before each of them. Turns are granted in the order in which they were asked
- * for, until the budget of this turn of the event loop is spent; the rest waits for the next one. However many loops
- * run at once, timers and sockets are served in between.
+ * Shares the event loop between long-running work and everything else. Such work is split into steps of about a
+ * millisecond and requests a turn before each. Turns are granted in order until the budget of the current turn is
+ * spent; the rest waits for the next one. Timers and sockets are served in between, however many loops run.
  */
 export class TurnBudget {
   private waiting: (() => void)[] = [];
   private scheduled = false;
 
-  /** @param budgetMs how long granted steps may take together before the event loop goes on */
+  /** @param budgetMs how long granted steps may take together before the event loop continues */
   constructor(private readonly budgetMs = BUDGET_MS) {}
 
-  /** Steps that wait for their turn. */
+  /** Steps waiting for a turn. */
   get pending(): number {
     return this.waiting.length;
   }
 
   /**
-   * Resolves in a later turn of the event loop, never in the one that asks. What the caller does up to its next real
+   * Resolves in a later turn of the event loop, never in the current one. What the caller does until its next real
    * wait counts against the budget.
    */
   turn(): Promise<void> {
@@ -36,13 +35,13 @@ export class TurnBudget {
     setImmediate(() => this.grant(this.waiting.splice(0), 0, performance.now()));
   }
 
-  /** Steps asked for from now on wait for the next turn: a loop gets one step a turn. */
+  /** Steps requested from now on wait for the next turn: a loop gets one step per turn. */
   private grant(due: (() => void)[], from: number, began: number): void {
     const resume = due[from];
     if (resume !== undefined && (from === 0 || performance.now() - began < this.budgetMs)) {
       resume();
-      // A tick asked for by a microtask runs once no microtask is left: the granted step has then done all that it can
-      // do in this turn.
+      // A tick scheduled by a microtask runs after all microtasks: by then the granted step has done everything it can
+      // in this turn.
       queueMicrotask(() => process.nextTick(() => this.grant(due, from + 1, began)));
       return;
     }
@@ -52,5 +51,5 @@ export class TurnBudget {
   }
 }
 
-/** The process has one event loop, and one budget. */
+/** The process has one event loop and therefore one budget. */
 export const turnBudget = new TurnBudget();

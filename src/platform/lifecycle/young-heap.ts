@@ -1,10 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * Has V8 allocate everything young, whatever it has learned. By default it looks at which objects survive its first
- * collections; when those fall into a burst, events on their way count as survivors, and from then on every later one
- * is put straight into the old heap, which grows by 100 MB before it is collected. For a process of its own only: the
- * setting is everyone's.
+ * Makes V8 allocate everything in the young generation. By default V8 observes which objects survive its first
+ * collections. If those fall into a burst, in-flight events count as survivors, and all later ones are allocated in
+ * the old generation, which grows by 100 MB between collections. Only for a process of its own: the setting is global.
  */
 export function keepHeapYoung(): void {
   setFlagsFromString('--no-allocation-site-pretenuring');

@@ -1,33 +1,33 @@
 import { fstatSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 
-/** Bytes of lines that wait for a slow reader; what comes beyond them is lost. */
+/** Bytes of buffered lines for a slow reader; lines beyond the limit are dropped. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
-/** Where lines of the log go. */
+/** The destination of log lines. */
 interface Target {
-  /** Bytes that were accepted and not written yet. */
+  /** Bytes accepted but not yet written. */
   readonly waiting: number;
   /** Calls back exactly once, at once or later. */
   write(text: string, done: (error?: NodeJS.ErrnoException | null) => void): void;
 }
 
 /**
- * The log's way out. A line that cannot be written is lost and never waited for: a full disk, a reader that is gone
- * and one that reads nothing leave the service as it is. The number of lost lines is told once lines can be written
- * again. Unlike pino's own destination it has no exit hook, which would retry a failing write for ever.
+ * Writes the log without ever blocking. A line that cannot be written is dropped: a full disk, a reader that is gone
+ * or one that stalls do not affect the service. The number of dropped lines is logged once writing works again. Unlike
+ * pino's own destination it has no exit hook, which would retry a failing write forever.
  */
 export class LogOutput {
   #lost = 0;
   #readerIsGone = false;
 
-  /** @param format what a JSON line looks like there */
+  /** @param format formats a JSON line for this output */
   constructor(
     private readonly target: Target,
     private readonly format: (line: string) => string = (line) => line,
   ) {}
 
-  /** Standard output, whatever it is connected to. */
+  /** Standard output, regardless of what it is connected to. */
   static standard(format?: (line: string) => string): LogOutput {
     return new LogOutput(isStream(1) ? new StreamTarget(process.stdout) : new FileTarget(1), format);
   }
@@ -43,7 +43,7 @@ export class LogOutput {
     this.#send(line, 1);
   }
 
-  /** Waits until everything is written, and no longer than this. */
+  /** Waits until everything is written, up to this limit. */
   async flush(withinMs: number): Promise<void> {
     const deadline = performance.now() + withinMs;
     while (this.target.waiting > 0 && !this.#readerIsGone && performance.now() < deadline) {
@@ -65,23 +65,23 @@ export class LogOutput {
     this.#send(`${JSON.stringify(entry)}\n`, lines);
   }
 
-  /** @param lines how many are lost when the text is */
+  /** @param lines how many lines are lost if the write fails */
   #send(line: string, lines: number): void {
     this.target.write(this.format(line), (error) => {
       if (!error) return;
       this.#lost += lines;
-      // The other end of a pipe does not come back; a disk may have room again.
+      // A closed pipe stays closed; a disk may have space again.
       if (error.code === 'EPIPE') this.#readerIsGone = true;
     });
   }
 }
 
-/** Pipes, sockets and terminals: Node writes to them without blocking when it is the stream that does it. */
+/** Pipes, sockets and terminals, to which Node's stream writes without blocking. */
 class StreamTarget implements Target {
   constructor(private readonly stream: Writable & { _handle?: { setBlocking?(blocking: boolean): void } }) {
-    // Each failure is told by the write's own callback.
+    // The callback of the write reports each failure.
     stream.on('error', () => {});
-    // A terminal that is stopped with Ctrl-S must not stop the service.
+    // A terminal stopped with Ctrl-S must not stop the service.
     stream._handle?.setBlocking?.(false);
   }
 
@@ -94,7 +94,7 @@ class StreamTarget implements Target {
   }
 }
 
-/** Files and devices. Node's own stream for them takes a line that was written in part for a whole one. */
+/** Files and devices. Node's own stream would treat a partially written line as complete. */
 class FileTarget implements Target {
   readonly waiting = 0;
   #brokenOff = false;
@@ -109,7 +109,7 @@ class FileTarget implements Target {
       this.#brokenOff = false;
       done();
     } catch (error) {
-      // A line that follows must not be appended to half a line.
+      // The next line must not be appended to half a line.
       if (written > 0) this.#brokenOff = bytes[written - 1] !== 0x0a;
       done(error as NodeJS.ErrnoException);
     }

@@ -3,7 +3,7 @@ import { pino, type Logger as Pino } from 'pino';
 import type { LogOutput } from './log-output.js';
 import { redacted, withoutSecrets } from './redaction.js';
 
-/** One JSON line per entry; secrets are censored by `PinoLogger`. */
+/** One JSON line per entry; `PinoLogger` redacts secrets. */
 export function createPino(level: string, output: LogOutput): Pino {
   const options = {
     level,
@@ -15,7 +15,7 @@ export function createPino(level: string, output: LogOutput): Pino {
   return pino(options, output);
 }
 
-/** An error's text may quote what was sent. */
+/** An error message may quote client input. */
 function withoutSecretsIn(error: Error): object {
   const shown: unknown = pino.stdSerializers.err(error);
   if (typeof shown !== 'object' || shown === null) return {};

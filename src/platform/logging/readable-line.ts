@@ -9,10 +9,10 @@ const LEVEL_FORMAT: Readonly<Record<string, Format>> = {
   warn: 'yellow',
   info: 'cyan',
 };
-/** Members that have a place of their own in a line. */
+/** Members with a fixed place in a line. */
 const PLACED = new Set(['level', 'time', 'context', 'msg', 'event', 'error', 'stack']);
 
-/** A JSON line of the log as people read it: time of day, level, part, what happened, and the rest as `name=value`. */
+/** Formats a JSON log line for people: time of day, level, component, message, and the rest as `name=value`. */
 export function readableLine(line: string, colours = process.env.NO_COLOR ? undefined : styleText): string {
   let entry: Record<string, unknown>;
   try {
@@ -54,7 +54,7 @@ function text(value: unknown): string {
   return printable(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
-/** What a client sent must not move the cursor or retitle the terminal. */
+/** Client input must not move the cursor or retitle the terminal. */
 function printable(value: string): string {
   return stripVTControlCharacters(value).replaceAll(/[\p{Cc}\u202A-\u202E\u2066-\u2069]/gu, ' ');
 }

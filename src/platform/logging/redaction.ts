@@ -1,10 +1,10 @@
-/** Finds secrets by their names, by what they look like, and by what a schema says of them; for logs and records. */
+/** Detects secrets by name, by form, and by schema; for logs and recorded events. */
 
 const CENSOR = '[REDACTED]';
-/** Below this depth nothing is shown at all. */
+/** Values nested deeper are not shown at all. */
 const MAX_DEPTH = 16;
 
-/** Words that make a name secret, wherever in it they stand: `client_secret`, `userPassword`, `X-Auth-Token`. */
+/** Words that mark a name as secret, anywhere in it: `client_secret`, `userPassword`, `X-Auth-Token`. */
 const SECRET_WORDS = new Set(
   (
     'password passwords passwd passphrase passcode pwd pass secret secrets token tokens credential credentials ' +
@@ -12,7 +12,7 @@ const SECRET_WORDS = new Set(
     'refreshtoken creditcard cardnumber bearer'
   ).split(' '),
 );
-/** `key` alone is a secret, and with one of these words; `sort_key` and `primary_key` are none. */
+/** `key` is secret on its own and with one of these words; `sort_key` and `primary_key` are not. */
 const KEY_QUALIFIERS = new Set(
   'api access private secret signing signature encryption auth ssh service master account client app session webhook x'.split(
     ' ',
@@ -23,15 +23,15 @@ const JWT = /\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*/g;
 const BEARER = /\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi;
 const IN_URL = /([?&](?:token|access_token|api_?key|key|secret|password|code)=)[^&\s"'#]+/gi;
 
-/** Something that one of the patterns above needs; most texts have nothing of the kind. */
+/** A quick test: text without any of this cannot match the patterns above, and most text has none of it. */
 const SUSPECT = /eyJ|(?:bearer|basic)\s|[?&\u0080-\u009f]/i;
 
-/** Names are few and come again with every call. */
+/** Names are few and recur with every call. */
 const MAX_KNOWN_NAMES = 1000;
 const MAX_KNOWN_LENGTH = 64;
 const knownNames = new Map<string, boolean>();
 
-/** A JSON Schema, as far as it says where secrets are. */
+/** The part of a JSON Schema that marks secrets. */
 interface Described {
   readonly properties?: Readonly<Record<string, unknown>>;
   readonly items?: unknown;
@@ -40,8 +40,8 @@ interface Described {
 }
 
 /**
- * A copy without secrets at any depth. Errors and other class instances are kept as they are.
- * @param schema of the value, where there is one: `writeOnly` and `format: password` mark secrets
+ * Returns a copy without secrets at any depth. Errors and other class instances are kept.
+ * @param schema of the value, if there is one: `writeOnly` and `format: password` mark secrets
  */
 export function redacted(value: unknown, schema?: unknown, depth = 0): unknown {
   if (typeof value === 'string') return withoutSecrets(value);
@@ -61,7 +61,7 @@ export function redacted(value: unknown, schema?: unknown, depth = 0): unknown {
   );
 }
 
-/** A text without what looks like a credential; control characters that terminals obey are written out. */
+/** Removes what looks like a credential and escapes terminal control characters. */
 export function withoutSecrets(text: string): string {
   if (!SUSPECT.test(text)) return text;
   return text
@@ -71,7 +71,7 @@ export function withoutSecrets(text: string): string {
     .replace(/[\u0080-\u009f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
 }
 
-/** Whether a name says that its value is a secret. */
+/** Whether a name indicates that its value is secret. */
 export function isSecretName(name: string): boolean {
   const known = knownNames.get(name);
   if (known !== undefined) return known;
@@ -93,7 +93,7 @@ function saysSecret(name: string): boolean {
   );
 }
 
-/** `max_tokens: 100` counts something; nothing else that is called a secret is shown. */
+/** `max_tokens: 100` is a count; any other member with a secret name is hidden. */
 function isSecretMember(name: string, value: unknown): boolean {
   if (!isSecretName(name)) return false;
   return !((typeof value === 'number' || typeof value === 'boolean') && /tokens?$/i.test(name));

@@ -15,27 +15,27 @@ import { OpstreamError } from '../errors/opstream-error.js';
 
 /** Pages copied in one turn of the event loop; 256 KB, well below a millisecond. */
 const STEP_PAGES = 64;
-/** What must stay free beside the copy: a copy that fills the disk would stop the store that it is made of. */
+/** Free space kept besides the copy: a copy that fills the disk would stop the store it copies. */
 const SPARE_BYTES = 64 * 1024 * 1024;
 
 export interface DatabaseCopy<Inspected> {
   readonly bytes: number;
-  /** What was read in the very state that was copied. */
+  /** What was read from the very state that was copied. */
   readonly inspected: Inspected;
 }
 
 export interface CopyOptions<Inspected> {
-  /** Reads from the state that is copied. */
+  /** Reads from the copied state. */
   readonly inspect: (source: Database.Database) => Inspected;
-  /** Ends the copy; what there is of it is removed. */
+  /** Aborts the copy and removes what exists of it. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Copies a database that is in use, in steps, as it is at this moment: a connection of its own holds a snapshot, so
- * that what is written meanwhile neither waits nor shows.
- * @param target a file that does not exist yet; it appears when it is complete, readable by its owner alone
- * @throws OpstreamError `invalid_request` when the target exists or its folder does not, `storage_full` without room
+ * Copies a database in use, in steps, as of this moment: a separate connection holds a snapshot, so concurrent writes
+ * neither wait nor appear in the copy.
+ * @param target a file that does not exist; it appears when complete, readable only by its owner
+ * @throws OpstreamError `invalid_request` when the target exists or its folder does not, `storage_full` without space
  */
 export async function copyDatabase<Inspected>(
   path: string,
@@ -81,7 +81,10 @@ function refuseWithoutRoom(folder: string, source: Database.Database): void {
   throw new OpstreamError('storage_full', `There is no room for a copy of ${bytes} bytes`);
 }
 
-/** A link refuses a name that is taken; where there are none, a file of the same second may still be replaced. */
+/**
+ * A hard link fails if the name is taken; on file systems without links a file created in the same second may be
+ * replaced.
+ */
 function giveName(partial: string, target: string): void {
   try {
     linkSync(partial, target);
@@ -96,12 +99,12 @@ function alreadyThere(): OpstreamError {
   return new OpstreamError('invalid_request', 'There is a file of this name already');
 }
 
-/** The new entry must outlive the machine as the file does; not every system can sync a folder. */
+/** The directory entry must survive a power loss, too; not every system can sync a folder. */
 function syncFolder(folder: string): void {
   try {
     sync(folder, 'r');
   } catch {
-    // The file itself is on the disk.
+    // The file itself is already synced.
   }
 }
 

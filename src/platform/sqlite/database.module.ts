@@ -4,7 +4,7 @@ import type Database from 'better-sqlite3';
 import { Configuration } from '../../config/configuration.js';
 import { openDatabase } from './sqlite-database.js';
 
-/** The one database file of a service, which its features share; undefined where nothing is kept on disk. */
+/** The service's one database file, shared by its features; undefined when nothing is stored on disk. */
 export class SharedDatabase {
   constructor(readonly connection: Database.Database | undefined) {}
 }

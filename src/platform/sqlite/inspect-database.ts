@@ -5,23 +5,23 @@ import Database from 'better-sqlite3';
 /** "OPST": marks a database file as ours. */
 export const APPLICATION_ID = 0x4f505354;
 const HEADER_BYTES = 100;
-/** Checking every page of a larger file would delay the start noticeably; it gets a check of its schema alone. */
+/** Checking every page of a larger file would delay the start noticeably; only its schema is checked. */
 const FULL_CHECK_BYTES = 512 * 1024 * 1024;
 export const MIGRATIONS = fileURLToPath(new URL('./migrations/', import.meta.url));
 
-/** The file is not one that can be worked with; the message says why and what to do. Nothing was written to it. */
+/** The file cannot be used; the message says why and what to do. Nothing was written to it. */
 export class UnusableDatabaseError extends Error {
   override readonly name = 'UnusableDatabaseError';
 }
 
-/** Names of the schema's steps in their order; `user_version` counts those applied. */
+/** Schema migrations in order; `user_version` counts those applied. */
 export function migrationFiles(): readonly string[] {
   return readdirSync(MIGRATIONS)
     .filter((name) => name.endsWith('.sql'))
     .sort();
 }
 
-/** Looks at the file without changing it. @throws UnusableDatabaseError */
+/** Inspects the file without changing it. @throws UnusableDatabaseError */
 export function inspect(path: string): void {
   let database: Database.Database | undefined;
   try {
@@ -30,8 +30,8 @@ export function inspect(path: string): void {
     const verdict = small ? database.pragma('quick_check(1)', { simple: true }) : checkSchema(database);
     if (verdict !== 'ok') throw new UnusableDatabaseError(corrupt(path, String(verdict)));
   } catch (thrown) {
-    // A full disk has no room for the index this look at a killed process's log needs; the owner of the file needs
-    // none, and the service can still be read and, once there is space, written.
+    // A full disk has no space for the index that reading a killed process's log requires. The service can open the
+    // file all the same, serve reads, and write again once there is space.
     if (!isOutOfSpace(thrown)) throw thrown;
   } finally {
     database?.close();
@@ -39,7 +39,7 @@ export function inspect(path: string): void {
 }
 
 /**
- * A connection that changes nothing: the header was read by hand, the pages are read beside whoever writes them.
+ * A read-only connection: the header was read directly, and pages can be read while another process writes.
  * @throws UnusableDatabaseError when the file is foreign or newer than this version
  */
 export function openToInspect(path: string): Database.Database {
@@ -52,8 +52,8 @@ export function openToInspect(path: string): Database.Database {
   if (header.readUInt32BE(68) !== APPLICATION_ID) {
     throw new UnusableDatabaseError(`${path} is a database of another program. Choose another DATA_DIR.`);
   }
-  // Closing a read-only connection leaves its empty side files behind; closing another one takes them away, but
-  // would also write back the log that a killed process left.
+  // Closing a read-only connection leaves its empty side files behind. Closing a writable one removes them, but would
+  // also checkpoint the log of a killed process.
   const database = new Database(path, { readonly: existsSync(`${path}-wal`), timeout: 1000 });
   try {
     database.pragma('query_only = ON');
@@ -81,7 +81,7 @@ export function isOutOfSpace(thrown: unknown): boolean {
   );
 }
 
-/** What to throw in the place of an engine's error; what is none comes back as it is. */
+/** Translates an engine error; any other error is returned unchanged. */
 export function unusable(path: string, thrown: unknown): unknown {
   if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return thrown;
   if (thrown.code.startsWith('SQLITE_BUSY') || thrown.code.startsWith('SQLITE_LOCKED')) {

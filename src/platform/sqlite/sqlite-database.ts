@@ -22,11 +22,11 @@ import {
   UnusableDatabaseError,
 } from './inspect-database.js';
 
-/** `normal` survives a crash of the process; `full` also survives power loss, at the price of a sync per commit. */
+/** `normal` survives a crash of the process; `full` also survives power loss, at the cost of a sync per commit. */
 export type Durability = 'normal' | 'full';
 
 /**
- * Opens (or creates) the database, owned by this process alone until it is closed.
+ * Opens or creates the database, owned by this process until it is closed.
  * @throws UnusableDatabaseError when the file is foreign, corrupt, newer than this version or in use
  */
 export function openDatabase(path: string, durability: Durability): Database.Database {
@@ -38,10 +38,10 @@ export function openDatabase(path: string, durability: Durability): Database.Dat
     if (stored) {
       makeFolder(dirname(path));
       if (existsSync(path) && statSync(path).isDirectory()) throw new UnusableDatabaseError(isFolder(path));
-      // Before the file is touched: looking at it would end the locks of a holder in this process.
+      // Lock before touching the file: inspecting it would release the locks of a holder in this process.
       lock = new DatabaseLock(path);
       if (existsSync(path) && statSync(path).size > 0) inspect(path);
-      // Whoever may read the file may read every tenant's log; SQLite's side files get the same mode.
+      // Read access to the file is access to every tenant's log; SQLite gives its side files the same mode.
       else closeSync(openSync(path, 'a', 0o600));
     }
     database = new Database(path, { timeout: 1000 });
@@ -62,7 +62,7 @@ export function openDatabase(path: string, durability: Durability): Database.Dat
   }
 }
 
-/** Lets the lock go when the database is closed, and not before. */
+/** Releases the lock when the database is closed, and not before. */
 function releasing(database: Database.Database, lock: DatabaseLock): Database.Database {
   const close = database.close.bind(database);
   database.close = () => {
@@ -73,7 +73,7 @@ function releasing(database: Database.Database, lock: DatabaseLock): Database.Da
   return database;
 }
 
-/** The way back: what the file was before its schema was changed. Copies of other versions are left alone. */
+/** Keeps a copy from before the migration, to allow a downgrade. Copies made by other versions are left alone. */
 function keepCopy(path: string, database: Database.Database, version: number): void {
   const copy = `${path}.schema-${version}`;
   if (existsSync(copy)) return;
@@ -85,8 +85,8 @@ function keepCopy(path: string, database: Database.Database, version: number): v
 }
 
 /**
- * Refuses a file that can be read but not written, before the service says that it is up. A full disk is none: the
- * service can still be read, and made room in.
+ * Rejects a file that can be read but not written, before the service reports that it is up. A full disk is accepted:
+ * the service can still serve reads and delete data.
  */
 function tryWriting(database: Database.Database): void {
   const version = database.pragma('user_version', { simple: true }) as number;
@@ -102,7 +102,7 @@ function tryWriting(database: Database.Database): void {
   }
 }
 
-/** Where the system refuses with ENOENT although the parent exists (`/proc`), Node's recursive form never returns. */
+/** Where the system fails with ENOENT although the parent exists (`/proc`), Node's recursive form never returns. */
 function makeFolder(folder: string): void {
   if (!existsSync(folder)) mkdirSync(folder, { recursive: !existsSync(dirname(folder)), mode: 0o700 });
 }
@@ -111,7 +111,7 @@ function isFolder(path: string): string {
   return `${path} cannot be opened: it is a folder. Check DATA_DIR.`;
 }
 
-/** Numbered files, each in a transaction of its own; `user_version` counts those applied. */
+/** Numbered files, each in its own transaction; `user_version` counts those applied. */
 function migrate(database: Database.Database, files: readonly string[]): void {
   const applied = database.pragma('user_version', { simple: true }) as number;
   files.slice(applied).forEach((file, index) => {

@@ -2,13 +2,13 @@ import { readFileSync, statfsSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { OpstreamError } from '../errors/opstream-error.js';
 
-/** With less than this free, a failed write is taken for a full disk. */
+/** With less free space than this, a failed write is attributed to a full disk. */
 const FULL_BYTES = 64 * 1024;
 
 /**
- * Maps an engine failure to the catalogue; what is no engine failure comes back as it is.
+ * Maps an engine failure to the catalogue; other errors are returned unchanged.
  * @param path of the database, to tell a full disk from a broken one
- * @param committing the failure came from the commit itself, so that its outcome is not known
+ * @param committing the commit itself failed, so its outcome is unknown
  */
 export function toStoreError(thrown: unknown, path?: string, committing = false): unknown {
   if (!(thrown instanceof Database.SqliteError)) return thrown;
@@ -19,7 +19,7 @@ export function toStoreError(thrown: unknown, path?: string, committing = false)
   const what = code.startsWith('SQLITE_IOERR')
     ? `The disk reported an I/O error (${code})`
     : `The store failed (${code})`;
-  // After a failed sync the write may still be found by the next start.
+  // After a failed sync the next start may still find the write.
   if (committing && code.startsWith('SQLITE_IOERR')) {
     return new OpstreamError(
       'store_unavailable',
@@ -31,7 +31,7 @@ export function toStoreError(thrown: unknown, path?: string, committing = false)
   return new OpstreamError('store_unavailable', `${what}; nothing was recorded`, {}, { cause: thrown });
 }
 
-/** SQLite does not tell a file that may not grow from a disk that is broken. */
+/** SQLite does not distinguish a file that cannot grow from a broken disk. */
 function isOutOfSpace(path: string | undefined): boolean {
   if (path === undefined) return true;
   try {
