@@ -4,6 +4,7 @@ import { AgentRooms } from './agents/agent-rooms.js';
 import { AgentsGateway } from './agents/agents.gateway.js';
 import { Subscriptions } from './delivery/subscriptions.js';
 import { HubGateway } from './hub/hub.gateway.js';
+import { CommandExtensions } from './commands/command-extensions.js';
 import { CommandDependencies } from './commands/command-dependencies.js';
 import { HubStatus } from './commands/status.js';
 import { SocketMetrics } from './socket/socket-metrics.js';
@@ -21,9 +22,10 @@ import { StreamingMetrics } from './streaming.metrics.js';
     AgentsGateway,
     HubStatus,
     CommandDependencies,
+    CommandExtensions,
     HubGateway,
     StreamingMetrics,
   ],
-  exports: [Subscriptions, HubStatus, HubGateway, AgentsGateway],
+  exports: [Subscriptions, CommandExtensions, HubStatus, HubGateway, AgentsGateway],
 })
 export class StreamingModule {}

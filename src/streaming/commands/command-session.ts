@@ -87,7 +87,7 @@ export class CommandSession {
         throw new OpstreamError('forbidden', "This connection is another user's");
       }
       this.connection.refresh(principal);
-      if (!principal.scopes.has('operations:read')) this.following.stop();
+      this.following.keepOnly(principal.scopes);
       return principal;
     } catch (thrown) {
       audit.commandRefused(address, toOpstreamError(thrown), { principal: current });

@@ -1,3 +1,4 @@
+import type { Scope } from '../../auth/principal.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Subscription } from '../delivery/subscription.js';
 import type { Subscriptions } from '../delivery/subscriptions.js';
@@ -14,11 +15,20 @@ export interface SessionProtocol {
   readonly subscriptionFailed: (thrown: unknown, operationId: string | null) => string;
 }
 
+/** A subscription to something that is no operation. */
+export interface OtherSubscription {
+  /** What its reader needs. */
+  readonly scope: Scope;
+  readonly end: () => void;
+}
+
 /** What one connection follows: single operations, or everything. Whoever follows both gets each event once. */
 export class ConnectionSubscriptions {
   /** Null: covered by the firehose for the time being. */
   private readonly subscriptions = new Map<string, Subscription | null>();
   private firehose: Subscription | undefined;
+  /** What else is followed, by keys of their own. */
+  private readonly others = new Map<string, OtherSubscription>();
   private closed = false;
 
   constructor(
@@ -31,12 +41,7 @@ export class ConnectionSubscriptions {
   subscribe(operationId: string, after: number | undefined, coalesce: boolean): void {
     if (this.closed) return;
     const existing = this.subscriptions.get(operationId);
-    if (existing === undefined && this.subscriptions.size >= MAX_SUBSCRIPTIONS) {
-      throw new OpstreamError(
-        'too_many_subscriptions',
-        `A connection may have ${MAX_SUBSCRIPTIONS} subscriptions`,
-      );
-    }
+    if (existing === undefined) this.checkRoom();
     // Repeating a subscription without asking for history changes nothing.
     if (existing && after === undefined) return;
     if (existing) this.delivery.unsubscribe(existing);
@@ -61,6 +66,31 @@ export class ConnectionSubscriptions {
     this.firehose = this.follow(null, after, coalesce);
   }
 
+  /** Ends what is followed under this key. @throws OpstreamError `too_many_subscriptions` when nothing was */
+  makeRoom(key: string): void {
+    if (this.others.has(key)) this.endOther(key);
+    else this.checkRoom();
+  }
+
+  /** Follows something that is no operation, until `end` is called; at once where the connection has closed. */
+  addOther(key: string, other: OtherSubscription): void {
+    if (this.closed) return other.end();
+    this.endOther(key);
+    this.others.set(key, other);
+  }
+
+  /** Ends what may not be followed any more. */
+  keepOnly(scopes: ReadonlySet<Scope>): void {
+    if (!scopes.has('operations:read')) this.stopOperations();
+    for (const [key, { scope }] of this.others) if (!scopes.has(scope)) this.endOther(key);
+  }
+
+  endOther(key: string): void {
+    const other = this.others.get(key);
+    this.others.delete(key);
+    other?.end();
+  }
+
   /** Says that the client has events which are not in the log that it follows now. */
   tellLost(notice: HistoryLost): void {
     this.connection.write(this.protocol.format.lost(notice));
@@ -83,11 +113,24 @@ export class ConnectionSubscriptions {
 
   /** Ends every subscription. */
   stop(): void {
+    this.stopOperations();
+    for (const key of this.others.keys()) this.endOther(key);
+  }
+
+  private stopOperations(): void {
     this.stopFirehose();
     for (const subscription of this.subscriptions.values()) {
       if (subscription) this.delivery.unsubscribe(subscription);
     }
     this.subscriptions.clear();
+  }
+
+  private checkRoom(): void {
+    if (this.subscriptions.size + this.others.size < MAX_SUBSCRIPTIONS) return;
+    throw new OpstreamError(
+      'too_many_subscriptions',
+      `A connection may have ${MAX_SUBSCRIPTIONS} subscriptions`,
+    );
   }
 
   private follow(operationId: string | null, after: number | undefined, coalesce: boolean): Subscription {

@@ -4,6 +4,7 @@ import type { Connection } from '../socket/connection.js';
 import { Inbox } from '../socket/inbox.js';
 import { parseFrame } from '../socket/parse-frame.js';
 import { AnswerOrder } from '../commands/answer-order.js';
+import type { CommandExtensions } from '../commands/command-extensions.js';
 import { CommandSession, type HubCommand, type Reply } from '../commands/command-session.js';
 import { errorAnswer, type RequestId } from '../commands/answer.js';
 import { HUB_COMMANDS } from '../commands/hub-commands.js';
@@ -30,6 +31,7 @@ export class HubSession {
   constructor(
     readonly connection: Connection,
     private readonly dependencies: CommandDependencies,
+    private readonly extensions: CommandExtensions,
   ) {
     this.answers = new AnswerOrder((text) => connection.send(text));
     this.inbox = new Inbox(
@@ -127,7 +129,8 @@ export class HubSession {
     }
     const requestId = requestIdOf(input);
     const name = input.command ?? 'None';
-    const definition = typeof name === 'string' ? HUB_COMMANDS.get(name) : undefined;
+    const definition =
+      typeof name === 'string' ? (HUB_COMMANDS.get(name) ?? this.extensions.get(name)) : undefined;
     if (definition === undefined) {
       const shown = (typeof name === 'string' ? name : JSON.stringify(name)).slice(0, 100);
       const refusal = new OpstreamError('invalid_request', `Unknown command: ${shown}`);

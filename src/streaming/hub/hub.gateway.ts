@@ -14,6 +14,7 @@ import { EXISTING_CLIENT_PATHS } from '../existing-client-paths.js';
 import { protocolOn, type SocketServer } from '../upgrade/socket-server.js';
 import type { UpgradeRequest } from '../socket/upgrade-request.js';
 import { welcome } from '../commands/answer.js';
+import { CommandExtensions } from '../commands/command-extensions.js';
 import { CommandDependencies } from '../commands/command-dependencies.js';
 import { HubSession } from './hub-session.js';
 
@@ -34,6 +35,7 @@ export class HubGateway
   constructor(
     private readonly configuration: Configuration,
     private readonly dependencies: CommandDependencies,
+    private readonly extensions: CommandExtensions,
   ) {}
 
   afterInit(server: SocketServer): void {
@@ -55,7 +57,7 @@ export class HubGateway
 
   handleConnection(socket: WebSocket, request: UpgradeRequest): void {
     const connection = new Connection(socket, request);
-    const session = new HubSession(connection, this.dependencies);
+    const session = new HubSession(connection, this.dependencies, this.extensions);
     this.connections.add(connection);
     this.sessions.set(socket, session);
     this.dependencies.status.clientConnected(session.tenant);

@@ -1,5 +1,6 @@
 import { toOpstreamError } from '../../platform/errors/opstream-error.js';
 import { SseStream } from '../../streaming/sse/sse-stream.js';
+import { followFrom } from '../follow-from.js';
 import type { StreamReader } from '../stream-reader.js';
 import type { ReadCall } from './stream-call.js';
 import { type ReadQuery, startOf, type Start } from './stream-reads.js';
@@ -60,28 +61,16 @@ async function begin(
   format: StreamSseFormat,
 ): Promise<() => void> {
   const { view, position } = start;
-  let from = await reader.seqBefore(start);
   if (position >= view.tail) {
     stream.write(format.control({ nextOffset: view.tailOffset, upToDate: true, closed: view.closed }));
     if (view.closed) {
       stream.end();
       return () => {};
     }
-  } else {
-    const rest = await reader.restOfEntry(start);
-    if (rest) {
-      stream.write(format.frame(rest));
-      from = rest.seq;
-    }
-    if (rest?.closes) {
-      stream.end();
-      return () => {};
-    }
   }
-  return reader.follow(view, {
+  return followFrom(reader, start, {
     format,
     sink: stream,
-    after: from,
     onEnd: () => stream.end(),
     onGone: () => stream.goAway(),
     onError: (thrown) => stream.fail(toOpstreamError(thrown)),
