@@ -42,7 +42,11 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
   private readonly logger = new Logger('McpToolCalls');
   /** Ended calls whose time is not over. */
   private forgetting = 0;
-  private readonly running = new Map<string, ToolCall>();
+  /**
+   * Each call in a slot that is emptied at its end: the tables of a Map refer to the ones that replaced them, and in
+   * the old generation they would keep every call that ever stood in them until the next full garbage collection.
+   */
+  private readonly running = new Map<string, { call: ToolCall | undefined }>();
 
   constructor(
     private readonly registry: ToolRegistry,
@@ -76,7 +80,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
 
   /** Calls end before the store closes, so that nobody waits for their results after the restart. */
   async onModuleDestroy(): Promise<void> {
-    const calls = [...this.running.values()];
+    const calls = [...this.running.values()].flatMap(({ call }) => call ?? []);
     const error = new RpcError(RPC.serverError, 'The service was stopped', { code: 'shutting_down' });
     for (const call of calls) call.stop({ kind: 'protocol-error', error }, error.message);
     await Promise.all(calls.map(({ finished }) => finished));
@@ -89,7 +93,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
 
   /** A call that runs on this node. */
   find(tenant: string, operationId: string): ToolCall | undefined {
-    return this.running.get(key(tenant, operationId));
+    return this.running.get(key(tenant, operationId))?.call;
   }
 
   /** Serves `tools/call`. @returns undefined when the caller has cancelled and expects no answer */
@@ -159,11 +163,14 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     );
     const call = new ToolCall(operationId, tool, exchange, record, notifications, inputs, note);
     const at = key(principal.tenant, operationId);
-    this.running.set(at, call);
+    const slot: { call: ToolCall | undefined } = { call };
+    this.running.set(at, slot);
     exchange.cancellation.target = call;
     if (exchange.cancellation.cancelled) call.cancel('The caller has gone');
     void call.finished.then((outcome) => {
       this.running.delete(at);
+      slot.call = undefined;
+      exchange.cancellation.target = undefined;
       if (typeof ttl === 'number' && ttl > 0 && tool.recorded)
         this.forgetAfter(ttl, principal.tenant, operationId);
       this.metrics.toolCalled(tool.name, outcomeLabel(outcome));

@@ -6,8 +6,8 @@ export class Cancellation {
   private controller: AbortController | undefined;
   private cancelledWith: string | undefined;
   /**
-   * What is cancelled with it, once. An object and not a callback: a closure made for each call keeps that call alive
-   * until the next full garbage collection, which cost a quarter of the CPU of short calls (Node 24).
+   * What is cancelled with it, once. An object and not a callback: V8 puts functions that are assigned straight to a
+   * property among the long-lived ones, where they keep what they capture until the next full garbage collection.
    */
   target: { cancel(reason: string): void } | undefined;
 

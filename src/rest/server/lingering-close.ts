@@ -22,12 +22,14 @@ interface Connection extends Socket {
 export function lingerBeforeClosing(server: Server): void {
   server.on('connection', (socket: Connection) => {
     const close = socket.destroySoon.bind(socket);
-    // Node calls it after the last response of a connection.
-    socket.destroySoon = () => {
+    const closeOnceRead = (): void => {
       const request = socket[pending];
       if (!request || request.complete || socket.destroyed) close();
       else discardRest(socket, request, close);
     };
+    // Node calls it after the last response of a connection. (A function assigned at once would outlive the connection
+    // until the next full garbage collection.)
+    socket.destroySoon = closeOnceRead;
   });
 }
 
