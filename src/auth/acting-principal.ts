@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { Principal } from './principal.js';
 
-/** Names the ticket of a request that this process makes to itself. */
+/** Header with the ticket of a request that this process makes to itself. */
 export const ACTING_HEADER = 'x-opstream-acting';
 
 const callers = new Map<string, Principal>();
 
 /**
- * Makes a request of this process to its own handlers carry its caller, who was authenticated where the request came
- * in, perhaps by a credential that stands in no header. The caller is an argument of the inner request: a ticket that
- * nobody can guess, good for that one request and no longer.
+ * Runs a request of this process to its own handlers on behalf of a caller. The caller was authenticated where the
+ * request came in, perhaps by a credential outside the headers. The inner request carries an unguessable ticket that
+ * is valid for that request only.
  */
 export async function actingFor<Result>(
   principal: Principal,
@@ -26,8 +26,8 @@ export async function actingFor<Result>(
 }
 
 /**
- * The caller of an inner request; undefined for a request from outside.
- * @throws OpstreamError `unauthorized` for a ticket that is not, or no longer, one of ours
+ * The caller of an inner request; undefined for an external request.
+ * @throws OpstreamError `unauthorized` for an unknown or expired ticket
  */
 export function actingCaller(headers: Readonly<Record<string, unknown>>): Principal | undefined {
   const ticket = headers[ACTING_HEADER];

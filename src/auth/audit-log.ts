@@ -5,19 +5,19 @@ import { clientAddress, type Remote } from './client-address.js';
 import type { Principal } from './principal.js';
 import { faultOf } from './token-fault.js';
 
-/** Who was refused, as far as it is known. */
+/** The refused caller, as far as known. */
 interface Refused {
   readonly principal?: Principal | undefined;
 }
 
-/** Where an action came from: an HTTP request, or a connection's address. */
+/** Origin of an action: an HTTP request, or the address of a connection. */
 type Actor = (Remote | { readonly address: string }) & { readonly id?: unknown };
 
 const AUDITED = new Set(['UNAUTHORIZED', 'FORBIDDEN', 'TOO_MANY_REQUESTS']);
 
 /**
- * One line for everyone who was turned away, whatever the face, and for everyone let in with a token of the agents
- * protocol. Lines never hold a token, nor the query of a URL.
+ * Logs every refusal on every transport, and every accepted upgrade of the agents protocol. Lines never contain a
+ * token or the query of a URL.
  */
 @Injectable()
 export class AuditLog {
@@ -28,7 +28,7 @@ export class AuditLog {
     this.trustProxy = http.trustProxy;
   }
 
-  /** An HTTP request was answered with an error; only refusals (401, 403, 429) are written down. */
+  /** An HTTP request was answered with an error; only refusals (401, 403, 429) are logged. */
   requestRefused(
     request: Remote & { url?: string },
     error: OpstreamError,
@@ -63,18 +63,18 @@ export class AuditLog {
     });
   }
 
-  /** A command on an open connection was refused; other failures of commands are the client's own business. */
+  /** A command on an open connection was refused; other command failures are not logged. */
   commandRefused(ip: string, error: OpstreamError, { principal }: Refused): void {
     if (!AUDITED.has(error.entry.category)) return;
     this.logger.warn({ event: 'command_refused', ip, ...reasonOf(error), ...userOf(principal) });
   }
 
-  /** @param connections how many this user has now */
+  /** @param connections the user's open connections, including this one */
   upgradeAccepted({ userId, tenant }: Principal, connections: number): void {
     this.logger.log({ event: 'websocket_auth_success', userId, tenant, connections });
   }
 
-  /** Something that matters to security was done: a key made or revoked, an operation deleted or cancelled, … */
+  /** A security-relevant action: a key was created or revoked, an operation deleted or cancelled, … */
   acted(
     action: string,
     principal: Principal,
@@ -98,7 +98,7 @@ export class AuditLog {
   }
 }
 
-/** What a request without credentials is answered. */
+/** The response to a request without credentials. */
 export const MISSING = 'Missing token';
 
 /** Stable reasons for the two common cases; every other reason is the catalogue's code. */

@@ -14,13 +14,13 @@ import { AuditLog } from './audit-log.js';
 
 const ACTION = 'opstream:action';
 
-/** A request with what its path and answer say. */
+/** A request with the parts of its path and response that the log needs. */
 type ActingRequest = AuthenticatedRequest & {
   readonly id?: unknown;
   readonly params?: { readonly id?: unknown };
 };
 
-/** Writes a line to the audit log when the handler has done what it was asked for. */
+/** Writes an audit line after the handler has succeeded. */
 @Injectable()
 class AuditInterceptor implements NestInterceptor {
   constructor(
@@ -41,6 +41,6 @@ class AuditInterceptor implements NestInterceptor {
   }
 }
 
-/** What a handler does is written to the audit log, with who did it. */
+/** Audits a handler: what it did, and for whom. */
 export const Audited = (action: string) =>
   applyDecorators(SetMetadata(ACTION, action), UseInterceptors(AuditInterceptor));

@@ -7,7 +7,7 @@ import type { Principal, Scope } from './principal.js';
 export const NEEDS = 'opstream:needs';
 export const PUBLIC = 'opstream:public';
 
-/** The scope a handler or controller asks for. */
+/** The scope required by a handler or controller. */
 export const RequireScope = (scope: Scope) => SetMetadata(NEEDS, scope);
 /** Open to everyone: liveness and static files. */
 export const Public = () => SetMetadata(PUBLIC, true);
@@ -21,7 +21,10 @@ export function requireScope(principal: Principal, scope: Scope): void {
   throw new OpstreamError('forbidden', `This needs the scope ${scope}`);
 }
 
-/** Authenticates Opstream's own REST handlers: those that name a scope; a host application's are left alone. */
+/**
+ * Authenticates Opstream's own REST handlers, i.e. those that require a scope. Handlers of a host application are left
+ * alone.
+ */
 @Injectable()
 export class AuthGuard implements CanActivate {
   constructor(

@@ -22,7 +22,7 @@ function createApiKeyStore({ store }: Configuration): ApiKeyStore {
     : new FileApiKeyStore(join(store.dataDir, 'api-keys.json'));
 }
 
-/** Who may do what, for every face of the service (docs/security.md). */
+/** Authentication and authorization for every transport (docs/security.md). */
 @Global()
 @Module({
   imports: [DiscoveryModule],

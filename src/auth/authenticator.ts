@@ -13,28 +13,28 @@ import { RateLimits } from './rate-limits.js';
 import { mayBeGuess, RefusalCause } from './token-fault.js';
 import { TokenVerifier } from './token-verifier.js';
 
-/** A request as the authenticator sees it: Node's, Fastify's and Express's requests all fit. */
+/** The part of a request the authenticator needs; Node's, Fastify's and Express's requests all fit. */
 export interface Credentials {
   readonly headers: IncomingHttpHeaders;
   /** Path and query of the request. */
   readonly url?: string;
-  /** Where it comes from, for the limit on failed attempts. */
+  /** The client's address, for the limit on failed attempts. */
   readonly socket?: { readonly remoteAddress?: string | undefined };
 }
 
-/** Verifies tokens and API keys, and decides who a request without one is (docs/security.md). */
+/** Verifies tokens and API keys, and decides who a request without one acts as (docs/security.md). */
 @Injectable()
 export class Authenticator {
-  /** Undefined: for local requests only. */
+  /** Undefined: only for local requests. */
   private readonly allowAnonymous: boolean | undefined;
   private readonly roleClaim: string | undefined;
   private readonly trustProxy: boolean;
   private readonly forgeTenants: readonly string[];
-  /** The principal of a key is one object for all its requests, and stays one. */
+  /** A key always has the same principal object; its narrowed copy stays the same, too. */
   private readonly narrowed = new WeakMap<Principal, Principal>();
   private readonly issuers = new Map<string, (token: string) => Promise<Principal>>();
 
-  /** @throws InvalidConfigurationError when the service would be open on an address others can reach */
+  /** @throws InvalidConfigurationError when the service would be open on an address that others can reach */
   constructor(
     { auth, http, forge }: Configuration,
     private readonly tokens: TokenVerifier,
@@ -55,8 +55,8 @@ export class Authenticator {
 
   /**
    * @param tokenRequired true for protocols that never admit anonymous callers
-   * @throws OpstreamError `unauthorized` for a missing credential where one is wanted, or one that is not valid;
-   * `too_many_requests` for an address that failed too often
+   * @throws OpstreamError `unauthorized` for a missing or invalid credential; `too_many_requests` after too many
+   *   failed attempts
    */
   async authenticate(request: Credentials, tokenRequired = false): Promise<Principal> {
     const address = clientAddress(request, this.trustProxy);
@@ -69,19 +69,19 @@ export class Authenticator {
   }
 
   /**
-   * Takes tokens of another kind, told by how they begin.
-   * @param verify rejects with an OpstreamError for one that is not valid
+   * Accepts another kind of token, recognized by its prefix.
+   * @param verify rejects with an OpstreamError for an invalid token
    */
   accept(prefix: string, verify: (token: string) => Promise<Principal>): void {
     this.issuers.set(prefix, verify);
   }
 
-  /** @param address whose attempt it is. @throws OpstreamError `unauthorized`, `too_many_requests` */
+  /** @param address the client that presents it. @throws OpstreamError `unauthorized`, `too_many_requests` */
   async verify(token: string, address = ''): Promise<Principal> {
     return this.withinTenant(await this.verifyCredential({ kind: 'token', value: token }, address));
   }
 
-  /** Forge knows no tenants: only those that the operator names may use it, whatever their tokens say. */
+  /** Forge has no tenants: only those the operator lists may use it, regardless of their tokens. */
   private withinTenant(principal: Principal): Principal {
     const { tenant, scopes } = principal;
     if (!scopes.has('forge') || this.forgeTenants.includes('*') || this.forgeTenants.includes(tenant))
@@ -100,7 +100,7 @@ export class Authenticator {
       if (kind === 'api-key') return this.apiKeys.verify(value);
       const issuer = [...this.issuers].find(([prefix]) => value.startsWith(prefix))?.[1];
       if (issuer) return await issuer(value);
-      // Clients that know one place for what they present put a key where a token goes; its form tells them apart.
+      // Some clients can set only a token. A key in its place is recognized by its form.
       return this.apiKeys.principalOf(value) ?? toPrincipal(await this.tokens.verify(value), this.roleClaim);
     } catch (thrown) {
       if (thrown instanceof OpstreamError && thrown.entry.status === 401 && mayBeGuess(thrown)) {
@@ -111,6 +111,6 @@ export class Authenticator {
   }
 }
 
-/** Why a local service wants a token all the same. */
+/** Why a local service requires a token nevertheless. */
 const PASSED_ON =
   'the request came through a proxy or from another machine: set ALLOWED_HOSTS and TRUST_PROXY, or ALLOW_ANONYMOUS=true';

@@ -11,15 +11,16 @@ import {
 } from './principal.js';
 import { InvalidClaimError, invalidToken } from './token-fault.js';
 
-/** Tenants are part of keys inside the service: no slash, no control characters, bounded. */
+/** Tenants are part of internal keys: no slash, no control characters, bounded length. */
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9._@:|-]{0,127}$/;
 const MAX_USER_ID = 200;
 
 /**
- * Who a verified token speaks for: `sub`, else `id`; `tenant`; `scope` or `scopes`, else what the role allows;
- * `rate_limits: {api, ws}`. A missing claim means the same as for a caller without a token.
- * @param roleClaim the claim that holds the role; undefined where tokens are another service's, whose roles mean nothing here
- * @throws OpstreamError `unauthorized` for claims that are there but make no sense
+ * Maps the claims of a verified token to a principal: `sub`, else `id`; `tenant`; `scope` or `scopes`, else the
+ * role's; `rate_limits: {api, ws}`. A missing claim has the same default as for a caller without a token.
+ * @param roleClaim the claim that holds the role; undefined for tokens of another issuer, whose roles mean nothing
+ *   here
+ * @throws OpstreamError `unauthorized` for a claim that is present but invalid
  */
 export function toPrincipal(claims: JWTPayload, roleClaim: string | undefined): Principal {
   const tenant = claims.tenant === undefined ? DEFAULT_TENANT : claims.tenant;
@@ -36,7 +37,7 @@ export function toPrincipal(claims: JWTPayload, roleClaim: string | undefined): 
   };
 }
 
-/** Applications number their users: such an id is taken as text. */
+/** Some applications use numbers as user ids; they become text. */
 function userOf(claims: JWTPayload): string {
   const name = claims.sub === undefined ? 'id' : 'sub';
   const value: unknown = claims[name];
@@ -53,7 +54,7 @@ function roleOf(claims: JWTPayload, roleClaim: string | undefined): Role {
   return role as Role;
 }
 
-/** `scope` as a space-separated string (RFC 9068) or `scopes` as an array; unknown ones are other services'. */
+/** `scope` as a space-separated string (RFC 9068) or `scopes` as an array; unknown scopes belong to other services. */
 function scopesOf(claims: JWTPayload, role: Role): ReadonlySet<Scope> {
   const name = claims.scope === undefined ? 'scopes' : 'scope';
   const claim = claims[name];

@@ -1,27 +1,27 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What of a request tells where it comes from; Node's, Fastify's and Express's requests all have it. */
+/** The part of a request that reveals its origin; Node's, Fastify's and Express's requests all have it. */
 export interface Remote {
   readonly headers: IncomingHttpHeaders;
   readonly socket?: { readonly remoteAddress?: string | undefined };
 }
 
 /**
- * The address of the client, for limits and logs.
- * @param trustProxy the service stands behind one proxy of its own, which appends the address it sees to
- * `X-Forwarded-For`; otherwise that header is a client's own claim and ignored
+ * The client's address, for limits and logs.
+ * @param trustProxy the service runs behind one trusted proxy, which appends the address it sees to `X-Forwarded-For`;
+ *   otherwise clients could forge that header, and it is ignored
  */
 export function clientAddress({ headers, socket }: Remote, trustProxy: boolean): string {
   const peer = socket?.remoteAddress ?? '';
   if (!trustProxy) return peer;
   const forwarded = [headers['x-forwarded-for']].flat().join(',').split(',').at(-1)?.trim();
   if (forwarded === undefined || forwarded === '') return peer;
-  // Some proxies add the port, and another one for each connection.
+  // Some proxies append the port, which differs for each connection.
   const [, address = forwarded] = /^\[([^\]]+)\](?::\d+)?$|$/.exec(forwarded) ?? [];
   return address.replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1').slice(0, 64);
 }
 
-/** Whom an address stands for when attempts are counted: an IPv6 customer has a whole /64 to vary. */
+/** The key under which an address's attempts are counted: an IPv6 customer controls a whole /64. */
 export function addressKey(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;

@@ -2,20 +2,20 @@ import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { Principal } from './principal.js';
 import { userKey } from './rate-limits.js';
 
-/** How many connections or streams each user may have at once; places are given back. */
+/** Limits the concurrent connections or streams of each user. */
 export class ConnectionLimit {
   private readonly taken = new Map<string, number>();
 
   constructor(private readonly limit: number) {}
 
-  /** How many the user has now. */
+  /** The user's current count. */
   count(principal: Principal, address: string): number {
     return this.taken.get(userKey(principal, address)) ?? 0;
   }
 
   /**
-   * Takes a place for one connection.
-   * @returns gives it back; to be called once
+   * Reserves a slot for one connection.
+   * @returns releases the slot; call it once
    * @throws OpstreamError `too_many_connections`
    */
   reserve(principal: Principal, address: string): () => void {

@@ -1,21 +1,21 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { invalidToken, RefusalCause } from './token-fault.js';
 
-/** What a request presents to say who it is. */
+/** The credential a request presents. */
 export type Credential =
   { readonly kind: 'token'; readonly value: string } | { readonly kind: 'api-key'; readonly value: string };
 
-/** A longer one is none of ours and not worth verifying. */
+/** A longer token cannot be ours and is not worth verifying. */
 export const MAX_TOKEN_LENGTH = 8192;
 
 /** Subprotocols that carry a token, for browsers, which cannot set headers on a socket. */
 const TOKEN_SUBPROTOCOL = /^(?:mcp\.auth|bearer)\.([A-Za-z0-9_.=-]+)$/;
 
 /**
- * Finds the credential: `Authorization: Bearer`, `X-API-Key`, `?token=`, or the WebSocket subprotocol
- * `bearer.<token>` (or `mcp.auth.<token>`), in this order.
- * @returns undefined when none is presented
- * @throws OpstreamError `unauthorized` for an Authorization of another kind
+ * Finds the credential: `Authorization: Bearer`, `X-API-Key`, `?token=`, or the WebSocket subprotocol `bearer.<token>`
+ * (or `mcp.auth.<token>`), in this order.
+ * @returns undefined when there is none
+ * @throws OpstreamError `unauthorized` for another Authorization scheme
  */
 export function credentialOf(headers: IncomingHttpHeaders, url: string): Credential | undefined {
   const { authorization } = headers;
@@ -30,7 +30,10 @@ export function credentialOf(headers: IncomingHttpHeaders, url: string): Credent
   return token === undefined ? undefined : { kind: 'token', value: token };
 }
 
-/** The subprotocol to answer with, so that browsers accept the connection: the name, before the one with the token. */
+/**
+ * The subprotocol to answer with, so that browsers accept the connection: the plain name offered before the one with
+ * the token.
+ */
 export function echoedSubprotocol(offered: ReadonlySet<string>, name: string): string | false {
   if (offered.has(name)) return name;
   for (const protocol of offered) if (TOKEN_SUBPROTOCOL.test(protocol)) return protocol;

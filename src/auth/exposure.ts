@@ -3,22 +3,22 @@ import { Injectable } from '@nestjs/common';
 import { Configuration } from '../config/configuration.js';
 import { isLoopback } from './loopback.js';
 
-/** What tells where a request comes from; Node's, Fastify's and Express's requests all have it. */
+/** The part of a request that reveals its origin; Node's, Fastify's and Express's requests all have it. */
 interface Arrival {
   readonly headers: IncomingHttpHeaders;
   readonly socket?: { readonly remoteAddress?: string | undefined };
 }
 
 /**
- * Who can reach this service, decided once at start. It is local only when it listens on a loopback address and nothing
- * says that a proxy stands in front; then requests need no token. Everywhere else the rules of a public address hold.
+ * Decides once, at start, who can reach this service. It is local only if it listens on a loopback address and no
+ * setting indicates a proxy; then requests need no token. Otherwise the rules of a public address apply.
  */
 @Injectable()
 export class Exposure {
   /** Listens on a loopback address, perhaps behind a proxy on the same machine. */
   readonly onLoopback: boolean;
   readonly isLocal: boolean;
-  /** Why others can reach it, in the words of the setting. */
+  /** The setting that makes it reachable for others. */
   readonly reason: string;
 
   constructor({ http }: Configuration) {
@@ -33,8 +33,8 @@ export class Exposure {
   }
 
   /**
-   * Whether a request was made on this machine and for it. A proxy that nobody configured, and a host application that
-   * listens elsewhere, show themselves by the request: both are treated as public.
+   * Whether a request was made on this machine and for it. An unconfigured proxy, or a host application that listens
+   * elsewhere, is detected from the request; both count as public.
    */
   isLocalRequest({ headers, socket }: Arrival): boolean {
     if (!this.isLocal || isForwarded(headers)) return false;
@@ -43,7 +43,7 @@ export class Exposure {
   }
 }
 
-/** Whether a proxy has passed the request on. */
+/** Whether a proxy forwarded the request. */
 export function isForwarded(headers: IncomingHttpHeaders): boolean {
   for (const name in headers) {
     if (name === 'forwarded' || name === 'via' || name.startsWith('x-forwarded-')) return true;

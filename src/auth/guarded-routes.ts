@@ -4,7 +4,7 @@ import { ApplicationConfig, DiscoveryService, MetadataScanner, Reflector } from 
 import { AuthGuard, NEEDS, PUBLIC } from './auth.guard.js';
 import type { Scope } from './principal.js';
 
-/** A handler of Opstream's own that wants to know who asks. */
+/** One of Opstream's own handlers that requires authentication. */
 export interface GuardedRoute {
   readonly method: string;
   /** As both platforms write it: `/api/operations/:id`. */
@@ -13,8 +13,8 @@ export interface GuardedRoute {
 }
 
 /**
- * The routes behind `AuthGuard`, known before a request is: a guard runs after the body was read, and a caller must be
- * known before.
+ * The routes behind `AuthGuard`, known before a request arrives. A guard runs after the body was read, but the caller
+ * must be known before.
  */
 @Injectable()
 export class GuardedRoutes {
@@ -27,12 +27,15 @@ export class GuardedRoutes {
     private readonly application: ApplicationConfig,
   ) {}
 
-  /** By its pattern, as Fastify names it. */
+  /** Looks up a route by its pattern, as Fastify reports it. */
   get(method: string, url: string | undefined): GuardedRoute | undefined {
     return url === undefined ? undefined : this.routes.get(`${method === 'HEAD' ? 'GET' : method} ${url}`);
   }
 
-  /** By the path of a request, where the platform does not tell its pattern. Names and slashes count as Express does. */
+  /**
+   * Looks up a route by the request path, where the platform does not report the pattern. Case and slashes are treated
+   * as Express does.
+   */
   find(method: string, pathname: string): GuardedRoute | undefined {
     const wanted = method === 'HEAD' ? 'GET' : method;
     const given = pathname.toLowerCase().replace(/\/+$/, '').split('/');
@@ -42,7 +45,7 @@ export class GuardedRoutes {
     return undefined;
   }
 
-  /** Read at the first request, when every module has its controllers. */
+  /** Built on the first request, when every module has its controllers. */
   private get routes(): ReadonlyMap<string, GuardedRoute> {
     return (this.found ??= new Map(
       this.discovery

@@ -16,42 +16,45 @@ export const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
   ['Cross-Origin-Resource-Policy', 'same-origin'],
 ];
 
-/** What the page of `/docs` may load; its own styles stand in it. */
+/** Content security policy of the `/docs` page, whose styles are inline. */
 export const PAGE_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** What pages of ALLOWED_ORIGINS may send and read (Fetch standard, CORS protocol). */
 const CORS_METHODS = 'GET, HEAD, POST, PUT, DELETE';
-/** The answer to a preflight that names no headers. */
+/** The response to a preflight that names no headers. */
 const CORS_REQUEST_HEADERS =
   'Authorization, Content-Type, Accept, X-API-Key, Last-Event-ID, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, ' +
   'Mcp-Name, traceparent, tracestate, baggage';
 /**
- * Names of headers that a preflight asks for. Every one is granted: a listed page may send what its tracing, its MCP
- * client or its proxy adds, and who calls is decided by the token alone.
+ * Header names requested by a preflight. All are granted: a listed page may send what its tracing, its MCP client or
+ * its proxy adds, and only the token decides who is calling.
  */
 const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:[\t ]*,[\t ]*[\w!#$%&'*+.^`|~-]+)*$/;
 const MAX_HEADER_NAMES_LENGTH = 4096;
 const CORS_RESPONSE_HEADERS = 'Retry-After, Allow, WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version';
-/** Seconds that a browser remembers a preflight. */
+/** Seconds a browser caches a preflight. */
 const CORS_MAX_AGE = '600';
 
-/** An HTTP request on its way in; Node's, Fastify's and Express's all fit. */
+/** An incoming HTTP request; Node's, Fastify's and Express's all fit. */
 export interface IncomingRequest {
   readonly headers: IncomingHttpHeaders;
   readonly method?: string;
   readonly url?: string;
   readonly socket?: { readonly remoteAddress?: string | undefined };
-  /** Set as soon as it is known who asks. */
+  /** Set as soon as the caller is known. */
   principal?: Principal;
 }
 
-/** Everything that is decided about an HTTP request before anyone looks at what it wants; REST, SSE and MCP share it. */
+/** Every security decision about an HTTP request that precedes its handler; shared by REST, SSE and MCP. */
 @Injectable()
 export class HttpSecurity {
   private readonly trustProxy: boolean;
-  /** Who asks, where it is known; a member of the request itself could come from a host application. */
+  /**
+   * The authenticated callers. Not read from the request itself, where a host application could have put a member of
+   * that name.
+   */
   private readonly admitted = new WeakMap<IncomingRequest, Principal>();
 
   constructor(
@@ -64,9 +67,9 @@ export class HttpSecurity {
   }
 
   /**
-   * Puts security and CORS headers on the response, and answers preflights.
+   * Sets security and CORS headers, and answers preflights.
    * @returns true when the request was answered
-   * @throws OpstreamError `forbidden` for a Host or Origin that may not come in
+   * @throws OpstreamError `forbidden` for a Host or Origin that is not allowed
    */
   open(request: IncomingMessage, response: ServerResponse): boolean {
     for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
@@ -88,9 +91,9 @@ export class HttpSecurity {
   }
 
   /**
-   * Finds out who asks, puts it on the request, and counts the request. One that this process makes on somebody's
-   * behalf was let in and counted where it came from.
-   * @param endsWork what ends something is counted, but never refused for being one too many
+   * Authenticates the caller, attaches it to the request, and counts the request. An inner request on a caller's
+   * behalf was admitted and counted where it came in.
+   * @param endsWork a request that ends work is counted but never refused by the rate limit
    * @throws OpstreamError `unauthorized`, `too_many_requests`
    */
   async admit(
@@ -108,7 +111,9 @@ export class HttpSecurity {
     return principal;
   }
 
-  /** As `admit`, for those who count the messages of a request themselves. @throws OpstreamError `unauthorized` */
+  /**
+   * Like `admit`, for protocols that count the messages of a request themselves. @throws OpstreamError `unauthorized`
+   */
   async identify(request: IncomingRequest, tokenRequired = false): Promise<Principal> {
     const acting = actingCaller(request.headers);
     const principal = acting ?? (await this.authenticator.authenticate(request, tokenRequired));

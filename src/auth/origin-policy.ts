@@ -6,7 +6,7 @@ import { Exposure } from './exposure.js';
 import { isLoopback } from './loopback.js';
 import { isDataPath, isOpenPath } from './open-paths.js';
 
-/** A request as this policy sees it; Node's, Fastify's and Express's requests all fit. */
+/** The part of a request this policy needs; Node's, Fastify's and Express's requests all fit. */
 interface Arrival {
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders?: readonly string[];
@@ -15,9 +15,8 @@ interface Arrival {
 }
 
 /**
- * Keeps web pages from elsewhere away from a service on someone's loopback: browsers send `Origin` and
- * `Sec-Fetch-Site`, and a name that was rebound to 127.0.0.1 shows in `Host`. Programs, the service's own pages and
- * listed origins pass.
+ * Protects a service on loopback from web pages of other sites: browsers send `Origin` and `Sec-Fetch-Site`, and a
+ * name rebound to 127.0.0.1 shows in `Host`. Programs, the service's own pages and listed origins are allowed.
  */
 @Injectable()
 export class OriginPolicy {
@@ -37,7 +36,7 @@ export class OriginPolicy {
     }
   }
 
-  /** @throws OpstreamError `forbidden`, which names the setting that lets it in */
+  /** @throws OpstreamError `forbidden`, naming the setting that would allow it */
   check(request: Arrival): void {
     if (isOpenPath(request)) return;
     this.checkHost(request);
@@ -51,7 +50,7 @@ export class OriginPolicy {
     throw new OpstreamError('forbidden', `Origin ${named} is not allowed: add it to ALLOWED_ORIGINS`);
   }
 
-  /** Whether pages of this origin may read answers (ALLOWED_ORIGINS); pages of the service's own need no leave. */
+  /** Whether pages of this origin may read responses (ALLOWED_ORIGINS); the service's own pages always may. */
   lists(origin: string): boolean {
     return this.origins.has('*') || this.origins.has(origin);
   }
@@ -60,7 +59,7 @@ export class OriginPolicy {
     if (hostsIn(rawHeaders) > 1) {
       throw new OpstreamError('invalid_request', 'There are two Host headers');
     }
-    // A service on a public address without a list of names cannot tell right names from wrong ones.
+    // Without a list of names, a service on a public address cannot tell right from wrong.
     if (this.hosts.size === 0 && !this.exposure.onLoopback) return;
     if (host === undefined) throw new OpstreamError('forbidden', 'The Host header is missing');
     const name = host.toLowerCase().replace(/:\d+$/, '');
@@ -72,12 +71,12 @@ export class OriginPolicy {
     );
   }
 
-  /** Whether a page is the service's own: of the same host and port; all loopback names are one host. */
+  /** Whether a page is the service's own: same host and port, where all loopback names are one host. */
   private isOwn(origin: string, host: string | undefined): boolean {
     const page = parse(origin);
     const here = host === undefined ? undefined : parse(`${page?.protocol ?? 'http:'}//${host}`);
     if (!page || !here || page.host === '') return false;
-    // Nothing but a proxy could have served a page by TLS.
+    // Only a proxy could have served this page over TLS.
     if (this.exposure.isLocal && page.protocol !== 'http:') return false;
     if (page.host === here.host) return true;
     return (
@@ -99,7 +98,7 @@ function hostsIn(rawHeaders: readonly string[]): number {
   return hosts;
 }
 
-/** What browsers say of requests that pages of other sites cause without an Origin; following a link is none. */
+/** A request caused by a page of another site, without an Origin header. Following a link does not count. */
 function isCrossSite({ headers, method, url }: Arrival): boolean {
   if (headers['sec-fetch-site'] !== 'cross-site') return false;
   const isNavigation =
@@ -109,7 +108,7 @@ function isCrossSite({ headers, method, url }: Arrival): boolean {
   return !isNavigation || isDataPath(url);
 }
 
-/** An origin of a web server; undefined for `null`, other schemes, and what is no origin. */
+/** An HTTP origin; undefined for `null`, other schemes and invalid text. */
 function parse(origin: string): URL | undefined {
   if (!/^https?:\/\/[^/?#@]+$/i.test(origin) || !URL.canParse(origin)) return undefined;
   return new URL(origin);

@@ -1,4 +1,4 @@
-/** What a caller may do; `admin` is never given without a token. */
+/** What a caller may do; `admin` is never granted without a token. */
 export const SCOPES = [
   'operations:read',
   'operations:write',
@@ -12,7 +12,7 @@ export const SCOPES = [
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
-/** What a tool or resource asks of its caller beside `mcp`: a scope, several, or, said aloud, nothing. */
+/** The scope or scopes a tool or resource requires in addition to `mcp`; null explicitly requires none. */
 export type ScopeRule = string | readonly string[] | null;
 
 /** @returns the first scope of a rule that a caller lacks */
@@ -33,7 +33,7 @@ export function scopesOfRole(role: Role): ReadonlySet<Scope> {
   return role === 'admin' ? new Set(SCOPES) : DEFAULT_SCOPES;
 }
 
-/** Who makes a request or holds a connection; everything they touch is limited to their tenant. */
+/** Who makes a request or holds a connection; everything they touch is confined to their tenant. */
 export interface Principal {
   /** `sub`, else `id`, else `anonymous`. */
   readonly userId: string;
@@ -43,11 +43,11 @@ export interface Principal {
   readonly authenticated: boolean;
   /** Unix seconds; a live connection ends then. */
   readonly expiresAt?: number;
-  /** Fires when the credential is withdrawn before its end: an API key that was revoked. */
+  /** Fires when the credential is revoked before it expires. */
   readonly revoked?: AbortSignal;
-  /** Limits of this credential's own, per minute, in place of the configured ones; 0 means none. */
+  /** This credential's own limits per minute, in place of the configured ones; 0 means none. */
   readonly rateLimits?: { readonly api?: number; readonly ws?: number };
-  /** The verified claims, for protocols that show them to their handlers. */
+  /** The verified claims, for protocols that pass them to their handlers. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
 

@@ -1,12 +1,12 @@
-/** Keys remembered at once; beyond it the longest unused is forgotten. */
+/** Maximum keys in memory; beyond it, the least recently used is dropped. */
 const MAX_KEYS = 100_000;
 
 /**
- * So many per window and key, replenished evenly (the generic cell rate algorithm): one number per key, nothing to
- * clean up on a timer. A limit of 0 means none.
+ * A limit per window and key, replenished evenly (generic cell rate algorithm): one number per key, and no timer for
+ * cleanup. A limit of 0 means none.
  */
 export class RateLimiter {
-  /** When each key's allowance will be whole again, in milliseconds; the longest unused key first. */
+  /** When each key's allowance is full again, in milliseconds; least recently used first. */
   private readonly wholeAt = new Map<string, number>();
 
   constructor(
@@ -18,7 +18,7 @@ export class RateLimiter {
   /**
    * Takes one.
    * @param limit in place of the limiter's own
-   * @returns 0, or how many milliseconds to wait when there is none left; then nothing was taken
+   * @returns 0, or the milliseconds to wait when none is left; then nothing was taken
    */
   take(key: string, limit = this.limit): number {
     const wait = this.waitFor(key, limit);
@@ -30,7 +30,7 @@ export class RateLimiter {
     return 0;
   }
 
-  /** As `take`, without taking. */
+  /** Like `take`, without taking. */
   waitFor(key: string, limit = this.limit): number {
     if (limit === 0) return 0;
     const now = this.now();

@@ -9,7 +9,7 @@ import { RateLimiter } from './rate-limiter.js';
 
 const MINUTE_MS = 60_000;
 const AUTH_WINDOW_MS = 15 * MINUTE_MS;
-/** How many credentials' worth of failures an address has. */
+/** An address may fail as often as this many credentials. */
 const ADDRESS_SHARE = 10;
 
 /**
@@ -22,7 +22,7 @@ export class RateLimits {
   private readonly requests: RateLimiter;
   private readonly messages: RateLimiter;
   private readonly failures: RateLimiter;
-  /** Of an address, whatever it presents: one client must not lock out a network, and none may guess for ever. */
+  /** Per address, for any credential: one client must not lock out a network, and nobody may guess forever. */
   private readonly addressFailures: RateLimiter;
 
   constructor({ auth }: Configuration, exposure: Exposure) {
@@ -34,7 +34,7 @@ export class RateLimits {
   }
 
   /**
-   * @param always counts without refusing: whoever is over the limit may still end what runs
+   * @param always counts without refusing, so that a caller over the limit can still end running work
    * @throws OpstreamError `too_many_requests` with `retry_after` in seconds
    */
   takeRequest(principal: Principal, address: string, always = false): void {
@@ -43,14 +43,14 @@ export class RateLimits {
     if (!always) refuseFor(wait);
   }
 
-  /** One message of a socket, or one upgrade. @param always as above. @throws OpstreamError `too_many_requests` */
+  /** Counts one socket message or one upgrade. @param always as above. @throws OpstreamError `too_many_requests` */
   takeMessage(principal: Principal, address: string, always = false): void {
     if (!this.on) return;
     const wait = this.messages.take(userKey(principal, address), principal.rateLimits?.ws);
     if (!always) refuseFor(wait);
   }
 
-  /** Before a secret is looked at. @throws OpstreamError `too_many_requests` when too many like it were wrong */
+  /** Call before verifying a secret. @throws OpstreamError `too_many_requests` after too many similar failures */
   checkAttempt(address: string, credential: string): void {
     if (!this.on) return;
     const key = addressKey(address);
@@ -66,14 +66,14 @@ export class RateLimits {
   }
 }
 
-/** Attempts at one credential: a token up to its signature, or the beginning of a key. */
+/** Groups attempts by credential: a token without its signature, or the prefix of a key. */
 function attemptKey(address: string, credential: string): string {
   const signature = credential.lastIndexOf('.');
   const prefix = signature < 0 ? credential.slice(0, 8) : credential.slice(0, signature);
   return `${address} ${createHash('sha256').update(prefix).digest('base64url').slice(0, 22)}`;
 }
 
-/** All who come without a token are one user; their addresses tell them apart. */
+/** All callers without a token are one user; their addresses distinguish them. */
 export function userKey({ authenticated, tenant, userId }: Principal, address: string): string {
   return authenticated ? `${tenant}/${userId}` : addressKey(address);
 }

@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { errors, UnsecuredJWT, type JWTClaimVerificationOptions, type JWTPayload } from 'jose';
 
-/** The algorithms of RFC 7518, section 3.2. No other is accepted, so neither is `"alg": "none"`. */
+/** The algorithms of RFC 7518, section 3.2. No other is accepted, including `"alg": "none"`. */
 const DIGESTS: ReadonlyMap<unknown, string> = new Map([
   ['HS256', 'sha256'],
   ['HS384', 'sha384'],
@@ -14,10 +14,10 @@ export function secretKey(secret: string): KeyObject {
 }
 
 /**
- * Verifies a JSON Web Token that is signed with a shared secret, in the turn of the event loop that asks. The library's
- * own way imports the key anew and goes through the thread pool twice for each token: eight times the CPU, and when
- * thousands of clients return at once, they wait for those threads.
- * @throws errors.JOSEError for any fault of the token
+ * Verifies a JSON Web Token signed with a shared secret, synchronously. The library imports the key anew and goes
+ * through the thread pool twice per token. That costs eight times the CPU, and thousands of clients that reconnect at
+ * once wait for those threads.
+ * @throws errors.JOSEError for any defect of the token
  */
 export function verifySecretSigned(
   token: string,
@@ -29,7 +29,7 @@ export function verifySecretSigned(
   const digest = digestOf(header);
   const expected = createHmac(digest, key).update(`${header}.${payload}`).digest('base64url');
   if (!sameText(expected, signature)) throw new errors.JWSSignatureVerificationFailed();
-  // The claims (`exp`, `nbf`, `iss`, `aud` …) are the library's to check; what it is given has no signature any more.
+  // The library checks the claims (`exp`, `nbf`, `iss`, `aud` …); the token it gets has no signature.
   return UnsecuredJWT.decode(`${NO_SIGNATURE}.${payload}.`, wanted).payload;
 }
 
@@ -37,7 +37,7 @@ function digestOf(header: string): string {
   const { alg, crit, b64 } = parseHeader(header);
   const digest = DIGESTS.get(alg);
   if (digest === undefined) throw new errors.JOSEAlgNotAllowed();
-  // Extensions that must be understood (RFC 7515, section 4.1.11): none is.
+  // Critical extensions (RFC 7515, section 4.1.11): none is supported.
   if (crit !== undefined || b64 !== undefined) throw new errors.JOSENotSupported();
   return digest;
 }
@@ -52,7 +52,7 @@ function parseHeader(header: string): { alg?: unknown; crit?: unknown; b64?: unk
   throw new errors.JWTInvalid('The header is no JSON object');
 }
 
-/** Takes the same time wherever they differ; only the lengths, which are known, show. */
+/** Compares in constant time; only the lengths, which are public, leak. */
 function sameText(expected: string, given: string): boolean {
   const [a, b] = [Buffer.from(expected), Buffer.from(given)];
   return a.length === b.length && timingSafeEqual(a, b);

@@ -1,7 +1,7 @@
 import { errors } from 'jose';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 
-/** A claim of a genuine token that makes no sense. */
+/** An invalid claim of an authentic token. */
 export class InvalidClaimError extends Error {
   override readonly name = 'InvalidClaimError';
 
@@ -10,12 +10,12 @@ export class InvalidClaimError extends Error {
   }
 }
 
-/** A refused token, for the log: the answer never says more than `Invalid token`. */
+/** A refused token, with the cause for the log: the response never says more than `Invalid token`. */
 export function invalidToken(cause: unknown): OpstreamError {
   return new OpstreamError('unauthorized', 'Invalid token', {}, { cause });
 }
 
-/** Why a credential was refused, in a word or two for the log; undefined where there is nothing to add. */
+/** Why a credential was refused, in a word or two for the log; undefined when there is nothing to add. */
 export function faultOf({ cause }: Error): string | undefined {
   if (cause instanceof InvalidClaimError) return cause.message;
   if (cause instanceof errors.JWTExpired) return 'expired';
@@ -27,10 +27,13 @@ export function faultOf({ cause }: Error): string | undefined {
   return cause instanceof RefusalCause ? cause.message : undefined;
 }
 
-/** What a refusal was for, where the answer does not say it. */
+/** Reason of a refusal that the response does not reveal. */
 export class RefusalCause extends Error {}
 
-/** Whether a refusal may be of a guess. A token of ours that has expired, or is for somebody else, is none. */
+/**
+ * Whether a refused credential may have been a guess. An authentic token that has expired or is for another audience
+ * is not.
+ */
 export function mayBeGuess({ cause }: Error): boolean {
   return !(
     cause instanceof errors.JWTExpired ||

@@ -17,17 +17,17 @@ import { Exposure } from './exposure.js';
 import { secretKey, verifySecretSigned } from './secret-signed-token.js';
 import { invalidToken } from './token-fault.js';
 
-/** Naming the algorithms closes an HMAC over a public key. */
+/** An explicit list prevents an HMAC made with a public key. */
 const PUBLIC_KEY_ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(
   ' ',
 );
 
-/** RFC 7518 wants an HMAC key as long as its digest; a shorter one can be guessed from any token. */
+/** RFC 7518 requires an HMAC key as long as its digest; a shorter one can be guessed from any token. */
 const SECRET_BYTES = 32;
-/** Secrets that stand in documents and templates. */
+/** Secrets from documentation and templates. */
 const EXAMPLE = /change[-_ ]?(?:me|this|in[-_ ]production)|your[-_ ].*secret|a-string-secret/i;
 
-/** A key set is a few kilobytes, and every request without a known key waits for it. */
+/** A key set is a few kilobytes, and every request with an unknown key waits for it. */
 const KEY_SET_LIMITS = { maxBytes: 256 * 1024, totalMs: 5000 };
 
 /** Verifies JSON Web Tokens (RFC 7519) with the secret or the key set of the configuration. */
@@ -37,8 +37,8 @@ export class TokenVerifier {
   private readonly keySet: JWTVerifyGetKey | undefined;
 
   /**
-   * @throws InvalidConfigurationError when both kinds of key are set, when a key set would let in tokens for anybody's
-   * service, or when a secret can be guessed where others can reach the service
+   * @throws InvalidConfigurationError when both kinds of key are set, when a key set would accept tokens for any
+   *   service, or when a guessable secret is used where others can reach the service
    */
   constructor(
     private readonly configuration: Configuration,
@@ -64,7 +64,10 @@ export class TokenVerifier {
     return this.secret !== undefined || this.keySet !== undefined;
   }
 
-  /** @throws OpstreamError `unauthorized` for any fault of the token, `store_unavailable` when the key set cannot be had */
+  /**
+   * @throws OpstreamError `unauthorized` for any defect of the token, `store_unavailable` when the key set cannot be
+   *   fetched
+   */
   async verify(token: string): Promise<JWTPayload> {
     const { issuer, audience } = this.configuration.auth;
     const wanted = { ...(issuer !== undefined && { issuer }), ...(audience !== undefined && { audience }) };
@@ -100,7 +103,7 @@ function checkStrength(secret: string, exposure: Exposure): void {
   );
 }
 
-/** Network failures are no errors of jose; answers that are no key set are its general ones. */
+/** Network failures are not jose errors; a response that is not a key set gives its generic error. */
 function isFaultOfKeySet(thrown: unknown): boolean {
   if (!(thrown instanceof errors.JOSEError)) return thrown instanceof FetchError;
   return (

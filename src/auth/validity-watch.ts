@@ -1,19 +1,19 @@
 import type { Principal } from './principal.js';
 
-/** setTimeout overflows above 24.8 days; the next look at the clock sets the rest. */
+/** setTimeout overflows above 24.8 days; a later timer covers the rest. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 export type Invalid = 'Token expired' | 'Key revoked';
 
-/** Watches one principal of something long-lived, a socket or a stream, and tells once when it stops being valid. */
+/** Watches the principal of a socket or stream and reports once when it stops being valid. */
 export class ValidityWatch {
   private timer: NodeJS.Timeout | undefined;
   private revoked: AbortSignal | undefined;
 
-  /** @param onEnd never called after `stop`, nor for a principal that was replaced before its end */
+  /** @param onEnd never called after `stop`, nor for a principal that was replaced first */
   constructor(private readonly onEnd: (reason: Invalid) => void) {}
 
-  /** Watches this principal, in place of the one before. */
+  /** Watches this principal in place of the previous one. */
   watch(principal: Principal): void {
     this.stop();
     this.revoked = principal.revoked;

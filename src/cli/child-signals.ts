@@ -2,13 +2,13 @@ import { constants } from 'node:os';
 import { EXIT } from './exit-codes.js';
 
 const PASSED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
-/** What a terminal sends to every program in the foreground by itself. */
+/** Signals that a terminal sends to every foreground program itself. */
 const FROM_TERMINAL: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT', 'SIGHUP']);
 
 /**
- * Passes the signals that ask a program to stop on to a child, and keeps this process alive meanwhile. On a terminal
- * the child has had the keyboard's signals already and must not get them twice.
- * @returns ends it
+ * Forwards termination signals to a child and keeps this process alive until it exits. On a terminal the child has
+ * already received the keyboard's signals and must not get them twice.
+ * @returns stops forwarding
  */
 export function passSignals(
   send: (signal: NodeJS.Signals) => void,
@@ -24,7 +24,7 @@ export function passSignals(
   };
 }
 
-/** As shells count: the code itself, or 128 and the number of the signal. */
+/** As shells do: the code itself, or 128 plus the number of the signal. */
 export function exitCodeOfChild(code: number | null, signal: NodeJS.Signals | null): number {
   if (signal) return EXIT.signal + constants.signals[signal];
   return code ?? EXIT.failed;

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { DEFAULT_URL, HubClient, RestClient, ServiceAddress } from '../client/index.js';
 
-/** Which service a command talks to, and as whom. */
+/** The service a command talks to, and the credential it uses. */
 export interface ConnectionOptions {
   readonly url: string;
   readonly token?: string;

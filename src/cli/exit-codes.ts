@@ -1,15 +1,15 @@
 import { CLIENT_ERROR, OpstreamClientError } from '../client/index.js';
 
-/** What `opstream` exits with; `run` and `serve` pass on the exit code of the program they start. */
+/** Exit codes of `opstream`; `run` and `serve` pass on the exit code of the program they start. */
 export const EXIT = {
   ok: 0,
-  /** The watched operation ended with an error, or something unexpected happened. */
+  /** The watched operation ended with an error, or an unexpected failure occurred. */
   failed: 1,
   /** The command line is not valid. */
   usage: 2,
-  /** No service answers at the address. */
+  /** No service responds at the address. */
   unreachable: 3,
-  /** The service refuses: unknown operation, no permission, not valid. */
+  /** The service refused: unknown operation, missing permission, invalid request. */
   refused: 4,
   /** The watched operation was cancelled. */
   cancelled: 5,
@@ -25,7 +25,7 @@ const NO_SERVICE: ReadonlySet<string> = new Set([
   CLIENT_ERROR.timeout,
   CLIENT_ERROR.connectionLost,
   CLIENT_ERROR.unexpectedAnswer,
-  // A service, but not at this path: every path of ours exists, and what is missing below it has a code of its own.
+  // A server without this path. All our paths exist, and a missing resource has its own code.
   'not_found',
 ]);
 
@@ -34,7 +34,7 @@ export function exitCodeOf(error: unknown): number {
   return NO_SERVICE.has(error.code) ? EXIT.unreachable : EXIT.refused;
 }
 
-/** What to tell a person, with advice where there is some. */
+/** An error message for people, with advice where possible. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (!(error instanceof OpstreamClientError)) return error.message;

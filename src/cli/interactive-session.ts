@@ -23,7 +23,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   exit: 'quit',
 };
 
-/** What `opstream interactive` does with the lines it is given. */
+/** Executes the lines of `opstream interactive`. */
 export class InteractiveSession {
   /** What is being followed: operation ids, and `*` for all operations. */
   readonly #following = new Map<string, { stop: AbortController; done: Promise<void> }>();
@@ -70,7 +70,7 @@ export class InteractiveSession {
     }
   }
 
-  /** Resolves once nothing is followed any more. */
+  /** Resolves once nothing is followed any longer. */
   async idle(): Promise<void> {
     await Promise.all([...this.#following.values()].map(({ done }) => done));
   }
@@ -79,7 +79,7 @@ export class InteractiveSession {
     for (const { stop } of this.#following.values()) stop.abort();
   }
 
-  /** What a screen shows of an id will do, as long as no other operation begins so. */
+  /** Accepts a unique prefix, since screens show short ids. */
   async #fullId(typed: string): Promise<string> {
     if (this.#following.has(typed) || (await this.hub.getOperation(typed))) return typed;
     return (await findByPrefix(this.hub, typed)).operation_id;

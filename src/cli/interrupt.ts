@@ -2,9 +2,8 @@ import { EXIT } from './exit-codes.js';
 import { output } from './terminal/output.js';
 
 /**
- * Runs something that follows for as long as it takes. Ctrl-C, SIGTERM, and an output that nobody reads any more fire
- * its signal and let it tidy up.
- * @returns the exit code: its own, the one of an interruption, or 0 when the reader of the output has left
+ * Runs a follower until it ends. Ctrl-C, SIGTERM, or a closed output fires its signal and lets it clean up.
+ * @returns the exit code: its own, that of an interruption, or 0 when the reader of the output has gone
  */
 export async function untilInterrupted(follow: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const controller = new AbortController();

@@ -6,6 +6,6 @@ if (problem !== undefined) {
   process.stderr.write(`opstream: ${problem}\n`);
   process.exit(1);
 }
-// Nothing else is imported above: an older Node could not even load it.
+// Nothing else is imported statically: an older Node could not even load it.
 const { runProgram } = await import('./program.js');
 await runProgram(process.argv);

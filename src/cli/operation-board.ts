@@ -2,9 +2,9 @@ import type { FollowedEvent, OperationSnapshot } from '../client/index.js';
 import { isFinalEvent } from '../client/index.js';
 import type { RowState } from './terminal/progress-row.js';
 
-/** Operations remembered at most: the oldest make room. */
+/** Maximum operations in memory; the oldest are dropped first. */
 const MAX_OPERATIONS = 1000;
-/** Characters of an id that tell operations apart on a screen. */
+/** Characters of an id that tell operations apart on screen. */
 const SHORT_ID = 8;
 
 interface Entry {
@@ -14,7 +14,7 @@ interface Entry {
   startedAt: number;
 }
 
-/** The operations under way, folded from events as they pass by: what a live display shows. */
+/** The active operations, folded from passing events, for a live display. */
 export class OperationBoard {
   readonly #entries = new Map<string, Entry>();
 
@@ -50,7 +50,7 @@ export class OperationBoard {
     this.#set(event.operation_id, entry);
   }
 
-  /** How an operation is named beside its events. */
+  /** The name of an operation beside its events. */
   label(operationId: string): string {
     const short = operationId.slice(0, SHORT_ID);
     const type = this.#entries.get(operationId)?.operationType;

@@ -3,20 +3,20 @@ import { printableLine } from './terminal/printable.js';
 
 type Lists = Pick<RestClient, 'listOperations'>;
 
-/** What one request asks for. */
+/** Page size of one request. */
 const PAGE = 100;
-/** How many of the ids that begin alike are named. */
+/** How many matching ids an error lists. */
 const NAMED = 5;
 
 /**
- * The id that somebody typed, or the one that begins so: screens show the beginnings of ids.
- * @throws OpstreamClientError `operation_not_found`, or `ambiguous_id` when several begin so
+ * Resolves an id or unique prefix as typed: screens show short ids.
+ * @throws OpstreamClientError `operation_not_found`, or `ambiguous_id` when several match
  */
 export async function fullId(rest: RestClient, typed: string): Promise<string> {
   return (await findOperation(rest, typed)).operation_id;
 }
 
-/** As `fullId`, with the operation itself. */
+/** Like `fullId`, with the operation itself. */
 export async function findOperation(rest: RestClient, typed: string): Promise<OperationSnapshot> {
   try {
     return await rest.getOperation(typed);
@@ -26,11 +26,11 @@ export async function findOperation(rest: RestClient, typed: string): Promise<Op
     if (!unknown) throw error;
   }
   const { operation_id: id } = await findByPrefix(rest, typed);
-  // Lists leave results out.
+  // Lists omit results.
   return rest.getOperation(id);
 }
 
-/** The operation that begins so, for somebody who knows that none has this id. */
+/** Finds an operation by prefix, when none has this exact id. */
 export async function findByPrefix(service: Lists, typed: string): Promise<OperationSnapshot> {
   return theOne(typed, await beginningWith(service, typed));
 }

@@ -55,9 +55,9 @@ Examples:
   $ opstream watch 3f2a                     follow one operation, by id or id prefix
   $ opstream result 3f2a | jq .             print its result as JSON`;
 
-/** Runs one command line and leaves the exit code in `process.exitCode`. */
+/** Runs one command line and sets `process.exitCode`. */
 export async function runProgram(argv: readonly string[]): Promise<void> {
-  // What is said about the work is not worth ending it for.
+  // Failing to print a notice must not end the work.
   process.stderr.on('error', () => {});
   try {
     await createProgram().parseAsync(argv);
@@ -85,7 +85,7 @@ function createProgram(): Command {
   return program;
 }
 
-/** Commander would end the process with 1; ours is 2 for a command line that is not valid. */
+/** Commander would exit with 1; ours is 2 for an invalid command line. */
 function throwInsteadOfExit(command: Command): void {
   command.exitOverride();
   for (const child of command.commands) throwInsteadOfExit(child);

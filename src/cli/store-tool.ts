@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { exitCodeOfChild, passSignals } from './child-signals.js';
 
-/** Runs the program that knows the store's files, which this command does not. @returns its exit code */
+/** Runs the program that knows the store's file format; this command does not. @returns its exit code */
 export function runStoreTool(words: readonly string[]): Promise<number> {
   const entry = fileURLToPath(new URL('../store-tool.js', import.meta.url));
   if (!existsSync(entry)) throw new Error(`The service is not built: ${entry} is missing (npm run build)`);

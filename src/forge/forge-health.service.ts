@@ -4,10 +4,10 @@ import { HealthIndicators, type Health } from '../rest/health/health-indicators.
 import { ForgeClient } from './api/forge-client.service.js';
 import { ForgeMirrors } from './mirror/forge-mirrors.service.js';
 
-/** How often Forge is asked while it answers, and while it does not. */
+/** Polling interval while Forge responds, and while it does not. */
 const CHECK_MS = { up: 10_000, degraded: 1000, down: 1000 } as const;
 
-/** Looks after Forge from time to time: what `/health/ready` says of it, and taking up unfinished mirrors. */
+/** Polls Forge for `/health/ready` and resumes unfinished mirrors. */
 @Injectable()
 export class ForgeHealth implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Forge');
@@ -23,7 +23,7 @@ export class ForgeHealth implements OnApplicationBootstrap, OnModuleDestroy {
     indicators.register('forge', () => this.health);
   }
 
-  /** Not waited for: a Forge that is down must not hold up the start. */
+  /** Not awaited: a Forge that is down must not delay the start. */
   onApplicationBootstrap(): void {
     void this.check();
   }
@@ -39,7 +39,7 @@ export class ForgeHealth implements OnApplicationBootstrap, OnModuleDestroy {
       await this.client.health();
       this.health = { status: 'up' };
     } catch (error) {
-      // A server that does not know the path is there all the same.
+      // A server that does not know the path is up nevertheless.
       const answered = error instanceof OpstreamError && error.code === 'forge_not_found';
       const detail = error instanceof Error ? error.message : String(error);
       this.health = answered ? { status: 'up' } : { status: 'degraded', detail };

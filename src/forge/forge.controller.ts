@@ -8,7 +8,7 @@ import { toSnapshot, type OperationSnapshot } from '../operations/operation-snap
 import { ProblemDetailsFilter } from '../rest/problem-details.filter.js';
 import { ForgeMirrors } from './mirror/forge-mirrors.service.js';
 
-/** Forge's attempts over REST; everything else about them is read from their operations. */
+/** Forge attempts over REST; everything else about them is read from their operations. */
 @ApiTags('forge')
 @Controller('api/forge/attempts')
 @UseGuards(AuthGuard)

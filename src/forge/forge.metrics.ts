@@ -5,7 +5,7 @@ import { OpstreamError } from '../platform/errors/opstream-error.js';
 /** Seconds; stopping an agent takes Forge two, a merge or a push may take longer. */
 const BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 5, 15, 60];
 
-/** The connection to Forge, as Prometheus counts it: no ids and no tenants, only outcomes and kinds of streams. */
+/** Metrics of the connection to Forge: no ids and no tenants, only outcomes and kinds of streams. */
 @Injectable()
 export class ForgeMetrics {
   private readonly requests: Histogram<'outcome'>;
@@ -28,7 +28,7 @@ export class ForgeMetrics {
     });
   }
 
-  /** Times a request; what it throws is passed on. */
+  /** Times a request and passes its error on. */
   async timed<T>(request: () => Promise<T>): Promise<T> {
     const stop = this.requests.startTimer();
     try {
@@ -45,7 +45,7 @@ export class ForgeMetrics {
     this.reconnects.inc({ stream });
   }
 
-  /** A number that is read when it is scraped. */
+  /** A gauge that is read when scraped. */
   gauge(name: string, help: string, read: () => number): void {
     new Gauge({
       name,

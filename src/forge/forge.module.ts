@@ -22,7 +22,7 @@ import { SystemTools } from './tools/system-tools.service.js';
 import { TaskTools } from './tools/task-tools.service.js';
 import { WatchTools } from './tools/watch-tools.service.js';
 
-/** Everything about Forge; part of the application only when `FORGE_URL` is set. */
+/** The Forge integration; part of the application only when `FORGE_URL` is set. */
 @Module({
   imports: [OperationsModule, McpModule],
   controllers: [ForgeController],
@@ -57,6 +57,6 @@ export class ForgeModule {
   }
 }
 
-/** Holds the place of `ForgeModule`, whether or not it is there. */
+/** Placeholder for `ForgeModule`, whether or not it is enabled. */
 @Module({})
 class ForgeSwitch {}

@@ -3,7 +3,7 @@ import { DocumentBuilder, getSchemaPath, type OpenAPIObject, SwaggerModule } fro
 import { VERSION } from '../platform/version.js';
 import { ProblemDto } from './problem.dto.js';
 
-/** What the tags stand for; each operation has one, since generators make a class of each. */
+/** Tag descriptions; each operation has one tag, since generators make a class of each. */
 const TAGS = {
   operations: 'Open, list and read operations',
   events: 'Record events',
@@ -14,7 +14,7 @@ const TAGS = {
   admin: 'Looking after the store, for administrators',
 } as const;
 
-/** Marks a field for any JSON value: no type says that, and Nest always writes one. */
+/** Marks a field that holds any JSON value: Nest always writes a type, but no type means that. */
 const ANY_JSON_MARK = 'x-any-json';
 export const ANY_JSON = {
   type: 'object',
@@ -34,11 +34,11 @@ export function describeApi(
     .setTitle('Opstream')
     .setDescription('Durable, live streams of long-running operations.')
     .setVersion(VERSION)
-    // Relative to the document, so that it holds behind a path of a proxy too.
+    // Relative to the document, so that it also works behind a path of a proxy.
     .addServer('./')
     .addBearerAuth()
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' })
-    // Any one of them will do; on a loopback address, and for health, none is needed.
+    // Any one of them suffices; loopback and health checks need none.
     .addSecurityRequirements({})
     .addSecurityRequirements('bearer')
     .addSecurityRequirements('api_key')
@@ -52,14 +52,14 @@ export function describeApi(
     extraModels: [...extraModels, ProblemDto],
   });
   const schemas = (document.components?.schemas ?? {}) as Record<string, Schema>;
-  // Some codes add members of their own.
+  // Some error codes have additional members.
   schemas.ProblemDto!.additionalProperties = true;
   for (const name of bodiesOf(document)) schemas[name]!.additionalProperties = false;
   forgetMarks(document);
   return document;
 }
 
-/** Names of the schemas of request bodies, which are refused with an unknown member. */
+/** Names of request body schemas, which reject unknown members. */
 function bodiesOf(document: OpenAPIObject): ReadonlySet<string> {
   const bodies = Object.values(document.paths).flatMap((methods) =>
     Object.values(methods as Record<string, { readonly requestBody?: unknown }>).map(
@@ -70,7 +70,7 @@ function bodiesOf(document: OpenAPIObject): ReadonlySet<string> {
   return new Set([...names].map(([, name]) => name!));
 }
 
-/** Leaves of a field for any JSON its description, which is how OpenAPI 3.0 says it. */
+/** Leaves only the description of an any-JSON field, which is how OpenAPI 3.0 expresses it. */
 function forgetMarks(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
   const schema = value as Schema;

@@ -24,7 +24,7 @@ const CODE_OF_STATUS: Record<number, ErrorCode> = {
   503: 'shutting_down',
 };
 
-/** REST's one mapping of the catalogue: every failure becomes `application/problem+json`. */
+/** Maps every failure to `application/problem+json`, once for all of REST. */
 @Catch()
 export class ProblemDetailsFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemDetailsFilter.name);
@@ -50,7 +50,7 @@ export class ProblemDetailsFilter implements ExceptionFilter {
   }
 }
 
-/** Errors of the framework, of body parsers (`statusCode`) and our own. */
+/** Converts framework errors, body parser errors (`statusCode`) and our own. */
 function toCatalogue(thrown: unknown): OpstreamError {
   if (thrown instanceof OpstreamError) return thrown;
   const status = thrown instanceof HttpException ? thrown.getStatus() : statusOf(thrown);
@@ -73,13 +73,13 @@ function statusOf(thrown: unknown): number | undefined {
   return typeof status === 'number' ? status : undefined;
 }
 
-/** A `ValidationPipe` keeps the failed constraints in the response body, not in the message. */
+/** A `ValidationPipe` reports failed constraints in the response body, not in the message. */
 function messageOf(thrown: unknown): string {
   if (thrown instanceof HttpException) {
     const body = thrown.getResponse();
     const reasons = typeof body === 'object' && 'message' in body ? body.message : thrown.message;
     const text = [reasons].flat().join('; ');
-    // The framework's words quote the URL, and its query may hold a token.
+    // The framework's message quotes the URL, whose query may hold a token.
     return thrown instanceof NotFoundException ? text.replace(/\?.*$/s, '') : text;
   }
   return thrown instanceof Error ? thrown.message : 'The request is not valid';

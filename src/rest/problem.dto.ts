@@ -8,7 +8,7 @@ class ErrorBodyDto {
   @ApiProperty() message: string;
 }
 
-/** The answer to every request that fails, in OpenAPI. Some codes add members of their own. */
+/** The response to every failed request, for OpenAPI. Some codes have additional members. */
 export class ProblemDto implements ProblemDetails {
   [extra: string]: unknown;
 

@@ -29,7 +29,7 @@ export function toProblem(error: OpstreamError): ProblemDetails {
   };
 }
 
-/** The headers that a refusal needs beside its type. */
+/** Headers that a refusal needs in addition to its content type. */
 export function headersOf({ extra, entry: { status } }: OpstreamError): Record<string, string> {
   return {
     ...(typeof extra.retry_after === 'number' && { 'Retry-After': String(extra.retry_after) }),
@@ -38,7 +38,7 @@ export function headersOf({ extra, entry: { status } }: OpstreamError): Record<s
   };
 }
 
-/** Refuses a request ahead of the framework, and ends its connection. */
+/** Refuses a request ahead of the framework and closes its connection. */
 export function writeProblem(response: ServerResponse, error: OpstreamError): void {
   const problem = toProblem(error);
   response.writeHead(problem.status, {

@@ -2,12 +2,12 @@ import { type ArgumentMetadata, BadRequestException, Injectable, ValidationPipe 
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { MAX_JSON_DEPTH, measure } from '../platform/json.js';
 
-/** Members and items of a body that is copied into a DTO; the copy costs time by the square of them. */
+/** Members and items of a body that is copied into a DTO; copying takes quadratic time. */
 const MAX_NODES = 1000;
-/** Reasons that an answer names. */
+/** Maximum reasons listed in a response. */
 const MAX_REASONS = 5;
 
-/** Validates DTOs; set per parameter and not globally, because global pipes would run on gateways too. */
+/** Validates DTOs. Applied per parameter, not globally: global pipes would also run on gateways. */
 @Injectable()
 export class RequestValidationPipe extends ValidationPipe {
   constructor() {
@@ -24,7 +24,7 @@ export class RequestValidationPipe extends ValidationPipe {
     });
   }
 
-  /** @throws OpstreamError `invalid_request` for nesting or a number of members that the validator could not take */
+  /** @throws OpstreamError `invalid_request` for nesting or a number of members beyond what the validator can handle */
   override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const over = measure(value, { depth: MAX_JSON_DEPTH, nodes: MAX_NODES });
     if (over === 'depth') {

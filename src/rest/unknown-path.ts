@@ -2,8 +2,8 @@ import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 
 /**
- * Refuses what no route serves before its body is looked at: 405 with the methods of the path where it has some, 404
- * elsewhere. To be called before the routes are registered.
+ * Refuses unknown routes before their body is read: 405 with the allowed methods if the path exists, else 404. Call it
+ * before the routes are registered.
  */
 export function refuseUnknownPaths(fastify: FastifyInstance): void {
   const methods = new Map<string, Set<string>>();
@@ -33,7 +33,7 @@ function allowedOn(path: string, methods: ReadonlyMap<string, ReadonlySet<string
   return [...found].toSorted();
 }
 
-/** The pattern's segments beginning with a colon match any; a wildcard at its end is the static files'. */
+/** Segments of the pattern that begin with a colon match anything; a trailing wildcard belongs to static files. */
 function matches(pattern: string, path: string): boolean {
   if (pattern.endsWith('*')) return false;
   const wanted = pattern.split('/');

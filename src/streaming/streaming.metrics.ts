@@ -4,7 +4,7 @@ import { Subscriptions } from './delivery/subscriptions.js';
 import { AgentRooms } from './agents/agent-rooms.js';
 import { SocketMetrics } from './socket/socket-metrics.js';
 
-/** Metrics of the delivery side, read from plain counters when they are scraped. */
+/** Delivery metrics, read from plain counters when scraped. */
 @Injectable()
 export class StreamingMetrics {
   constructor(registry: Registry, subscriptions: Subscriptions, sockets: SocketMetrics, rooms: AgentRooms) {
@@ -76,7 +76,7 @@ export class StreamingMetrics {
   }
 }
 
-/** Statuses are the agents' own words: only these become labels, since any others could be secrets, or endless. */
+/** Agents choose their statuses freely. Only these become labels, since others could be secrets or unbounded. */
 const STATUS_LABELS = new Set(['idle', 'busy', 'active', 'running', 'paused', 'error', 'offline', 'online']);
 
 function knownStatuses(counts: ReadonlyMap<string, number>): [string, number][] {

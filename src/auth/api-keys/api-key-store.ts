@@ -1,10 +1,10 @@
 import type { ApiKey } from './api-key.js';
 
-/** Port: where API keys are kept. They are few, and held in memory while the service runs. */
+/** Port: storage of API keys. They are few, and held in memory while the service runs. */
 export abstract class ApiKeyStore {
-  /** Called once, at start. @throws InvalidConfigurationError when what is kept cannot be read */
+  /** Called once, at start. @throws InvalidConfigurationError when stored keys cannot be read */
   abstract load(): readonly ApiKey[];
 
-  /** Replaces all; resolves once they are durable. */
+  /** Replaces all keys; resolves once they are durable. */
   abstract save(keys: readonly ApiKey[]): Promise<void>;
 }

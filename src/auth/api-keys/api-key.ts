@@ -1,14 +1,14 @@
 import type { Scope } from '../principal.js';
 
-/** An API key as it is stored: everything but the key itself, of which only the hash is kept. */
+/** An API key as stored: everything but the secret, of which only the hash is kept. */
 export interface ApiKey {
   readonly id: string;
-  /** What it is for, in its owner's words. */
+  /** Description given by its owner. */
   readonly name: string;
   /** SHA-256 of the key, hex. 256 random bits need no salt and no slow hash. */
   readonly hash: string;
   readonly tenant: string;
-  /** Whom requests with it count as. */
+  /** User that requests with this key act as. */
   readonly userId: string;
   readonly scopes: readonly Scope[];
   /** Unix seconds. */

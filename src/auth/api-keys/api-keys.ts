@@ -6,7 +6,7 @@ import type { ApiKey } from './api-key.js';
 import { ApiKeyStore } from './api-key-store.js';
 
 const KEY = /^[0-9a-f]{64}$/;
-/** Keys of one tenant. */
+/** Maximum keys per tenant. */
 const MAX_KEYS = 1000;
 
 export interface NewApiKey {
@@ -14,7 +14,7 @@ export interface NewApiKey {
   readonly tenant: string;
   readonly userId: string;
   readonly scopes: readonly Scope[];
-  /** Seconds from now; without it the key does not expire. */
+  /** Seconds from now; if absent, the key does not expire. */
   readonly expiresIn?: number | undefined;
 }
 
@@ -24,18 +24,18 @@ interface Entry {
   readonly revocation: AbortController;
 }
 
-/** API keys: 32 random bytes in hex, known only to who got them; kept by hash. */
+/** API keys: 32 random bytes in hex, stored as a hash. */
 @Injectable()
 export class ApiKeys {
   private readonly byHash = new Map<string, Entry>();
-  /** Saves one after the other; never rejects. */
+  /** Saves run one after the other; never rejects. */
   private saved: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly store: ApiKeyStore) {
     for (const key of store.load()) this.remember(key);
   }
 
-  /** @returns undefined for what is no key that holds */
+  /** @returns undefined unless the secret is a valid key */
   principalOf(secret: string): Principal | undefined {
     const entry = KEY.test(secret) ? this.byHash.get(hashOf(secret)) : undefined;
     return entry === undefined || expired(entry.key) ? undefined : entry.principal;
@@ -49,7 +49,7 @@ export class ApiKeys {
   }
 
   /**
-   * @returns the stored key, and the secret, which is shown this once
+   * @returns the stored key, and the secret, which is not available later
    * @throws OpstreamError `too_many_requests` when the tenant has too many keys
    */
   async create({
@@ -87,7 +87,7 @@ export class ApiKeys {
     return this.all().filter((key) => key.tenant === tenant);
   }
 
-  /** Ends it at once, live connections included. @throws OpstreamError `not_found` */
+  /** Revokes a key immediately, live connections included. @throws OpstreamError `not_found` */
   async revoke(tenant: string, id: string): Promise<void> {
     const entry = [...this.byHash.values()].find(({ key }) => key.id === id && key.tenant === tenant);
     if (entry === undefined) throw new OpstreamError('not_found', 'There is no such API key');
@@ -105,7 +105,7 @@ export class ApiKeys {
     return [...this.byHash.values()].map(({ key }) => key);
   }
 
-  /** Saves what is to be, and only then lets it be. */
+  /** Persists the new state before applying it in memory. */
   private change(next: () => readonly ApiKey[], apply: () => void): Promise<void> {
     const before = this.saved;
     const save = async (): Promise<void> => {

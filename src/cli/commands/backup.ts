@@ -21,7 +21,7 @@ export function backupCommand(): Command {
     .option('--data-dir <folder>', 'folder of the store (default: DATA_DIR from the environment or ./.env)')
     .option('--json', 'print the result as JSON')
     .action(async (file: string | undefined, options: BackupOptions, command: Command) => {
-      // An OPSTREAM_URL of the environment says which service is talked to, not that one should be.
+      // OPSTREAM_URL in the environment chooses the service to talk to; it does not request a remote backup.
       if (command.getOptionValueSource('url') === 'cli') await askService(file, options);
       else process.exitCode = await copyHere(file ?? fileByTime(), options);
     });

@@ -4,7 +4,7 @@ import { restClient, withConnection, type ConnectionOptions } from '../connectio
 import { fullId } from '../operation-id.js';
 import { output } from '../terminal/output.js';
 
-/** What the words behind each kind of event are. */
+/** The kinds of event and the meaning of the words after them. */
 const KINDS = ['log', 'progress', 'status', 'result', 'error'] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -93,7 +93,7 @@ function jsonObject(text: string): JsonObject {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new InvalidArgumentError('It must be a JSON object.');
 }

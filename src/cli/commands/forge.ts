@@ -22,7 +22,7 @@ function watchAttemptCommand(): Command {
     });
 }
 
-/** A service without `FORGE_URL` does not have the path at all. */
+/** A service without `FORGE_URL` does not have this path at all. */
 function explainForge(error: unknown): never {
   if (!(error instanceof OpstreamClientError) || error.code !== 'not_found') throw error;
   throw new OpstreamClientError('forge_unavailable', 'The service follows no Forge; start it with FORGE_URL');

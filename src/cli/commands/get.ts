@@ -16,7 +16,7 @@ export function getCommand(): Command {
     });
 }
 
-/** A line for each member that says something. */
+/** One line per non-empty member. */
 function description(operation: OperationSnapshot): string {
   const rows = Object.entries(operation)
     .filter(([, value]) => value !== null && value !== '')

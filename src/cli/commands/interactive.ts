@@ -57,11 +57,11 @@ async function readCommands(
     }
     if (process.stdin.isTTY) terminal.prompt();
   }
-  // A script's input is over: what it follows is still shown to its end.
+  // At the end of a script's input, followed operations are still shown to their end.
   if (!process.stdin.isTTY) await session.idle();
 }
 
-/** Prints above the line that is being typed. */
+/** Prints above the line being typed. */
 function printer(terminal: Interface): (text: string) => void {
   return (text) => {
     if (!process.stdin.isTTY) {

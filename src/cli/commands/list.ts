@@ -4,7 +4,7 @@ import type { OperationSnapshot, RestClient } from '../../client/index.js';
 import { restClient, wholeNumber, withConnection, type ConnectionOptions } from '../connection-options.js';
 import { operationTable } from '../terminal/operation-table.js';
 
-/** What one request asks for; longer lists are fetched page by page. */
+/** Page size; longer lists take several requests. */
 const PAGE = 100;
 
 interface ListOptions extends ConnectionOptions {

@@ -7,9 +7,9 @@ import { OperationBoard } from '../operation-board.js';
 import { createPrinter } from '../terminal/printer.js';
 import { announceReconnects } from './watch.js';
 
-/** What one request asks for. */
+/** Page size of one request. */
 const PAGE = 100;
-/** More than any screen shows; all others are counted. */
+/** More than fit on any screen; the others are only counted. */
 const MAX_BARS = 1000;
 
 interface MonitorOptions extends ConnectionOptions {
@@ -27,7 +27,7 @@ export function monitorCommand(): Command {
     });
 }
 
-/** All that have not ended, newest first. */
+/** All active operations, newest first. */
 async function activeOperations(hub: HubClient): Promise<OperationSnapshot[]> {
   const found: OperationSnapshot[] = [];
   let cursor: string | undefined;
@@ -47,7 +47,7 @@ async function monitor(options: MonitorOptions): Promise<number> {
     return await untilInterrupted(async (signal) => {
       const events = hub.followAll({ after: options.after, signal });
       process.stderr.write(`Following ${options.url} (Ctrl-C ends)\n`);
-      // What is under way already has a bar before its next event.
+      // Active operations have a bar before their next event.
       for (const snapshot of (await activeOperations(hub)).toReversed()) board.seed(snapshot);
       const printer = createPrinter(options, () => board.rows());
       announceReconnects(hub, printer);

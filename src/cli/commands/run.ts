@@ -45,7 +45,7 @@ export function runCommand(): Command {
     });
 }
 
-/** @returns the exit code of the program, whatever became of the recording */
+/** @returns the exit code of the program, regardless of the recording */
 async function run(command: [string, ...string[]], options: RunOptions): Promise<number> {
   const say = (text: string): void => {
     if (!options.quiet) process.stderr.write(`opstream: ${text}\n`);
@@ -75,7 +75,7 @@ async function run(command: [string, ...string[]], options: RunOptions): Promise
   const stopPassing = passSignals(
     (signal) => program.interrupt(signal),
     (signal) => {
-      // Once the program is over, whoever interrupts does not want to wait for the recording.
+      // Once the program has ended, an interrupt means: do not wait for the recording.
       if (ended) recorder.close();
       else interrupted = signal;
     },
@@ -101,12 +101,12 @@ function tellTroubles(recorder: CommandRecorder, say: (text: string) => void): v
     say(`${error.message}; the program runs on, and is recorded once the service answers`),
   );
   recorder.onStopped((error: OpstreamClientError) => {
-    // Whether the end was a cancellation, and thus no trouble, the hub may tell a moment later.
+    // If it ended by cancellation, which is not a problem, the hub may report that a moment later.
     if (error.code !== 'operation_ended' && error.code !== 'closed') say(`not recorded: ${error.message}`);
   });
 }
 
-/** Ends the program when somebody cancels the operation. The recording itself would only notice with its next event. */
+/** Ends the program when the operation is cancelled. The recorder would notice only with its next event. */
 class Cancellation {
   seen = false;
   readonly #abort = new AbortController();
@@ -129,7 +129,7 @@ class Cancellation {
         signal.addEventListener('abort', () => clearTimeout(timer));
       }
     };
-    // Without a hub the program runs all the same; it then learns of a cancellation by nothing but its end.
+    // Without a hub the program runs all the same; a cancellation then has no effect on it.
     watch().catch(() => {});
   }
 
@@ -147,7 +147,7 @@ async function recordEnd(
   try {
     await recorder.end(how);
   } catch {
-    // `stopped` has told why, unless it was our patience that ended.
+    // `stopped` has reported the reason, unless we gave up waiting.
     if (recorder.stopped?.code === 'closed')
       say('not recorded to the end: the service did not answer in time');
   }

@@ -23,8 +23,8 @@ export function serveCommand(): Command {
 }
 
 /**
- * As `npm start` does. Node 24 lets the young heap grow to twice the size it had before, which a flood of events fills:
- * 80 MB of resident memory instead of 26. V8 takes the bound at its start alone, so the service cannot set it itself.
+ * As in `npm start`. Node 24 lets the young generation grow to twice its former size, and a burst of events fills it:
+ * 80 MB of resident memory instead of 26. V8 reads the limit only at start, so the service cannot set it itself.
  */
 const NODE_OPTIONS = ['--enable-source-maps', '--max-semi-space-size=16'];
 

@@ -11,10 +11,10 @@ interface TokenOptions {
   readonly expires: number;
 }
 
-/** Seconds of the units that a duration may end in. */
+/** Seconds per duration unit. */
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** What the service knows; it ignores other scopes. */
+/** The scopes the service knows; it ignores others. */
 const SCOPES = [
   'operations:read',
   'operations:write',
@@ -26,7 +26,7 @@ const SCOPES = [
   'forge',
   'admin',
 ];
-/** What the service takes for a tenant and a user; it refuses a token with anything else. */
+/** What the service accepts as tenant and user; it refuses tokens with anything else. */
 const TENANT = /^[A-Za-z0-9][A-Za-z0-9._@:|-]{0,127}$/;
 const USER = /^[^]{1,200}$/;
 

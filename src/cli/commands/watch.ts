@@ -32,7 +32,7 @@ export function watchCommand(): Command {
     });
 }
 
-/** Shows an operation's events until it ends. @returns the exit code: how it ended */
+/** Shows an operation's events until it ends. @returns the exit code for how it ended */
 export async function followToEnd(operationId: string, options: WatchOptions): Promise<number> {
   const hub = hubClient(options);
   const board = new OperationBoard();
@@ -74,7 +74,7 @@ export function announceReconnects(hub: HubClient, printer: Printer): void {
   });
 }
 
-/** @param end the type of the last event, or the status of an operation that had ended before */
+/** @param end the type of the last event, or the status of an operation that had already ended */
 function exitCodeFor(end: string | undefined): number {
   if (end === 'error') return EXIT.failed;
   return end === 'cancelled' ? EXIT.cancelled : EXIT.ok;

@@ -13,11 +13,11 @@ export interface ChildOptions {
   /** False: never give it a terminal of its own. */
   readonly terminal: boolean;
   readonly onOutput: (stream: StreamName, text: string) => void;
-  /** Its terminal interrupts it; without a terminal of its own that is ours to notice. */
+  /** Its terminal interrupts it; without its own terminal, we have to notice. */
   readonly onInterrupt: (signal: NodeJS.Signals) => void;
 }
 
-/** A program whose output is passed on byte by byte, and read on the way. */
+/** A child program whose output is passed through byte by byte and observed on the way. */
 export class ChildProgram {
   /** How it ended, once all of its output has been passed on. */
   readonly ended: Promise<CommandEnd>;
@@ -25,10 +25,10 @@ export class ChildProgram {
   readonly #taps: OutputTap[];
   readonly #launch: TerminalLaunch | undefined;
   #interrupted = false;
-  // Without a terminal the program leads a process group of its own, so that all it started can be stopped with it.
-  // With one it stays in ours: otherwise it could not read from the keyboard, nor ask for a password.
+  // Without a terminal the program leads its own process group, so that everything it started can be stopped with it.
+  // With a terminal it stays in ours: otherwise it could not read from the keyboard or ask for a password.
   readonly #ownGroup = !hasTerminal();
-  /** The program itself, where another one stands between. */
+  /** The program itself, when a wrapper runs it. */
   #pid: number | undefined;
 
   constructor(command: readonly [string, ...string[]], options: ChildOptions) {
@@ -42,7 +42,7 @@ export class ChildProgram {
     this.ended = this.#end();
   }
 
-  /** Slows the program down as any pipe does: its output is not read for now. */
+  /** Stops reading its output for now, which slows it down as any full pipe does. */
   hold(wait: boolean): void {
     for (const tap of this.#taps) {
       if (wait) tap.hold();
@@ -50,7 +50,7 @@ export class ChildProgram {
     }
   }
 
-  /** Whoever interrupts it does not want to wait until its output is read. */
+  /** An interrupt does not wait until the output is read. */
   interrupt(signal: NodeJS.Signals): void {
     this.#interrupted = true;
     this.kill(signal);
@@ -63,7 +63,7 @@ export class ChildProgram {
     try {
       process.kill(target, signal);
     } catch {
-      // It has ended in the meantime.
+      // It has already ended.
     }
   }
 
@@ -72,7 +72,7 @@ export class ChildProgram {
     for (const tap of this.#taps) tap.programEnded(this.#interrupted);
     this.#launch?.close();
     await Promise.all(this.#taps.map((tap) => tap.finished));
-    // script(1) tells a signal as shells do.
+    // script(1) reports a signal as shells do.
     return this.#launch && end.kind === 'exited' ? signalled(end) : end;
   }
 
@@ -119,7 +119,7 @@ export class ChildProgram {
   }
 }
 
-/** Whether a program of this session can ask somebody. */
+/** Whether this session has a terminal to prompt on. */
 function hasTerminal(): boolean {
   if (process.stdin.isTTY) return true;
   if (process.platform === 'win32') return false;

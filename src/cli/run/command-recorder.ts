@@ -13,28 +13,28 @@ export type CommandEnd =
   | { readonly kind: 'interrupted'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'not-started'; readonly message: string; readonly code: number };
 
-/** Events waiting for the service above which the program is slowed down, and below which it goes on. */
+/** Buffered events above which the program is paused, and below which it resumes. */
 const HIGH_WATER = 5000;
 const LOW_WATER = 1000;
-/** Room for what still comes out of the pipes, in lines however short, after the program was told to wait. */
+/** Room for what is still in the pipes, in lines however short, after the program was paused. */
 const MAX_BUFFERED = 100_000;
-/** How long the end may take to reach a service that answers, and one that does not. */
+/** How long the final events may take to reach a service that responds, and one that does not. */
 const PATIENCE_MS = { answering: 30_000, away: 2000 };
 const MAX_PROGRESS_MESSAGE = 200;
 
 const LEVEL: Record<StreamName, string> = { stdout: 'info', stderr: 'warning' };
 
-/** Turns what a command prints and how it ends into the events of one operation. */
+/** Turns a command's output and exit into the events of one operation. */
 export class CommandRecorder {
   readonly #producer: OperationProducer;
   readonly #progress: ProgressReporter;
   readonly #splitters: Record<StreamName, LineSplitter>;
   #startedAt = performance.now();
-  /** Undefined until the service has answered, or failed to. */
+  /** Undefined until the service has responded or failed to. */
   #reachable: boolean | undefined;
 
   /**
-   * @param backpressure told when the program should wait for the recording, and when it may go on
+   * @param backpressure called when the program should pause, and when it may resume
    * @param findProgress whether percentages and counters in the output become progress
    */
   constructor(
@@ -72,7 +72,7 @@ export class CommandRecorder {
     return this.#producer.operationId;
   }
 
-  /** Why nothing more is recorded, once that is so. */
+  /** Why recording has stopped, once it has. */
   get stopped(): OpstreamClientError | undefined {
     return this.#producer.stopped;
   }
@@ -95,8 +95,8 @@ export class CommandRecorder {
   }
 
   /**
-   * Records the end; resolves once the service has all of it, or has had its time.
-   * @throws OpstreamClientError why it never will
+   * Records the exit; resolves once the service has everything or the time is up.
+   * @throws OpstreamClientError when recording is impossible
    */
   async end(how: CommandEnd): Promise<void> {
     this.#splitters.stdout.end();
@@ -146,7 +146,7 @@ export class CommandRecorder {
     const message = printable(text).trimEnd();
     const progress = this.findProgress ? detectProgress(message) : undefined;
     if (progress !== undefined) this.#progress.add(progress, message.trim());
-    // What a program draws over is not meant to stay; its last state ends with a line break and is logged.
+    // A redrawn line is transient; its last state ends with a line break and is logged.
     if (redrawn || message === '') return;
     this.#producer.log(LEVEL[stream], message, { stream });
     if (this.#reachable && this.#producer.bufferedCount >= HIGH_WATER) this.backpressure(true);

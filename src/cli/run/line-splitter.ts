@@ -1,14 +1,14 @@
 /** A piece of a program's output between two line ends. */
 export interface OutputLine {
   readonly text: string;
-  /** It ended with a carriage return: the program draws over it, as progress bars do. */
+  /** It ended with a carriage return: the program will redraw it, as progress bars do. */
   readonly redrawn: boolean;
 }
 
-/** Characters after which a line that does not end is cut; well below what an event's message may hold. */
+/** Characters after which an unterminated line is cut; well below the limit of an event's message. */
 const MAX_LINE = 16_384;
 
-/** Cuts text that comes in arbitrary pieces into lines; the cuts do not depend on the pieces. */
+/** Splits arbitrary chunks of text into lines; the result does not depend on the chunking. */
 export class LineSplitter {
   #rest = '';
 
@@ -19,21 +19,21 @@ export class LineSplitter {
     let start = 0;
     for (let at = this.#nextEnd(0); at !== -1; at = this.#nextEnd(start)) {
       const isReturn = this.#rest[at] === '\r';
-      // Whether `\r` stands alone or begins `\r\n` is only known with the next character.
+      // Whether `\r` is alone or begins `\r\n` is known only with the next character.
       if (isReturn && at === this.#rest.length - 1) break;
       const isPair = isReturn && this.#rest[at + 1] === '\n';
       this.#deliver(this.#rest.slice(start, at), isReturn && !isPair);
       start = at + (isPair ? 2 : 1);
     }
     this.#rest = this.#rest.slice(start);
-    // A `\r` at the very end may still belong to the line before it.
+    // A `\r` at the very end may still belong to the previous line.
     while (this.#rest.length > MAX_LINE + 1) {
       this.#deliver(this.#rest.slice(0, MAX_LINE), false);
       this.#rest = this.#rest.slice(MAX_LINE);
     }
   }
 
-  /** The output is over: what is left is a line, too. */
+  /** The output is complete: the rest is a line, too. */
   end(): void {
     const rest = this.#rest.replace(/\r$/, '');
     this.#rest = '';

@@ -3,23 +3,23 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 
-/** After its program's end: what is written in this pause still belongs to it. */
+/** After the program ends, output that arrives within this pause still belongs to it. */
 const QUIET_MS = 200;
-/** And no longer than this, although something it left behind goes on writing. */
+/** The maximum wait, even if a background process keeps writing. */
 const AT_MOST_MS = 1000;
 
-/** Where the program writes, and where we do. */
+/** Where the program writes, and where we pass it on. */
 export interface TapEnds {
   readonly source: Readable;
-  /** Of the source, where it is a pipe. */
+  /** Of the source, when it is a pipe. */
   readonly readFd?: number;
   readonly target: Writable;
   readonly targetFd: 1 | 2;
 }
 
 /**
- * Passes a program's output on byte by byte and shows it to a listener on the way. The program waits, as it would in
- * any pipe, while the terminal or the recording cannot keep up.
+ * Passes a program's output through byte by byte and shows it to a listener. The program blocks, as with any pipe,
+ * while the terminal or the recording cannot keep up.
  */
 export class OutputTap {
   readonly #decoder = new StringDecoder('utf8');
@@ -58,8 +58,8 @@ export class OutputTap {
   }
 
   /**
-   * What the program has left in the background may keep its output open for ever; that is not waited for.
-   * @param interrupted nor is then a reader that is slow
+   * Background processes of the program may keep its output open forever; they are not waited for.
+   * @param interrupted do not wait for a slow reader either
    */
   programEnded(interrupted: boolean): void {
     this.#programEnded = true;
@@ -79,9 +79,9 @@ export class OutputTap {
 
   #failed({ code }: NodeJS.ErrnoException): void {
     if (this.#targetFailed) return;
-    // A full disk, a terminal that is no more: the program is read on, and recorded.
+    // A full disk or a vanished terminal: the program is still read and recorded.
     this.#giveUpTarget();
-    // The reader of our output is gone: the program learns it as it would without us.
+    // The reader of our output is gone: the program gets the same error as without us.
     if (code === 'EPIPE') this.ends.source.destroy();
   }
 
@@ -99,7 +99,7 @@ export class OutputTap {
   #waitForQuiet(): void {
     clearTimeout(this.#quiet);
     this.#quiet = setTimeout(() => {
-      // What has arrived while this process was busy is read before it is decided.
+      // Data that arrived while this process was busy is read before deciding.
       const read = this.#chunks;
       setImmediate(() => {
         if (read === this.#chunks) this.#letGo();
@@ -107,10 +107,10 @@ export class OutputTap {
     }, QUIET_MS);
   }
 
-  /** Leaves the output to a program of its own, so that nothing in the background is ended by our end. */
+  /** Hands the output to a separate program, so that our exit does not end background processes. */
   #letGo(): void {
     const { source, readFd, targetFd } = this.ends;
-    // What was read is not passed on yet.
+    // What was read has not been passed on yet.
     if (source.destroyed || this.#reasons.size > 0) return;
     source.pause();
     if (readFd !== undefined) passOn(readFd, this.#targetFailed ? 'ignore' : targetFd);
@@ -131,7 +131,7 @@ export class OutputTap {
 
 function passOn(readFd: number, target: 1 | 2 | 'ignore'): void {
   try {
-    // Pipes are opened anew: ours do not block, which other programs do not expect.
+    // Reopens the pipe: ours is non-blocking, which other programs do not expect.
     const fd = openSync(`/proc/self/fd/${readFd}`, 'r');
     const out =
       target !== 'ignore' && fstatSync(target).isFIFO() ? openSync(`/proc/self/fd/${target}`, 'w') : target;
@@ -141,6 +141,6 @@ function passOn(readFd: number, target: 1 | 2 | 'ignore'): void {
     closeSync(fd);
     if (typeof out === 'number' && out !== target) closeSync(out);
   } catch {
-    // Where that is not possible, whoever still writes learns that nobody reads.
+    // Where that is impossible, remaining writers get a broken pipe.
   }
 }

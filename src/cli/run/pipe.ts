@@ -5,24 +5,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * A pipe of the operating system. Node would connect a child by a socket, on which programs fail in other ways: `yes`
- * complains of a reset connection where it ends silently on a pipe.
+ * An operating system pipe. Node would use a socket, on which programs fail differently: `yes` reports a connection
+ * reset where it exits silently on a pipe.
  */
 export interface Pipe {
   /** What the child writes. */
   readonly source: Socket;
   readonly readFd: number;
-  /** For the child; to be closed here once it is started. */
+  /** For the child; close it here once the child has started. */
   readonly writeFd: number;
 }
 
-/** @returns as many pipes, or undefined where they cannot be made (Windows) */
+/** @returns this many pipes, or undefined where they cannot be created (Windows) */
 export function openPipes(count: number): Pipe[] | undefined {
   if (process.platform === 'win32') return undefined;
   try {
     return withNamedPipes(count, (paths) =>
       paths.map((path) => {
-        // Without a writer a blocking open would wait for one.
+        // A blocking open would wait for a writer.
         const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
         const writeFd = openSync(path, constants.O_WRONLY);
         return { source: new Socket({ fd: readFd, readable: true, writable: false }), readFd, writeFd };
@@ -33,7 +33,7 @@ export function openPipes(count: number): Pipe[] | undefined {
   }
 }
 
-/** Makes pipes with names, which last as long as the call. */
+/** Creates named pipes that exist for the duration of the call. */
 export function withNamedPipes<Result>(count: number, use: (paths: readonly string[]) => Result): Result {
   const folder = mkdtempSync(join(tmpdir(), 'opstream-run-'));
   try {

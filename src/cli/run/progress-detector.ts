@@ -1,11 +1,10 @@
 const PERCENT = /(?<![\w.,-])(\d{1,3}(?:[.,]\d+)?)\s?%/g;
-/** Not part of a path, date, version or longer chain such as `2024/01/02` or `src/1/2`. */
+/** Excludes paths, dates, versions and longer chains such as `2024/01/02` or `src/1/2`. */
 const COUNTER = /(?<![\w./:,-])(\d{1,9})\s?(?:\/|of)\s?(\d{1,9})(?![\w/:]|[.,]\d)/g;
 
 /**
- * Finds how far a program says it is: the last percentage of a line, or else its last counter (`3/10`, `[3/10]`,
- * `3 of 10`).
- * @returns 0 to 1, or undefined when the line says nothing
+ * Detects progress in a line: its last percentage, or else its last counter (`3/10`, `[3/10]`, `3 of 10`).
+ * @returns 0 to 1, or undefined when the line has neither
  */
 export function detectProgress(line: string): number | undefined {
   const percentages = [...line.matchAll(PERCENT)]

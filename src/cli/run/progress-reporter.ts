@@ -1,9 +1,9 @@
-/** At most this often, however fast a program draws its bar. */
+/** Minimum interval, however fast a program redraws its bar. */
 const INTERVAL_MS = 100;
-/** Changes smaller than this are not worth an event. */
+/** Smaller changes are not worth an event. */
 const STEP = 0.01;
 
-/** Thins out what a program says of its progress: steps of a percent, and the newest one of a tenth of a second. */
+/** Throttles progress: steps of one percent, and the latest value every tenth of a second. */
 export class ProgressReporter {
   #reported: number | undefined;
   #newest: { readonly progress: number; readonly message: string } | undefined;
@@ -23,7 +23,7 @@ export class ProgressReporter {
     this.#timer.unref();
   }
 
-  /** Reports the newest now. */
+  /** Reports the latest value now. */
   flush(): void {
     const newest = this.#newest;
     this.#newest = undefined;

@@ -5,38 +5,38 @@ import { delimiter, join } from 'node:path';
 import type { StdioOptions } from 'node:child_process';
 import { openPipes, withNamedPipes, type Pipe } from './pipe.js';
 
-/** Characters of a command that fit into one argument of the kernel's, with room for what stands around it. */
+/** Characters of a command that fit into one kernel argument, with room for its wrapper. */
 const MAX_COMMAND = 100_000;
-/** Keys by which a terminal interrupts its program. */
+/** Keys that interrupt a program on a terminal. */
 const INTERRUPTING: readonly (readonly [key: number, signal: NodeJS.Signals])[] = [
   [0x03, 'SIGINT'],
   [0x1c, 'SIGQUIT'],
 ];
 
-/** Descriptors of the shell that starts the program. */
+/** File descriptors of the shell that starts the program. */
 const FD = { pid: 3, stdin: 4, stdout: 5, stderr: 6 };
 
-/** How a program is started on a terminal of its own. */
+/** How to start a program on its own terminal. */
 export interface TerminalLaunch {
   readonly command: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
   readonly stdio: StdioOptions;
-  /** Where its streams arrive: the terminal's, and those that are no terminal for us either. */
+  /** Where its streams arrive: the terminal's, and those that are not a terminal for us either. */
   readonly terminal: Pipe;
   readonly stdout: Pipe | undefined;
   readonly stderr: Pipe | undefined;
-  /** The number of the program, which leads the group of all that it starts. */
+  /** The pid of the program, which leads the process group of everything it starts. */
   readonly pid: Promise<number | undefined>;
-  /** To be called once it is started. */
+  /** Call once it has started. */
   started(): void;
   close(): void;
 }
 
 /**
- * A terminal between ours and the program's, by script(1) of util-linux: the program sees a terminal, and what it draws
- * can be recorded. Streams that are files or pipes for us are so for it.
- * @param onInterrupt a key was pressed that interrupts the program
- * @returns undefined where no terminal is to be seen, or none can be made
+ * A terminal between ours and the program's, made with script(1) of util-linux: the program sees a terminal, and its
+ * output can be recorded. Streams that are files or pipes for us remain so for it.
+ * @param onInterrupt an interrupt key was pressed
+ * @returns undefined when there is no terminal, or none can be created
  */
 export function terminalLaunch(
   command: readonly string[],
@@ -68,7 +68,7 @@ export function terminalLaunch(
     const path = `/proc/${process.pid}/fd/${keys.fd}`;
     return {
       command: ['script', '-q', '-e', '-f', '-I', path, '-O', '/dev/null', '-c', inner] as const,
-      // script(1) starts whatever SHELL names.
+      // script(1) starts whatever program SHELL names.
       env: { SHELL: '/bin/sh' },
       stdio: [keyboard, terminal.writeFd, 'inherit', pid.writeFd, 0, stdout.writeFd, stderr.writeFd],
       terminal,
@@ -86,7 +86,7 @@ export function terminalLaunch(
   });
 }
 
-/** What is typed, as script(1) writes it down. */
+/** Keyboard input, as script(1) logs it. */
 function readKeys(
   path: string,
   onInterrupt: (signal: NodeJS.Signals) => void,
@@ -116,7 +116,7 @@ function quoted(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The terminal that asks for passwords while something else is piped in. */
+/** The terminal used for password prompts while input is piped in. */
 function openTerminal(): number | undefined {
   try {
     return openSync('/dev/tty', 'r+');

@@ -1,17 +1,19 @@
-/** Characters of one argument, and of all of them, that the operation keeps; its metadata may have 65,536. */
+/** Characters kept of one argument, and of all together; metadata is limited to 65,536. */
 const MAX_ARGUMENT = 4000;
 const MAX_COMMAND = 20_000;
 /** Longer than any name of an option or a variable. */
 const MAX_NAME = 100;
 
-/** An option, an assignment or a header whose value is a secret: `--token x`, `API_KEY=x`, `Authorization: Bearer x`. */
+/**
+ * An option, an assignment or a header whose value is a secret: `--token x`, `API_KEY=x`, `Authorization: Bearer x`.
+ */
 const SECRET_NAME =
   /^(?:-{1,2})?[\w.-]*(?:password|passwd|passphrase|secret|token|api[-_]?key|access[-_]?key|credentials?|authorization)[\w.-]*$/i;
 const ASSIGNMENT = /^([^=:\s]+)([=:]\s*)(.+)$/s;
 const URL_PASSWORD = /(:\/\/[^/\s:@]{0,200}:)[^/\s@]{1,500}@/g;
 const CENSOR = '[REDACTED]';
 
-/** A command line as everyone of the tenant may read it: without secrets that its form gives away, and cut where it is long. */
+/** A command line as the whole tenant may read it: recognizable secrets removed, long parts cut. */
 export function recordedCommand(command: readonly string[]): string[] {
   const words: string[] = [];
   let room = MAX_COMMAND;

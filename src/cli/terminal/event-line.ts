@@ -5,7 +5,7 @@ import type { Style } from './style.js';
 /** Characters of a result that are shown; `--json` has all of it. */
 const MAX_RESULT = 2000;
 
-/** One event as a line for people: time, what happened, in words. */
+/** Formats an event as one line: time and what happened. */
 export function eventLine(event: FollowedEvent, style: Style): string {
   if (event.event_type === 'history_trimmed') {
     const first =
@@ -32,17 +32,17 @@ const DESCRIBE: { [Type in EventType]: (data: EventData[Type], style: Style) => 
     style('yellow', reason ? `■ cancelled: ${printableLine(reason)}` : '■ cancelled'),
 };
 
-/** What a message says besides the status it may begin with. */
+/** The part of a message after the status it may begin with. */
 function beyond(status: string, message: string): string {
   return `${message} `.startsWith(`${status} `) ? message.slice(status.length + 1) : message;
 }
 
-/** `50%`, right-aligned so that lines stand under each other. */
+/** `50%`, right-aligned so that columns line up. */
 export function percent(progress: number): string {
   return `${Math.floor(progress * 100)}%`.padStart(4);
 }
 
-/** Local time of day, with the date when it was another. @param timestamp Unix seconds */
+/** Local time of day, with the date unless it is today. @param timestamp Unix seconds */
 function clock(timestamp: number): string {
   const time = new Date(timestamp * 1000);
   const ofDay = time.toTimeString().slice(0, 8);

@@ -1,11 +1,11 @@
 import type { WriteStream } from 'node:tty';
 
-/** Redraws at most this often, however many events come. */
+/** Minimum redraw interval, however many events arrive. */
 const FRAME_MS = 60;
-/** Redraws at least this often, so that elapsed times move. */
+/** Maximum redraw interval, so that elapsed times move. */
 const IDLE_MS = 1000;
 
-/** Of the screen, for rows. */
+/** Share of the screen for rows. */
 const SHARE = 2 / 3;
 
 const HIDE_CURSOR = '\u001B[?25l';
@@ -14,18 +14,18 @@ const CLEAR_BELOW = '\u001B[J';
 const up = (rows: number): string => (rows > 0 ? `\u001B[${rows}A` : '');
 
 /**
- * The lower part of a terminal that is redrawn in place, while finished lines scroll by above it. Whoever makes one
- * must close it, which gives the cursor back.
+ * The lower part of a terminal that is redrawn in place while finished lines scroll above it. Close it to restore the
+ * cursor.
  */
 export class LiveArea {
   #lines: string[] = [];
-  /** Rows on screen now; the cursor stands behind the last. */
+  /** Rows on screen; the cursor is behind the last. */
   #drawn = 0;
   #scheduled: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout;
   #closed = false;
 
-  /** @param rows gives what to show, each cut to the number of columns; asked at every redraw */
+  /** @param rows returns what to show, each row cut to the number of columns; called at every redraw */
   constructor(
     private readonly stream: WriteStream,
     private readonly rows: (columns: number) => readonly string[],
@@ -35,13 +35,13 @@ export class LiveArea {
     this.#idle.unref();
   }
 
-  /** A line that stays. */
+  /** Prints a permanent line. */
   print(line: string): void {
     this.#lines.push(line);
     this.update();
   }
 
-  /** Something about the rows has changed. */
+  /** The rows have changed. */
   update(): void {
     this.#scheduled ??= setTimeout(() => this.#draw(), FRAME_MS);
   }
@@ -67,7 +67,7 @@ export class LiveArea {
   }
 
   #visibleRows(): readonly string[] {
-    // Lines that scroll by above the rows need room to be read.
+    // Lines that scroll above the rows need room to be read.
     const height = Math.max(2, Math.floor(this.stream.rows * SHARE));
     const rows = this.rows(this.stream.columns - 1);
     if (rows.length <= height) return rows;

@@ -6,14 +6,14 @@ import { styleFor } from './style.js';
 
 const HEADINGS = ['OPERATION', 'TYPE', 'STATUS', 'DONE', 'TIME', 'MESSAGE'];
 const GAP = '  ';
-/** What gives way first where there is little room, and the cells it keeps; a short id can be typed as well. */
+/** Columns that shrink first when space is short, and the cells they keep; a short id can be typed as well. */
 const GIVES_WAY: readonly (readonly [column: number, keeps: number])[] = [
   [5, 0],
   [0, 9],
   [1, 6],
 ];
 
-/** Operations as aligned columns; on a terminal cut to its width. */
+/** Operations as aligned columns; cut to the width of a terminal. */
 export function operationTable(
   operations: readonly OperationSnapshot[],
   stream: { isTTY?: boolean; columns?: number },

@@ -3,12 +3,12 @@ import { fstatSync } from 'node:fs';
 import { EXIT } from '../exit-codes.js';
 import type { Writable } from 'node:stream';
 
-/** How long a process that was told to end waits for what is still to be written. */
+/** How long a terminating process waits for pending output. */
 const LAST_WORDS_MS = 300;
 
 type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** Standard output: what a command has to say goes through here, and so does the news that nobody can read it. */
+/** Standard output of all commands; also detects that nobody reads it any longer. */
 export class Output {
   readonly #gone = new AbortController();
   readonly #ending = new AbortController();
@@ -22,22 +22,22 @@ export class Output {
     stream.on('error', (error: NodeJS.ErrnoException) => this.#fail(error));
   }
 
-  /** Fires when nothing that is written arrives any more. */
+  /** Fires when output no longer arrives. */
   get gone(): AbortSignal {
     return this.#gone.signal;
   }
 
-  /** Why not; undefined when its reader has simply left. */
+  /** The reason; undefined when the reader simply left. */
   get failure(): NodeJS.ErrnoException | undefined {
     return this.#failure?.code === 'EPIPE' ? undefined : this.#failure;
   }
 
-  /** From now on it is another program's output, whose failures are not this one's. */
+  /** From now on another program owns the output; its failures are not ours. */
   handOver(): void {
     this.#handedOver = true;
   }
 
-  /** Resolves when more may be written: at once, unless the reader is slow. */
+  /** Resolves when more may be written: immediately, unless the reader is slow. */
   async write(text: string | Uint8Array): Promise<void> {
     if (this.gone.aborted || this.stream.write(text)) return;
     const over = AbortSignal.any([this.gone, this.#ending.signal]);
@@ -49,13 +49,13 @@ export class Output {
   }
 
   /**
-   * Notices a reader that leaves while there is nothing to write. Node cannot tell; GNU tail(1) does nothing else, and
-   * where there is none the next write will tell.
-   * @returns ends it
+   * Detects a reader that leaves while nothing is being written. Node cannot; GNU tail(1) can. Without it, the next
+   * write fails.
+   * @returns stops watching
    */
   watchReader(): () => void {
     if (process.platform === 'win32' || !fstatSync(this.fd).isFIFO()) return () => {};
-    // Given as its standard output, Node would make it block for this process, too.
+    // As its standard output, Node would make it blocking for this process, too.
     const watch = `exec tail -f -s 0.2 --pid=${process.pid} /dev/null >&3 3>&-`;
     const watcher = spawn('sh', ['-c', watch], { stdio: ['ignore', 'ignore', 'ignore', this.fd] });
     watcher.on('error', () => {});
@@ -66,7 +66,7 @@ export class Output {
     return () => watcher.kill();
   }
 
-  /** The process is to end: nobody's reading is waited for any more. */
+  /** The process is ending: do not wait for readers any longer. */
   end(): void {
     this.#ending.abort();
     setTimeout(() => process.exit(), LAST_WORDS_MS).unref();

@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 
 /**
- * Makes text from elsewhere safe to print: what a job logs must not move the cursor or retitle the terminal of whoever
- * watches it. Line breaks stay, tabs become spaces.
+ * Makes untrusted text safe to print: a job's output must not move the cursor or retitle the viewer's terminal. Line
+ * breaks stay, tabs become spaces.
  */
 export function printable(text: string): string {
   return stripVTControlCharacters(text)
@@ -12,22 +12,22 @@ export function printable(text: string): string {
     .replaceAll(DIRECTION_MARKS, '');
 }
 
-/** They would show a text in another order than it is written in. */
+/** They would display text in another order than it is written. */
 const DIRECTION_MARKS = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
 
-/** The same on one line. */
+/** The same, on one line. */
 export function printableLine(text: string): string {
   return printable(text).replaceAll('\n', ' ').trim();
 }
 
-/** Cells a text takes on a terminal: wide characters count two, combining ones none. */
+/** Terminal cells of a text: wide characters count two, combining ones none. */
 export function cellWidth(text: string): number {
   let width = 0;
   for (const character of text) width += characterWidth(character);
   return width;
 }
 
-/** Cuts a text of printable characters to a number of cells; an ellipsis stands for what is missing. */
+/** Truncates printable text to a number of cells, with an ellipsis. */
 export function fit(text: string, cells: number): string {
   if (cellWidth(text) <= cells) return text;
   let width = 0;

@@ -5,26 +5,26 @@ import { LiveArea } from './live-area.js';
 import { progressRow, type RowState } from './progress-row.js';
 import { styleFor } from './style.js';
 
-/** Where followed events go: a terminal with bars, plain lines in a pipe, or JSON. */
+/** Output of followed events: a terminal with bars, plain lines for a pipe, or JSON. */
 export interface Printer {
   /**
-   * @param label which operation it belongs to, where there are several
+   * @param label the operation's name, where there are several
    * @returns resolves when the next may be printed; a slow reader is not flooded
    */
   event(event: FollowedEvent, label?: string): Promise<void>;
-  /** A word about the connection; for people only. */
+  /** A notice about the connection; not part of JSON output. */
   notice(text: string): void;
   close(): void;
 }
 
-/** @param rows the operations under way, asked at every redraw of a terminal */
+/** @param rows the active operations, requested at every redraw of a terminal */
 export function createPrinter(options: { json?: boolean }, rows: () => readonly RowState[]): Printer {
   if (options.json) return new JsonPrinter();
   const { stdout } = process;
   return stdout.isTTY && process.env.TERM !== 'dumb' ? new TerminalPrinter(rows) : new LinePrinter();
 }
 
-/** One JSON text per line, exactly as it came from the service. */
+/** One JSON text per line, exactly as received. */
 class JsonPrinter implements Printer {
   event(event: FollowedEvent): Promise<void> {
     return output.write(`${JSON.stringify(event)}\n`);
@@ -51,7 +51,7 @@ class LinePrinter implements Printer {
   close(): void {}
 }
 
-/** Progress moves the bars; everything else scrolls by above them. */
+/** Progress updates the bars; everything else scrolls above them. */
 class TerminalPrinter implements Printer {
   readonly #style = styleFor(process.stdout);
   readonly #area: LiveArea;

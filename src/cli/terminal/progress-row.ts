@@ -15,13 +15,13 @@ export interface RowState {
 const BAR_CELLS = { wide: 24, narrow: 8 };
 const NARROW = 60;
 
-/** One operation as a bar with label, percentage, message and time spent, cut to the width. */
+/** One operation as a bar with label, percentage, message and elapsed time, cut to the width. */
 export function progressRow(row: RowState, columns: number, now: number, style: Style): string {
   const barCells = columns < NARROW - 1 ? BAR_CELLS.narrow : BAR_CELLS.wide;
   const filled = Math.round(Math.min(1, Math.max(0, row.progress)) * barCells);
   const bar = style('cyan', '█'.repeat(filled)) + style('dim', '░'.repeat(barCells - filled));
   const elapsed = elapsedText(now - row.startedAt);
-  // Colours take no cells, so what is cut is the text beside the bar.
+  // Colours take no cells, so only the text beside the bar is cut.
   const cells = Math.max(0, columns - barCells - 7);
   const text = fit(printableLine(`${row.label} ${elapsed} ${row.message}`), cells);
   return `${bar} ${percent(row.progress)} ${text}`;

@@ -7,7 +7,7 @@ export type Style = (format: Format, text: string) => string;
 
 export const plain: Style = (_format, text) => text;
 
-/** Colours only where a person sees them; `NO_COLOR`, `FORCE_COLOR` and dumb terminals are respected. */
+/** Colours on a terminal; `NO_COLOR`, `FORCE_COLOR` and dumb terminals are respected. */
 export function styleFor(stream: { isTTY?: boolean }): Style {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
   const forced = FORCE_COLOR !== undefined && FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';

@@ -22,7 +22,7 @@ export interface ExecutorProfile {
 }
 
 const anything = z.unknown();
-/** An agent's end, a merge or a push take Forge longer than a look-up. */
+/** Stopping an agent, a merge or a push takes Forge longer than a query. */
 const SLOW_MS = 60_000;
 
 /**
@@ -119,7 +119,10 @@ export class ForgeClient {
     return this.get(attemptPath(attemptId), attemptSchema);
   }
 
-  /** Starts an agent. The body carries the document's `executor` beside Forge's own field: each ignores the other. */
+  /**
+   * Starts an agent. The body carries the older API's `executor` beside Forge's own field; each version ignores the
+   * other.
+   */
   createTaskAttempt(taskId: string, profile: ExecutorProfile, baseBranch: string): Promise<TaskAttempt> {
     const body = {
       task_id: taskId,
@@ -201,7 +204,7 @@ function attemptPath(attemptId: string, action?: string): string {
   return `/api/task-attempts/${segment(attemptId)}${action === undefined ? '' : `/${action}`}`;
 }
 
-/** An id inside a path must not reach another path. @throws OpstreamError `invalid_request` */
+/** An id in a path must not lead to another path. @throws OpstreamError `invalid_request` */
 function segment(id: string): string {
   if (id === '' || id === '.' || id === '..' || id.length > 200) {
     throw new OpstreamError('invalid_request', 'The id is not one of Forge');

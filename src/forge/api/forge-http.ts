@@ -5,7 +5,7 @@ import { FetchError } from '../../platform/http/fetch-error.js';
 import { isRecord } from '../decoding/frame.js';
 
 export interface ForgeHttpOptions {
-  /** `http(s)://host[:port][/path]`, without a slash at its end */
+  /** `http(s)://host[:port][/path]`, without a trailing slash */
   readonly url: string;
   readonly token: string | undefined;
 }
@@ -15,30 +15,30 @@ export interface ForgeRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | boolean | undefined>>;
   readonly body?: object;
-  /** Milliseconds; default 15000. Stopping an agent takes Forge seconds, starting one may take longer. */
+  /** Milliseconds; default 15000. Stopping an agent takes seconds, starting one may take longer. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
 const TIMEOUT_MS = 15_000;
-/** Reads are repeated once or twice when the connection fails; a write might have been carried out. */
+/** Reads are retried when the connection fails; a write may already have been executed. */
 const READ_ATTEMPTS = 3;
 const RETRY_DELAY_MS = 100;
-/** Bytes of one answer; a diff of everything that an attempt changed may be long. */
+/** Bytes of one response; the diff of an attempt may be large. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-/** Characters of a foreign answer that go into an error. */
+/** Characters of Forge's response quoted in an error. */
 const MAX_DETAIL = 500;
 
 /**
- * One HTTP exchange with Forge. A status alone says little: unknown paths answer 200 with a web page and failed
- * business rules 200 with `success: false`, so status, content type and envelope are all looked at. Failures read
- * `[status] statusText: body`; those of reads begin with `Failed to fetch data`.
+ * HTTP exchange with Forge. The status alone is not enough: unknown paths return 200 with a web page, and failed
+ * business rules 200 with `success: false`. Status, content type and envelope are all checked. Errors read `[status]
+ * statusText: body`; those of reads begin with `Failed to fetch data`.
  */
 export class ForgeHttp {
   constructor(private readonly options: ForgeHttpOptions) {}
 
   /**
-   * @returns the envelope's `data`, or the whole body of the few answers that have no envelope
+   * @returns the envelope's `data`, or the whole body of the few responses without an envelope
    * @throws OpstreamError `forge_unavailable`, `forge_timeout`, `forge_not_found`, `forge_refused`, `forge_failed`
    */
   async send(request: ForgeRequest): Promise<unknown> {
@@ -86,7 +86,7 @@ export class ForgeHttp {
       maxBytes: MAX_ANSWER_BYTES,
       headMs: limit,
       totalMs: limit,
-      // A redirect is shown as what it is: the token belongs to this server alone.
+      // Redirects are reported, not followed: the token belongs to this server alone.
       redirects: 'none',
     });
     return new Answer(
@@ -106,7 +106,7 @@ class Answer {
     readonly body: string,
   ) {}
 
-  /** Undefined when the body is no JSON. */
+  /** Undefined when the body is not JSON. */
   json(): unknown {
     if (!this.contentType.includes('json')) return undefined;
     try {
@@ -117,7 +117,7 @@ class Answer {
   }
 }
 
-/** Of an unknown path (a page comes instead) or of a server that fails half-way. */
+/** For an unknown path, which returns a web page, or a server that fails half-way. */
 function notJson(request: ForgeRequest, { contentType, body }: Answer): OpstreamError {
   const { method, path } = request;
   if (body === '')
@@ -137,7 +137,7 @@ function failure(request: ForgeRequest, { status, statusText }: Answer, body: st
   const code = status === 404 ? 'forge_not_found' : status >= 500 ? 'forge_failed' : 'forge_refused';
   const asked = `${request.method} ${request.path}`;
   const said = body.slice(0, MAX_DETAIL);
-  // Forge answers an unknown id with nothing at all.
+  // Forge answers an unknown id with an empty response.
   const reason =
     said === '' && status === 404 ? `Forge does not have what ${asked} names` : `${said} (${asked})`.trim();
   return forgeError(request, code, `[${status}] ${statusText}: ${reason}`);
@@ -164,7 +164,7 @@ export function forgeError(
   return new OpstreamError(code, message, {}, { cause });
 }
 
-/** What the network said, e.g. `connect ECONNREFUSED 127.0.0.1:8887`; the address stays in the log. */
+/** The network error, e.g. `connect ECONNREFUSED 127.0.0.1:8887`; the URL stays in the log. */
 function reason(error: unknown): string {
   const cause = error instanceof Error ? (error.cause as { code?: unknown } | undefined) : undefined;
   return typeof cause?.code === 'string'

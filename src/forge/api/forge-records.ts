@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * What the client needs of Forge's records; everything else a server sends is kept and passed on. Fields that only
- * one of the two kinds of server has are optional, and `null` is as good as none.
+ * The fields of Forge's records that the client needs; all others are kept and passed on. Fields that only one Forge
+ * version has are optional; `null` counts as absent.
  */
 
 export const attemptSchema = z.looseObject({
@@ -11,7 +11,7 @@ export const attemptSchema = z.looseObject({
   branch: z.string().nullish(),
   target_branch: z.string().nullish(),
   executor: z.string().nullish(),
-  /** The document's server only. */
+  /** Older API only. */
   status: z.string().nullish(),
 });
 export type TaskAttempt = z.infer<typeof attemptSchema>;
@@ -19,15 +19,15 @@ export type TaskAttempt = z.infer<typeof attemptSchema>;
 export const processSchema = z.looseObject({
   id: z.string(),
   task_attempt_id: z.string().nullish(),
-  /** `setupscript`, `codingagent`, `cleanupscript` or `devserver`; absent on the document's server. */
+  /** `setupscript`, `codingagent`, `cleanupscript` or `devserver`; absent in the older API. */
   run_reason: z.string().nullish(),
-  /** `running`, `completed`, `failed` or `killed`; what else a server may say is no end. */
+  /** `running`, `completed`, `failed` or `killed`; any other state is not final. */
   status: z.string(),
   exit_code: z.number().nullish(),
   dropped: z.boolean().nullish(),
   started_at: z.string().nullish(),
   completed_at: z.string().nullish(),
-  /** The document's server only. */
+  /** Older API only. */
   logs: z.string().nullish(),
   output: z.string().nullish(),
 });
@@ -44,7 +44,7 @@ export const taskSchema = z.looseObject({
 });
 export type Task = z.infer<typeof taskSchema>;
 
-/** The executors of Forge 0.7.4, among them the document's three. */
+/** The executors of Forge 0.7.4, including the three of the older API. */
 export const EXECUTORS = [
   'CLAUDE_CODE',
   'CODEX',

@@ -7,28 +7,28 @@ export interface DiffUpdate {
   readonly file: string;
   /** `added`, `modified`, `deleted`, `renamed`, `copied`, `permissionChange`, or `reverted`: no longer different. */
   readonly change: string;
-  /** What the document's server calls `changes`: its own list, or Forge's one description of the file. */
+  /** The older API's list of changes, or the description of the file by Forge 0.7.4. */
   readonly changes: JsonValue;
-  /** How the changes begin, as JSON, where contents had to be left out of them. */
+  /** The beginning of the changes as JSON, when contents had to be omitted. */
   readonly beginning?: string;
-  /** Same for the same content; null where every frame counts (the document's server). */
+  /** Equal for equal content; null when every frame counts (older API). */
   readonly fingerprint: string | null;
 }
 
-/** Characters of file content that one update carries; what exceeds it is left out and marked, as Forge itself does. */
+/** Characters of file content per update; the rest is omitted and marked, as Forge itself does. */
 const MAX_CONTENT = 100_000;
 const BEGINNING_LENGTH = 200;
 
 /**
  * Follows the diff of an attempt. Forge replays it on every socket and repeats entries at will, so an update is only
- * what differs from the last one of its file, across sockets too. Contents are not kept: a diff may have 200 MB.
+ * what differs from the last one of its file, across sockets, too. Contents are not kept: a diff may have 200 MB.
  */
 export class DiffDecoder {
-  /** Keys of the entries that are there, with the files they are about. */
+  /** Keys of the present entries, with their files. */
   private readonly present = new Map<string, string>();
   private readonly known = new Map<string, string>();
 
-  /** The files that differ now. */
+  /** The files that currently differ. */
   get files(): string[] {
     return [...this.present.values()];
   }
@@ -38,7 +38,7 @@ export class DiffDecoder {
     this.present.clear();
   }
 
-  /** Takes a file's update as known: it was recorded before this decoder existed. */
+  /** Marks a file's update as known: it was recorded before this decoder existed. */
   remember(file: string, fingerprint: string): void {
     this.known.set(file, fingerprint);
   }
@@ -52,7 +52,7 @@ export class DiffDecoder {
   private apply({ op, path: [root, key, ...deeper], value }: PatchOperation): DiffUpdate[] {
     if (root !== 'entries' || key === undefined || deeper.length > 0) return [];
     if (op === 'remove') {
-      // Directories are removed that were never added.
+      // Forge removes directories that were never added.
       const file = this.present.get(key);
       return file !== undefined && this.present.delete(key) ? [reverted(file)] : [];
     }
@@ -97,7 +97,7 @@ function withoutContents(content: JsonObject): Pick<DiffUpdate, 'changes' | 'beg
   };
 }
 
-/** What is known of changes that an event cannot carry as a whole. */
+/** What an event says of changes that it cannot carry completely. */
 export function omitted(changes: JsonValue): Pick<DiffUpdate, 'changes' | 'beginning'> {
   return { changes: [{ contentOmitted: true }], beginning: beginningOf(changes) };
 }
@@ -110,7 +110,7 @@ function lengthOf(value: JsonValue | undefined): number {
   return typeof value === 'string' ? value.length : 0;
 }
 
-/** `{file, changes}`; anything else is no diff. */
+/** `{file, changes}`; anything else is not a diff. */
 function documentUpdate({ file, changes }: Readonly<Record<string, unknown>>): DiffUpdate[] {
   if (typeof file !== 'string') return [];
   const known = (changes ?? []) as JsonValue;

@@ -1,15 +1,15 @@
 /** One frame of a Forge stream, in the form of Forge 0.7.4 or of the older API. */
 export type ForgeFrame =
   | { readonly kind: 'patch'; readonly operations: readonly PatchOperation[] }
-  /** Nothing more will come; the server need not close the socket after it. */
+  /** Nothing more will come; the server may leave the socket open. */
   | { readonly kind: 'finished' }
-  /** Later versions mark the end of the replay with it. */
+  /** Newer versions send it at the end of the replay. */
   | { readonly kind: 'ready' }
   /** A JSON object, as the streams of the older API send it. */
   | { readonly kind: 'object'; readonly value: Readonly<Record<string, unknown>>; readonly text: string }
   | { readonly kind: 'text'; readonly text: string };
 
-/** An operation of a JSON Patch; unknown operations and broken paths are left out when a frame is decoded. */
+/** One JSON Patch operation; unknown operations and malformed paths are dropped when a frame is decoded. */
 export interface PatchOperation {
   readonly op: 'add' | 'replace' | 'remove';
   /** The unescaped parts of the JSON Pointer. */
@@ -18,8 +18,8 @@ export interface PatchOperation {
 }
 
 /**
- * @param message the frame as JSON, or the text itself when it is none
- * @param text the frame as it came: a plain log line may happen to be JSON
+ * @param message the frame as JSON, or the text itself if it is not JSON
+ * @param text the raw frame: a plain log line may happen to be JSON
  */
 export function decodeFrame(message: unknown, text: string): ForgeFrame {
   if (!isRecord(message)) return { kind: 'text', text };
@@ -39,7 +39,7 @@ function decodeOperation(operation: unknown): PatchOperation[] {
   return [{ op, path: path.slice(1).split('/').map(unescapePointer), value }];
 }
 
-/** RFC 6901: `~1` is a slash, `~0` a tilde, replaced in this order. */
+/** RFC 6901: replace `~1` with a slash, then `~0` with a tilde. */
 function unescapePointer(part: string): string {
   return part.includes('~') ? part.replaceAll('~1', '/').replaceAll('~0', '~') : part;
 }

@@ -1,14 +1,14 @@
-/** UTF-16 units; a longer line is cut into pieces of this length, because a log event's message is limited. */
+/** UTF-16 units; longer lines are cut into pieces of this length, because a log event's message is limited. */
 export const MAX_LINE_LENGTH = 60_000;
 
 /**
- * Makes lines of chunks, which end anywhere: what follows the last newline waits for the next chunk. The lines do not
- * depend on how the text was cut into chunks.
+ * Splits chunks into lines; what follows the last newline waits for the next chunk. The lines do not depend on the
+ * chunking.
  */
 export class LineSplitter {
   private rest = '';
 
-  /** @returns the lines that are complete now, without their line ends */
+  /** @returns the lines completed by this chunk, without line ends */
   push(chunk: string): string[] {
     const parts = (this.rest + chunk).split('\n');
     this.rest = parts.pop() ?? '';
@@ -22,7 +22,7 @@ export class LineSplitter {
     return [...lines, ...whole];
   }
 
-  /** The stream has ended: what is left is a line without an end. */
+  /** The stream has ended: the rest is a line without a line end. */
   end(): string[] {
     const last = this.rest;
     this.rest = '';
@@ -30,7 +30,7 @@ export class LineSplitter {
   }
 }
 
-/** Pieces of the full length while more than one is left, never between the halves of a surrogate pair. */
+/** Pieces of the full length, never split within a surrogate pair. */
 function cut(line: string): { whole: string[]; rest: string } {
   const whole: string[] = [];
   let start = 0;

@@ -9,13 +9,12 @@ export interface LogLine {
 }
 
 const STREAM_OF: Readonly<Record<string, LogStream>> = { STDOUT: 'stdout', STDERR: 'stderr' };
-/** Numbers of entries that were skipped and may still come; beyond it the oldest are given up. */
+/** Skipped entry numbers that may still arrive; beyond the limit the oldest are given up. */
 const MAX_MISSING = 1000;
 
 /**
- * Makes lines of a process's raw log. Forge sends chunks of up to 10 ms of output as numbered entries, which end in the
- * middle of lines; the document's server sends lines as text. Each socket replays the log, so `reset` belongs to
- * every open.
+ * Decodes a process's raw log into lines. Forge sends up to 10 ms of output as a numbered entry, which may end within
+ * a line; the older API sends lines as text. Each socket replays the log, so call `reset` on every open.
  */
 export class LogDecoder {
   private splitters = newSplitters();
@@ -60,7 +59,7 @@ export class LogDecoder {
     return this.splitters[stream].push(entry.content).map((text) => ({ stream, text }));
   }
 
-  /** Entries may come twice, and late; an entry without a number is taken as it comes. */
+  /** Entries may arrive twice or late; an entry without a number is always new. */
   private isNew(index: number): boolean {
     if (!Number.isSafeInteger(index)) return true;
     if (index < this.next) return this.missing.delete(index);
@@ -77,7 +76,7 @@ function newSplitters(): Record<LogStream, LineSplitter> {
   return { stdout: new LineSplitter(), stderr: new LineSplitter() };
 }
 
-/** The document's frames are lines, whether or not they end in a newline. */
+/** A frame of the older API is a line, whether or not it ends in a newline. */
 function textLines(text: string): LogLine[] {
   const lines = text.split('\n');
   if (lines.at(-1) === '') lines.pop();

@@ -1,6 +1,6 @@
 import { isRecord, type PatchOperation } from './frame.js';
 
-/** What one patch operation did to one entry; `after` is undefined when the entry was removed. */
+/** The effect of one patch operation on one entry; `after` is undefined when the entry was removed. */
 export interface EntryChange {
   readonly key: string;
   readonly before: unknown;
@@ -8,9 +8,9 @@ export interface EntryChange {
 }
 
 /**
- * State folded from patches below one root, such as `/tasks`. Forge's patches are no strict RFC 6902: it removes what
- * it never added, adds what is there and replaces what is not, so every write is an upsert and every useless removal
- * is ignored. Paths deeper than root and key do not occur and are ignored.
+ * State folded from patches below one root, such as `/tasks`. Forge's patches do not follow RFC 6902 strictly: it
+ * removes what it never added, adds what exists and replaces what does not. So every write is an upsert and useless
+ * removals are ignored. Paths deeper than root and key do not occur and are ignored.
  */
 export class PatchedCollection {
   private entries = new Map<string, unknown>();

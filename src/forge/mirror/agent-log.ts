@@ -5,26 +5,26 @@ import { PatchedCollection } from '../decoding/patched-collection.js';
 import { entryEvent, type MirrorEvent } from './mirror-events.js';
 import type { MirrorRecord } from './mirror-record.js';
 
-/** An entry that has not changed for this long is taken for complete: agents rewrite their last one while they speak. */
+/** An entry unchanged for this long counts as complete: agents rewrite their last one while they speak. */
 const SETTLED_MS = 500;
 /** Characters of an entry that are recorded. */
 const MAX_TEXT = 60_000;
 
-/** One entry of an agent's log as Forge understands it. */
+/** One normalized entry of an agent's log. */
 interface AgentEntry {
   readonly kind: string;
   readonly text: string;
 }
 
 /**
- * What an agent says and does, as Forge understands it, on its way into the operation: an entry is recorded once it is
- * complete. A replay brings the entries in another order, so those that were recorded are known by what they say.
+ * Records an agent's normalized log: each entry once it is complete. A replay may bring entries in another order, so
+ * recorded ones are recognized by their content.
  */
 export class AgentLog {
   private readonly entries = new PatchedCollection('entries');
-  /** Entries that are complete, by key. */
+  /** Keys of complete entries. */
   private readonly taken = new Set<string>();
-  /** How often each entry has come since the log was opened. */
+  /** How often each entry has arrived since the log was opened. */
   private seen = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
   private number = 0;
@@ -35,7 +35,7 @@ export class AgentLog {
     private readonly record: (events: readonly MirrorEvent[]) => Promise<void>,
   ) {}
 
-  /** The log is sent from its beginning again. */
+  /** The log is replayed from its beginning. */
   restart(): void {
     clearTimeout(this.timer);
     this.entries.reset();
@@ -51,7 +51,7 @@ export class AgentLog {
     const latest = changes.at(-1)?.key;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.end(), SETTLED_MS);
-    // What comes behind an entry completes it.
+    // A later entry completes earlier ones.
     return this.take((key) => key !== latest);
   }
 
@@ -89,7 +89,7 @@ export class AgentLog {
   }
 }
 
-/** Undefined for what has nothing to say. */
+/** Undefined for an entry without content. */
 function agentEntry(value: unknown): AgentEntry | undefined {
   const content = isRecord(value) && isRecord(value.content) ? value.content : undefined;
   if (!content || typeof content.content !== 'string') return undefined;

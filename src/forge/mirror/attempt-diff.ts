@@ -5,13 +5,13 @@ import { diffEvent, streamErrorEvent, type MirrorEvent } from './mirror-events.j
 
 export interface DiffTarget {
   record(events: readonly MirrorEvent[]): Promise<void>;
-  /** The stream is open, or over for good. */
+  /** The stream has opened, or ended for good. */
   diffChanged(): void;
-  /** Forge cannot be reached any more. */
+  /** Forge is no longer reachable. */
   onUnavailable(error: Error): void;
 }
 
-/** Follows the diff of an attempt. Its stream also speaks for all others when Forge is away. */
+/** Follows the diff of an attempt. Its stream also reports outages on behalf of the other streams. */
 export class AttemptDiff {
   private stream: ForgeStream | undefined;
   private lastError = '';
@@ -26,12 +26,12 @@ export class AttemptDiff {
     private readonly target: DiffTarget,
   ) {}
 
-  /** Why the stream is over; undefined while it may still bring something. */
+  /** Why the stream ended; undefined while it is active. */
   get ended(): 'finished' | 'refused' | undefined {
     return this.end;
   }
 
-  /** Milliseconds; when the stream was last seen to move, or to open. 0 before that. */
+  /** Milliseconds; when the stream last delivered something or opened. 0 before that. */
   get movedAt(): number {
     return this.moved;
   }
@@ -69,7 +69,7 @@ export class AttemptDiff {
     this.target.diffChanged();
   }
 
-  /** Once per outage, however often it is tried. */
+  /** Once per outage, however many attempts fail. */
   private async recordError(error: Error): Promise<void> {
     if (error.message === this.lastError) return;
     this.lastError = error.message;

@@ -9,13 +9,13 @@ import { hasEnded } from './run-outcome.js';
 
 export interface LogTarget {
   record(events: readonly MirrorEvent[]): Promise<void>;
-  /** A log is complete, or cannot be had. */
+  /** A log is complete or unavailable. */
   logEnded(): void;
 }
 
 interface FollowedLog {
   readonly log: ProcessLog;
-  /** What an agent says, where it is followed instead of the bytes that it writes. */
+  /** The agent's normalized entries, when they are followed instead of raw output. */
   readonly agent: AgentLog;
   readonly process: ExecutionProcess;
   stream: ForgeStream | undefined;
@@ -23,7 +23,7 @@ interface FollowedLog {
   state: 'streaming' | 'complete' | 'text';
 }
 
-/** Logs beyond this many processes of one attempt are not followed. */
+/** Maximum processes of one attempt whose logs are followed. */
 const MAX_LOGS = 200;
 
 /** Follows the logs of all processes of an attempt, one stream each. */
@@ -35,7 +35,7 @@ export class AttemptLogs {
     private readonly streams: ForgeStreams,
     private readonly recorded: MirrorRecord,
     private readonly target: LogTarget,
-    /** The bytes that agents write, instead of what they mean. */
+    /** Record agents' raw output instead of normalized entries. */
     private readonly raw: boolean,
   ) {}
 
@@ -47,7 +47,7 @@ export class AttemptLogs {
     return false;
   }
 
-  /** Takes notice of a process, newly or again; its log is opened once. */
+  /** Registers a new or changed process; its log is opened once. */
   async see(process: ExecutionProcess): Promise<void> {
     const known = this.logs.get(process.id);
     if (!known) {
@@ -57,7 +57,7 @@ export class AttemptLogs {
       this.logs.set(process.id, { log, agent, process, stream: undefined, state: 'streaming' });
       const isAgent =
         process.run_reason === 'codingagent' && !this.raw && this.streams.has('normalized-logs');
-      // An operation that has an agent's bytes goes on with them.
+      // An operation that already has an agent's raw output continues with it.
       const hasBytes = (['stdout', 'stderr'] as const).some(
         (name) => this.recorded.linesOf(process.id, name) > 0,
       );
@@ -85,7 +85,7 @@ export class AttemptLogs {
       onError: () => {},
       onEnd: ({ reason }) => {
         followed.stream = undefined;
-        // Forge does not understand every agent.
+        // Forge cannot normalize the output of every agent.
         if (reason === 'refused') return this.open(processId);
         followed.state = 'complete';
         void agent.end().then(() => this.target.logEnded());
@@ -99,7 +99,7 @@ export class AttemptLogs {
     followed.stream = this.streams.open(this.tenant, 'raw-logs', processId, {
       onOpen: () => log.restart(),
       onFrame: (frame) => this.target.record(log.accept(frame)),
-      // The diff stream tells of a Forge that is away; a log only waits for it.
+      // The diff stream reports that Forge is down; a log just waits.
       onError: () => {},
       onEnd: ({ reason }) => {
         followed.stream = undefined;

@@ -24,33 +24,36 @@ export interface MirrorTarget {
   readonly tenant: string;
   readonly attemptId: string;
   readonly operationId: string;
-  /** Processes of earlier runs, which are not this operation's business. */
+  /** Processes of earlier runs, which belong to other operations. */
   readonly ignored: ReadonlySet<string>;
 }
 
 export interface MirrorDependencies {
-  /** Record the bytes that agents write, instead of what Forge understands of them. */
+  /** Record agents' raw output instead of normalized entries. */
   readonly rawAgentLogs: boolean;
   readonly operations: OperationsService;
   readonly client: ForgeClient;
   readonly streams: ForgeStreams;
   /** Something of the attempt was recorded. */
   onRecorded(target: MirrorTarget, details: MirrorDetails): void;
-  /** The mirror does nothing any more: its operation ended, or cannot be written. */
+  /** The mirror is finished: its operation ended or cannot be written. */
   onOver(target: MirrorTarget): void;
-  /** Forge was lost before the end; another mirror may go on when it is back. */
+  /** Forge was lost before the end; another mirror may continue when it is back. */
   onLost(target: MirrorTarget): void;
 }
 
-/** A run is over once nothing new was seen for this long after its agent ended: the last diffs come a moment later. */
+/**
+ * A run is over when nothing new has arrived for this long after its agent ended: the last diffs arrive slightly
+ * later.
+ */
 const SETTLE_MS = 500;
-/** After the agent's end logs are waited for as long as something comes, and no longer than this when nothing does. */
+/** After the agent's end, logs are awaited as long as data arrives, and at most this long without data. */
 const DRAIN_MS = 5000;
 const HISTORY_PAGE = { limit: 1000, maxBytes: 1024 * 1024 };
 
 /**
- * Copies one run of an attempt into an operation: diffs, log lines and process states become its events, the agent's
- * end its end. Another process can take it up, because everything it knows is in the log.
+ * Copies one run of an attempt into an operation: diffs, log lines and process states become events, and the agent's
+ * end ends it. Another process can take over, because the entire state is in the log.
  */
 export class AttemptMirror {
   private readonly logger = new Logger('ForgeMirror');
@@ -105,7 +108,7 @@ export class AttemptMirror {
     });
   }
 
-  /** Learns from the operation's log what was recorded before. */
+  /** Restores its state from the operation's log. */
   async readBack(): Promise<void> {
     const { tenant, operationId } = this.target;
     for (let after = 0; ;) {
@@ -128,7 +131,7 @@ export class AttemptMirror {
     this.processes.start();
   }
 
-  /** Closes the upstream streams; the operation stays open for whoever takes it up. */
+  /** Closes the upstream streams; the operation stays open so that it can be resumed. */
   pause(): void {
     this.active = false;
     clearTimeout(this.settleTimer);
@@ -141,7 +144,7 @@ export class AttemptMirror {
     return this.over;
   }
 
-  /** The operation has ended, or is ended, by someone else's doing. */
+  /** The operation was ended elsewhere. */
   stop(): void {
     if (this.over) return;
     this.over = true;
@@ -150,13 +153,13 @@ export class AttemptMirror {
     this.services.onOver(this.target);
   }
 
-  /** Takes in what is already known of the attempt's processes. */
+  /** Takes in what is already known about the attempt's processes. */
   async seeProcesses(processes: readonly ExecutionProcess[], attemptStatus?: string | null): Promise<void> {
     this.attemptStatus = attemptStatus ?? this.attemptStatus;
     for (const process of processes) {
       if (this.target.ignored.has(process.id)) continue;
       const before = this.seen.get(process.id)?.status ?? this.recorded.statusOf(process.id);
-      // An answer may be older than what the stream has told meanwhile: no process runs again.
+      // A response may be older than the stream: no process starts again.
       if (before !== undefined && FINAL_STATES.has(before) && !hasEnded(process)) continue;
       this.seen.set(process.id, process);
       if (before !== process.status) await this.record([processEvent(process)]);
@@ -165,26 +168,26 @@ export class AttemptMirror {
     this.settle();
   }
 
-  /** Taken as recorded at once: a replay that begins before the events are stored must not bring them again. */
+  /** Marked as recorded immediately: a replay before the events are stored must not add them again. */
   private record(events: readonly MirrorEvent[]): Promise<void> {
     for (const { details } of events) this.recorded.note(details);
     return this.writer.write(events);
   }
 
-  /** What could not be stored is read from Forge again when the attempt is watched again. */
+  /** Anything that could not be stored is read again when the attempt is watched again. */
   private recordingFailed(error: unknown): void {
     if (this.over) return;
     this.warnUnlessEnded(error);
     this.stop();
   }
 
-  /** Somebody else may have ended the operation meanwhile. */
+  /** The operation may have been ended elsewhere in the meantime. */
   private warnUnlessEnded(error: unknown): void {
     const ended = error instanceof OpstreamError && error.code === 'operation_ended';
     if (!ended) this.logger.warn({ event: 'forge_mirror_failed', ...this.target, error });
   }
 
-  /** Ends the operation when the run is over and everything that belongs to it was seen. */
+  /** Ends the operation when the run is over and everything belonging to it has arrived. */
   private settle(): void {
     clearTimeout(this.settleTimer);
     if (!this.active) return;
@@ -203,7 +206,7 @@ export class AttemptMirror {
   private outcome(): RunOutcome | undefined {
     const outcome = outcomeOf(this.seen.values(), this.attemptStatus);
     if (outcome || this.diff.ended !== 'finished') return outcome;
-    // A server that finishes the diff has nothing more to say, unless an agent is at work all the same.
+    // After `finished` on the diff nothing more comes, unless an agent is still running.
     if (agentRuns(this.seen.values())) return undefined;
     return { status: 'completed', message: 'The diff is finished', exitCode: null };
   }
@@ -214,7 +217,7 @@ export class AttemptMirror {
     if (deadline <= 0) return 0;
     const { ended, movedAt } = this.diff;
     if (this.logs.pending || (!ended && movedAt === 0)) return deadline;
-    // While much is being recorded the sockets may be paused: that they are quiet then means nothing.
+    // While much is being recorded the sockets may be paused, so their silence means nothing.
     const moved = ended ? this.lastRecorded : Math.max(this.lastRecorded, movedAt);
     return Math.max(overSince, moved) + SETTLE_MS - now;
   }
@@ -230,12 +233,12 @@ export class AttemptMirror {
     );
   }
 
-  /** The run may go on without being seen: it is recorded on when Forge is back. */
+  /** The run may continue unseen: recording resumes when Forge is back. */
   private async loseForge(error: Error): Promise<void> {
     if (error instanceof OpstreamError && error.code === 'forge_not_found') {
       return this.finish(() => this.ending.attemptIsGone(error));
     }
-    // The other streams say the same.
+    // The other streams report the same.
     if (this.over || !this.active) return;
     this.pause();
     await this.record([lostEvent(error)]);

@@ -7,18 +7,18 @@ import type { ForgeStream } from '../streams/forge-stream.js';
 import type { ForgeStreams } from '../streams/forge-streams.service.js';
 
 export interface ProcessHandlers {
-  /** Processes that appeared or changed, and the attempt's own status where the server has one. */
+  /** Processes that appeared or changed, and the attempt's status if the server has one. */
   onProcesses(processes: readonly ExecutionProcess[], attemptStatus?: string | null): Promise<void>;
-  /** Forge cannot be asked any more. */
+  /** Forge is no longer reachable. */
   onUnavailable(error: Error): void;
 }
 
-/** A server without the stream is asked this often. */
+/** Polling interval for a server without the stream. */
 const POLL_MS = 1000;
-/** Forge's streams may silently lose messages, so that it is asked now and then all the same. */
+/** Forge's streams may silently drop messages, so the processes are polled occasionally, too. */
 const SAFETY_POLL_MS = 10_000;
 
-/** Knows the processes of an attempt: by their stream where there is one, otherwise by asking. */
+/** Tracks the processes of an attempt: by stream if there is one, else by polling. */
 export class AttemptProcesses {
   private readonly collection = new PatchedCollection('execution_processes');
   private stream: ForgeStream | undefined;
@@ -90,7 +90,7 @@ export class AttemptProcesses {
     this.schedule();
   }
 
-  /** With a stream the stream decides when Forge is gone. */
+  /** With a stream, the stream decides when Forge is gone. */
   private pollFailed(error: Error): void {
     this.failures++;
     if (this.stopped || this.stream !== undefined) return;

@@ -14,36 +14,36 @@ import { MirrorEnding } from './mirror-ending.js';
 import { ForgeResourceUpdates } from './forge-resource-updates.service.js';
 import { ATTEMPT_OPERATION, operationOfRun } from './run-operation.js';
 
-/** An attempt that is being watched. */
+/** A watched attempt. */
 export interface AttemptWatch {
-  /** The mirroring operation as it was when the watch began. */
+  /** The mirroring operation when the watch began. */
   readonly operation: Operation;
-  /** True when this watch opened it. */
+  /** True when this watch created it. */
   readonly created: boolean;
 }
 
 interface Mirrored {
   readonly operation: Operation;
   readonly created: boolean;
-  /** Undefined for a run that was recorded to its end, and while Forge is away. */
+  /** Undefined for a fully recorded run, and while Forge is down. */
   readonly mirror: AttemptMirror | undefined;
 }
 
-/** How long after Forge was lost it is tried again; every further time twice as long, up to the longest. */
+/** Delay before a lost run is resumed; doubles each time up to the maximum. */
 const TAKE_UP_MS = { first: 1000, longest: 30_000 };
 
 const LIST_PAGE = 100;
 const ATTEMPT_ID = /^[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}$/;
 
 /**
- * One mirroring operation per run of an attempt and tenant, shared by everyone who watches it. The recording belongs
- * to the run: once begun it goes on to the run's end, whoever leaves, and through every outage of Forge.
+ * One mirroring operation per run of an attempt and tenant, shared by all watchers. The recording belongs to the run:
+ * it continues to the run's end even when all watchers leave, and through every outage of Forge.
  */
 @Injectable()
 export class ForgeMirrors implements OnModuleDestroy {
   private readonly logger = new Logger('ForgeMirror');
   private readonly mirrored = new Map<string, Promise<Mirrored>>();
-  /** Keys of `mirrored` by operation. */
+  /** Keys of `mirrored`, by operation. */
   private readonly keys = new Map<string, string>();
   private readonly bus: Subscription;
   private readonly retries = new Set<NodeJS.Timeout>();
@@ -62,7 +62,7 @@ export class ForgeMirrors implements OnModuleDestroy {
     this.bus = bus.events$.subscribe((events) => this.stopEnded(events));
   }
 
-  /** The operations stay open: whoever watches the attempt after a restart takes them up where they are. */
+  /** The operations stay open: a watch after a restart resumes them. */
   async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     for (const timer of this.retries) clearTimeout(timer);
@@ -74,8 +74,8 @@ export class ForgeMirrors implements OnModuleDestroy {
   }
 
   /**
-   * Begins to record an attempt's run, or finds that it is or was recorded; what is recorded needs no Forge.
-   * @throws OpstreamError `invalid_request` for an id that is none, `forge_not_found`, `forge_unavailable`,
+   * Starts recording an attempt's run, or finds that it is or was recorded; a recorded run does not need Forge.
+   * @throws OpstreamError `invalid_request` for an invalid id, `forge_not_found`, `forge_unavailable`,
    *   `too_many_operations`
    */
   async watch(tenant: string, attemptId: string): Promise<AttemptWatch> {
@@ -95,7 +95,10 @@ export class ForgeMirrors implements OnModuleDestroy {
     }
   }
 
-  /** Takes up what a former process of this service left unfinished, for every tenant; an attempt that is unknown by now is left alone. */
+  /**
+   * Resumes what a previous process of this service left unfinished, for every tenant; an attempt that no longer
+   * exists is left alone.
+   */
   async resumeUnfinished(): Promise<void> {
     for (const { tenant, operationId } of await this.operations.unfinished(ATTEMPT_OPERATION)) {
       const operation = await this.operations.find(tenant, operationId);
@@ -153,7 +156,7 @@ export class ForgeMirrors implements OnModuleDestroy {
     this.keys.delete(operationKey(tenant, operationId));
   }
 
-  /** Goes on with a run when Forge is back. It may be cancelled meanwhile, or taken up by another watch. */
+  /** Resumes a run when Forge is back, unless it was cancelled or resumed by another watch. */
   private takeUpLater(tenant: string, attemptId: string, wait = TAKE_UP_MS.first): void {
     if (this.stopped) return;
     const timer = setTimeout(() => {
@@ -180,7 +183,7 @@ export class ForgeMirrors implements OnModuleDestroy {
     }
   }
 
-  /** The operation that recorded an attempt last. */
+  /** The most recent operation of an attempt. */
   private async latest(tenant: string, attemptId: string): Promise<Operation | undefined> {
     let cursor: string | undefined;
     do {
@@ -192,7 +195,7 @@ export class ForgeMirrors implements OnModuleDestroy {
     return undefined;
   }
 
-  /** Someone ended a mirroring operation: its streams are not needed any more. */
+  /** A mirroring operation was ended elsewhere: its streams are no longer needed. */
   private stopEnded(events: readonly RecordedEvent[]): void {
     if (this.keys.size === 0) return;
     for (const { tenant, operationId, type } of events) {
@@ -206,7 +209,7 @@ export class ForgeMirrors implements OnModuleDestroy {
   }
 }
 
-/** Forge does not answer; about the attempt that says nothing. */
+/** Forge does not respond; that says nothing about the attempt. */
 function isAway(error: unknown): boolean {
   return error instanceof OpstreamError && AWAY.has(error.code);
 }

@@ -3,7 +3,7 @@ import { ResourceRegistry } from '../../mcp/resources/resource-registry.js';
 import { ResourceSubscriptions } from '../../mcp/resources/resource-subscriptions.service.js';
 import type { MirrorDetails } from './mirror-events.js';
 
-/** Tells the subscribers of Forge's resources what a watched run changes. */
+/** Notifies subscribers of Forge resources about changes by a watched run. */
 @Injectable()
 export class ForgeResourceUpdates {
   constructor(
@@ -30,7 +30,7 @@ export class ForgeResourceUpdates {
     }
   }
 
-  /** A run is over. */
+  /** A run has ended. */
   ended(tenant: string, attemptId: string): void {
     this.changed(tenant, `forge://status/attempt/${attemptId}`);
   }

@@ -8,7 +8,7 @@ const FORGE_UNAVAILABLE = 'ForgeUnavailable';
 
 const MAX_FILES = 1000;
 
-/** What a run that completed has brought. */
+/** Summary of a completed run. */
 export interface RunSummary {
   readonly attemptId: string;
   readonly diffs: number;
@@ -39,7 +39,7 @@ export class MirrorEnding {
     });
   }
 
-  /** Forge answers, and does not know the attempt: nothing more will come. */
+  /** Forge responds but does not know the attempt: nothing more will come. */
   async attemptIsGone(reason: Error): Promise<void> {
     await this.error(`Forge does not have the attempt any more: ${reason.message}`, FORGE_UNAVAILABLE);
   }
@@ -49,7 +49,7 @@ export class MirrorEnding {
   }
 }
 
-/** True for an operation that recorded its run to the end, whichever that was; false when Forge was lost before. */
+/** True for an operation that recorded its run to the end, whatever the outcome; false when Forge was lost before. */
 export function recordedToTheEnd({ state, errorType }: Operation): boolean {
   return state === 'completed' || errorType === AGENT_FAILED || errorType === AGENT_STOPPED;
 }

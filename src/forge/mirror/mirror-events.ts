@@ -7,8 +7,8 @@ import { omitted, type DiffUpdate } from '../decoding/diff-decoder.js';
 import type { LogLine, LogStream } from '../decoding/log-decoder.js';
 
 /**
- * What the log of a mirroring operation says about an attempt: in the `details` of `log` events (diffs, lines, stream
- * errors) and `status` events (processes).
+ * What a mirroring operation records about an attempt: in the `details` of `log` events (diffs, lines, stream errors)
+ * and `status` events (processes).
  */
 export type MirrorDetails =
   | {
@@ -24,7 +24,7 @@ export type MirrorDetails =
       readonly process_id: string;
       readonly stream: LogStream | 'agent';
       readonly line: number;
-      /** What kind of entry it is, of an agent's log as Forge understands it. */
+      /** The kind of a normalized entry. */
       readonly entry_type?: string;
       readonly fingerprint?: string;
     }
@@ -38,11 +38,11 @@ export type MirrorDetails =
   | {
       readonly kind: 'stream_error';
       readonly stream: string;
-      /** Forge is away; the recording goes on when it is back. */
+      /** Forge is down; recording resumes when it is back. */
       readonly lost?: true;
     };
 
-/** An event on its way into the log, with what it says. */
+/** An event to be recorded, with its details. */
 export interface MirrorEvent {
   readonly draft: EventDraft;
   readonly details: MirrorDetails;
@@ -54,7 +54,7 @@ export function diffEvent(update: DiffUpdate): MirrorEvent {
   try {
     return logEvent('info', `${change} ${file}`, details);
   } catch (error) {
-    // Contents that no event may carry (too deep, too long): that the file changed is still worth recording.
+    // Contents that no event can carry (too deep, too long): the change of the file is still recorded.
     if (!(error instanceof OpstreamError)) throw error;
     const short = file.slice(0, 1000);
     return logEvent('info', `${change} ${short}`, { ...details, file: short, ...omitted(update.changes) });
@@ -115,14 +115,14 @@ function logEvent(level: string, message: string, details: MirrorDetails): Mirro
 }
 
 /**
- * Whether an event may be of a kind, told without parsing it: a follower who cares for diffs alone passes over
- * hundreds of thousands of lines. Never false for an event that is; quotes inside texts are escaped.
+ * Whether an event may be of a kind, decided without parsing: a follower interested only in diffs skips hundreds of
+ * thousands of lines. Never false for an event that is; quotes inside texts are escaped.
  */
 export function mayBe(kind: MirrorDetails['kind'], { type, data }: RecordedEvent): boolean {
   return (type === 'log' || type === 'status') && data.includes(`"details":{"kind":"${kind}"`);
 }
 
-/** What one event of a mirroring operation says; undefined for events that are not the mirror's. */
+/** The details of a mirroring operation's event; undefined for events not from the mirror. */
 export function mirrorDetails({ type, data }: RecordedEvent): MirrorDetails | undefined {
   if (type !== 'log' && type !== 'status') return undefined;
   const { details } = JSON.parse(data) as { details?: JsonObject };

@@ -2,15 +2,15 @@ import type { DiffDecoder } from '../decoding/diff-decoder.js';
 import type { LogStream } from '../decoding/log-decoder.js';
 import type { MirrorDetails } from './mirror-events.js';
 
-/** What a mirroring operation has recorded so far, so that Forge's replays are not recorded again. */
+/** What a mirroring operation has recorded so far, so that replays are not recorded again. */
 export class MirrorRecord {
   diffs = 0;
   private readonly lines = new Map<string, number>();
-  /** How often each entry of an agent's log was recorded, by process and what it says. */
+  /** How often each normalized entry was recorded, by process and content. */
   private readonly entries = new Map<string, number>();
   private readonly statuses = new Map<string, string>();
 
-  /** @param decoder learns of the diffs, so that it leaves them out of a replay */
+  /** @param decoder learns the diffs, so that it omits them from a replay */
   constructor(private readonly decoder: DiffDecoder) {}
 
   get logLines(): number {
@@ -19,7 +19,7 @@ export class MirrorRecord {
     return sum;
   }
 
-  /** Lines of a process's stream that were recorded. */
+  /** Recorded lines of a process's stream. */
   linesOf(processId: string, stream: LogStream | 'agent'): number {
     return this.lines.get(`${processId}/${stream}`) ?? 0;
   }
@@ -32,7 +32,7 @@ export class MirrorRecord {
     return this.statuses.get(processId);
   }
 
-  /** Takes over what an event of the operation says, when it is recorded or read back. */
+  /** Updates the record from an event, when it is recorded or read back. */
   note(details: MirrorDetails): void {
     switch (details.kind) {
       case 'diff':

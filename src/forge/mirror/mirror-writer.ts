@@ -1,10 +1,10 @@
 import type { EventDraft } from '../../operations/operation-draft.js';
 import type { MirrorEvent } from './mirror-events.js';
 
-/** Events of one append: a burst of lines must not hold up everyone else's. */
+/** Events per append: a burst of lines must not delay other appends. */
 const MAX_APPEND = 500;
 
-/** Records a mirror's events in order, many at a time: what arrives while one append is under way goes with the next. */
+/** Records a mirror's events in order and in batches: what arrives during one append goes with the next. */
 export class MirrorWriter {
   private waiting: MirrorEvent[] = [];
   private flushing: Promise<void> | undefined;
@@ -13,7 +13,7 @@ export class MirrorWriter {
   /**
    * @param append stores drafts, all or none
    * @param onRecorded called with what was stored
-   * @param onFailed the append failed; nothing is written any more
+   * @param onFailed the append failed; nothing more is written
    */
   constructor(
     private readonly append: (drafts: readonly EventDraft[]) => Promise<unknown>,
@@ -21,7 +21,7 @@ export class MirrorWriter {
     private readonly onFailed: (error: unknown) => void,
   ) {}
 
-  /** Resolves when these events, and what else waits, are stored; sources that wait for it are slowed down. */
+  /** Resolves when these and all pending events are stored; sources that await it are slowed down. */
   write(events: readonly MirrorEvent[]): Promise<void> {
     if (this.closed || (events.length === 0 && !this.flushing)) return Promise.resolve();
     for (const event of events) this.waiting.push(event);
@@ -29,7 +29,7 @@ export class MirrorWriter {
     return this.flushing;
   }
 
-  /** Forgets what waits. */
+  /** Discards pending events. */
   close(): void {
     this.closed = true;
     this.waiting = [];

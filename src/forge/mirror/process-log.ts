@@ -5,9 +5,8 @@ import { lineEvent, type MirrorEvent } from './mirror-events.js';
 import type { MirrorRecord } from './mirror-record.js';
 
 /**
- * The log of one process on its way into the operation: lines are counted per stream from the beginning of each
- * replay, and those whose number was recorded before are left out. Chunks may be cut differently each time, lines are
- * not.
+ * Records the log of one process. Lines are counted per stream from the beginning of each replay, and those already
+ * recorded are skipped. Chunks may be cut differently each time, lines are not.
  */
 export class ProcessLog {
   private readonly decoder = new LogDecoder();
@@ -18,7 +17,7 @@ export class ProcessLog {
     private readonly record: MirrorRecord,
   ) {}
 
-  /** The log is sent from its beginning again. */
+  /** The log is replayed from its beginning. */
   restart(): void {
     this.decoder.reset();
     this.position = { stdout: 0, stderr: 0 };
@@ -29,8 +28,8 @@ export class ProcessLog {
   }
 
   /**
-   * Takes the whole log as one text, as the document's server has it in its process records.
-   * @param complete false while the process may still add to the last line
+   * Takes the whole log as one text, as the older API has it in its process records.
+   * @param complete false while the process may still extend the last line
    */
   acceptText(text: string, complete: boolean): MirrorEvent[] {
     this.restart();

@@ -10,14 +10,14 @@ export const ATTEMPT_OPERATION = 'forge.attempt';
 export interface RunOperation {
   readonly operation: Operation;
   readonly created: boolean;
-  /** Processes of earlier runs, which have operations of their own. */
+  /** Processes of earlier runs, which have their own operations. */
   readonly ignored: ReadonlySet<string>;
 }
 
 /**
- * Finds the operation of an attempt's latest run: one that is open, or that recorded a run that is over to its end;
- * otherwise (it was cancelled, or Forge was lost) opens a further one.
- * @param processes all of the attempt's, also the dropped ones
+ * Finds the operation of an attempt's latest run: an open one, or one that recorded a finished run to its end.
+ * Otherwise (it was cancelled, or Forge was lost) creates a further one.
+ * @param processes all of the attempt's, including dropped ones
  */
 export async function operationOfRun(
   operations: OperationsService,
@@ -45,7 +45,7 @@ export async function operationOfRun(
   }
 }
 
-/** What ended before the latest agent was started. */
+/** Processes that ended before the latest agent started. */
 function processesBefore(processes: readonly ExecutionProcess[]): Set<string> {
   const starts = processes
     .filter(({ run_reason, dropped }) => run_reason === 'codingagent' && !dropped)

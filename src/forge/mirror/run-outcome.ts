@@ -3,18 +3,18 @@ import type { ExecutionProcess } from '../api/forge-records.js';
 /** How a run of a coding agent ended. */
 export interface RunOutcome {
   readonly status: 'completed' | 'failed' | 'killed';
-  /** For people. */
+  /** Human-readable. */
   readonly message: string;
   readonly exitCode: number | null;
 }
 
-/** How a process, and the polling watch's attempt, can have ended. */
+/** Final states of a process and of a polled attempt. */
 export const FINAL_STATES: ReadonlySet<string> = new Set(['completed', 'failed', 'killed']);
 
 /**
- * Whether an attempt's run is over, told from its processes alone: the flags of tasks flicker between the setup
- * script and the agent. Undefined while it runs, or has not begun.
- * @param attemptStatus of the document's server, whose processes do not say what they are
+ * Whether an attempt's run is over, from its processes alone: the flags of tasks flicker between the setup script and
+ * the agent. Undefined while it runs or has not begun.
+ * @param attemptStatus from the older API, whose processes do not say what they are
  */
 export function outcomeOf(
   processes: Iterable<ExecutionProcess>,
@@ -30,7 +30,7 @@ export function outcomeOf(
   if (attemptStatus === 'failed') return { status: 'failed', message: 'The attempt failed', exitCode: null };
   const setup = relevant.filter(({ run_reason }) => run_reason === 'setupscript');
   if (setup.length === 0 || !relevant.every(hasEnded)) return undefined;
-  // A setup script that succeeded is followed by the agent.
+  // A successful setup script is followed by the agent.
   const last = latest(setup);
   return last.status === 'completed' ? undefined : ended('The setup script', last);
 }
@@ -41,15 +41,15 @@ export function agentRuns(processes: Iterable<ExecutionProcess>): boolean {
 }
 
 /**
- * The number of an attempt's run, 1 for the first: every follow-up starts a further agent, and so does every
- * replacement of a process, which is dropped for it. A run that only prepares its agent counts already.
- * @param processes also the dropped ones
+ * The number of an attempt's run, starting at 1: every follow-up starts another agent, and so does every replacement
+ * of a process, which drops the old one. A run that is still preparing its agent counts.
+ * @param processes including dropped ones
  */
 export function runNumber(processes: readonly ExecutionProcess[]): number {
   return Math.max(1, processes.filter(({ run_reason }) => run_reason === 'codingagent').length);
 }
 
-/** A state that is not known (a queued process, one that waits for something) is no end, unless Forge dates it. */
+/** An unknown state (queued or waiting, for instance) is not final, unless Forge has set an end date. */
 export function hasEnded({ status, completed_at }: ExecutionProcess): boolean {
   return FINAL_STATES.has(status) || (completed_at ?? '') !== '';
 }

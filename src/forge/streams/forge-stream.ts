@@ -2,26 +2,26 @@ import { StreamRefusedError } from '../../client/upstream/upstream-socket.js';
 import type { WebSocketManager } from '../../client/upstream/websocket-manager.js';
 import { decodeFrame, type ForgeFrame } from '../decoding/frame.js';
 
-/** Why a stream is over: the server said `finished`, does not have it, or could not be reached any more. */
+/** Why a stream ended: the server sent `finished`, does not have it, or became unreachable. */
 export type StreamEnd =
   { readonly reason: 'finished' } | { readonly reason: 'refused' | 'unreachable'; readonly error: Error };
 
 export interface StreamHandlers {
-  /** The socket is open, for the first time or again: everything is sent anew from here. */
+  /** The socket opened, for the first time or again: everything is replayed from here. */
   onOpen(): void;
-  /** Called in order. What a returned promise stands for may overlap; when too much of it does, the socket is paused. */
+  /** Called in order. Returned promises may overlap; when too many are pending, the socket is paused. */
   onFrame(frame: ForgeFrame): void | Promise<void>;
-  /** The connection failed or was lost and will be tried again, or a frame could not be handled. */
+  /** The connection failed or was lost and will be retried, or a frame could not be handled. */
   onError(error: Error): void;
   /** The last call; not made after `close()`. */
   onEnd(end: StreamEnd): void;
 }
 
 export interface StreamOptions {
-  /** Consecutive failures to connect before the stream is given up. */
+  /** Consecutive connection failures before the stream is given up. */
   readonly maxReconnectAttempts: number;
   /**
-   * Milliseconds for which a refused stream is tried again: Forge announces a process a moment before its log can be
+   * Milliseconds during which a refused stream is retried: Forge announces a process slightly before its log can be
    * opened.
    */
   readonly retryRefusedMs: number;
@@ -30,9 +30,8 @@ export interface StreamOptions {
 const FIRST_RETRY_MS = 50;
 
 /**
- * One stream of Forge, wherever it is. At each opening a 404 or a web page leads to the next URL at once; nothing is
- * remembered from one opening to the next but the URL that worked. Ends by itself after `finished`, which real servers
- * do not follow with a close.
+ * One Forge stream. At each opening a 404 or a web page leads to the next URL at once; only the URL that worked is
+ * remembered between openings. Ends by itself after `finished`, which real servers do not follow with a close.
  */
 export class ForgeStream {
   private subscription: string | undefined;
@@ -87,14 +86,14 @@ export class ForgeStream {
   private receive(frame: ForgeFrame): void | Promise<void> {
     if (this.ended || this.finished) return undefined;
     const done = this.handlers.onFrame(frame);
-    // Every promise ends in nothing: one that ended in its forerunner's result would keep them all.
+    // Every promise resolves to nothing: a chain of results would keep them all alive.
     const settled = Promise.resolve(done).catch(() => {});
     this.handled = Promise.all([this.handled, settled]).then(() => {});
     if (frame.kind === 'finished') void this.finish();
     return done;
   }
 
-  /** The end comes after everything before it was handled. */
+  /** The end follows after everything before it was handled. */
   private async finish(): Promise<void> {
     this.finished = true;
     await this.handled;
@@ -137,7 +136,7 @@ export class ForgeStream {
   }
 }
 
-/** Forge answers unknown ids with 404 and unknown paths with its web page; other 4xx mean the request itself. */
+/** Forge answers unknown ids with 404 and unknown paths with its web page; other 4xx concern the request itself. */
 function isElsewhere({ status, contentType }: StreamRefusedError): boolean {
   return status === 404 || contentType.startsWith('text/html');
 }

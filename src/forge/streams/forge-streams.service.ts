@@ -8,27 +8,27 @@ import { ForgeMetrics } from '../forge.metrics.js';
 import { ForgeStream, type StreamHandlers } from './forge-stream.js';
 import { streamUrls, type StreamKind } from './stream-urls.js';
 
-/** How long a log that is not there yet is looked for: 2 of 8 new processes were refused at first. */
+/** How long a missing log is retried: 2 of 8 new processes were refused at first. */
 const LOG_RACE_MS = 3000;
 const KEEP_ALIVE_MS = 15_000;
-/** Sockets of one tenant: each watched run needs three or four. */
+/** Sockets per tenant: each watched run needs three or four. */
 const MAX_SOCKETS = 64;
-/** The document's preset begins at one second. */
+/** The upstream preset starts at one second. */
 const PRESET_FIRST_MS = 1000;
 
 /** Opens Forge's streams over pooled sockets. */
 @Injectable()
 export class ForgeStreams implements OnApplicationShutdown {
   /**
-   * A pool per tenant: Forge replays a stream to each new socket only, so who joined another tenant's open one would
-   * miss its past. Within a tenant the mirror is what watchers share.
+   * One pool per tenant: Forge replays a stream only to a new socket, so a tenant that joined another's open one would
+   * miss the past. Within a tenant watchers share the mirror.
    */
   private readonly pools = new Map<string, WebSocketManager>();
 
   constructor(
     private readonly configuration: Configuration,
     private readonly metrics: ForgeMetrics,
-    /** The application's own pool; whatever a host application opens with it is shared with the default tenant. */
+    /** The application's own pool; a host application's sockets are shared with the default tenant. */
     shared: WebSocketManager,
   ) {
     // Its sockets may lead anywhere: a token is for Forge alone.
@@ -36,7 +36,7 @@ export class ForgeStreams implements OnApplicationShutdown {
     metrics.gauge('opstream_forge_sockets', 'Sockets to Forge that watchers share', () => this.sockets);
   }
 
-  /** False when this kind of server has no such stream at all. */
+  /** False when this Forge version has no such stream. */
   has(kind: StreamKind): boolean {
     return this.urls(kind, 'id').length > 0;
   }
@@ -62,8 +62,8 @@ export class ForgeStreams implements OnApplicationShutdown {
   }
 
   /**
-   * Opens a stream over a socket of its own, to read what is there now: an open one has replayed its past already. It
-   * is tried once.
+   * Opens a stream over a separate socket to read its current content: an open one has already replayed the past.
+   * Tried once.
    */
   openApart(kind: StreamKind, id: string, handlers: StreamHandlers): ForgeStream {
     return new ForgeStream(this.newPool(), this.urls(kind, id), handlers, {

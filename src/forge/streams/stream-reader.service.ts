@@ -7,22 +7,22 @@ import { ForgeStreams } from './forge-streams.service.js';
 import type { StreamEnd } from './forge-stream.js';
 import type { StreamKind } from './stream-urls.js';
 
-/** What is there now is taken as read when nothing came for this long. */
+/** Content counts as complete when nothing has arrived for this long. */
 const QUIET_MS = 200;
 const LIMIT_MS = 10_000;
 /** Characters; of a longer log the end is shown. */
 const MAX_LENGTH = 2_000_000;
-/** Entries of other streams; what comes beyond them is left out. */
+/** Maximum entries of other streams; further ones are omitted. */
 const MAX_ENTRIES = 10_000;
 
-/** Reads what a stream holds up to now. Forge has logs and drafts in streams only. */
+/** Reads the current content of a stream. Forge has logs and drafts only in streams. */
 @Injectable()
 export class StreamReader {
   constructor(private readonly streams: ForgeStreams) {}
 
   /**
-   * @returns a process's log up to now, empty when Forge has none. Lines are whole, in the order they end: Forge gives
-   *   stdout and stderr in pieces that would cut each other's lines.
+   * @returns a process's log so far, empty when Forge has none. Lines are complete, in the order in which they end:
+   *   Forge sends stdout and stderr in chunks that would split each other's lines.
    */
   async log(processId: string): Promise<string> {
     const decoder = new LogDecoder();
@@ -54,8 +54,8 @@ export class StreamReader {
   }
 
   /**
-   * Reads a socket of its own, which is opened once, until it is finished or quiet.
-   * @returns how it ended, when it was not by being quiet
+   * Reads a separate socket, opened once, until it is finished or quiet.
+   * @returns how it ended, unless it became quiet
    */
   private collect(
     kind: StreamKind,

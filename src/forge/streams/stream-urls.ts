@@ -21,8 +21,8 @@ const LEGACY_PATHS: Partial<Record<StreamKind, (id: string) => string>> = {
 };
 
 /**
- * Where a stream may be, in the order to try: none when this kind of server has no such stream.
- * @param forgeUrl `http(s)://host[:port][/path]`, without a slash at its end
+ * Candidate URLs of a stream, in the order to try; empty when this Forge version has no such stream.
+ * @param forgeUrl `http(s)://host[:port][/path]`, without a trailing slash
  */
 export function streamUrls(forgeUrl: string, flavor: ForgeFlavor, kind: StreamKind, id: string): string[] {
   const base = forgeUrl.replace(/^http/, 'ws');

@@ -31,7 +31,7 @@ const ReplaceProcess = ByAttempt.extend({
   process_id: processId.optional().describe('The process to replace; the latest agent by default'),
 });
 
-/** Attempts: one agent at work on one task, in a worktree and branch of its own. */
+/** Attempts: one agent working on one task, in its own worktree and branch. */
 @Injectable()
 export class AttemptTools {
   readonly toolSet = 'forge';

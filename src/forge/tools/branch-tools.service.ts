@@ -17,7 +17,7 @@ const AttachPullRequest = ByAttempt.extend({
 });
 const ChangeTarget = ByAttempt.extend({ target_branch: z.string().describe('Branch to merge into') });
 
-/** What becomes of an attempt's branch. */
+/** Merging, pushing and rebasing an attempt's branch. */
 @Injectable()
 export class BranchTools {
   readonly toolSet = 'forge';

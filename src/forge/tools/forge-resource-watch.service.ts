@@ -7,7 +7,7 @@ import { ForgeStreams } from '../streams/forge-streams.service.js';
 import type { StreamKind } from '../streams/stream-urls.js';
 
 const OF_ATTEMPT = /^forge:\/\/(?:logs\/attempt|status\/attempt|status\/branch)\/([^/]+)$/;
-/** Resources that change when a stream of their own tells something. */
+/** Resources whose changes are reported by a stream of their own. */
 const STREAMED: readonly (readonly [StreamKind, RegExp])[] = [
   ['tasks', /^forge:\/\/status\/project\/([^/]+)$/],
   ['drafts', /^forge:\/\/drafts\/project\/([^/]+)$/],
@@ -15,13 +15,13 @@ const STREAMED: readonly (readonly [StreamKind, RegExp])[] = [
 ];
 
 /**
- * Follows upstream what somebody subscribed to: subscribing to an attempt watches its run, subscribing to a project
- * follows its tasks or its drafts, subscribing to a normalized log follows that.
+ * Follows upstream what clients subscribe to: an attempt (watches its run), a project (its tasks or drafts), or a
+ * normalized log.
  */
 @Injectable()
 export class ForgeResourceWatch implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('ForgeResources');
-  /** How to let go of what is followed, by tenant and URI. */
+  /** Functions that stop following, by tenant and URI. */
   private readonly followed = new Map<string, () => void>();
   private interest: Subscription | undefined;
 
@@ -58,7 +58,7 @@ export class ForgeResourceWatch implements OnModuleInit, OnModuleDestroy {
     watching.catch((error: unknown) =>
       this.logger.debug({ event: 'forge_resource_unwatched', attempt_id: attemptId, error }),
     );
-    // The recording belongs to the run, which goes on without subscribers.
+    // The recording belongs to the run, which continues without subscribers.
     return () => {};
   }
 
@@ -73,7 +73,7 @@ export class ForgeResourceWatch implements OnModuleInit, OnModuleDestroy {
   }
 
   private follow(tenant: string, kind: StreamKind, id: string, uri: string): () => void {
-    // Forge sends the state first, which a subscriber reads anyway; the document's server sends news only.
+    // Forge sends the state first, which a subscriber reads anyway; the older API sends only changes.
     let isNews = false;
     const stream = this.streams.open(tenant, kind, id, {
       onOpen: () => {},

@@ -11,7 +11,7 @@ const ATTEMPT = { name: 'attemptId', description: 'Task attempt UUID', required:
 const PROCESS = { name: 'processId', description: 'Execution process UUID', required: true };
 const PROJECT = { name: 'projectId', description: 'Project UUID', required: true };
 
-/** What Forge knows now, loaded on demand; subscribers hear of changes while a run is watched. */
+/** Forge's current state, loaded on demand; subscribers are notified of changes while a run is watched. */
 @Injectable()
 export class ForgeResources {
   constructor(

@@ -14,7 +14,7 @@ const PollingWatch = z.object({
   max_duration_seconds: z.number().positive().max(86_400).optional().default(300),
 });
 
-/** Watches an attempt by asking again and again. */
+/** Watches an attempt by polling. */
 @Injectable()
 export class PollingWatchTools implements OnModuleDestroy {
   readonly toolSet = 'forge';
@@ -43,7 +43,7 @@ export class PollingWatchTools implements OnModuleDestroy {
     const started = Date.now();
     const durationMs = max_duration_seconds * 1000;
     const stop = AbortSignal.any([context.signal, this.shutdown.signal]);
-    /** Characters of each process's log that were shown: one index for all would mix them up. */
+    /** Characters already shown of each process's log; a single index would mix them up. */
     const shown = new Map<string, number>();
     let updates = 0;
     while (Date.now() - started < durationMs && !stop.aborted) {
@@ -53,7 +53,7 @@ export class PollingWatchTools implements OnModuleDestroy {
       const progress = Math.min(99, Math.floor((elapsed / durationMs) * 100));
       await context.reportProgress({ progress, total: 100 });
       if (FINAL_STATES.has(status)) break;
-      // A long interval does not outlast the watch.
+      // A long interval must not exceed the watch.
       const wait = Math.min(poll_interval_ms, durationMs - elapsed);
       if (wait > 0) await delay(wait, undefined, { signal: stop }).catch(() => {});
     }
@@ -62,14 +62,14 @@ export class PollingWatchTools implements OnModuleDestroy {
     return `Watch completed. Received ${updates} updates.`;
   }
 
-  /** Looks once, shows what is new, and says how the attempt is doing. */
+  /** Polls once, shows what is new, and returns the attempt's status. */
   private async poll(
     attemptId: string,
     shown: Map<string, number>,
     { streamContent }: ToolContext,
   ): Promise<string> {
     const attempt = await this.forge.getTaskAttempt(attemptId);
-    // A real Forge's attempts have no status: their processes tell it, and have to be asked first.
+    // Attempts of Forge 0.7.4 have no status: it follows from their processes, which have to be fetched first.
     const early = attempt.status ? undefined : await this.forge.listExecutionProcesses(attemptId);
     const status = attempt.status || statusOf(early ?? []);
     await streamContent({ type: 'text', text: `[${new Date().toISOString()}] Status: ${status}\n` });

@@ -8,7 +8,7 @@ const ListProcesses = ByAttempt.extend({
   show_soft_deleted: z.boolean().optional().default(false).describe('With those that a replacement undid'),
 });
 
-/** What runs, or ran, for an attempt: setup script, agent, cleanup script, development server. */
+/** Processes of an attempt: setup script, agent, cleanup script, development server. */
 @Injectable()
 export class ProcessTools {
   readonly toolSet = 'forge';

@@ -31,7 +31,7 @@ const SearchFiles = z.object({
   mode: z.enum(['taskform', 'settings']).optional().describe("Which of Forge's searches"),
 });
 
-/** Forge's projects: repositories in which agents work. */
+/** Forge's projects: the repositories in which agents work. */
 @Injectable()
 export class ProjectTools {
   readonly toolSet = 'forge';
@@ -94,7 +94,7 @@ export class ProjectTools {
     annotations: CHANGES,
   })
   async update({ project_id, ...changes }: z.output<typeof UpdateProject>): Promise<string> {
-    // Forge clears what an update does not mention.
+    // Forge clears fields that an update omits.
     const { name, git_repo_path, setup_script, dev_script, cleanup_script, copy_files } =
       await this.forge.getProject(project_id);
     const kept = { name, git_repo_path, setup_script, dev_script, cleanup_script, copy_files };

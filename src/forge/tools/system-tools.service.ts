@@ -4,7 +4,7 @@ import { ForgeClient } from '../api/forge-client.service.js';
 import { isRecord } from '../decoding/frame.js';
 import { Nothing, READ_ONLY, recordText } from './tool-text.js';
 
-/** Forge itself: is it there, what can it do. */
+/** Forge's health and capabilities. */
 @Injectable()
 export class SystemTools {
   readonly toolSet = 'forge';

@@ -24,7 +24,7 @@ const CreateTask = z.object({
   description: description.optional(),
 });
 const StartTask = CreateTask.extend({ executor, base_branch: baseBranch });
-/** Tasks have ids of their own; the project's is accepted for callers that used to need it. */
+/** Task ids are sufficient; a project id is accepted for callers that used to need it. */
 const ByTask = z.object({ project_id: projectId.optional(), task_id: taskId });
 const UpdateTask = ByTask.extend({
   title: title.optional(),
@@ -77,8 +77,8 @@ export class TaskTools {
       { executor: args.executor, variant: null },
       base_branch,
     );
-    // Forge answers with the task alone; who wants to watch needs the attempt.
-    // That the agent was started stays true when it cannot be had.
+    // Forge returns only the task, but a watcher needs the attempt. The agent has started even when the attempt cannot
+    // be fetched.
     const [attempt] = await this.forge.listTaskAttempts(task.id).catch(() => []);
     return recordText('Task started', { ...task, attempt_id: attempt?.id ?? null });
   }

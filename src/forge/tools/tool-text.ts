@@ -20,9 +20,9 @@ export const ByAttempt = z.object({ attempt_id: attemptId });
 export const ByProcess = z.object({ process_id: processId });
 
 export const READ_ONLY = { readOnlyHint: true, openWorldHint: true } as const;
-/** Adds something; a client takes what says nothing about it for destructive. */
+/** Additive: clients assume that an unannotated tool is destructive. */
 export const ADDS = { readOnlyHint: false, destructiveHint: false, openWorldHint: true } as const;
-/** Overwrites something, twice with the same result. */
+/** Overwrites, and is idempotent. */
 export const CHANGES = {
   readOnlyHint: false,
   destructiveHint: true,

@@ -73,7 +73,7 @@ export class WatchTools implements OnModuleDestroy {
       }
       const problem = streamError(event);
       if (problem) log.error(problem.message);
-      // The run is recorded on when Forge is back; who watches is told now.
+      // Recording resumes when Forge is back; the watcher is told now.
       if (problem?.lost) {
         lost = `. ${problem.message}`;
         break;
@@ -95,7 +95,7 @@ function diffText(event: RecordedEvent, number: number): string | undefined {
   return `[Diff #${number}] ${details.file}: ${preview}...\n`;
 }
 
-/** What a stream error says, and whether Forge was given up for now. */
+/** The text of a stream error, and whether Forge was given up for now. */
 function streamError(event: RecordedEvent): { readonly message: string; readonly lost: boolean } | undefined {
   const details = mayBe('stream_error', event) ? mirrorDetails(event) : undefined;
   if (details?.kind !== 'stream_error') return undefined;
@@ -103,7 +103,7 @@ function streamError(event: RecordedEvent): { readonly message: string; readonly
   return { message, lost: details.lost === true };
 }
 
-/** Why an attempt did not end well; nothing when it did. */
+/** Why an attempt failed; empty when it succeeded. */
 function reasonOf(last: RecordedEvent | undefined): string {
   return last?.type === 'error' ? `. ${(JSON.parse(last.data) as { error: string }).error}` : '';
 }

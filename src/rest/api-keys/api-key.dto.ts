@@ -69,7 +69,7 @@ export class ApiKeyDto {
   @ApiProperty({ type: Number, nullable: true }) expires_at: number | null;
 }
 
-/** With the key itself, which is shown this once. */
+/** With the secret, which is shown only once. */
 export class CreatedApiKeyDto extends ApiKeyDto {
   @ApiProperty({ description: 'The key itself: 64 hex digits, shown this once' }) key: string;
 }

@@ -1,13 +1,13 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 
-/** Bytes of bodies on their way in, of the whole process and of one address. */
+/** Bytes of bodies being received, for the whole process and per address. */
 const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_BYTES_OF_ADDRESS = 64 * 1024 * 1024;
 
 let total = 0;
 const byAddress = new Map<string, number>();
 
-/** What one body has taken so far of the room for all that arrive at the moment. */
+/** The share of one body in the memory for all bodies being received. */
 export class BodyBudget {
   private taken = 0;
 

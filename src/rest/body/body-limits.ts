@@ -1,22 +1,22 @@
-/** Bytes of one HTTP body, unpacked; batches of events are the largest. */
+/** Bytes of one decompressed HTTP body; batches of events are the largest. */
 export const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
 
-/** Of a request that opens something or asks for something: metadata may have 64 KB. */
+/** Requests that create or query something: metadata may have 64 KB. */
 const SMALL_BYTES = 128 * 1024;
-/** Of one event, with its escapes. */
+/** One event, including JSON escapes. */
 const EVENT_BYTES = 2 * 1024 * 1024;
 
 const SMALL = /^\/api\/(?:operations|keys|sessions|get_websocket_status_service|forge\/.*)$/;
-/** Batches, and ends: whatever an operation ends with is taken, and cut if need be. */
+/** Batches and final events: whatever an operation ends with is accepted, and cut if necessary. */
 const LARGE = /\/(?:events|result|error)$/;
 
-/** Bytes of a body on a route, as its pattern says. */
+/** Maximum body bytes of a route, by its pattern. */
 export function bodyLimitOf(route = ''): number {
   if (LARGE.test(route)) return BODY_LIMIT_BYTES;
   return SMALL.test(route) ? SMALL_BYTES : EVENT_BYTES;
 }
 
-/** One JSON value per line, by the names that producers give it. */
+/** Content types of newline-delimited JSON, as producers name it. */
 export const NDJSON_TYPES = [
   'application/x-ndjson',
   'application/ndjson',

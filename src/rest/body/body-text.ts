@@ -1,12 +1,12 @@
 import { TextDecoder } from 'node:util';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 
-/** Of nearly every body. It keeps nothing from one call to the next. */
+/** Used for nearly every body; it keeps no state between calls. */
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Decodes a body as its byte order mark or its `charset` says, and as UTF-8 without either (RFC 8259, section 8.1).
- * @throws OpstreamError `invalid_json` for bytes that are no such text, `unsupported_media_type` for an unknown charset
+ * Decodes a body according to its byte order mark or `charset`, else as UTF-8 (RFC 8259, section 8.1).
+ * @throws OpstreamError `invalid_json` for bytes that are not text, `unsupported_media_type` for an unknown charset
  */
 export function textOf(bytes: Buffer, contentType: string | undefined): string {
   const charset = markedCharset(bytes) ?? namedCharset(contentType);

@@ -8,19 +8,19 @@ import {
 import type { Transform } from 'node:stream';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 
-/** Encodings of bodies that are taken (RFC 9110, section 8.4.1), as log shippers send them. */
+/** Supported content encodings (RFC 9110, section 8.4.1), as log shippers use them. */
 const DECODERS: Readonly<Record<string, (first: Buffer) => Transform>> = {
   gzip: () => createGunzip(),
   'x-gzip': () => createGunzip(),
-  // Some clients leave out the wrapping that the standard asks for; its first byte is always the same.
+  // Some clients omit the zlib wrapper that the standard requires; its first byte is always the same.
   deflate: (first) => (first[0] === 0x78 ? createInflate() : createInflateRaw()),
   br: () => createBrotliDecompress(),
   zstd: () => createZstdDecompress(),
 };
 
 /**
- * What unpacks a body, given its first bytes; undefined for a body that is not packed.
- * @throws OpstreamError `unsupported_media_type` that names the encodings which are taken
+ * Returns a factory for the decompressor, given the first bytes; undefined for an uncompressed body.
+ * @throws OpstreamError `unsupported_media_type` naming the supported encodings
  */
 export function decoderOf(header: string | undefined): ((first: Buffer) => Transform) | undefined {
   const encoding = header?.trim().toLowerCase() ?? '';

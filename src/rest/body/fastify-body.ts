@@ -5,7 +5,7 @@ import { parseJson } from '../../platform/json.js';
 import { bodyLimitOf, NDJSON_TYPES } from './body-limits.js';
 import { readBody } from './read-body.js';
 
-/** What a route says that reads its body itself, while it arrives. */
+/** Route option: the handler reads the body itself as it arrives. */
 export const STREAMED_BODY = { streamedBody: true } as const;
 
 /** NDJSON arrives at controllers as text. */
@@ -16,8 +16,8 @@ export function readNdjson(fastify: FastifyInstance): void {
 }
 
 /**
- * Reads every body of the service by the one reader of JSON, in place of the framework's own parsers. A body that is
- * empty is none, whatever its type says: generated clients send the type with calls that have no body.
+ * Reads every body with the service's own JSON reader, in place of the framework's parsers. An empty body counts as
+ * absent, whatever its type: generated clients send the type with calls that have no body.
  */
 export function readBodies(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();

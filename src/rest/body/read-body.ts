@@ -6,15 +6,15 @@ import { textOf } from './body-text.js';
 import { decoderOf } from './content-encoding.js';
 
 /**
- * Reads a body of at most `limit` bytes, unpacked and decoded, within the time a request may take.
+ * Reads a body of at most `limit` bytes, decompressed and decoded, within the request timeout.
  * @throws OpstreamError `payload_too_large`, `unsupported_media_type`, `request_timeout`, `invalid_json` for bytes
- * that are not text, `invalid_request` when it cannot be unpacked or the client gives up midway
+ *   that are not text, `invalid_request` when it cannot be decompressed or the client aborts
  */
 export async function readBody(request: IncomingMessage, limit: number): Promise<string> {
   return textOf(await readBytes(request, limit), request.headers['content-type']);
 }
 
-/** As `readBody`, of any content type. */
+/** Like `readBody`, for any content type. */
 export async function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
   const decoder = decoderOf(request.headers['content-encoding']);
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
@@ -22,7 +22,7 @@ export async function readBytes(request: IncomingMessage, limit: number): Promis
   return decoder === undefined || packed.length === 0 ? packed : unpack(packed, decoder, limit);
 }
 
-/** A body that came while its sender was authenticated: nothing has to be waited for, timed or counted. */
+/** A body that arrived during authentication: no waiting, timing or accounting needed. */
 function arrived(request: IncomingMessage): Buffer | undefined {
   const length = Number(request.headers['content-length']);
   if (!request.complete || !(length > 0) || request.readableLength !== length) return undefined;
@@ -54,7 +54,7 @@ function collect(request: IncomingMessage, limit: number): Promise<Buffer> {
       clearTimeout(timeout);
       budget.release();
       request.off('data', onData).off('end', onEnd).off('close', onGone).off('error', onGone);
-      // Nobody listens for the reset of a connection whose body was refused.
+      // Nobody else listens for the reset of a connection whose body was refused.
       request.on('error', () => {});
       outcome();
     };
@@ -74,7 +74,7 @@ async function unpack(
     stream.end(packed);
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       size += chunk.length;
-      // A few kilobytes may unpack to gigabytes.
+      // A few kilobytes may decompress to gigabytes.
       if (size > limit) throw tooLarge(limit);
       chunks.push(chunk);
     }

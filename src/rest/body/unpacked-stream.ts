@@ -4,8 +4,8 @@ import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { decoderOf } from './content-encoding.js';
 
 /**
- * A body as it arrives, unpacked.
- * @throws OpstreamError `unsupported_media_type`; `invalid_request` when it cannot be unpacked or breaks off
+ * A body as it arrives, decompressed.
+ * @throws OpstreamError `unsupported_media_type`; `invalid_request` when it cannot be decompressed or is incomplete
  */
 export async function* unpackedStream(request: IncomingMessage): AsyncGenerator<Buffer> {
   const decoder = decoderOf(request.headers['content-encoding']);
@@ -18,7 +18,7 @@ export async function* unpackedStream(request: IncomingMessage): AsyncGenerator<
       for await (const chunk of all) yield chunk as Buffer;
       return;
     }
-    // The pipeline's outcome reaches the loop as an error of its last stream.
+    // Errors of the pipeline reach the loop through its last stream.
     const unpacked = pipeline(all, decoder(first.value), () => {});
     for await (const chunk of unpacked as AsyncIterable<Buffer>) yield chunk;
   } catch (thrown) {

@@ -1,16 +1,16 @@
 import { Injectable } from '@nestjs/common';
 
-/** How one part of the service is doing. `degraded`: the service serves, that part does not. */
+/** Health of one part of the service. `degraded`: the service works, that part does not. */
 export interface Health {
   readonly status: 'up' | 'degraded' | 'down';
-  /** Why, and since when, in a sentence; no secrets. */
+  /** Why and since when, in one sentence; no secrets. */
   readonly detail?: string;
 }
 
-/** Looks at one part; must answer at once from what it knows. */
+/** Checks one part; must return immediately from what it knows. */
 export type HealthIndicator = () => Health;
 
-/** Parts that report their health; features register theirs when they start. */
+/** Parts that report their health; features register theirs at start. */
 @Injectable()
 export class HealthIndicators {
   private readonly indicators = new Map<string, HealthIndicator>();

@@ -11,7 +11,7 @@ import { ProblemDetailsFilter } from '../problem-details.filter.js';
 import { HealthIndicators, type Health } from './health-indicators.js';
 import { HealthDetailsDto, HealthDto, LivenessDto, ReadinessDto, type OverallHealth } from './health.dto.js';
 
-/** Liveness and readiness, open to everyone; details name addresses, and are for administrators where others can ask. */
+/** Liveness and readiness are public; details name addresses and require `admin` unless the caller is local. */
 @ApiTags('health')
 @Controller('health')
 @Public()
@@ -27,7 +27,7 @@ export class HealthController {
     private readonly authenticator: Authenticator,
   ) {}
 
-  /** The bridge's shape, which its browser client reads `config.websocket_port` from. */
+  /** The shape of Shared Context Server, whose browser client reads `config.websocket_port` from it. */
   @Get()
   @ApiOperation({ operationId: 'health', summary: 'Healthy while the process serves' })
   @ApiOkResponse({ type: HealthDto })
@@ -88,7 +88,7 @@ export class HealthController {
     };
   }
 
-  /** The port that is served, which a host application or PORT=0 chooses; before that the configured one. */
+  /** The actual port, which a host application or PORT=0 chooses; before that, the configured one. */
   private port(): number {
     const address = (this.host.httpAdapter.getHttpServer() as Server).address();
     return typeof address === 'object' && address !== null ? address.port : this.configuration.http.port;

@@ -1,7 +1,7 @@
 import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath } from '@nestjs/swagger';
 import type { Health } from './health-indicators.js';
 
-/** The answers of the health endpoints, in OpenAPI. */
+/** Responses of the health endpoints, for OpenAPI. */
 
 class EndpointsDto {
   @ApiProperty() web_ui: string;

@@ -4,16 +4,16 @@ import { Counter, Histogram, Registry } from 'prom-client';
 /** Seconds. */
 const BUCKETS = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10];
 
-/** One answered request, as the HTTP platform knows it. */
+/** A completed request, as the HTTP platform knows it. */
 export interface AnsweredRequest {
   readonly method: string;
-  /** The pattern of the route, never the path itself: ids would make a series each. */
+  /** The route pattern, never the path itself: each id would create a series. */
   readonly route: string | undefined;
   readonly status: number;
   readonly seconds: number;
 }
 
-/** HTTP as Prometheus counts it. */
+/** HTTP metrics for Prometheus. */
 @Injectable()
 export class HttpMetrics {
   private readonly requests: Counter<'method' | 'route' | 'status_code'>;

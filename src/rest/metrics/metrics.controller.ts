@@ -6,7 +6,7 @@ import { Authenticator } from '../../auth/authenticator.js';
 import { Exposure } from '../../auth/exposure.js';
 import { ProblemDetailsFilter } from '../problem-details.filter.js';
 
-/** Prometheus text; open to this machine, for `admin` elsewhere. */
+/** Prometheus text; open on this machine, requires `admin` elsewhere. */
 @ApiTags('health')
 @Controller('metrics')
 @UseFilters(ProblemDetailsFilter)

@@ -4,9 +4,9 @@ import { SECURITY_HEADERS } from '../../auth/http-security.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { toProblem } from '../problem.js';
 
-/** Answers what Node refuses by itself, before there is a request: in the form of every other refusal. */
+/** Answers what Node refuses itself, before there is a request, in the same form as every other refusal. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  // A client that reset the connection reads nothing; one whose answer is under way must not get a second one.
+  // A client that reset the connection reads nothing, and a response in progress must not be followed by a second one.
   const answering =
     (socket as { _httpMessage?: { headersSent: boolean } })._httpMessage?.headersSent === true;
   if (error.code === 'ECONNRESET' || !socket.writable || answering) {

@@ -2,9 +2,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * A refusal that comes while the body is still being sent must reach its sender. To close the connection under a
- * client that writes would reset it, and the client would never read the answer (RFC 9112, section 9.6). So the rest
- * of the body is read and discarded first, for a bounded time and amount.
+ * A refusal sent while the body is still arriving must reach the client. Closing the connection would reset it, and
+ * the client would never read the response (RFC 9112, section 9.6). So the rest of the body is read and discarded
+ * first, for a bounded time and amount.
  */
 const LINGER_MS = 30_000;
 const LINGER_BYTES = 64 * 1024 * 1024;
@@ -34,8 +34,8 @@ export function lingerBeforeClosing(server: Server): void {
 }
 
 /**
- * Notes a request whose body may still be under way, so that what is left of it after the answer is discarded.
- * @returns false for a request that came behind the last one of its connection: nothing can answer it
+ * Registers a request whose body may still be arriving, so that the rest is discarded after the response.
+ * @returns false for a request after the last one of its connection: it cannot be answered
  */
 export function accepts(request: IncomingMessage, response: ServerResponse): boolean {
   const socket = request.socket as Connection;
@@ -49,7 +49,7 @@ export function accepts(request: IncomingMessage, response: ServerResponse): boo
   return true;
 }
 
-/** After an answer that leaves the connection open. */
+/** After a response that keeps the connection open. */
 function discardBehind(request: IncomingMessage): void {
   request.resume();
   watch(request.socket, request, () => {});

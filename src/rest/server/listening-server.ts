@@ -12,16 +12,16 @@ import { answerExpectations } from './expect-continue.js';
 import { accepts, lingerBeforeClosing } from './lingering-close.js';
 import { LISTEN_BACKLOG, MAX_HEADER_BYTES, SERVER_OPTIONS } from './server-options.js';
 
-/** Gives a server what every server of the service has beside `SERVER_OPTIONS`; before it listens. */
+/** Applies what every server of the service has besides `SERVER_OPTIONS`, before it listens. */
 export function prepareServer(server: Server, onLoopback: boolean): void {
-  // Node reads the property for each connection; it is not only an option.
+  // Node reads the property for each connection; it is more than an option.
   Object.assign(server, { maxHeaderSize: MAX_HEADER_BYTES[onLoopback ? 'loopback' : 'elsewhere'] });
   server.removeAllListeners('clientError').on('clientError', answerClientError);
   lingerBeforeClosing(server);
   answerExpectations(server);
 }
 
-/** Puts the checks that come before everything else in front of what the main server serves. */
+/** Runs the checks that precede everything else the main server does. */
 export function guardRequests(server: Server): void {
   const behind = server.listeners('request') as RequestListener[];
   server.removeAllListeners('request').on('request', (request, response) => {
@@ -32,8 +32,8 @@ export function guardRequests(server: Server): void {
 }
 
 /**
- * A server for a further address or port: whatever arrives there is handed to the main one.
- * @param mount puts on it what else the main one has
+ * A server for a further address or port, which hands all requests to the main one.
+ * @param mount installs what else the main server has
  */
 export async function listenFor(
   place: { readonly host: string; readonly port: number; readonly onLoopback: boolean },
@@ -50,7 +50,7 @@ export async function listenFor(
   return server;
 }
 
-/** HTTP/1.1 demands it (RFC 9112, section 3.2). */
+/** HTTP/1.1 requires it (RFC 9112, section 3.2). */
 function lacksHost({ headers, httpVersion }: IncomingMessage): boolean {
   return headers.host === undefined && httpVersion === '1.1';
 }

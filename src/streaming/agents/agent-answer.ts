@@ -11,7 +11,7 @@ export function message(type: string, members: Readonly<Record<string, unknown>>
   return JSON.stringify({ type, ...members, timestamp: now() });
 }
 
-/** A frame that could not be handled at all. */
+/** The response to a frame that could not be handled at all. */
 export function failure(error: OpstreamError, id?: MessageId): string {
   return message('error', {
     id,
@@ -34,7 +34,7 @@ export function unknownTypeText(type: JsonValue | undefined): string {
   return `Unknown message type: ${shownType(type)}`;
 }
 
-/** What a client gave as a type, as far as anyone wants to read it. */
+/** A client's `type`, shortened for an error text. */
 export function shownType(type: JsonValue | undefined): string {
   return (typeof type === 'object' ? JSON.stringify(type) : String(type)).slice(0, 100);
 }
@@ -60,7 +60,7 @@ export function refusal(id: MessageId, error: OpstreamError, alone: boolean): st
   });
 }
 
-/** @param responses the items' answers as JSON, in the order of the batch */
+/** @param responses the answers of the items as JSON, in the order of the batch */
 export function batchResponse(id: MessageId, responses: readonly string[]): string {
   const head = JSON.stringify({ type: 'batch_response', id }).slice(0, -1);
   return `${head},"responses":[${responses.join(',')}],"timestamp":"${now()}"}`;

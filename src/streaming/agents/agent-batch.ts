@@ -5,25 +5,25 @@ import { refusal, success, unknownTypeText } from './agent-answer.js';
 import type { AgentCommands } from './agent-commands.js';
 
 const MAX_MESSAGES = 1000;
-/** Bytes of all answers together; what would come after is refused before it is carried out. */
+/** Bytes of all answers together; later messages are refused before they are executed. */
 const MAX_ANSWER_BYTES = 512 * 1024;
-/** One answer more, and the refusals of the rest, leave the message within what every client takes. */
+/** One more answer and the refusals of the rest still fit into a message that every client accepts. */
 const MAX_LAST_BYTES = 128 * 1024;
 
-/** The messages of one batch: carried out in order, each answered in its place, a bad one failing alone. */
+/** The messages of one batch, executed in order and answered in place; a bad one fails alone. */
 export class AgentBatch {
   private answered = 0;
 
   constructor(
     private readonly session: CommandSession,
     private readonly commands: AgentCommands,
-    /** Told of failures of ours. */
+    /** Called with our own failures. */
     private readonly onFailure: (thrown: unknown) => void,
   ) {}
 
   /**
    * @returns one answer per message, as JSON
-   * @throws OpstreamError `invalid_request` when it is no batch; then nothing was carried out
+   * @throws OpstreamError `invalid_request` when it is not a batch; then nothing was executed
    */
   async run(messages: JsonValue | undefined): Promise<string[]> {
     if (!Array.isArray(messages)) throw new OpstreamError('invalid_request', 'Invalid batch message format');
@@ -35,7 +35,7 @@ export class AgentBatch {
       const input = isJsonObject(item) ? item : {};
       const answer = this.answer(input);
       answers.push(answer);
-      // Appends are pipelined; everything else has to have ended before the next one starts.
+      // Appends are pipelined; anything else must finish before the next one starts.
       const appends = this.commands.find(input)?.definition.append === true;
       if (!appends || this.session.crowded) await answer;
     }
@@ -58,7 +58,7 @@ export class AgentBatch {
         'The answer is too large for this batch; ask for it alone',
       );
       text = refusal(input.id, tooLarge, false);
-      // What comes after it is not carried out.
+      // Later messages are not executed.
       this.answered = MAX_ANSWER_BYTES + 1;
     }
     this.answered += Buffer.byteLength(text);

@@ -11,7 +11,7 @@ const MAX_NAME = 200;
 /** The commands of the agents protocol: its own messages and every hub command. */
 export interface AgentCommand {
   readonly definition: HubCommand;
-  /** Its answer is a message as it is; a hub command's answer goes inside a `response`. */
+  /** Its answer is a message of its own; a hub command's answer is wrapped in a `response`. */
   readonly own: boolean;
 }
 
@@ -22,7 +22,7 @@ const ping: HubCommand = {
   },
 };
 
-/** Finds the command of a message: by `type`, or by `command` in a hub command that was taken over as it is. */
+/** Finds the command of a message by `type`, or by `command` when a hub command is sent unchanged. */
 export class AgentCommands {
   private readonly agentStatus: HubCommand;
 
@@ -30,7 +30,7 @@ export class AgentCommands {
     this.agentStatus = {
       scope: 'operations:write',
       run({ connection, tenant }, { id, agentId: agentIdGiven, status: statusGiven }, reply) {
-        // Applications number their agents.
+        // Some applications use numbers as agent ids.
         const agentId = isNumber(agentIdGiven) ? agentIdGiven : name(agentIdGiven, 'agentId');
         const status = name(statusGiven, 'status');
         logger.log({ event: 'agent_status_update', agentId, status, tenant });

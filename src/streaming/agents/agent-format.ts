@@ -6,7 +6,7 @@ import { deflatedTextFrame, textFrame } from '../socket/text-frame.js';
 /** Characters above which messages are compressed. */
 export const DEFLATE_ABOVE = 1024;
 
-/** Events of operations in the words of the agents protocol: the hub's event inside a message of its own. */
+/** Operation events in the agents protocol: the hub's event wrapped in a message. */
 class AgentFormat extends WireFormat {
   constructor(
     name: string,

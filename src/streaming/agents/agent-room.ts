@@ -4,25 +4,25 @@ import type { Connection } from '../socket/connection.js';
 import { textFrame } from '../socket/text-frame.js';
 import { message } from './agent-answer.js';
 
-/** Agents whose status one tenant's connections report at a time. */
+/** Maximum agents with a status, per tenant. */
 const MAX_AGENTS = 10_000;
 
-/** Agents have names or numbers. */
+/** Agent ids may be strings or numbers. */
 export type AgentId = string | number;
 
 interface Agent {
   readonly status: string;
-  /** The newest update, shared by every connection it goes to. */
+  /** The latest update, shared by every connection it goes to. */
   readonly frame: Buffer;
   readonly reporter: Connection;
 }
 
 /**
- * The connections of one tenant and the agents they report on. A connection that does not read is owed no queue of
- * updates, but the newest one of each agent that changed meanwhile.
+ * The connections of one tenant and the agents they report on. A slow connection gets only the latest update of each
+ * agent, not a queue.
  */
 export class AgentRoom {
-  /** Each connection with the agents whose newest status it has not been sent. */
+  /** Each connection with the agents whose latest status it has not been sent. */
   private readonly members = new Map<Connection, Set<AgentId>>();
   private readonly agents = new Map<AgentId, Agent>();
 
@@ -34,7 +34,7 @@ export class AgentRoom {
     this.members.set(connection, new Set());
   }
 
-  /** An agent whose reporter is gone has no status any more. */
+  /** When its reporter disconnects, an agent has no status any more. */
   leave(connection: Connection): void {
     this.members.delete(connection);
     for (const [agentId, { reporter }] of this.agents)
@@ -42,9 +42,9 @@ export class AgentRoom {
   }
 
   /**
-   * Tells everyone, the reporter included.
-   * @returns how many it was sent to at once
-   * @throws OpstreamError `overloaded` when too many agents are reported on
+   * Reports a status to everyone, including the reporter.
+   * @returns how many connections it was sent to immediately
+   * @throws OpstreamError `overloaded` when too many agents have a status
    */
   report(reporter: Connection, agentId: AgentId, status: string): number {
     if (!this.agents.has(agentId) && this.agents.size >= MAX_AGENTS) {
@@ -65,7 +65,7 @@ export class AgentRoom {
     return sent;
   }
 
-  /** Sends a message of one's own to every open connection that reads. @returns how many it went to */
+  /** Sends a custom message to every open connection that reads. @returns how many it was sent to */
   broadcast(text: string, except?: Connection): number {
     const frame = textFrame(text);
     let sent = 0;

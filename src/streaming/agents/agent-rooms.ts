@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Connection } from '../socket/connection.js';
 import { AgentRoom } from './agent-room.js';
 
-/** Every tenant's agents and their connections, on this node. */
+/** The agents and connections of every tenant, on this node. */
 @Injectable()
 export class AgentRooms {
   private readonly rooms = new Map<string, AgentRoom>();
@@ -33,7 +33,7 @@ export class AgentRooms {
     return sum;
   }
 
-  /** How many agents of all tenants are in each status. */
+  /** Number of agents of all tenants, by status. */
   countByStatus(): Map<string, number> {
     const counts = new Map<string, number>();
     for (const room of this.rooms.values()) {

@@ -13,7 +13,7 @@ import { AgentCommands, type AgentCommand } from './agent-commands.js';
 import { agentFormatFor } from './agent-format.js';
 import type { AgentRoom } from './agent-room.js';
 
-/** One connection of the agents protocol: its messages are carried out and answered in order. */
+/** One connection of the agents protocol: executes and answers its messages in order. */
 export class AgentSession {
   private readonly logger = new Logger('Agents');
   private readonly session: CommandSession;
@@ -126,7 +126,7 @@ export class AgentSession {
   private fail(thrown: unknown, id: JsonObject['id']): void {
     const error = toOpstreamError(thrown);
     this.dependencies.metrics.serverErrors += 1;
-    // The parser's words quote the message, which may hold a secret.
+    // The parser's message quotes the input, which may hold a secret.
     const reason = error.code === 'invalid_json' ? 'The message is not JSON' : error.message;
     this.logger.error({ event: 'websocket_message_processing_error', user: this.user, error: reason });
     this.send(failure(error, id));

@@ -97,9 +97,9 @@ export class AgentsGateway
   }
 
   /**
-   * Sends a message of one's own to the connected agents of a tenant.
-   * @param except left out
-   * @returns how many it went to
+   * Sends a custom message to the connected agents of a tenant.
+   * @param except a connection to leave out
+   * @returns how many it was sent to
    */
   broadcast(tenant: string, data: object, except?: Connection): number {
     const room = this.rooms.of(tenant);

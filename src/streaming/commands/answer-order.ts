@@ -4,7 +4,7 @@ interface Place {
 }
 
 /**
- * Sends answers in the order of the commands, although a refusal is known at once and a recorded event only when it is
+ * Sends answers in the order of the commands, although a refusal is known immediately and an append only when it is
  * durable: producers that pipeline without request ids count answers.
  */
 export class AnswerOrder {
@@ -14,17 +14,17 @@ export class AnswerOrder {
 
   constructor(private readonly send: (text: string) => void) {}
 
-  /** Commands whose answers are not sent yet. */
+  /** Commands whose answers have not been sent yet. */
   get waiting(): number {
     return this.places.length - this.sent;
   }
 
-  /** Characters of the answers that wait for an earlier one. */
+  /** Characters of the answers held back by an earlier one. */
   get heldCharacters(): number {
     return this.held;
   }
 
-  /** @returns what sends this command's answer, once all before it are sent; to be called exactly once */
+  /** @returns sends this command's answer, once all earlier ones are sent; call it exactly once */
   next(): (text: string) => void {
     const place: Place = { text: undefined };
     this.places.push(place);

@@ -15,7 +15,7 @@ interface Answer {
   readonly data: unknown;
 }
 
-/** Unix seconds of now, as every event carries them. */
+/** Current Unix seconds, as every event carries them. */
 const now = (): number => Date.now() / 1000;
 
 export function answer(requestId: RequestId, { top, eventType, operationId, data }: Answer): string {
@@ -29,7 +29,7 @@ export function answer(requestId: RequestId, { top, eventType, operationId, data
   });
 }
 
-/** `command_error`, not `error`: for the sample clients an `error` event is the end of the operation they follow. */
+/** `command_error`, not `error`: to the sample clients an `error` event is the end of the operation they follow. */
 export function errorAnswer(requestId: RequestId, error: OpstreamError, operationId?: string): string {
   return answer(requestId, {
     top: { error: error.message },
@@ -39,7 +39,7 @@ export function errorAnswer(requestId: RequestId, error: OpstreamError, operatio
   });
 }
 
-/** @param log names the tenant's log as it is now */
+/** @param log id of the tenant's current log */
 export function welcome(clientId: number, log: string): string {
   const at = new Date();
   return JSON.stringify({
@@ -56,7 +56,7 @@ export function welcome(clientId: number, log: string): string {
   });
 }
 
-/** An acknowledged append, put together by hand: producers pipeline tens of thousands of these a second. */
+/** An acknowledged append, concatenated by hand: producers pipeline tens of thousands of these per second. */
 export function recordedAnswer(
   requestId: RequestId,
   operationId: string,

@@ -8,7 +8,7 @@ import { Subscriptions } from '../delivery/subscriptions.js';
 import { SocketMetrics } from '../socket/socket-metrics.js';
 import { HubStatus } from './status.js';
 
-/** What commands work with, and who decides whether they may. */
+/** What commands need, and who decides whether they are allowed. */
 @Injectable()
 export class CommandDependencies {
   private readonly logger = new Logger('Hub');

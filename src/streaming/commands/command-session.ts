@@ -7,21 +7,21 @@ import { ConnectionSubscriptions, type SessionProtocol } from './connection-subs
 import type { RequestId } from './answer.js';
 import type { CommandDependencies } from './command-dependencies.js';
 
-/** Appends under way for one connection; above it the next command waits for them. */
+/** Maximum pending appends per connection; above it the next command waits for them. */
 const MAX_IN_FLIGHT = 10_000;
 
 export interface HubCommand {
-  /** Null: whoever has a connection may. */
+  /** Null: any connected client may use it. */
   readonly scope: Scope | null;
-  /** Records something: pipelined, acknowledged in order once it is durable. */
+  /** An append: pipelined, and acknowledged in order once it is durable. */
   readonly append?: boolean;
   /** Ends something: counted, but never refused for being one message too many. */
   readonly ends?: boolean;
-  /** @throws OpstreamError what the client is answered */
+  /** @throws OpstreamError the answer to the client */
   run(session: CommandSession, input: JsonObject, reply: Reply): Promise<void> | void;
 }
 
-/** Where the answer of one command goes; used once, unless the command throws. */
+/** Receives the answer of one command; used once, unless the command throws. */
 export interface Reply {
   readonly requestId: RequestId;
   /** @param text the answer as JSON */
@@ -29,8 +29,8 @@ export interface Reply {
 }
 
 /**
- * One connection that gives the hub's commands, in whichever protocol offers them (the hub's own, agents'): who may
- * give which, and the order in which they are carried out.
+ * One connection that issues hub commands, in either protocol that offers them (hub or agents): authorizes commands
+ * and defines their order.
  */
 export class CommandSession {
   private inFlight = 0;
@@ -51,17 +51,17 @@ export class CommandSession {
     return this.connection.principal.tenant;
   }
 
-  /** So many appends are under way that the next command should wait for the last one's answer. */
+  /** So many appends are pending that the next command should wait for the last one's answer. */
   get crowded(): boolean {
     return this.inFlight > MAX_IN_FLIGHT;
   }
 
   /**
-   * Carries out one command. An append may be followed by the next command at once: appends are committed and answered
-   * in the order they are submitted. Everything else sees what was appended before it, and must have ended before the
-   * next command starts.
+   * Executes one command. The next command may follow an append immediately: appends are committed and answered in the
+   * order of submission. Any other command sees what was appended before it, and must finish before the next one
+   * starts.
    * @returns a promise unless the command is done
-   * @throws OpstreamError at once or by rejection: what the client is answered
+   * @throws OpstreamError the answer to the client, synchronously or by rejection
    */
   perform(definition: HubCommand, input: JsonObject, reply: Reply): Promise<void> | void {
     this.gate.count(definition.ends);
@@ -72,8 +72,8 @@ export class CommandSession {
   }
 
   /**
-   * Goes on with a newer token of the same user, or of anyone in the tenant where nobody has shown one yet.
-   * @throws OpstreamError `unauthorized`, `forbidden` for another user's or tenant's token
+   * Switches to a newer token of the same user, or, if no token was presented yet, of any user of the tenant.
+   * @throws OpstreamError `unauthorized`, `forbidden` for a token of another user or tenant
    */
   async authenticate(token: string): Promise<Principal> {
     const { principal: current, address } = this.connection;
@@ -105,7 +105,7 @@ export class CommandSession {
     }
   }
 
-  /** Resolves when no append of this connection is under way. */
+  /** Resolves when no append of this connection is pending. */
   appendsSettled(): Promise<void> {
     return this.inFlight === 0 ? Promise.resolve() : new Promise((resolve) => this.settled.push(resolve));
   }

@@ -5,13 +5,13 @@ import type { Subscriptions } from '../delivery/subscriptions.js';
 import type { HistoryLost, WireFormat } from '../delivery/wire-format.js';
 import type { Connection } from '../socket/connection.js';
 
-/** Subscriptions of one connection. */
+/** Maximum subscriptions per connection. */
 const MAX_SUBSCRIPTIONS = 1000;
 
-/** How the protocol of the connection words what comes without being asked for. */
+/** How the connection's protocol phrases unsolicited messages. */
 export interface SessionProtocol {
   readonly format: WireFormat;
-  /** Sent when the log of a subscription cannot be read any more. */
+  /** Sent when the log of a subscription can no longer be read. */
   readonly subscriptionFailed: (thrown: unknown, operationId: string | null) => string;
 }
 
@@ -22,9 +22,9 @@ export interface OtherSubscription {
   readonly end: () => void;
 }
 
-/** What one connection follows: single operations, or everything. Whoever follows both gets each event once. */
+/** What one connection follows: single operations, or everything. With both, it gets each event once. */
 export class ConnectionSubscriptions {
-  /** Null: covered by the firehose for the time being. */
+  /** Null: currently covered by the firehose. */
   private readonly subscriptions = new Map<string, Subscription | null>();
   private firehose: Subscription | undefined;
   /** What else is followed, by keys of their own. */
@@ -45,7 +45,7 @@ export class ConnectionSubscriptions {
     // Repeating a subscription without asking for history changes nothing.
     if (existing && after === undefined) return;
     if (existing) this.delivery.unsubscribe(existing);
-    // Who follows everything gets each event once: the subscription waits until that ends.
+    // The firehose covers it, so that each event arrives once; the subscription resumes when the firehose ends.
     const covered = this.firehose !== undefined && after === undefined;
     this.subscriptions.set(operationId, covered ? null : this.follow(operationId, after, coalesce));
   }
@@ -91,12 +91,12 @@ export class ConnectionSubscriptions {
     other?.end();
   }
 
-  /** Says that the client has events which are not in the log that it follows now. */
+  /** Notifies the client that it has events which are not in the log it follows now. */
   tellLost(notice: HistoryLost): void {
     this.connection.write(this.protocol.format.lost(notice));
   }
 
-  /** Subscriptions to single operations go on from now. */
+  /** Subscriptions to single operations resume from now. */
   unsubscribeAll(): void {
     this.stopFirehose();
     for (const [operationId, subscription] of this.subscriptions) {
@@ -105,7 +105,7 @@ export class ConnectionSubscriptions {
     }
   }
 
-  /** The connection has closed: commands that still waited must not subscribe any more, nobody would end it. */
+  /** After the connection has closed, pending commands must not subscribe: nothing would end the subscription. */
   close(): void {
     this.closed = true;
     this.stop();

@@ -3,22 +3,22 @@ import { cutText, MAX_FRAME_BYTES, standInFor } from '../../platform/json-stand-
 import { RecordedEvent } from '../../operations/operation-event.js';
 import type { OperationSnapshot } from '../../operations/operation-snapshot.js';
 
-/** Bytes of an answer beside what it carries: its envelope in both forms, and the longest request id. */
+/** Bytes of an answer besides its payload: the envelope in both forms, and the longest request id. */
 const ENVELOPE_BYTES = 4 * 1024;
-/** What one answer may carry: clients that nobody has configured take messages of a mebibyte. */
+/** Payload of one answer: clients with default limits accept messages of one mebibyte. */
 export const MAX_CARGO_BYTES = MAX_FRAME_BYTES - ENVELOPE_BYTES;
-/** Characters of a text in a snapshot that did not fit. */
+/** Characters kept of a text in a snapshot that did not fit. */
 const SHORT_TEXT = 1000;
 
 /**
- * A snapshot that fits into an answer: what is too large in it is shown by a stand-in, the largest parts first.
- * @param copies how often the answer holds it
+ * Makes a snapshot fit into an answer: stand-ins replace its largest parts first.
+ * @param copies how often the answer contains it
  */
 export function fitSnapshot(snapshot: OperationSnapshot, copies = 2): OperationSnapshot {
   const most = MAX_CARGO_BYTES / copies;
   const fits = (candidate: OperationSnapshot): boolean =>
     Buffer.byteLength(JSON.stringify(candidate)) <= most;
-  // Most are small; their parts are bounded, so that only a large result or many wide characters can be too much.
+  // Most are small; their parts are bounded, so only a large result or many multi-byte characters can be too much.
   if (fits(snapshot)) return snapshot;
   let fitted = snapshot;
   if (fitted.result !== undefined) fitted = { ...fitted, result: standIn(fitted.result) };
@@ -42,7 +42,7 @@ export function fitPage(snapshots: readonly OperationSnapshot[]): OperationSnaps
 }
 
 /**
- * As many events as fit into an answer, as JSON; at least one, whose data is shown by a stand-in when it does not fit.
+ * As many events as fit into an answer, as JSON; at least one, whose data becomes a stand-in if it does not fit.
  * @param most bytes
  */
 export function fitEvents(

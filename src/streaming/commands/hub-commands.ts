@@ -19,7 +19,7 @@ import { fitEvents, fitPage, fitSnapshot } from './fit-answer.js';
 import type { HubCommand } from './command-session.js';
 import { answer, recordedAnswer } from './answer.js';
 
-/** Events of one `get_history` page. */
+/** Maximum events of one `get_history` page. */
 const MAX_HISTORY_PAGE = 1000;
 const HISTORY_PAGE_BYTES = 512 * 1024;
 
@@ -45,7 +45,7 @@ const subscribe: HubCommand = {
   },
 };
 
-/** A client that loses its connection before the notice comes must not take the new log for the one it knows. */
+/** A client that disconnects before the notice arrives must not mistake the new log for the one it knows. */
 function lossOf({ lost }: CheckedPlace, keptThrough: number | string): object {
   return lost ? { history_lost: true, kept_through: keptThrough } : {};
 }
@@ -68,7 +68,7 @@ const subscribeAll: HubCommand = {
     const coalesce = boolean(input.coalesce, 'coalesce');
     const { operations, places } = session.dependencies;
     const given = placeAndLog(input.after, input.log);
-    // "From now on" becomes a position, too: a client that is cut off before its first event can continue from it.
+    // "From now on" becomes a position, too: a client that disconnects before its first event can resume from it.
     const wanted = parsePosition(given.place) ?? (await operations.headOf(session.tenant));
     const place = await places.check(session.tenant, wanted, given.log);
     const { after, lost, log } = place;
@@ -92,7 +92,7 @@ const unsubscribeAll: HubCommand = {
 const getOperation: HubCommand = {
   scope: 'operations:read',
   async run(session, input, reply) {
-    // What is no valid id names no operation: null, as for an unknown one.
+    // An invalid id matches no operation: null, as for an unknown one.
     const { operation_id: id } = input;
     const found =
       typeof id === 'string' ? await session.dependencies.operations.find(session.tenant, id) : null;
@@ -115,7 +115,7 @@ const listOperations: HubCommand = {
   async run(session, input, reply) {
     const page = await session.dependencies.operations.list(session.tenant, parseListQuery(input));
     const operations = fitPage(page.operations.map((operation) => toSnapshot(operation, false)));
-    // Where fewer fit, the page ends earlier; its cursor is the number of its last operation.
+    // If fewer fit, the page ends earlier; its cursor is the number of its last operation.
     const cut = page.operations[operations.length - 1];
     const nextCursor =
       operations.length < page.operations.length && cut ? String(cut.number) : page.nextCursor;
@@ -138,7 +138,7 @@ const getHistory: HubCommand = {
     const last = events.last?.seq ?? after;
     const { requestId } = reply;
     const id = requestId === undefined ? '' : `,"request_id":${JSON.stringify(requestId)}`;
-    // The events are JSON already.
+    // The events are already JSON.
     reply.send(
       `{"status":"history","operation_id":"${operationId}","event_type":"history","timestamp":${Date.now() / 1000},` +
         `"data":{"events":[${events.texts.join(',')}],"first_seq":${page.first},` +
@@ -180,7 +180,7 @@ const createOperation: HubCommand = {
   },
 };
 
-/** What a message that records an event may carry; `type`, `id` and `timestamp` are those of the agents protocol. */
+/** Members of a message that records an event; `type`, `id` and `timestamp` belong to the agents protocol. */
 const EMIT_MEMBERS = new Set([
   'command',
   'request_id',
@@ -258,7 +258,7 @@ const ping: HubCommand = {
   },
 };
 
-/** Every command of the hub protocol (docs/protocol.md), by its name on the wire. */
+/** All commands of the hub protocol (docs/protocol.md), by name. */
 export const HUB_COMMANDS: ReadonlyMap<string, HubCommand> = new Map([
   ['subscribe', subscribe],
   ['unsubscribe', unsubscribe],

@@ -18,7 +18,7 @@ export interface WebSocketStatus {
   stats: HubStats | null;
 }
 
-/** How the socket side of the service is doing, as clients of a tenant see it. */
+/** Status of the WebSocket side, as seen by clients of a tenant. */
 @Injectable()
 export class HubStatus {
   private readonly clients = new Map<string, number>();

@@ -4,13 +4,13 @@ import type { Topic } from './topic.js';
 import type { WireFormat } from './wire-format.js';
 import { writeToAll } from './write-to-all.js';
 
-/** Sockets written before the event loop gets a turn; one slice takes about two milliseconds. */
+/** Sockets written per turn of the event loop; one slice takes about two milliseconds. */
 const SLICE = 256;
-/** One shared buffer; with the high-water mark it bounds what a stalled socket can hold. */
+/** Maximum shared buffer; together with the high-water mark it bounds what a stalled socket can hold. */
 const MAX_FLUSH_BYTES = 16 * 1024;
 /**
- * Events waiting for a broadcast pass, and the bytes of their frames. Beyond either nobody is live any more and all read
- * on from the log.
+ * Events waiting for a broadcast pass, and the bytes of their frames. Beyond either limit, all live subscribers switch
+ * to reading from the log.
  */
 const MAX_PENDING = 20_000;
 const MAX_PENDING_BYTES = 16 * 1024 * 1024;
@@ -18,9 +18,9 @@ const MAX_PENDING_BYTES = 16 * 1024 * 1024;
 /** A subscriber as its broadcaster sees it. */
 export interface Subscriber {
   state: 'catching-up' | 'live' | 'closed';
-  /** Newest seq or position it has received, while it is not live. */
+  /** Newest seq or position received, while it is not live. */
   cursor: number;
-  /** The broadcaster's epoch to which the cursor belongs. */
+  /** The broadcaster epoch that the cursor belongs to. */
   readonly epoch: number;
   readonly sink: Sink;
   /** Leaves live delivery, having received everything up to `cursor`. */
@@ -29,11 +29,11 @@ export interface Subscriber {
   ended(): void;
 }
 
-/** One shared buffer on its way to the subscribers that were live when it began. */
+/** One shared buffer being written to the subscribers that were live when the pass began. */
 interface BroadcastPass<Entry> {
   readonly batch: readonly Entry[];
   readonly bytes: Buffer;
-  /** Where a subscriber that skips this buffer reads on from. */
+  /** Where a subscriber that skips this buffer resumes reading. */
   readonly before: number;
   /** How many of the live subscribers it is for. */
   readonly end: number;
@@ -41,26 +41,29 @@ interface BroadcastPass<Entry> {
 }
 
 /**
- * All subscribers of one topic in one wire format. What became due since the last flush leaves as one shared buffer
- * and one write per socket; under load flushes grow by themselves, because events gather while a broadcast pass runs.
+ * All subscribers of one topic in one wire format. Everything due since the last flush leaves as one shared buffer and
+ * one write per socket. Under load flushes grow by themselves, because events accumulate while a pass runs.
  */
 export class Broadcaster<Entry extends object> {
-  /** Subscribers that have everything up to `deliveredUpTo`; the ones that left or fell behind stay as holes for a while. */
+  /**
+   * Subscribers that have everything up to `deliveredUpTo`. Those that left or fell behind remain as holes for a
+   * while.
+   */
   private live: Subscriber[] = [];
-  /** At least as many as there are holes. */
+  /** Upper bound of the number of holes. */
   private holes = 0;
-  /** Subscribers that have read the log further than the bus has told, waiting for `deliveredUpTo` to reach them. */
+  /** Subscribers that have read the log further than the bus has reported, waiting for `deliveredUpTo` to catch up. */
   private readonly joining = new Set<Subscriber>();
   private pending: Entry[] = [];
   private pendingBytes = 0;
   private broadcasting = false;
-  /** So many events waited that the rest was left to the log. */
+  /** Too many events were pending; the rest is left to the log. */
   private overflowed = false;
-  /** Counts how often the log began anew: what a subscriber has of an earlier one is not in this one. */
+  /** Counts how often the log was replaced: a cursor of an earlier log does not apply to this one. */
   private begun = 0;
-  /** What the live subscribers had of the log that is gone; undefined unless there is one that they were not told of. */
+  /** What the live subscribers had of a removed log; undefined unless they still have to be notified. */
   private abandonedAt: number | undefined;
-  /** Newest event the bus has told of. */
+  /** Newest event reported by the bus. */
   private tail = 0;
   /** Newest event written to the live subscribers. */
   private deliveredUpTo = 0;
@@ -76,7 +79,7 @@ export class Broadcaster<Entry extends object> {
     return this.subscribers;
   }
 
-  /** Changes when the log begins anew, so that a pass still under way does not move the new log's marks. */
+  /** Changes when the log is replaced, so that a pass in progress does not move the new log's marks. */
   get epoch(): number {
     return this.begun;
   }
@@ -89,16 +92,16 @@ export class Broadcaster<Entry extends object> {
     this.subscribers -= 1;
     this.joining.delete(subscriber);
     this.holes += 1;
-    // Thousands may leave at once: closing the holes costs a look at all, so half of them must be worth it.
+    // Thousands may leave at once. Compacting looks at every subscriber, so wait until half of them are holes.
     if (this.holes * 2 >= this.live.length) this.compact();
   }
 
-  /** Takes an event from the bus; `flush` sends it. What the log already gave everyone is dropped. */
+  /** Takes an event from the bus; `flush` sends it. Events that everyone already has from the log are dropped. */
   offer(event: Entry): void {
     const cursor = this.topic.cursorOf(event);
     if (cursor <= this.tail) return;
     this.tail = cursor;
-    // Nothing lies between the last delivered event and the first event that waits.
+    // There are no events between the last delivered one and the first pending one.
     if (this.pending.length === 0 && !this.broadcasting)
       this.deliveredUpTo = Math.max(this.deliveredUpTo, cursor - 1);
     if (this.live.length === 0 && this.joining.size === 0) this.deliveredUpTo = cursor;
@@ -138,7 +141,7 @@ export class Broadcaster<Entry extends object> {
     return true;
   }
 
-  /** Nobody is served and nothing waits to be. */
+  /** No subscribers, and nothing pending. */
   private get idle(): boolean {
     return (
       this.live.length === 0 && this.joining.size === 0 && this.pending.length === 0 && !this.broadcasting
@@ -151,7 +154,7 @@ export class Broadcaster<Entry extends object> {
     else this.sweepNext();
   }
 
-  /** The operation is gone: should its id be used again, its log begins at 1. */
+  /** The operation was removed: if its id is reused, the new log begins at 1. */
   reset(): void {
     this.forgetPending();
     this.overflowed = false;
@@ -174,7 +177,7 @@ export class Broadcaster<Entry extends object> {
     this.runPass({ batch, bytes, before, end: this.live.length, epoch: this.epoch }, 0);
   }
 
-  /** Writes to the live subscribers from `from` on, a slice per turn of the event loop. */
+  /** Writes to the live subscribers from `from` on, one slice per turn of the event loop. */
   private runPass(pass: BroadcastPass<Entry>, from: number): void {
     const stop = Math.min(from + SLICE, pass.end);
     const due = this.live.slice(from, stop).filter(({ state }) => state === 'live');
@@ -199,12 +202,13 @@ export class Broadcaster<Entry extends object> {
     else if (this.pending.length > 0) setImmediate(() => this.flush());
   }
 
-  /** Events up to one buffer's size, ending where a joining subscriber can come in. */
+  /** Events up to one buffer's size, ending where a joining subscriber can be added. */
   private takeBatch(): Entry[] {
     const first = this.pending[0];
     if (first === undefined) return [];
     const start = this.topic.cursorOf(first);
-    // Nothing lies between the last delivered event and the first pending event, so whoever stands in between is up to date.
+    // There are no events between the last delivered one and the first pending one, so a subscriber between them is up
+    // to date.
     this.deliveredUpTo = Math.max(this.deliveredUpTo, start - 1);
     this.admitJoining();
     let stop = Infinity;
@@ -234,7 +238,7 @@ export class Broadcaster<Entry extends object> {
     this.live.push(subscriber);
   }
 
-  /** Nobody is live any more: all read the undelivered events from the log. */
+  /** Switches all live subscribers to reading undelivered events from the log. */
   private leaveToLog(): void {
     this.overflowed = false;
     this.forgetPending();
@@ -252,7 +256,7 @@ export class Broadcaster<Entry extends object> {
     subscriber.fallBehind(cursor);
   }
 
-  /** Closes holes, except while a pass counts on the indexes. */
+  /** Removes holes, except while a pass depends on the indexes. */
   private compact(): void {
     if (this.broadcasting || this.holes === 0) return;
     this.holes = 0;

@@ -1,10 +1,10 @@
-/** Counts of the delivery side, kept as plain numbers so that the hot path only adds; metrics read them. */
+/** Counters of the delivery side, kept as plain numbers so that the hot path only adds; metrics read them. */
 export class DeliveryMetrics {
   events = 0;
   bytes = 0;
-  /** Events that went out as WebSocket messages. */
+  /** Events sent as WebSocket messages. */
   messages = 0;
-  /** Subscriptions that are reading from the log because their socket fell behind, now. */
+  /** Subscriptions currently reading from the log because their socket fell behind. */
   lagging = 0;
   /** How often a live subscription fell behind. */
   lags = 0;

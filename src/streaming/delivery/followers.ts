@@ -10,11 +10,11 @@ export interface FollowRequest<Entry extends object> extends SubscriptionOptions
   readonly topic: Topic<Entry>;
   readonly format: WireFormat<Entry>;
   readonly sink: Sink;
-  /** Seq or position after which to begin; without it, from now on. */
+  /** Seq or position to start after; by default, from now on. */
   readonly after?: number | undefined;
 }
 
-/** Who follows which log of one kind on this node: every topic has a broadcaster for each wire format in use. */
+/** Who follows which log of one kind on this node: each topic has one broadcaster per wire format in use. */
 export class Followers<Entry extends object> {
   private readonly topics = new Map<string, Broadcaster<Entry>[]>();
   private readonly sizes = new Map<string, number>();
@@ -82,7 +82,7 @@ export class Followers<Entry extends object> {
     return sum;
   }
 
-  /** Offers entries to whoever follows one of their topics. */
+  /** Offers entries to the followers of their topics. */
   deliver(entries: readonly Entry[], keysOf: (entry: Entry) => Iterable<string>): void {
     if (this.topics.size === 0) return;
     const due = new Set<Broadcaster<Entry>>();
@@ -90,7 +90,7 @@ export class Followers<Entry extends object> {
     for (const broadcaster of due) broadcaster.flush();
   }
 
-  /** The log is gone: should it come back, it begins anew. */
+  /** The log was removed: if it reappears, it is a new one. */
   reset(key: string): void {
     this.reads.forget(key);
     for (const broadcaster of this.topics.get(key) ?? []) broadcaster.reset();

@@ -6,7 +6,7 @@ export function topicKey(tenant: string, operationId: string | null): string {
   return `${tenant}/${operationId ?? '*'}`;
 }
 
-/** One operation's log, or (without an id) the whole log of a tenant. */
+/** One operation's log or, without an id, the whole log of a tenant. */
 export function operationTopic(tenant: string, operationId: string | null): Topic<RecordedEvent> {
   const whole = operationId === null;
   return {
@@ -20,7 +20,7 @@ export function operationTopic(tenant: string, operationId: string | null): Topi
   };
 }
 
-/** Drops each progress event that a later one of the same operation in the list supersedes. */
+/** Drops progress events superseded by a later one of the same operation in the list. */
 function withoutSuperseded(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
   const latest = new Map<string, RecordedEvent>();
   for (const event of events) if (event.type === 'progress') latest.set(event.operationId, event);

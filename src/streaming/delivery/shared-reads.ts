@@ -2,20 +2,20 @@ import type { Page, PageBounds, ReadLog, Topic } from './topic.js';
 
 /** How long a page is shared. */
 const LIFETIME_MS = 500;
-/** Pages held at once; with the size of a catch-up batch this bounds the memory. */
+/** Maximum pages held; with the size of a catch-up batch this bounds the memory. */
 const MAX_PAGES = 64;
 
 interface SharedPage<Entry> {
   page: Promise<Page<Entry> | null>;
-  /** False for a full page, which never changes; behind any other, more may have been recorded. */
+  /** False for a full page, which never changes; after any other, more may have been recorded. */
   last: boolean;
 }
 
 /**
  * Reads the log for followers that catch up. When thousands of clients resume after the same event, each page is read
- * once, and since they share its events, encoded once. A page may be a moment old, as any read may: what was recorded
- * since then comes over the bus, or is found by the next read. That one is always further on, or fresh: a page without
- * events is not shared, since a follower that cannot join yet would be given it again and again.
+ * once and, because they share its events, encoded once. A page may be slightly stale, as any read may: later events
+ * arrive over the bus or with the next read, which is further on or fresh. A page without events is not shared: a
+ * follower that cannot join yet would get it again and again.
  */
 export class SharedReads<Entry> {
   private readonly topics = new Map<string, Map<string, SharedPage<Entry>>>();
@@ -34,7 +34,7 @@ export class SharedReads<Entry> {
     for (const [place, { last }] of this.topics.get(key) ?? []) if (last) this.drop(key, place);
   }
 
-  /** The log is gone, or nobody would tell any more that it has grown. */
+  /** The log is gone, or nothing reports its growth any longer. */
   forget(key: string): void {
     this.held -= this.topics.get(key)?.size ?? 0;
     this.topics.delete(key);

@@ -5,41 +5,41 @@ import type { DeliveryMetrics } from './delivery-metrics.js';
 import type { Sink } from './sink.js';
 import type { Page, ReadLog } from './topic.js';
 
-/** Batches read from the log grow from the first to the second size while the sink takes them at once. */
+/** Batches read from the log grow from the first to the second size while the sink takes them without delay. */
 const FIRST_BATCH_BYTES = 4 * 1024;
 const MAX_BATCH_BYTES = 32 * 1024;
 const MAX_BATCH_EVENTS = 256;
 
 export interface SubscriptionOptions {
-  /** Leave out progress events that a later one of the same batch supersedes, when catching up. */
+  /** While catching up, omit progress events that a later one in the same batch supersedes. */
   readonly coalesce?: boolean;
-  /** Names the log as it is now; asked when it turns out to be another one than the subscriber has followed. */
+  /** Returns the id of the current log; called when it is not the one the subscriber has followed. */
   readonly nameLog?: () => Promise<string>;
-  /** The operation's final event was written, and nothing more will come. */
+  /** The operation's final event was written; nothing more will come. */
   readonly onEnd?: () => void;
   /**
-   * What the subscriber wants next is gone: trimmed, lost, or removed with its log. Called in place of the format's
-   * notice, by protocols whose readers are told when they ask again.
+   * The next entry is gone: trimmed, lost, or removed with its log. Called in place of the format's notice, for
+   * protocols whose readers learn it on their next request.
    */
   readonly onGone?: () => void;
-  /** The log could not be read; the subscription makes no progress any more and wants closing. */
+  /** The log could not be read; the subscription is stuck and should be closed. */
   readonly onError?: (error: unknown) => void;
 }
 
 /**
- * One subscriber's way through a log. `catching-up`: reads from the log, as fast as its sink drains. `live`: its
- * broadcaster writes to its sink. A sink that stops draining goes back to catching up, holding nothing but a cursor.
+ * One subscriber's way through a log. `catching-up`: reads from the log as fast as its sink drains. `live`: its
+ * broadcaster writes to its sink. When the sink stops draining, it returns to catching up, holding only a cursor.
  */
 export class Subscription<Entry extends object = RecordedEvent> implements Subscriber {
   state: Subscriber['state'] = 'catching-up';
-  /** Newest seq or position written; while live the audience's own cursor counts. */
+  /** Newest seq or position written; while live, the broadcaster's own cursor counts. */
   cursor = 0;
   private batchBytes = FIRST_BATCH_BYTES;
   private running = false;
   private lagged = false;
-  /** The trimming mark the subscriber was last told of. */
+  /** The trimming mark last reported to the subscriber. */
   private toldFirst = 1;
-  /** Which of the logs that the topic has had the cursor belongs to. */
+  /** Which incarnation of the topic's log the cursor belongs to. */
   epoch: number;
 
   constructor(
@@ -53,7 +53,7 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
     broadcaster.enter();
   }
 
-  /** Follows from after a cursor: first the log, then live. */
+  /** Starts after a cursor: first the log, then live. */
   startAfter(cursor: number): void {
     this.cursor = cursor;
     void this.catchUp();
@@ -102,10 +102,10 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
     }
   }
 
-  /** Sends one batch. @returns true when the subscription is live, or closed */
+  /** Sends one batch. @returns true when the subscription is live or closed */
   private async step(): Promise<boolean> {
-    // However many catch up, one budget bounds what they do in a turn of the event loop. It also lets the events in that
-    // this loop waits for, such as the operation being removed: an embedded engine answers within the turn.
+    // One budget bounds all catch-up work per turn of the event loop. Without yielding, this loop would starve the
+    // events it waits for, e.g. the operation being removed: an embedded engine answers within the turn.
     await turnBudget.turn();
     if (this.state !== 'catching-up' || !this.sink.open) return true;
     const page = await this.read(this.cursor, { limit: MAX_BATCH_EVENTS, maxBytes: this.batchBytes });
@@ -119,7 +119,8 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
     if (events.length > 0) this.write(events);
     const complete = page === null || events.length === 0 || this.cursor >= page.head;
     if (page !== null && complete) this.cursor = Math.max(this.cursor, page.head);
-    // Joins in the turn it read the end: where events keep coming, the next look would find another one.
+    // Joins in the same turn in which it read the end: with a steady flow of events, the next read would find another
+    // one.
     const taken = events.length === 0 || this.sink.bufferedBytes === 0;
     if (complete && taken && this.broadcaster.join(this)) {
       this.caughtUp();
@@ -129,7 +130,7 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
     return false;
   }
 
-  /** The log that the subscriber has followed is gone, and another one may be in its place. */
+  /** The log that the subscriber has followed is gone, and a new one may have replaced it. */
   private async beginAnew(page: Page<Entry> | null): Promise<void> {
     const { epoch } = this.broadcaster;
     const log = page !== null && this.cursor > 0 ? await this.options.nameLog?.() : undefined;
@@ -144,8 +145,8 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
   }
 
   /**
-   * Tells the subscriber when its place in the log is gone, because events were trimmed, the operation was removed,
-   * or the log it remembers was another one, and moves it to what there is.
+   * Notifies the subscriber when its place in the log is gone, because events were trimmed, the operation was removed,
+   * or the log was replaced, and moves it to the first available entry.
    * @returns false when the log has to be read again from the new place
    */
   private hasPlaceIn(page: Page<Entry> | null): boolean {
@@ -163,7 +164,7 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
     if (this.cursor + 1 < page.first && this.toldFirst < page.first) {
       this.toldFirst = page.first;
       this.tellTrimmed(page.first);
-      // In a tenant's log events of other operations may be left below the mark; within one operation none are.
+      // In a tenant's log, events of other operations may remain below the mark; within one operation none do.
       if (contiguous) this.cursor = page.first - 1;
     }
     return true;
@@ -188,7 +189,7 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
     if (topic.isFinal(last)) this.ended();
   }
 
-  /** Waits until the sink is empty; the next batch is larger when that was so at once. */
+  /** Waits until the sink is empty; the next batch is larger if it was empty at once. */
   private drained(): Promise<void> | undefined {
     const atOnce = this.sink.bufferedBytes === 0;
     this.batchBytes = atOnce ? Math.min(this.batchBytes * 2, MAX_BATCH_BYTES) : FIRST_BATCH_BYTES;
@@ -204,7 +205,10 @@ export class Subscription<Entry extends object = RecordedEvent> implements Subsc
 
 const lastTurns = new WeakMap<Sink, Promise<unknown>>();
 
-/** One subscription of a sink catches up at a time: however many fall behind, one batch waits in the sink. */
+/**
+ * One subscription of a sink catches up at a time: only one batch is pending in the sink, however many have fallen
+ * behind.
+ */
 function inTurn<T>(sink: Sink, work: () => Promise<T>): Promise<T> {
   const turn = (lastTurns.get(sink) ?? Promise.resolve()).then(work);
   lastTurns.set(

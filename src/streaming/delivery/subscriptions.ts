@@ -10,7 +10,7 @@ import { operationTopic, topicKey } from './operation-topic.js';
 import type { Subscription } from './subscription.js';
 
 export interface SubscribeRequest extends Omit<FollowRequest<RecordedEvent>, 'topic'> {
-  /** One operation's log, or (without an id) the whole log of the tenant. */
+  /** One operation's log or, without an id, the whole log of the tenant. */
   readonly topic: { readonly tenant: string; readonly operationId: string | null };
 }
 

@@ -1,24 +1,24 @@
-/** A log that can be followed, and what delivery has to know of its entries. */
+/** A log that can be followed, and what delivery needs to know about its entries. */
 export interface Topic<Entry> {
   readonly tenant: string;
   /** What the log belongs to; null for the log of a whole tenant. */
   readonly id: string | null;
-  /** Tells it from every other topic that the same subscriptions serve. */
+  /** Unique among the topics of the same subscriptions. */
   readonly key: string;
-  /** Whether no entry from the log's first one on is missing; otherwise trimming leaves holes. */
+  /** Whether no entry is missing from the first one on; otherwise trimming leaves holes. */
   readonly contiguous: boolean;
-  /** An entry's place in the log; it grows from entry to entry. */
+  /** An entry's place in the log; increases from entry to entry. */
   cursorOf(entry: Entry): number;
-  /** Nothing comes after this entry. */
+  /** No entry follows this one. */
   isFinal(entry: Entry): boolean;
-  /** What is left of a batch for a subscriber that does without superseded entries. */
+  /** Drops superseded entries of a batch, for subscribers that do not want them. */
   coalesce?(entries: readonly Entry[]): readonly Entry[];
 }
 
 /** Entries after a cursor. */
 export interface Page<Entry> {
   readonly events: readonly Entry[];
-  /** Lowest cursor from which on nothing was trimmed. */
+  /** Lowest cursor after which nothing was trimmed. */
   readonly first: number;
   /** Newest cursor. */
   readonly head: number;

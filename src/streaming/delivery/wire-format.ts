@@ -1,6 +1,6 @@
 import type { RecordedEvent } from '../../operations/operation-event.js';
 
-/** Told to a subscriber whose place in the log is gone: what it missed cannot be had any more. */
+/** Sent to a subscriber whose place in the log is gone: what it missed is no longer available. */
 export interface HistoryTrimmed {
   /** What the log belongs to; null when the whole log of a tenant is followed. */
   readonly id: string | null;
@@ -10,21 +10,21 @@ export interface HistoryTrimmed {
   readonly first: number | null;
 }
 
-/** Told to a subscriber that has events which are not in this log: it is another log, or one that lost its end. */
+/** Sent to a subscriber that has events which are not in this log: it is a different log, or it lost its end. */
 export interface HistoryLost {
   /** What the log belongs to; null when the whole log of a tenant is followed. */
   readonly id: string | null;
-  /** The seq or position up to which what the subscriber has still holds. */
+  /** The seq or position up to which the subscriber's events are still valid. */
   readonly keptThrough: number;
-  /** Names the log as it is now. */
+  /** Id of the current log. */
   readonly log: string;
 }
 
-/** One way to put events on a wire. Frames are built once per event and shared by every subscriber of the format. */
+/** One encoding of events. Frames are built once per event and shared by all subscribers of the format. */
 export abstract class WireFormat<Entry extends object = RecordedEvent> {
   private readonly frames = new WeakMap<Entry, Buffer>();
 
-  /** @param name distinguishes broadcasters in keys and metrics */
+  /** @param name identifies broadcasters in keys and metrics */
   constructor(
     readonly name: string,
     readonly transport: 'websocket' | 'sse' = 'websocket',
@@ -38,7 +38,7 @@ export abstract class WireFormat<Entry extends object = RecordedEvent> {
 
   abstract notice(notice: HistoryTrimmed): Buffer;
 
-  /** Formats of logs that cannot be lost have no word for it. */
+  /** Formats of logs that cannot be lost need no notice for it. */
   lost({ id, keptThrough }: HistoryLost): Buffer {
     return this.notice({ id, after: keptThrough, first: keptThrough + 1 });
   }

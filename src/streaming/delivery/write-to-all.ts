@@ -2,13 +2,12 @@ import { writeSync } from 'node:fs';
 import type { Sink } from './sink.js';
 
 /**
- * Writes the same bytes to many sinks, straight to their descriptors where they have one: Node's stream machinery costs
- * as much as a third of the system call and an allocation per write. The descriptors are looked up for all before the
- * first write, because a lookup goes through half a dozen objects that the system calls would have pushed out of the
- * processor's cache, one after another.
+ * Writes the same bytes to many sinks, directly to their file descriptors where possible: Node's stream machinery
+ * costs a third of the system call and an allocation per write. All descriptors are looked up before the first write.
+ * A lookup touches half a dozen objects, which interleaved system calls would evict from the CPU cache each time.
  *
  * @param receivers each sink at most once
- * @returns the receivers that have too much waiting already; nothing was written to them
+ * @returns the receivers that have too much pending already; nothing was written to them
  */
 export function writeToAll<T extends { readonly sink: Sink }>(receivers: readonly T[], bytes: Buffer): T[] {
   const descriptors = receivers.map(({ sink }) => sink.descriptor);
@@ -28,7 +27,7 @@ function tryWrite(descriptor: number, bytes: Buffer): number {
   try {
     return writeSync(descriptor, bytes);
   } catch {
-    // EAGAIN: the kernel's buffer is full. Anything else the ordinary write meets again, and reports.
+    // EAGAIN: the kernel's buffer is full. The ordinary write runs into any other error again and reports it.
     return 0;
   }
 }

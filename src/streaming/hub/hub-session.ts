@@ -11,17 +11,17 @@ import { HUB_COMMANDS } from '../commands/hub-commands.js';
 import { hubFormatFor } from './hub-format.js';
 import type { CommandDependencies } from '../commands/command-dependencies.js';
 
-/** Answers held back by an earlier one, and their characters; above either the next frame waits. */
+/** Answers held back by an earlier one, and their characters; above either limit the next frame waits. */
 const MAX_WAITING_ANSWERS = 20_000;
 const MAX_HELD_CHARACTERS = 1024 * 1024;
 
-/** A frame that was understood. */
+/** A parsed frame. */
 interface HubRequest extends Reply {
   readonly definition: HubCommand;
   readonly input: JsonObject;
 }
 
-/** One client of the hub: carries out its commands in order and answers them in order. */
+/** One client of the hub: executes and answers its commands in order. */
 export class HubSession {
   private readonly commands: CommandSession;
   private readonly inbox: Inbox;
@@ -50,7 +50,7 @@ export class HubSession {
     return this.commands.tenant;
   }
 
-  /** A client that stays silent this long follows everything until its first command; 0 turns it off. */
+  /** A client that stays silent this long follows everything until its first command; 0 disables this. */
   startAutoMonitor(afterMs: number): void {
     if (afterMs === 0) return;
     this.autoMonitor = setTimeout(() => {
@@ -78,7 +78,7 @@ export class HubSession {
 
   /** @returns a promise only when the next command has to wait for this one */
   private handle(frame: Buffer): Promise<void> | undefined {
-    // Refusals wait for the appends before them; so many of them are held and no more.
+    // Refusals wait for the appends before them; only a limited number is held.
     if (this.answers.waiting > MAX_WAITING_ANSWERS || this.answers.heldCharacters > MAX_HELD_CHARACTERS) {
       return this.commands.appendsSettled().then(() => this.handle(frame));
     }

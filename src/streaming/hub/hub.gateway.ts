@@ -63,11 +63,11 @@ export class HubGateway
     this.dependencies.status.clientConnected(session.tenant);
     connection.onFrame((frame) => session.receive(frame));
     void this.welcome(connection);
-    // Only programs of the hub's own port connect and wait; `/hub` clients say what they want.
+    // Only clients of the bare address connect and then wait; `/hub` clients subscribe explicitly.
     if (request.pathname !== HUB_PATH) session.startAutoMonitor(this.configuration.streaming.autoMonitorMs);
   }
 
-  /** Nothing is read before the welcome is sent: it comes first. */
+  /** Nothing is read before the welcome is sent, so that it comes first. */
   private async welcome(connection: Connection): Promise<void> {
     connection.hold('welcome');
     try {
@@ -90,7 +90,7 @@ export class HubGateway
     this.dependencies.status.clientLeft(session.tenant);
   }
 
-  /** Sends a message of one's own to every connected client of a tenant. @returns how many it went to */
+  /** Sends a custom message to every connected client of a tenant. @returns how many it was sent to */
   broadcastToAll(tenant: string, message: object): number {
     const text = JSON.stringify(message);
     let sent = 0;

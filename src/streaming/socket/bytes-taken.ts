@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 
 /**
- * A number that changes whenever the system takes bytes of a socket, also in the middle of one large write, of which
- * the public counters say nothing.
+ * A number that changes whenever the kernel takes bytes from a socket, even in the middle of one large write, which
+ * the public counters do not show.
  */
 export function bytesTaken(socket: Socket | null | undefined): number {
   if (!socket) return 0;

@@ -11,13 +11,13 @@ import { SignOfLife } from './sign-of-life.js';
 import { SocketDescriptor } from './socket-descriptor.js';
 import { deflatedTextFrame, splitFrames } from './text-frame.js';
 
-/** Answers waiting for a client that does not read them; above it its next request is not begun, nor its frames read. */
+/** Unread answers of a client; above it its next request is not started and its frames are not read. */
 const MAX_UNREAD_ANSWER_BYTES = 256 * 1024;
 
 /** How long a peer may take to answer the close frame. */
 const CLOSE_TIMEOUT_MS = 5000;
 
-/** The raw socket under a `ws` connection: a private detail, used when it is there. */
+/** The raw socket under a `ws` connection: a private detail, used when available. */
 function rawSocketOf(ws: WebSocket): Socket | undefined {
   const candidate = (ws as unknown as { _socket?: Partial<Socket> })._socket;
   return typeof candidate?.write === 'function' && typeof candidate.cork === 'function'
@@ -28,18 +28,18 @@ function rawSocketOf(ws: WebSocket): Socket | undefined {
 let nextClientId = 1;
 
 /**
- * One WebSocket: answers in order, shared event frames, liveness, and reading paused while the client does not take
- * what it asked for. Owns its timers; everything ends when the socket closes.
+ * One WebSocket: ordered answers, shared event frames, liveness, and reading paused while the client does not read its
+ * answers. Owns its timers; everything ends when the socket closes.
  */
 export class Connection implements Sink {
   readonly clientId = nextClientId++;
-  /** An answer to a ping, or bytes taken, since the last look. */
+  /** Whether the client answered a ping or took bytes since the last check. */
   readonly life: SignOfLife = new SignOfLife(this);
   private readonly raw: Socket | undefined;
   private readonly direct: SocketDescriptor | undefined;
   private readonly holds = new Set<string>();
   private corked = false;
-  /** Who it is now; see `refresh`. */
+  /** The current principal; see `refresh`. */
   principal: Principal;
   /** The address of the client, for limits and logs. */
   readonly address: string;
@@ -47,8 +47,8 @@ export class Connection implements Sink {
   private readonly validity = new ValidityWatch((reason) => this.close(4401, reason));
 
   /**
-   * @param admitted the upgrade request as the router let it in
-   * @param deflateAbove characters above which answers are compressed where that was negotiated; by default none are
+   * @param admitted the upgrade request, as admitted by the router
+   * @param deflateAbove characters above which answers are compressed, if that was negotiated; by default none are
    */
   constructor(
     readonly ws: WebSocket,
@@ -69,7 +69,7 @@ export class Connection implements Sink {
     return this.ws.readyState === WebSocket.OPEN;
   }
 
-  /** Whether shared compressed frames may be written; `SHARED_DEFLATE` is what every socket server negotiates. */
+  /** Whether shared compressed frames may be written; every socket server negotiates `SHARED_DEFLATE`. */
   get takesDeflated(): boolean {
     return this.raw !== undefined && this.ws.extensions === 'permessage-deflate';
   }
@@ -78,12 +78,12 @@ export class Connection implements Sink {
     return this.raw === undefined ? this.ws.bufferedAmount : this.raw.writableLength;
   }
 
-  /** Changes whenever the client's system takes bytes, also in the middle of one large write. */
+  /** Changes whenever the client's kernel takes bytes, even in the middle of one large write. */
   get takenBytes(): number {
     return this.raw === undefined ? -this.ws.bufferedAmount : bytesTaken(this.raw);
   }
 
-  /** Bytes that the kernel holds for the client, where the system tells. */
+  /** Bytes that the kernel holds for the client, if the system reveals it. */
   kernelQueue(): Promise<number | undefined> {
     return kernelQueue(this.raw);
   }
@@ -102,20 +102,20 @@ export class Connection implements Sink {
   }
 
   /**
-   * Undefined while the client takes its answers; otherwise resolves once it has taken those that wait, or has gone. The
-   * next request of a connection waits for this: a client that asks without reading would make memory grow.
+   * Undefined while the client reads its answers; otherwise resolves once it has read the pending ones or has gone.
+   * The next request of a connection waits for this: a client that asks without reading would make memory grow.
    */
   room(): Promise<void> | undefined {
     if (this.bufferedBytes <= MAX_UNREAD_ANSWER_BYTES || !this.open) return undefined;
     return new Promise((resolve) => this.onceDrained(resolve));
   }
 
-  /** Reads no frames, and thus no answers to pings, although the client takes all that it is sent. */
+  /** Does not read frames, and therefore no pongs, although the client takes everything it is sent. */
   get deaf(): boolean {
     return this.holds.size > 0 && this.bufferedBytes === 0;
   }
 
-  /** Stops reading frames until every reason to is released. */
+  /** Stops reading frames until every reason is released. */
   hold(reason: string): void {
     this.holds.add(reason);
     this.ws.pause();
@@ -150,25 +150,25 @@ export class Connection implements Sink {
     } else if (!this.open || (this.raw.writableLength === 0 && !this.corked)) {
       setImmediate(callback);
     } else {
-      // An empty write is taken in order behind what is buffered; its callback also comes when the socket closes.
+      // An empty write is queued behind what is buffered; its callback also runs when the socket closes.
       this.raw.write('', () => setImmediate(callback));
     }
   }
 
-  /** A connection ends with its token or key (4401); a refreshed principal moves the end. */
+  /** A connection ends with its token or key (4401); a refreshed principal extends it. */
   refresh(principal: Principal): void {
     this.principal = principal;
     this.validity.watch(principal);
   }
 
-  /** Frames that come after this side has said goodbye are dropped: who sends them may not be let in any more. */
+  /** Frames that arrive after our close frame are dropped: their sender may no longer be authorized. */
   onFrame(handle: (frame: Buffer, isBinary: boolean) => void): void {
     this.ws.on('message', (frame: Buffer, isBinary: boolean) => {
       if (this.open) handle(frame, isBinary);
     });
   }
 
-  /** A peer that does not answer the close frame is cut off. */
+  /** A peer that does not answer the close frame is terminated. */
   close(code: number, reason: string): void {
     this.ws.close(code, reason);
     const deadline = setTimeout(() => this.ws.terminate(), CLOSE_TIMEOUT_MS).unref();
@@ -176,7 +176,7 @@ export class Connection implements Sink {
   }
 
   private deflates({ length }: string): boolean {
-    // The longest answer, a mebibyte, takes 10 ms: no more than it took to put together.
+    // Compressing the longest answer, one mebibyte, takes 10 ms: no more than building it did.
     return length > this.deflateAbove && this.takesDeflated;
   }
 
@@ -190,7 +190,7 @@ export class Connection implements Sink {
     });
   }
 
-  /** Without the raw socket nothing tells when `ws` has drained. */
+  /** Without the raw socket there is no notification when `ws` has drained. */
   private pollDrained(callback: () => void): void {
     setTimeout(() => {
       if (this.open && this.ws.bufferedAmount > 0) this.pollDrained(callback);

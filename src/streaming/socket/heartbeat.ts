@@ -1,19 +1,19 @@
 import type { Connection } from './connection.js';
 
 /**
- * Pings every connection at an interval and ends those that show no sign of life in time, which is by the next
- * ping unless another timeout is given. An answer is one sign, and taking bytes is the other: to a client that reads
- * slowly, the ping comes behind megabytes in the kernel's buffers.
+ * Pings every connection at an interval and terminates those without a sign of life in time: by the next ping, unless
+ * another timeout is given. A pong is one sign, taking bytes another: for a slow reader the ping waits behind
+ * megabytes in the kernel's buffers.
  */
 export class Heartbeat {
   private readonly timer: NodeJS.Timeout;
-  /** Beats that a silent connection has until its end. */
+  /** Beats after which a silent connection is terminated. */
   private readonly patience: number;
   /** Beats since the unanswered ping. */
   private silent = new Map<Connection, number>();
 
   /**
-   * @param onTimeout told of a dead peer before it is terminated
+   * @param onTimeout called for a dead peer before it is terminated
    * @param timeoutMs milliseconds; above the interval it counts in whole intervals
    */
   constructor(
@@ -41,7 +41,7 @@ export class Heartbeat {
       }
       const beats = (this.silent.get(connection) ?? 0) + 1;
       silent.set(connection, beats);
-      // Where something waits, the client's system may gather room before it says so: it has a beat more.
+      // While bytes are pending, the client's system may delay its window update: it gets one more beat.
       if (beats >= this.patience + (connection.bufferedBytes > 0 ? 1 : 0)) void this.judge(connection);
     }
     this.silent = silent;

@@ -1,12 +1,12 @@
 import type { Connection } from './connection.js';
 
-/** Frames that wait for an earlier one; above either bound the socket is not read. */
+/** Frames waiting for an earlier one; above either bound the socket is not read. */
 const MAX_FRAMES = 1000;
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * Frames of one connection on their way to its protocol: one at a time, in order, bounded by not reading further. A
- * frame waits until the client has taken the answers to those before it.
+ * Delivers the frames of one connection to its protocol: one at a time, in order, bounded by pausing reads. A frame
+ * waits until the client has read the answers to earlier ones.
  */
 export class Inbox {
   private readonly frames: Buffer[] = [];
@@ -16,7 +16,7 @@ export class Inbox {
 
   /**
    * @param handle returns a promise only when the next frame has to wait for this one
-   * @param onFault told of what `handle` throws: a fault of ours, which ends this connection and not the service
+   * @param onFault called with what `handle` throws: a bug of ours, which ends this connection but not the service
    */
   constructor(
     private readonly connection: Connection,

@@ -2,16 +2,16 @@ import { readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
-/** How long one reading of the tables serves everyone. */
+/** How long one reading of the tables is shared. */
 const SHARED_MS = 100;
 const TABLES = ['/proc/self/net/tcp', '/proc/self/net/tcp6'];
 
 let reading: Promise<ReadonlyMap<string, number>> | undefined;
 
 /**
- * Bytes that the kernel holds for the reader of a socket and that the reader's system has not acknowledged; undefined
- * where the system does not tell (Linux does). The kernel takes more from the service in steps of a third of its
- * buffer, which can be megabytes: to a slow reader seconds, in which only this number moves.
+ * Bytes in the kernel's send queue that the reader's system has not acknowledged; undefined where the system does not
+ * reveal it (Linux does). The kernel takes more in steps of a third of its buffer, which can be megabytes. For a slow
+ * reader that takes seconds, during which only this number moves.
  */
 export async function kernelQueue(socket: Socket | null | undefined): Promise<number | undefined> {
   const inode = inodeOf(socket);
@@ -20,7 +20,7 @@ export async function kernelQueue(socket: Socket | null | undefined): Promise<nu
   return (await reading).get(inode);
 }
 
-/** @returns what `/proc` calls the socket */
+/** @returns the socket's inode, as in `/proc` */
 function inodeOf(socket: Socket | null | undefined): string | undefined {
   if (process.platform !== 'linux') return undefined;
   const { fd = -1 } = (socket as { _handle?: { fd?: number } | null } | null | undefined)?._handle ?? {};

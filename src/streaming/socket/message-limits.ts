@@ -5,7 +5,7 @@ import type { RateLimits } from '../../auth/rate-limits.js';
 import { toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Connection } from './connection.js';
 
-/** Whether a connection may send one more message and do what it asks for; refusals are written down. */
+/** Decides whether a connection may send another message and do what it asks for; logs refusals. */
 export class MessageLimits {
   private overLimit = false;
 
@@ -17,7 +17,7 @@ export class MessageLimits {
 
   /**
    * Counts one message against the user's limit.
-   * @param always it ends something, and is not refused
+   * @param always it ends work and is never refused
    * @throws OpstreamError `too_many_requests`
    */
   count(always = false): void {
@@ -26,7 +26,7 @@ export class MessageLimits {
       this.limits.takeMessage(principal, address, always);
       this.overLimit = false;
     } catch (thrown) {
-      // One line for a row of refused messages: a flood of them must not become a flood of lines.
+      // One line for a series of refused messages: a flood of messages must not become a flood of lines.
       if (!this.overLimit) this.audit.commandRefused(address, toOpstreamError(thrown), { principal });
       this.overLimit = true;
       throw thrown;

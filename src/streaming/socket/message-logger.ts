@@ -17,7 +17,7 @@ export class MessageLogger {
     if (this.on) this.write('incoming', connection, message);
   }
 
-  /** @param text the message as it goes out; parsed only when it is logged */
+  /** @param text the outgoing message; parsed only when it is logged */
   outgoing(connection: Connection, text: string): void {
     if (this.on) this.write('outgoing', connection, JSON.parse(text) as unknown);
   }

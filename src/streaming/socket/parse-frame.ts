@@ -2,9 +2,9 @@ import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { MAX_JSON_DEPTH, MAX_MESSAGE_DEPTH, nestsDeeper, parseJson } from '../../platform/json.js';
 
 /**
- * Reads a frame as JSON. Nesting is bounded before anyone touches the value: an answer or a log line that repeats a
- * part of it would run out of stack.
- * @throws OpstreamError `invalid_json` with the parser's words, `invalid_request` when it is nested too deeply
+ * Parses a frame as JSON. Nesting is bounded before the value is used: an answer or a log line that repeats part of it
+ * could overflow the stack.
+ * @throws OpstreamError `invalid_json` with the parser's message, `invalid_request` when it is nested too deeply
  */
 export function parseFrame(frame: Buffer): unknown {
   const text = frame.toString();

@@ -1,19 +1,20 @@
-/** What is known of a reader without asking it. */
+/** What can be observed of a reader without asking it. */
 export interface LivingReader {
-  /** Bytes that its system has not taken yet. */
+  /** Bytes its kernel has not taken yet. */
   readonly bufferedBytes: number;
-  /** Changes whenever its system takes bytes; see `bytesTaken`. */
+  /** Changes whenever its kernel takes bytes; see `bytesTaken`. */
   readonly takenBytes: number;
-  /** Bytes that the kernel holds for it, where the system tells; see `kernelQueue`. */
+  /** Bytes that our kernel holds for it, where the system reveals it; see `kernelQueue`. */
   kernelQueue(): Promise<number | undefined>;
 }
 
-/** Where the system does not tell what its kernel holds, a reader may need this long to make room in it. */
+/** Where the system does not reveal the kernel's queue, a reader may need this long to make room in it. */
 const MIN_STALL_MS = 10_000;
 
 /**
- * Whether a reader is there: it answered, or it took bytes that had to wait for it. What the kernel takes while nothing
- * waits proves nothing, since it has room of its own; but a full kernel takes more only when the reader has.
+ * Whether a reader is alive: it answered, or it took bytes that were waiting for it. Bytes the kernel takes while
+ * nothing is pending prove nothing, since it has buffers of its own. A full kernel buffer takes more only when the
+ * reader has read.
  */
 export class SignOfLife {
   private answered = true;
@@ -29,7 +30,7 @@ export class SignOfLife {
     this.answered = true;
   }
 
-  /** Something came since the last mark. */
+  /** There was a sign since the last mark. */
   get shown(): boolean {
     return this.answered || (this.waiting && this.reader.takenBytes !== this.taken);
   }
@@ -45,8 +46,8 @@ export class SignOfLife {
   }
 
   /**
-   * Looks closer at a reader that shows no sign, but for which something waits.
-   * @returns whether it takes what its kernel holds, or may do so unseen
+   * Checks a silent reader with pending bytes more closely.
+   * @returns whether it reads what its kernel holds, or may do so unseen
    */
   async look(): Promise<boolean> {
     if (this.reader.bufferedBytes === 0) return this.shown;
@@ -58,7 +59,9 @@ export class SignOfLife {
     return this.shown;
   }
 
-  /** Nothing waited when it was marked, and something does now: only from here on can it show that it takes bytes. */
+  /**
+   * Nothing was pending at the mark, but something is now: only from here on can the reader show that it takes bytes.
+   */
   private beginWaiting(queued: number): true {
     this.queued = queued;
     if (!this.waiting) {

@@ -1,22 +1,22 @@
 import type { Socket } from 'node:net';
 
-/** What lies under a plain TCP socket: private to Node, absent under TLS and on Windows. */
+/** Internals of a plain TCP socket: private to Node, absent under TLS and on Windows. */
 interface SocketInternals {
   _handle?: { readonly fd?: number } | null;
   readonly _writableState?: { readonly length?: number };
 }
 
-/** The file descriptor under a socket, for writes past Node's stream machinery. */
+/** The file descriptor of a socket, for writes that bypass Node's stream machinery. */
 export class SocketDescriptor {
   private constructor(
     private readonly socket: SocketInternals,
-    /** The descriptor is this socket's for as long as this is its handle; the system gives it to another one then. */
+    /** The descriptor belongs to this socket as long as this is its handle; afterwards the system reuses the number. */
     private readonly handle: object,
     private readonly fd: number,
     private readonly waiting: { readonly length?: number },
   ) {}
 
-  /** @returns undefined where the socket has no descriptor of its own */
+  /** @returns undefined when the socket has no descriptor of its own */
   static of(socket: Socket): SocketDescriptor | undefined {
     const { _handle: handle, _writableState: waiting } = socket as SocketInternals;
     const fd = handle?.fd;
@@ -24,7 +24,7 @@ export class SocketDescriptor {
     return new SocketDescriptor(socket as SocketInternals, handle, fd, waiting);
   }
 
-  /** The descriptor while nothing waits in the stream, so that what is written to it comes in order; otherwise -1. */
+  /** The descriptor while nothing is pending in the stream, so that direct writes stay in order; otherwise -1. */
   get idle(): number {
     return this.waiting.length === 0 && this.socket._handle === this.handle ? this.fd : -1;
   }

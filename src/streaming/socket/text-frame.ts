@@ -11,8 +11,8 @@ const MIN_DEFLATE_BYTES = 128;
 const WINDOW_BITS = 10;
 
 /**
- * Compression as the shared frames need it: without context between messages, so that one compressed frame is right
- * for every connection. What a client sends may be compressed too; its state costs that connection 22 KB.
+ * Compression for shared frames: without context takeover, so that one compressed frame is valid for every connection.
+ * Clients may compress, too; its state costs 22 KB per connection.
  */
 export const SHARED_DEFLATE = {
   serverNoContextTakeover: true,
@@ -30,8 +30,8 @@ export function textFrame(text: string): Buffer {
 }
 
 /**
- * A compressed frame, or the plain one where compression does not pay.
- * @param above characters that a protocol leaves as they are
+ * A compressed frame, or a plain one where compression does not pay.
+ * @param above characters up to which a protocol does not compress
  */
 export function deflatedTextFrame(text: string, above = MIN_DEFLATE_BYTES): Buffer {
   if (text.length <= above) return textFrame(text);
@@ -45,7 +45,7 @@ export function deflatedTextFrame(text: string, above = MIN_DEFLATE_BYTES): Buff
   return frame;
 }
 
-/** A frame whose header is written and whose payload is still to come. */
+/** A frame with its header written and room for the payload. */
 function frameOf(firstByte: number, length: number): Buffer {
   const header = length < 126 ? 2 : length < 65_536 ? 4 : 10;
   const frame = Buffer.allocUnsafe(header + length);
@@ -62,7 +62,7 @@ function frameOf(firstByte: number, length: number): Buffer {
   return frame;
 }
 
-/** The payloads of plain frames, for a connection whose raw socket is out of reach. */
+/** The payloads of plain frames, for a connection without access to the raw socket. */
 export function* splitFrames(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length;) {
     const short = bytes[at + 1]!;

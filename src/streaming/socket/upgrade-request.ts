@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Principal } from '../../auth/principal.js';
 import type { SocketMetrics } from './socket-metrics.js';
 
-/** An upgrade request that was let in: who it is, and what its path and query said. */
+/** An admitted upgrade request: the caller, and what path and query said. */
 export interface UpgradeRequest extends IncomingMessage {
   principal: Principal;
   /** The address of the client. */

@@ -4,13 +4,14 @@ import { historyLostText, noticeText } from '../delivery/notices.js';
 import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../delivery/wire-format.js';
 
 /**
- * Server-sent events (WHATWG HTML, section 9.2): `id` is where `Last-Event-ID` resumes, a place and the log it belongs
- * to; `data` is the event's JSON. One format serves all streams of one log.
+ * Server-sent events (WHATWG HTML, section 9.2): `id` is where `Last-Event-ID` resumes, i.e. a place and the log it
+ * belongs to; `data` is the event's JSON. All streams of one log share one format.
  */
 export class SseFormat extends WireFormat {
   /**
-   * @param operationId null for the stream of all operations, whose ids are positions; those of one operation are seqs
-   * @param log names the log as it is now
+   * @param operationId null for the stream of all operations, whose ids are positions; ids of a single operation are
+   *   seqs
+   * @param log id of the current log
    */
   constructor(
     private readonly operationId: string | null,
@@ -24,7 +25,7 @@ export class SseFormat extends WireFormat {
     return Buffer.from(`id: ${this.idAt(place)}\nevent: ${event.type}\ndata: ${event.json}\n\n`);
   }
 
-  /** The first event of a stream: without an id, a reader that is cut off before its next event could not resume. */
+  /** The first event of a stream: without an id, a reader that disconnects before its next event could not resume. */
   beginning(after: number): Buffer {
     const { operationId, log } = this;
     const data = operationId === null ? { position: String(after), log } : { seq: after, log };

@@ -1,10 +1,10 @@
 import { SseFormat } from './sse-format.js';
 
-/** The formats in use, one for each log: all streams of a log share its encoded events. */
+/** The formats in use, one per log: all streams of a log share its encoded events. */
 export class SseFormats {
   private readonly formats = new Map<string, { readonly format: SseFormat; streams: number }>();
 
-  /** @returns the format, and what is to be called when the stream has ended */
+  /** @returns the format, and a function to call when the stream has ended */
   take(tenant: string, operationId: string | null, log: string): [format: SseFormat, giveBack: () => void] {
     // Tenants and operation ids contain no slash, and no operation id is "*".
     const key = `${tenant}/${operationId ?? '*'}/${log}`;

@@ -5,11 +5,11 @@ import { bytesTaken } from '../socket/bytes-taken.js';
 import { kernelQueue } from '../socket/kernel-queue.js';
 import { SignOfLife } from '../socket/sign-of-life.js';
 
-/** How long a reader may take for what is left of a stream that ends before its time. */
+/** How long a reader may take for the rest of a stream that is ended by the server. */
 const GO_AWAY_MS = 2000;
 /** Beats of half a heartbeat: two heartbeats. */
 const PATIENCE = 4;
-/** The comment line alone: for some readers a blank line behind it would end an empty event. */
+/** Only the comment line: some readers take a following blank line for the end of an empty event. */
 const KEEP_ALIVE = Buffer.from(': keep-alive\n');
 
 export const SSE_HEADERS = {
@@ -19,18 +19,18 @@ export const SSE_HEADERS = {
   'X-Accel-Buffering': 'no',
 } as const;
 
-/** One open event stream: the response of an HTTP request, kept alive by comments while nothing happens. */
+/** One open event stream: an HTTP response, kept alive by comments while it is idle. */
 export class SseStream implements Sink {
-  /** Chunked transfer encoding stands between an event and the socket. */
+  /** Chunked transfer encoding prevents writing directly to the socket. */
   readonly descriptor = -1;
   private readonly keepAlive: NodeJS.Timeout;
   private readonly life = new SignOfLife(this);
-  /** Beats in which the reader took nothing of what waits for it. */
+  /** Beats during which the reader took nothing of what is pending. */
   private silent = 0;
 
   /**
-   * @param keepAliveMs interval of the comments that keep proxies from closing a quiet stream, half a heartbeat; a reader
-   *   that takes nothing for two heartbeats is let go
+   * @param keepAliveMs interval of the comments that keep proxies from closing an idle stream, half a heartbeat; a
+   *   reader that takes nothing for two heartbeats is disconnected
    */
   constructor(
     private readonly response: ServerResponse,
@@ -48,7 +48,8 @@ export class SseStream implements Sink {
   }
 
   private beat(): void {
-    // Nothing waits: the kernel takes a comment, which says nothing about the reader, but keeps proxies from closing.
+    // Nothing is pending: the kernel takes the comment, which proves nothing about the reader but keeps proxies from
+    // closing.
     if (this.bufferedBytes === 0) this.write(KEEP_ALIVE);
     if (this.bufferedBytes === 0 || this.life.shown) {
       this.silent = 0;
@@ -94,10 +95,10 @@ export class SseStream implements Sink {
     const done = (): void => {
       this.response.off('drain', done);
       this.response.off('close', done);
-      // The kernel may have taken everything at once, and then this runs in the turn that asked.
+      // The kernel may have taken everything at once; then this runs in the same turn.
       setImmediate(callback);
     };
-    // Below the stream's own mark no 'drain' comes: an empty write is taken in order behind what is buffered.
+    // Below the stream's high-water mark there is no 'drain': an empty write is queued behind what is buffered.
     if (this.response.writableNeedDrain) this.response.once('drain', done).once('close', done);
     else this.response.write('', () => setImmediate(callback));
   }
@@ -106,13 +107,13 @@ export class SseStream implements Sink {
     this.response.end();
   }
 
-  /** Says why nothing more will come, and ends. */
+  /** Sends the reason and ends the stream. */
   fail({ code, message }: OpstreamError): void {
     this.write(Buffer.from(`event: stream_error\ndata: ${JSON.stringify({ code, detail: message })}\n\n`));
     this.goAway();
   }
 
-  /** Ends it before its time; a reader that does not take the rest is cut off. */
+  /** Ends the stream early; a reader that does not take the rest is disconnected. */
   goAway(): void {
     this.end();
     const deadline = setTimeout(() => this.response.destroy(), GO_AWAY_MS);

@@ -74,7 +74,7 @@ export class SseController implements BeforeApplicationShutdown {
     private readonly subscriptions: Subscriptions,
     { streaming, http }: Configuration,
   ) {
-    // No answer comes to a comment, so it is sent twice as often as a ping that may get lost once.
+    // A comment is not answered, so it is sent twice as often as a ping, of which one may get lost.
     this.keepAliveMs = streaming.heartbeatIntervalMs / 2;
     this.places = new ConnectionLimit(streaming.maxStreamsPerUser);
     this.trustProxy = http.trustProxy;
@@ -113,7 +113,7 @@ export class SseController implements BeforeApplicationShutdown {
     const operation = await this.operations.get(tenant, operationId);
     const place = await this.logs.checkOperation(tenant, operationId, wanted, given.log);
     if (!isActive(operation) && !place.lost && place.after >= operation.eventCount) {
-      // Tells EventSource that there is nothing to reconnect for.
+      // Tells EventSource not to reconnect.
       takeOver(reply).writeHead(204).end();
       return;
     }
@@ -141,12 +141,12 @@ export class SseController implements BeforeApplicationShutdown {
     const given = placeAndLog(lastEventId || query.after, query.log);
     const coalesce = boolean(query.coalesce, 'coalesce');
     const { tenant } = request.principal ?? anonymousPrincipal;
-    // "From now on" becomes a position, so that a reader that is cut off before its first event can resume.
+    // "From now on" becomes a position, so that a reader that disconnects before its first event can resume.
     const wanted = parsePosition(given.place) ?? (await this.operations.headOf(tenant));
     this.stream(request, reply, null, await this.logs.check(tenant, wanted, given.log), coalesce);
   }
 
-  /** The HTTP server closes once every response has ended, and these would go on for ever. */
+  /** The HTTP server closes once every response has ended; these would never end. */
   beforeApplicationShutdown(): void {
     for (const stream of this.open) stream.goAway();
   }
@@ -159,10 +159,10 @@ export class SseController implements BeforeApplicationShutdown {
     { after, lost, log }: CheckedPlace,
     coalesce: boolean,
   ): void {
-    // Whoever left meanwhile must not take a place, since nothing would tell to give it back.
+    // If the client has disconnected, do not reserve a slot: no close event would release it.
     if (responseOf(reply).destroyed) return void takeOver(reply);
     if (request.method === 'HEAD') {
-      // The headers of the stream, and no place in it.
+      // The headers of the stream, without entering it.
       takeOver(reply).writeHead(200, SSE_HEADERS).end();
       return;
     }

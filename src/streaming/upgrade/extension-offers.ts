@@ -1,6 +1,6 @@
 /**
- * Compression offers (RFC 7692, section 7.1). A server declines an offer it cannot take, and the connection opens
- * without compression; `ws` would refuse the handshake instead. So only what it can take is left in the header.
+ * Compression offers (RFC 7692, section 7.1). A server declines an offer it cannot accept, and the connection opens
+ * without compression; `ws` would refuse the handshake instead. So only acceptable offers are left in the header.
  */
 
 /** The largest window of the extension, in bits. */
@@ -13,8 +13,8 @@ const PARAMETER = /^([\w!#$%&'*+.^`|~-]+)(?:\s*=\s*(?:"([\w!#$%&'*+.^`|~-]+)"|([
 
 /**
  * @param header `Sec-WebSocket-Extensions` of the handshake
- * @param serverBits bits of the window that the server compresses with
- * @returns the offers that can be taken, in order; undefined when there is none
+ * @param serverBits window bits that the server compresses with
+ * @returns the acceptable offers, in order; undefined when there is none
  */
 export function acceptableOffers(header: string, serverBits: number): string | undefined {
   const offers = header

@@ -18,7 +18,7 @@ import { UpgradeRouter } from './upgrade-router.js';
 /** How long a client may take to answer the close frame before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 2000;
 
-/** Nest's word for "the application's own HTTP server". */
+/** How Nest denotes the application's own HTTP server. */
 const APPLICATION_PORT = 0;
 
 type HttpServerArguments = Parameters<WsAdapter['ensureHttpServerExists']>;
@@ -27,8 +27,8 @@ type Handlers = Parameters<WsAdapter['bindMessageHandlers']>;
 
 /**
  * Nest's `ws` platform. Opstream's own gateways share the one HTTP server, each on its own path, with path parameters,
- * aliases, authentication before the upgrade, and an orderly end (1001) instead of `terminate`. The gateways of a host
- * application are served by the class above, as `@nestjs/platform-ws` documents it, with the orderly end as well.
+ * aliases, authentication before the upgrade, and an orderly close (1001) instead of `terminate`. Gateways of a host
+ * application are handled by the base class, as `@nestjs/platform-ws` documents, with the orderly close, too.
  */
 export class OpstreamWsAdapter extends WsAdapter {
   private readonly servers: SocketServer[] = [];
@@ -39,7 +39,7 @@ export class OpstreamWsAdapter extends WsAdapter {
   private attached: Server | undefined;
   /** Servers of the host application's gateways on the HTTP server, by path. */
   private readonly hostServers = new Map<string, WebSocketServer>();
-  /** Servers that have their gateway. */
+  /** Servers whose gateway is connected. */
   private readonly connected = new WeakSet<object>();
   private readonly hostClients = new WeakSet<WebSocket>();
 
@@ -69,7 +69,7 @@ export class OpstreamWsAdapter extends WsAdapter {
     return server;
   }
 
-  /** Serves the same on a further address or port. The returned server listens when its promise resolves. */
+  /** Serves the same on a further address or port. The returned server listens when the promise resolves. */
   async listenAlso(port: number, host: string): Promise<Server> {
     const place = { port, host, onLoopback: isLoopback(host) };
     const extra = await listenFor(place, this.httpServer as Server, (server) => {
@@ -83,7 +83,7 @@ export class OpstreamWsAdapter extends WsAdapter {
 
   /**
    * Called once per gateway. Nest gives gateways with the same path the same server.
-   * @throws Error for a gateway of the host application on a path of Opstream's
+   * @throws Error for a gateway of the host application on one of Opstream's paths
    */
   override bindClientConnect(server: SocketServer | WebSocketServer, callback: () => void): void {
     if (server instanceof SocketServer && this.connected.has(server))
@@ -97,7 +97,7 @@ export class OpstreamWsAdapter extends WsAdapter {
     if (this.hostClients.has(client as WebSocket)) super.bindMessageHandlers(client, handlers, transform);
   }
 
-  /** Tells every client that the service goes away, then terminates those that do not answer. */
+  /** Closes every client with "going away", then terminates those that do not answer. */
   override async close(server: SocketServer | WebSocketServer): Promise<void> {
     this.router.close();
     await Promise.all([...server.clients].map(goingAway));
@@ -133,8 +133,8 @@ export class OpstreamWsAdapter extends WsAdapter {
   }
 
   /**
-   * A server that listens may fail to accept a connection (e.g. out of memory) and goes on. Without a listener the
-   * error would end the process; every protocol that wants to know is told. Failures to listen are their caller's.
+   * A listening server may fail to accept a connection (e.g. out of memory) and continues. Without a listener the
+   * error would end the process; interested protocols are notified. Failures to listen are handled by the caller.
    */
   private reportErrors(server: Server): void {
     server.on('error', (error) => {

@@ -15,42 +15,42 @@ export const protocolOn = (path: string) => ({ path, [IS_PROTOCOL]: true }) as {
 
 export const isProtocol = (options: object): boolean => IS_PROTOCOL in options;
 
-/** Who gets a connection on a path. */
+/** Admission rules of a path. */
 export interface Admission {
   /** Never admit a caller without a token. */
   readonly tokenRequired?: boolean;
   /** Body of the two refusals for a missing or invalid token, where existing clients expect a certain text. */
   readonly unauthorizedBody?: (detail: string) => string;
   /**
-   * Reserves a place before the upgrade is answered; the returned function gives it back, when the raw socket closes.
+   * Reserves a slot before the upgrade is answered; the returned function releases it when the raw socket closes.
    * @throws OpstreamError the refusal, e.g. `too_many_connections`
    */
   readonly reserve?: (principal: Principal, address: string) => () => void;
 }
 
-/** What a protocol sets in `afterInit`, because decorator options are static and these come from configuration. */
+/** What a protocol sets in `afterInit`: decorator options are static, but these come from configuration. */
 export interface SocketOptions {
-  /** In place of the gateway's own path, where configuration decides. */
+  /** Overrides the gateway's own path, where configuration decides. */
   readonly path?: string;
-  /** Paths that lead to the same protocol; `:name` matches one segment. */
+  /** Additional paths of the same protocol; `:name` matches one segment. */
   readonly aliases?: readonly string[];
   /** Bytes of one message; above it the connection closes with 1009. */
   readonly maxPayload: number;
   readonly perMessageDeflate?: PerMessageDeflateOptions | false;
-  /** The subprotocol to answer with, of those offered; by default `opstream`, or the one that carries the token. */
+  /** Chooses a subprotocol from those offered; by default `opstream`, or the one that carries the token. */
   readonly chooseProtocol?: (offered: ReadonlySet<string>) => string | false;
   readonly admission?: Admission;
 }
 
 /**
  * The socket server of one protocol, as Nest's gateway machinery sees it: emits `connection` with the socket and the
- * upgrade request. It has no listener of its own; the upgrade router hands it sockets.
+ * upgrade request. It does not listen itself; the upgrade router hands it sockets.
  */
 export class SocketServer extends EventEmitter {
   private server: WebSocketServer | undefined;
   private settings: SocketOptions = { maxPayload: 1024 * 1024 };
 
-  /** @param upgrade takes upgrade requests of further servers, for any path of this application */
+  /** @param upgrade handles upgrade requests of further servers, for any path of this application */
   constructor(
     readonly path: string,
     readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void,
@@ -83,13 +83,13 @@ export class SocketServer extends EventEmitter {
     return this.server;
   }
 
-  /** Tells whoever listens that the server failed, where no connection can be told. */
+  /** Reports a server failure that no connection can report. */
   fail(error: unknown): void {
-    // Without a listener Node would throw it.
+    // Without a listener, Node would throw it.
     if (this.sockets.listenerCount('error') > 0) this.sockets.emit('error', error);
   }
 
-  /** Bits of the window that this protocol compresses with; offers of a smaller one are declined. */
+  /** Window bits that this protocol compresses with; offers of a smaller window are declined. */
   get windowBits(): number {
     const { perMessageDeflate } = this.settings;
     return (perMessageDeflate && perMessageDeflate.serverMaxWindowBits) || 15;

@@ -14,7 +14,7 @@ import { matchPath, type PathMatch } from './path-pattern.js';
 import type { SocketServer } from './socket-server.js';
 import type { UpgradeRequest } from '../socket/upgrade-request.js';
 
-/** Who decides about upgrades. */
+/** Decisions about upgrades. */
 export interface UpgradeCallbacks {
   readonly authenticator: Authenticator;
   readonly origins: OriginPolicy;
@@ -24,15 +24,15 @@ export interface UpgradeCallbacks {
 }
 
 /**
- * Answers upgrade requests: finds the protocol by path, checks Host and Origin, authenticates and reserves a place,
- * all before the upgrade is answered. A refusal carries the standard reason phrase and its text as body.
+ * Handles upgrade requests: finds the protocol by path, checks Host and Origin, authenticates and reserves a slot, all
+ * before the upgrade is answered. A refusal carries the standard reason phrase and an explanation as body.
  */
 export class UpgradeRouter {
   private closing = false;
 
   constructor(
     private readonly servers: readonly SocketServer[],
-    /** Gateways of the host application by path; they come before the aliases of Opstream's. */
+    /** Gateways of the host application by path; they take precedence over Opstream's aliases. */
     private readonly hostServers: ReadonlyMap<string, WebSocketServer>,
     private readonly checks: UpgradeCallbacks,
     private readonly metrics: SocketMetrics,
@@ -50,7 +50,7 @@ export class UpgradeRouter {
       host.handleUpgrade(request, socket, head, (ws) => host.emit('connection', ws, request));
       return;
     }
-    // The peer may go away while authentication is under way.
+    // The peer may disconnect during authentication.
     socket.on('error', ignore);
     void this.admit(request, socket, head);
   };
@@ -67,7 +67,7 @@ export class UpgradeRouter {
       const address = clientAddress(request, trustProxy);
       principal = await authenticator.authenticate(request, admission.tokenRequired);
       limits.takeMessage(principal, address);
-      // Whoever left meanwhile must not take a place, since nothing would tell to give it back.
+      // If the client has disconnected, do not reserve a slot: no close event would release it.
       if (socket.destroyed) return;
       const release = admission.reserve?.(principal, address);
       if (release) socket.once('close', release);
@@ -96,7 +96,7 @@ export class UpgradeRouter {
     }
   }
 
-  /** @throws OpstreamError the refusal that needs no knowledge of the caller */
+  /** @throws OpstreamError a refusal that does not depend on the caller */
   private find(pathname: string, request: IncomingMessage): PathMatch<SocketServer> {
     if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
     this.checks.origins.check(request);
@@ -124,9 +124,9 @@ function refuse(socket: Duplex, { entry: { status }, extra }: OpstreamError, bod
   );
 }
 
-/** Leaves in the handshake what `ws` can take, since it would refuse the rest instead of declining it. */
+/** Reduces the offers in the handshake to those `ws` accepts; it would refuse the others instead of declining them. */
 function reduceOffers({ headers }: IncomingMessage, { windowBits }: SocketServer): void {
-  // An offer of several protocols may name others beside ours.
+  // A request may offer other protocols beside ours.
   headers.upgrade = 'websocket';
   const offers = acceptableOffers(headers['sec-websocket-extensions'] ?? '', windowBits);
   if (offers === undefined) delete headers['sec-websocket-extensions'];

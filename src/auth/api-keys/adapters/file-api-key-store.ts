@@ -22,7 +22,7 @@ const fileSchema = z.strictObject({
   ),
 });
 
-/** One JSON file, readable by the service's user alone, replaced as a whole. */
+/** One JSON file, readable only by the service's user, replaced as a whole. */
 export class FileApiKeyStore extends ApiKeyStore {
   constructor(private readonly path: string) {
     super();
@@ -33,7 +33,7 @@ export class FileApiKeyStore extends ApiKeyStore {
     try {
       return fileSchema.parse(JSON.parse(readFileSync(this.path, 'utf8'))).keys;
     } catch (thrown) {
-      // Starting without them would lock out everyone who has one, and the next save would lose them all.
+      // Starting without them would lock out every key holder, and the next save would lose all keys.
       throw new InvalidConfigurationError(`${this.path} is no file of API keys: repair it or move it away`, {
         cause: thrown,
       });

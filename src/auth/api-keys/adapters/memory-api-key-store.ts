@@ -1,7 +1,7 @@
 import type { ApiKey } from '../api-key.js';
 import { ApiKeyStore } from '../api-key-store.js';
 
-/** For `STORE=memory`: keys end with the process, as everything else does. */
+/** For `STORE=memory`: keys are lost when the process ends. */
 export class MemoryApiKeyStore extends ApiKeyStore {
   load(): readonly ApiKey[] {
     return [];

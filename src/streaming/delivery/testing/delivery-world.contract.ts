@@ -9,7 +9,7 @@ import type { Subscription } from '../subscription.js';
 import { Subscriptions } from '../subscriptions.js';
 import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../wire-format.js';
 
-/** What the delivery tests play with: followers on sinks that stall, above an engine and a bus that take their time. */
+/** The environment of the delivery tests: followers on sinks that stall, above a slow engine and a slow bus. */
 
 export const TENANT = 'default';
 export const OPERATIONS = ['a', 'b', 'c'];
@@ -22,7 +22,7 @@ export interface Line {
   lost?: number;
 }
 
-/** Events as JSON lines, so that what a sink got can be read back. */
+/** Events as JSON lines, so that a sink's content can be parsed. */
 export class LineFormat extends WireFormat {
   protected encode(event: RecordedEvent): Buffer {
     return line({ operation: event.operationId, seq: event.seq, position: event.position });
@@ -84,7 +84,7 @@ export class TestSink implements Sink {
   }
 }
 
-/** An engine that takes its time, as one behind a network does: reads answer some turns after they looked. */
+/** A slow engine, like one behind a network: reads return some turns after they looked. */
 export class DistantStore extends MemoryOperationStore {
   constructor(
     retention: Retention,
@@ -108,10 +108,10 @@ export class DistantStore extends MemoryOperationStore {
   }
 }
 
-/** A bus that lags behind the log, in order, and sometimes says a thing twice. */
+/** A bus that lags behind the log, in order, and sometimes repeats itself. */
 export class DistantBus extends LocalEventBus {
   private last = Promise.resolve();
-  /** What is published waits for this too. */
+  /** Publishing waits for this, too. */
   gate: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly delay: () => number) {
@@ -133,7 +133,7 @@ export async function turns(count: number): Promise<void> {
   for (let left = count; left > 0; left--) await turn();
 }
 
-/** @param delays how many turns of the event loop reads and the bus take, used in rotation */
+/** @param delays how many turns of the event loop reads and the bus take, in rotation */
 export async function createWorld(maxEventsPerOperation: number, delays: readonly number[] = [0]) {
   const retention = { maxOperations: 100, maxToolOperations: 100, maxEventsPerOperation, maxAge: 0 };
   let used = 0;
@@ -149,7 +149,7 @@ export async function createWorld(maxEventsPerOperation: number, delays: readonl
 
 export type World = Awaited<ReturnType<typeof createWorld>>;
 
-/** One follower: what it asked for, and what it got before it last resumed. */
+/** One follower: what it asked for, and what it received before it last resumed. */
 export class Follower {
   readonly sink = new TestSink();
   private subscription: Subscription | undefined;
@@ -162,7 +162,7 @@ export class Follower {
     this.follow(start);
   }
 
-  /** Loses the connection and resumes after the last event it got. */
+  /** Loses the connection and resumes after the last received event. */
   resume(): void {
     const last = this.sink.lines.findLast(({ seq }) => seq !== undefined);
     this.stop();
