@@ -1,5 +1,7 @@
 /** The arrows of docs/architecture.md as rules: a feature may import only what its line allows. */
 const infrastructure = '^src/(config|platform|auth|rest)/';
+/** What is on the wire is described once, in the SDK, which imports nothing of the server. */
+const wire = '^src/client/protocol/';
 const only = (feature, allowed) => ({
   name: `${feature}-imports-only-its-own`,
   severity: 'error',
@@ -28,10 +30,17 @@ module.exports = {
     only('auth', ['^src/config/', '^src/platform/']),
     only('rest', ['^src/config/', '^src/platform/', '^src/auth/']),
     only('operations', [infrastructure]),
-    only('streaming', [infrastructure, '^src/operations/']),
-    only('streams', [infrastructure, '^src/streaming/', '^src/operations/']),
-    only('mcp', [infrastructure, '^src/operations/', '^src/streaming/']),
-    only('sessions', [infrastructure, '^src/operations/', '^src/streaming/', '^src/streams/', '^src/mcp/']),
+    only('streaming', [infrastructure, wire, '^src/operations/']),
+    only('streams', [infrastructure, wire, '^src/streaming/', '^src/operations/']),
+    only('mcp', [infrastructure, wire, '^src/operations/', '^src/streaming/']),
+    only('sessions', [
+      infrastructure,
+      wire,
+      '^src/operations/',
+      '^src/streaming/',
+      '^src/streams/',
+      '^src/mcp/',
+    ]),
     only('forge', [infrastructure, '^src/operations/', '^src/streaming/', '^src/mcp/', '^src/client/']),
     only('dashboard', [infrastructure]),
     only('client', []),

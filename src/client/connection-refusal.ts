@@ -1,13 +1,10 @@
 import { CLIENT_ERROR, OpstreamClientError } from './errors.js';
+import { CLOSE_CODES } from './protocol/close-codes.js';
 import { refusalText, refusedStatus } from './socket.js';
-
-/** Close codes of the service for a token that has run out, and for what the caller may not do. */
-const CLOSE_UNAUTHORIZED = 4401;
-const CLOSE_FORBIDDEN = 4403;
 
 /**
  * What makes trying again pointless: the service knows the caller and refuses, or there is no such service.
- * @param reason of the close, or of the failed upgrade as far as the socket tells
+ * @param reason of the failed upgrade as far as the socket tells; the words of a close decide nothing
  * @param canRenew whether the next try comes with another token
  * @returns undefined when another try may succeed
  */
@@ -17,9 +14,9 @@ export function refusalOf(
   address: string,
   canRenew: boolean,
 ): OpstreamClientError | undefined {
-  const status = code === CLOSE_UNAUTHORIZED ? 401 : code === CLOSE_FORBIDDEN ? 403 : refusedStatus(reason);
-  const words = refusalText(reason);
-  const because = words === undefined ? '' : `: ${words}`;
+  const status = statusOf(code, reason);
+  const words = code === CLOSE_CODES.abnormal.code ? refusalText(reason) : reason;
+  const because = words === undefined || words === '' ? '' : `: ${words}`;
   switch (status) {
     case 401:
       if (canRenew) return undefined;
@@ -34,4 +31,11 @@ export function refusalOf(
     default:
       return undefined;
   }
+}
+
+/** The HTTP status that a close amounts to. */
+function statusOf(code: number, reason: string): number | undefined {
+  if (code === CLOSE_CODES.credentialEnded.code) return 401;
+  if (code === CLOSE_CODES.policyViolation.code) return 403;
+  return code === CLOSE_CODES.abnormal.code ? refusedStatus(reason) : undefined;
 }

@@ -10,6 +10,7 @@ import {
   type SocketConstructor,
   type SocketFactory,
 } from '../socket.js';
+import { CLOSE_CODES } from '../protocol/close-codes.js';
 
 export interface WebSocketClientOptions {
   /** `agents` by default: 1 s · 1.5ⁿ up to 30 s, plus up to 30 %. */
@@ -97,7 +98,7 @@ export class WebSocketClient extends Emitter<WebSocketClientEvents> {
     this.#socket = null;
     this.#connected = false;
     this.#opening = false;
-    if (socket) closeSocket(socket, 1000, 'Client closed connection');
+    if (socket) closeSocket(socket, CLOSE_CODES.normal.code, 'Client closed connection');
     this.#log('info', 'websocket_client_closed');
   }
 

@@ -16,6 +16,7 @@ import {
   type SocketConstructor,
   type SocketFactory,
 } from '../socket.js';
+import { CLOSE_CODES } from '../protocol/close-codes.js';
 
 export interface HubConnectionOptions {
   /** The service's address; `http://127.0.0.1:8765` by default. */
@@ -137,7 +138,7 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
   /** Lets go of the socket without ending: `start` opens a new one. */
   suspend(): void {
     if (this.hasEnded) return;
-    this.#dropSocket(1000, 'Paused');
+    this.#dropSocket(CLOSE_CODES.normal.code, 'Paused');
     this.#pending.connectionLost();
     this.#state = 'idle';
   }
@@ -231,7 +232,7 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
     this.#socket = undefined;
     if (!socket || socket.readyState >= SOCKET_CLOSING) return;
     // 1006 cannot be sent: a socket that fell silent is closed without a code.
-    if (code === 1000) closeSocket(socket, code, reason);
+    if (code === CLOSE_CODES.normal.code) closeSocket(socket, code, reason);
     else closeSocket(socket);
   }
 

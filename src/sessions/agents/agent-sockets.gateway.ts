@@ -24,6 +24,7 @@ import { SessionSubscriptions } from '../delivery/session-subscriptions.service.
 import { SessionPresence } from '../presence.service.js';
 import { SessionsService } from '../sessions.service.js';
 import { AgentSocket } from './agent-socket.js';
+import { CLOSE_CODES } from '../../client/protocol/close-codes.js';
 
 const MAX_FRAME_BYTES = 1024 * 1024;
 
@@ -79,7 +80,7 @@ export class AgentSocketsGateway
     const limits = new MessageLimits(connection, this.limits, this.audit);
     const failed = (thrown: unknown): void => {
       this.logger.error({ event: 'session_not_readable', error: thrown });
-      connection.close(1011, 'The session cannot be read');
+      connection.close(CLOSE_CODES.internalError.code, 'The session cannot be read');
     };
     const agent = new AgentSocket({
       connection,

@@ -24,6 +24,7 @@ import { socketFormatsFor } from '../delivery/session-formats.js';
 import { SessionSubscriptions } from '../delivery/session-subscriptions.service.js';
 import { SessionPresence } from '../presence.service.js';
 import { ViewerSession } from './viewer-session.js';
+import { CLOSE_CODES } from '../../client/protocol/close-codes.js';
 
 const MAX_FRAME_BYTES = 1024 * 1024;
 const PATH = '/sessions/';
@@ -80,7 +81,7 @@ export class SessionsGateway
       after: seqOf(request.query.get('after_seq')),
       onError: (thrown) => {
         this.logger.error({ event: 'session_not_readable', error: thrown });
-        connection.close(1011, 'The session cannot be read');
+        connection.close(CLOSE_CODES.internalError.code, 'The session cannot be read');
       },
     });
     const leave = this.presence.enter(session, actor.agent.id);

@@ -17,6 +17,7 @@ import { welcome } from '../commands/answer.js';
 import { CommandExtensions } from '../commands/command-extensions.js';
 import { CommandDependencies } from '../commands/command-dependencies.js';
 import { HubSession } from './hub-session.js';
+import { CLOSE_CODES } from '../../client/protocol/close-codes.js';
 
 const HUB_PATH = '/hub';
 /** Bytes of one frame. */
@@ -75,7 +76,7 @@ export class HubGateway
       connection.send(welcome(connection.clientId, log));
     } catch (thrown) {
       this.dependencies.reportFailure(thrown);
-      connection.close(1011, 'Internal error');
+      connection.close(CLOSE_CODES.internalError.code, 'Internal error');
     } finally {
       connection.release('welcome');
     }

@@ -10,6 +10,7 @@ import { kernelQueue } from './kernel-queue.js';
 import { SignOfLife } from './sign-of-life.js';
 import { SocketDescriptor } from './socket-descriptor.js';
 import { deflatedTextFrame, splitFrames } from './text-frame.js';
+import { CLOSE_CODES } from '../../client/protocol/close-codes.js';
 
 /** Unread answers of a client; above it its next request is not started and its frames are not read. */
 const MAX_UNREAD_ANSWER_BYTES = 256 * 1024;
@@ -44,7 +45,9 @@ export class Connection implements Sink {
   /** The address of the client, for limits and logs. */
   readonly address: string;
   private readonly metrics: SocketMetrics;
-  private readonly validity = new ValidityWatch((reason) => this.close(4401, reason));
+  private readonly validity = new ValidityWatch((reason) =>
+    this.close(CLOSE_CODES.credentialEnded.code, reason),
+  );
 
   /**
    * @param admitted the upgrade request, as admitted by the router

@@ -1,4 +1,5 @@
 import type { Connection } from './connection.js';
+import { CLOSE_CODES } from '../../client/protocol/close-codes.js';
 
 /** Frames waiting for an earlier one; above either bound the socket is not read. */
 const MAX_FRAMES = 1000;
@@ -58,7 +59,7 @@ export class Inbox {
         if (room) await room;
       } catch (thrown) {
         this.onFault(thrown);
-        this.connection.close(1011, 'Internal error');
+        this.connection.close(CLOSE_CODES.internalError.code, 'Internal error');
         this.close();
       }
     }

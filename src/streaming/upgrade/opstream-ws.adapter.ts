@@ -14,6 +14,7 @@ import { ignoreOtherUpgrades } from '../../rest/server/websocket-offer.js';
 import { SocketMetrics } from '../socket/socket-metrics.js';
 import { isProtocol, SocketServer } from './socket-server.js';
 import { UpgradeRouter } from './upgrade-router.js';
+import { CLOSE_CODES } from '../../client/protocol/close-codes.js';
 
 /** How long a client may take to answer the close frame before its socket is destroyed. */
 const CLOSE_TIMEOUT_MS = 2000;
@@ -167,6 +168,6 @@ function goingAway(client: WebSocket): Promise<void> {
       clearTimeout(deadline);
       resolve();
     });
-    client.close(1001, 'Going away');
+    client.close(CLOSE_CODES.goingAway.code, 'Going away');
   });
 }

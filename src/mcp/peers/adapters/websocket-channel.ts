@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 import { MAX_ANSWER_BYTES, type ChannelEvents, type PeerChannel, type PeerTarget } from '../peer-channel.js';
+import { CLOSE_CODES } from '../../../client/protocol/close-codes.js';
 
 /** Shorter messages are not worth compressing. */
 const COMPRESSION_THRESHOLD_BYTES = 1024;
@@ -24,7 +25,7 @@ export class WebSocketChannel implements PeerChannel {
     events: ChannelEvents,
   ) {
     ws.on('message', (data: Buffer, isBinary: boolean) => {
-      if (isBinary) ws.close(1003, 'MCP messages are text');
+      if (isBinary) ws.close(CLOSE_CODES.unsupportedData.code, 'MCP messages are text');
       else void events.message(data.toString());
     });
     ws.on('pong', () => this.pingLater());
