@@ -17,6 +17,11 @@ const PACKAGES = {
     '@durable-streams/server-conformance-tests': '0.3.6',
     '@durable-streams/client': '0.2.7',
   },
+  'durable-streams-transports': {
+    '@durable-streams/client': '0.2.7',
+    '@durable-streams/aisdk-transport': '0.0.7',
+    '@durable-streams/tanstack-ai-transport': '0.0.9',
+  },
   'real-peers': {
     '@modelcontextprotocol/server-everything': '2026.8.31',
     fastmcp: '4.20.16',
@@ -29,6 +34,7 @@ const PACKAGES = {
 /** Python packages that only some tests need, each set in an environment of its own under `.ci/cache`. */
 const PYTHON_PACKAGES = {
   'python-fastmcp': ['fastmcp==4.2.3', 'mcp==2.3.0'],
+  'python-durable-streams': ['durable-streams==0.1.0'],
   'python-sdk1': ['mcp[ws]==1.30.0', 'uvicorn==0.54.0'],
 } as const;
 
