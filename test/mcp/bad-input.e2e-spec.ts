@@ -254,7 +254,12 @@ describe('Requests', () => {
       { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'unknown' } },
       { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: {} } },
       { jsonrpc: '2.0', method: 'notifications/cancelled' },
-      { jsonrpc: '2.0', id: 'server-1', result: {} },
+      { jsonrpc: '2.0', id: 1, result: {} },
+      { jsonrpc: '2.0', id: 1, result: null },
+      { jsonrpc: '2.0', id: 1, result: [] },
+      { jsonrpc: '2.0', id: 1, error: 'no' },
+      { jsonrpc: '2.0', id: null, error: { code: -32700, message: 'what?' } },
+      { jsonrpc: '2.0', error: { code: -32700, message: 'what?' } },
       { jsonrpc: '2.0', id: 5, error: { code: 1, message: 'no' } },
     ]) {
       for (const answer of [await session.post(one), await stateless.post(one, headers)]) {

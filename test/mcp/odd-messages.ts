@@ -12,18 +12,20 @@ export type Due =
 export function dueFor(value: unknown): Due {
   const refusal = (id: string | number | null): Due => ({ kind: 'refusal', code: RPC.invalidRequest, id });
   if (!isObject(value)) return refusal(null);
-  const { jsonrpc, id, method, params, result, error } = value;
+  const { jsonrpc, id, method, params } = value;
   const isId = typeof id === 'string' ? id.length <= 1024 : Number.isSafeInteger(id);
   const known = isId ? (id as string | number) : null;
-  if (jsonrpc !== '2.0' || ('id' in value && !isId)) return refusal(known);
+  if (jsonrpc !== '2.0') return refusal(known);
+  // An answer is never answered, whatever it says.
+  if (method === undefined && ('result' in value || 'error' in value)) return { kind: 'nothing' };
+  if ('id' in value && !isId) return refusal(known);
   if (typeof method === 'string') {
     if (method === '' || method.length > 200) return refusal(known);
     // Null is what is left out.
     if (params !== undefined && params !== null && !isObject(params)) return refusal(known);
     return isId ? { kind: 'answer', id: known! } : { kind: 'nothing' };
   }
-  const answers = isId && method === undefined && (isObject(result) || isObject(error));
-  return answers ? { kind: 'nothing' } : refusal(known);
+  return refusal(known);
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

@@ -114,6 +114,13 @@ describe('MCP over WebSocket', () => {
     ['another version', '{"jsonrpc":"1.0","id":9,"method":"ping"}', -32600, 9],
     ['an id that is an object', '{"jsonrpc":"2.0","id":{},"method":"ping"}', -32600, null],
     ['an id that is null', '{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600, null],
+    [
+      'an integer id that no double holds',
+      '{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}',
+      -32600,
+      9007199254740992,
+    ],
+    ['a number out of range', '{"jsonrpc":"2.0","id":9,"method":"ping","params":{"a":1e400}}', -32600, 9],
     ['a fractional id', '{"jsonrpc":"2.0","id":1.5,"method":"ping"}', -32600, null],
     ['params that are a list', '{"jsonrpc":"2.0","id":9,"method":"ping","params":[]}', -32600, 9],
     ['a method that is a number', '{"jsonrpc":"2.0","id":9,"method":5}', -32600, 9],
@@ -154,7 +161,10 @@ describe('MCP over WebSocket', () => {
     const client = await connect();
     client.send({ jsonrpc: '2.0', id: 'server-1', result: {} });
     client.send({ jsonrpc: '2.0', id: 77, error: { code: 1, message: 'x' } });
+    client.send({ jsonrpc: '2.0', id: null, error: { code: 1, message: 'x' } });
+    client.send({ jsonrpc: '2.0', id: 78, result: null });
     expect((await client.request('ping')).result).toEqual({});
+    expect(client.frames).toHaveLength(1);
     client.socket.send(Buffer.from('{"jsonrpc":"2.0","id":1,"method":"ping"}'), { binary: true });
     expect((await client.answerTo(1)).error).toMatchObject({ code: -32600 });
     client.socket.send(Buffer.from('no JSON'), { binary: true });

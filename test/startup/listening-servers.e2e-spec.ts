@@ -109,6 +109,28 @@ const QUESTIONS: readonly (readonly [
     (place) => exchange(place, [get('/agents', WEBSOCKET)]),
     [/^HTTP\/1\.1 401 /],
   ],
+  ...['http://localhost/mcp', '/%6dcp', '/mcp/', '/mcp/?a=b?c'].flatMap((path): typeof QUESTIONS => [
+    [
+      `MCP at ${path}`,
+      (place) => exchange(place, [post(path, JSON.stringify(INITIALIZE), MCP)]),
+      [/^HTTP\/1\.1 200 /],
+    ],
+    [
+      `MCP over WebSocket at ${path}`,
+      (place) => exchange(place, [get(path, WEBSOCKET)]),
+      [/^HTTP\/1\.1 101 /],
+    ],
+  ]),
+  [
+    'MCP without Accept',
+    (place) => exchange(place, [post('/mcp', JSON.stringify(INITIALIZE), 'Accept:\r\n')]),
+    [/^HTTP\/1\.1 200 /],
+  ],
+  ...['http://localhost/hub', '/%68ub', '/hub/'].map((path): (typeof QUESTIONS)[number] => [
+    `the hub at ${path}`,
+    (place) => exchange(place, [get(path, WEBSOCKET)]),
+    [/^HTTP\/1\.1 101 /],
+  ]),
   ['a socket on no path', (place) => exchange(place, [get('/nothing', WEBSOCKET)]), [/^HTTP\/1\.1 400 /]],
   [
     'an offer of compression that cannot be taken',

@@ -1,6 +1,7 @@
 import { Controller, Get, Param, ParseIntPipe, UseGuards } from '@nestjs/common';
 import { ApiExtension, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { AuthGuard } from '../../auth/auth.guard.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
 
 interface Item {
   readonly item_id: number;
@@ -23,6 +24,9 @@ export class ItemsController {
     },
   })
   getItem(@Param('item_id', ParseIntPipe) itemId: number): Item {
+    if (!Number.isSafeInteger(itemId)) {
+      throw new OpstreamError('invalid_request', 'item_id is beyond the range of exact integers');
+    }
     return { item_id: itemId, name: `Item ${itemId}` };
   }
 }

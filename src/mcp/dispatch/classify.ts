@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isObject, type RequestId, type RpcMessage, type RpcRequest } from '../protocol/json-rpc.js';
+import { isObject, type RpcMessage, type RpcRequest, type WrittenId } from '../protocol/json-rpc.js';
 import { checkModernHeaders } from '../protocol/modern-headers.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import {
@@ -23,7 +23,7 @@ export interface Classification {
 
 export interface Refusal {
   /** Of the request, where it can be told. */
-  readonly id: RequestId | null;
+  readonly id: WrittenId;
   readonly error: RpcError;
 }
 
@@ -106,7 +106,7 @@ function kindOf(message: RpcMessage, era: Era): Classification['kind'] {
 
 function inSession(
   kind: Classification['kind'],
-  id: RequestId | null,
+  id: WrittenId,
   headers: IncomingHttpHeaders,
 ): Classification {
   if (!isLegacyVersion(headers['mcp-protocol-version'] ?? ASSUMED_VERSION)) {
@@ -133,7 +133,7 @@ function envelopeProblem({ params }: RpcRequest): RpcError | undefined {
   return isObject(meta[META.clientCapabilities]) ? undefined : incomplete(META.clientCapabilities);
 }
 
-function idOf(message: RpcMessage): RequestId | null {
+function idOf(message: RpcMessage): WrittenId {
   return message.kind === 'request' || message.kind === 'malformed' ? message.id : null;
 }
 
@@ -141,12 +141,7 @@ function isBatch(message: RpcMessage | readonly RpcMessage[]): message is readon
   return Array.isArray(message);
 }
 
-function refuse(
-  era: Era,
-  kind: Classification['kind'],
-  id: RequestId | null,
-  error: RpcError,
-): Classification {
+function refuse(era: Era, kind: Classification['kind'], id: WrittenId, error: RpcError): Classification {
   return { era, kind, refusal: { id, error } };
 }
 

@@ -1,17 +1,8 @@
 import { Logger } from '@nestjs/common';
-import { isDeeperThan, MAX_MESSAGE_DEPTH } from '../../platform/json.js';
-import { parseVerbatim } from '../../platform/verbatim-json.js';
 import type { Principal } from '../../auth/principal.js';
 import type { McpDispatcher } from '../dispatch/dispatcher.service.js';
 import type { McpMessageLogger } from '../session/message-logger.js';
-import {
-  encodeError,
-  isObject,
-  readMessage,
-  type Params,
-  type RequestId,
-  type RpcMessage,
-} from '../protocol/json-rpc.js';
+import { encodeError, isObject, type Params, type RequestId, type RpcMessage } from '../protocol/json-rpc.js';
 import type { Instance } from '../protocol/instance.js';
 import { RPC, RpcError, toRpcError } from '../protocol/rpc-error.js';
 import type { McpSessions } from '../session/mcp-sessions.service.js';
@@ -20,6 +11,7 @@ import { Liveness } from './liveness.js';
 import type { MessageFilters, MessageRoute } from './message-filters.service.js';
 import { PeerClient } from './peer-client.js';
 import type { ChannelEvents, PeerChannel, PeerDialer, PeerTarget, SentRequest } from './peer-channel.js';
+import { readPeerMessages, reportsError } from './peer-messages.js';
 import { PeerServer } from './peer-server.js';
 import { UnaskedBudget } from './unasked-budget.js';
 
@@ -195,15 +187,16 @@ export class PeerConnection {
     this.trace('received', text);
     const passed = this.services.filters.size === 0 ? text : this.filter(text, this.route.incoming);
     if (passed === undefined) return undefined;
-    const message = read(passed);
-    if (message.kind === 'malformed' && isErrorReport(passed)) {
-      // Answering an error with an error would never end.
-      PeerConnection.logger.warn(
-        `Peer ${this.terms.target.name} reports an error: ${passed.slice(0, MAX_LOGGED)}`,
-      );
-      return undefined;
+    const messages = readPeerMessages(passed);
+    const size = Math.ceil(passed.length / messages.length);
+    for (const message of messages) {
+      if (reportsError(message, passed)) {
+        // Answering an error with an error would never end.
+        PeerConnection.logger.warn(
+          `Peer ${this.terms.target.name} reports an error: ${passed.slice(0, MAX_LOGGED)}`,
+        );
+      } else this.take(message, size, requestId);
     }
-    this.take(message, passed.length, requestId);
     return requestId === undefined ? undefined : this.events.room(requestId);
   }
 
@@ -251,6 +244,7 @@ export class PeerConnection {
   private filter(text: string, route: MessageRoute): string | undefined {
     try {
       const message: unknown = JSON.parse(text);
+      if (Array.isArray(message)) return this.filterBatch(message, route);
       if (!isObject(message)) return text;
       const passed = this.services.filters.apply(message, route);
       return passed === message ? text : passed && JSON.stringify(passed);
@@ -259,6 +253,13 @@ export class PeerConnection {
       PeerConnection.logger.error({ error: thrown, peer: this.terms.target.name }, 'A message filter failed');
       return undefined;
     }
+  }
+
+  private filterBatch(messages: readonly unknown[], route: MessageRoute): string | undefined {
+    const passed = messages
+      .map((one) => (isObject(one) ? this.services.filters.apply(one, route) : one))
+      .filter((one) => one !== undefined);
+    return passed.length === 0 ? undefined : JSON.stringify(passed);
   }
 
   private trace(direction: 'sent' | 'received', text: string): void {
@@ -283,38 +284,5 @@ export class PeerConnection {
   private finish(): void {
     this.liveness.stop();
     this.finishing.abort();
-  }
-}
-
-/** Reads a message. Results keep every number as it was written, because they are only passed on. */
-function read(text: string): RpcMessage {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return malformed(RPC.parseError, 'Parse error: the message is not valid JSON');
-  }
-  if (isDeeperThan(value, MAX_MESSAGE_DEPTH)) {
-    return malformed(
-      RPC.invalidRequest,
-      `Invalid Request: nested more than ${MAX_MESSAGE_DEPTH} levels deep`,
-    );
-  }
-  const message = readMessage(value);
-  if (message.kind !== 'response' || !message.result) return message;
-  const { result } = parseVerbatim(text).value as { readonly result: Params };
-  return { ...message, result };
-}
-
-function malformed(code: number, message: string): RpcMessage {
-  return { kind: 'malformed', id: null, error: new RpcError(code, message) };
-}
-
-function isErrorReport(text: string): boolean {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) && 'error' in value && !('method' in value);
-  } catch {
-    return false;
   }
 }

@@ -186,7 +186,7 @@ export class PendingRequests {
     return Number.isFinite(ms) ? setTimeout(() => this.giveUp(id, reason), ms) : undefined;
   }
 
-  private take(id: string | number): Pending | undefined {
+  private take(id: string | number | null): Pending | undefined {
     // Some servers answer with the text of a number.
     const key = typeof id === 'string' && /^\d+$/.test(id) ? Number(id) : id;
     const pending = typeof key === 'number' ? this.pending.get(key) : undefined;

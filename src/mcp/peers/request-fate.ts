@@ -30,10 +30,11 @@ export function fateOf(id: number, hadSession: boolean, answer: HttpAnswer): Fat
   const { status, type, body } = answer;
   const message = /^application\/([^/]+\+)?json$/.test(type) ? rpcMessage(body, id) : undefined;
   const isOk = status >= 200 && status < 300;
-  if (message && isObject(message.result) && isOk && message.id === id) return { fate: 'answered', message };
+  if (message && isObject(message.result) && isOk && namesRequest(message, id))
+    return { fate: 'answered', message };
   const error = message && isObject(message.error) ? message.error : undefined;
   if (hadSession && (status === 404 || status === 400)) {
-    const understood = message?.id === id && UNDERSTOOD.has(error?.code);
+    const understood = message !== undefined && namesRequest(message, id) && UNDERSTOOD.has(error?.code);
     if (!understood) return sessionLost(status, error);
   }
   // Whatever id the error names: it is what came of this request.
@@ -68,8 +69,15 @@ function rpcMessage(body: string, id: number): Params | undefined {
   } catch {
     return undefined;
   }
-  const found: unknown = Array.isArray(value) ? value.find((one) => isObject(one) && one.id === id) : value;
+  const found: unknown = Array.isArray(value)
+    ? value.find((one) => isObject(one) && namesRequest(one, id))
+    : value;
   return isObject(found) && found.jsonrpc === '2.0' && found.method === undefined ? found : undefined;
+}
+
+/** Some servers answer with the text of a number. */
+export function namesRequest({ id: given }: Params, id: number): boolean {
+  return given === id || (typeof given === 'string' && /^\d+$/.test(given) && Number(given) === id);
 }
 
 /** What came in answer to a ping is a sign of life when it says that the ping, or its method, was understood. */

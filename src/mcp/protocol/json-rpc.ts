@@ -6,11 +6,15 @@ import {
   parseJson,
   wellFormed,
 } from '../../platform/json.js';
+import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { numberText } from '../../platform/verbatim-json.js';
 import { RPC, RpcError } from './rpc-error.js';
 
 /** JSON-RPC 2.0 messages as MCP uses them, read by hand because every message passes here. */
 
 export type RequestId = string | number;
+/** An id as it was written: refusals also name one that is not served, such as an integer beyond 2^53. */
+export type WrittenId = RequestId | object | null;
 export type Params = Readonly<Record<string, unknown>>;
 
 export interface RpcRequest {
@@ -28,14 +32,15 @@ export interface RpcNotification {
 }
 export interface RpcResponse {
   readonly kind: 'response';
-  readonly id: RequestId;
+  /** Null in the report of an error whose request its sender could not tell. */
+  readonly id: RequestId | null;
   readonly result?: Params;
   readonly error?: Params;
 }
 /** What was sent is no message; `id` is the sender's where it can be told. */
 export interface RpcMalformed {
   readonly kind: 'malformed';
-  readonly id: RequestId | null;
+  readonly id: WrittenId;
   readonly error: RpcError;
 }
 export type RpcMessage = RpcRequest | RpcNotification | RpcResponse | RpcMalformed;
@@ -69,18 +74,28 @@ function parseWith<Read>(read: (value: unknown, size: number) => Read, text: str
   let value: unknown;
   try {
     value = parseJson(text);
-  } catch {
-    return malformed(null, RPC.parseError, 'Parse error: the message is not valid JSON');
+  } catch (thrown) {
+    return unreadable(text, thrown);
   }
   // Nesting costs recursion in everything that touches the message.
   if (nestsDeeper(text, value, MAX_MESSAGE_DEPTH)) {
     return malformed(
-      isObject(value) && isRequestId(value.id) ? value.id : null,
+      isObject(value) ? writtenId(value.id) : null,
       RPC.invalidRequest,
       `Invalid Request: nested more than ${MAX_JSON_DEPTH} levels deep`,
     );
   }
   return read(value, text.length);
+}
+
+/** JSON with a number out of range still says whose request it is. */
+function unreadable(text: string, thrown: unknown): RpcMalformed {
+  if (!(thrown instanceof OpstreamError) || thrown.code !== 'invalid_request') {
+    return malformed(null, RPC.parseError, 'Parse error: the message is not valid JSON');
+  }
+  const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
+  const id = isObject(value) ? writtenId(value.id) : null;
+  return malformed(id, RPC.invalidRequest, `Invalid Request: ${thrown.message}`);
 }
 
 /** @param size characters that it came in */
@@ -90,10 +105,12 @@ export function readMessage(value: unknown, size = 0): RpcMessage {
     return malformed(null, RPC.invalidRequest, `Invalid Request: ${what}`);
   }
   const id = isRequestId(value.id) ? value.id : null;
-  if (value.jsonrpc !== '2.0')
-    return malformed(id, RPC.invalidRequest, 'Invalid Request: jsonrpc must be "2.0"');
+  if (value.jsonrpc !== '2.0') {
+    return malformed(writtenId(value.id), RPC.invalidRequest, 'Invalid Request: jsonrpc must be "2.0"');
+  }
+  if (value.method === undefined && ('result' in value || 'error' in value)) return readResponse(id, value);
   if ('id' in value && id === null) {
-    return malformed(null, RPC.invalidRequest, 'Invalid Request: id must be a string or an integer');
+    return malformed(writtenId(value.id), RPC.invalidRequest, `Invalid Request: ${idProblem(value.id)}`);
   }
   if (typeof value.method === 'string') {
     if (value.method === '' || value.method.length > MAX_METHOD_LENGTH) {
@@ -107,18 +124,46 @@ export function readMessage(value: unknown, size = 0): RpcMessage {
       ? { kind: 'notification', method: value.method, params }
       : { kind: 'request', id, method: value.method, params, size };
   }
-  if (id !== null && value.method === undefined) {
-    if (isObject(value.result)) return { kind: 'response', id, result: value.result };
-    if (isObject(value.error)) return { kind: 'response', id, error: value.error };
-  }
   return malformed(id, RPC.invalidRequest, 'Invalid Request: there is no method');
+}
+
+/**
+ * An answer is never answered, however odd it is: two programs that did so would never stop. Whoever waits for it gets
+ * an error where it cannot be used.
+ */
+function readResponse(id: RequestId | null, { result, error }: Params): RpcResponse {
+  if (isObject(result)) return { kind: 'response', id, result };
+  if (isObject(error)) return { kind: 'response', id, error };
+  if (error !== undefined && error !== null) {
+    const message = typeof error === 'string' ? error : 'an error that is not an object';
+    return { kind: 'response', id, error: { code: RPC.internalError, message } };
+  }
+  // Some programs answer a ping with null.
+  if (result === undefined || result === null) return { kind: 'response', id, result: NO_PARAMS };
+  const message = 'The result is not an object';
+  return { kind: 'response', id, error: { code: RPC.invalidRequest, message } };
 }
 
 function isRequestId(value: unknown): value is RequestId {
   return typeof value === 'string' ? value.length <= MAX_ID_LENGTH : Number.isSafeInteger(value);
 }
 
-function malformed(id: RequestId | null, code: number, message: string): RpcMalformed {
+/** An id that a refusal can repeat. */
+function writtenId(value: unknown): WrittenId {
+  return isRequestId(value) || isNumberText(value) ? value : null;
+}
+
+function isNumberText(value: unknown): value is object {
+  return numberText(value) !== undefined;
+}
+
+function idProblem(id: unknown): string {
+  return isNumberText(id)
+    ? 'an integer id may not be beyond 2^53; send it as a string'
+    : 'id must be a string or an integer';
+}
+
+function malformed(id: WrittenId, code: number, message: string): RpcMalformed {
   return { kind: 'malformed', id, error: new RpcError(code, message) };
 }
 
@@ -127,7 +172,7 @@ export function encodeResult(id: RequestId, result: string): string {
   return `{"jsonrpc":"2.0","id":${wellFormed(JSON.stringify(id))},"result":${result}}`;
 }
 
-export function encodeError(id: RequestId | null, { code, message, data }: RpcError): string {
+export function encodeError(id: WrittenId, { code, message, data }: RpcError): string {
   return wellFormed(JSON.stringify({ jsonrpc: '2.0', id, error: { code, message, ...(data && { data }) } }));
 }
 

@@ -28,6 +28,9 @@ export type SessionTransport = 'http' | 'sse' | 'websocket' | 'peer';
 /** The revision from which on clients understand an empty first event that carries an id. */
 const PRIMED_SINCE = '2025-11-25';
 
+/** To a peer in both roles we also send requests as its client, which count from 1 on the same connection. */
+const QUESTIONS_OF_PEERS = 1_000_000_000;
+
 /** Subscribed resources per session. */
 const MAX_SUBSCRIPTIONS = 1000;
 
@@ -76,7 +79,10 @@ export class McpSession implements ToolSession {
 
   /** What the server asks of the client. */
   get questions(): SessionQuestions {
-    return (this.asked ??= new SessionQuestions(() => this.channel));
+    return (this.asked ??= new SessionQuestions(
+      () => this.channel,
+      this.transport === 'peer' ? QUESTIONS_OF_PEERS : 0,
+    ));
   }
 
   /** Its server-sent streams (HTTP only). */

@@ -34,10 +34,14 @@ export class SessionQuestions {
   private readonly open = new Map<RequestId, Question>();
   /** Streams of `tasks/result`, by task; the newest last. */
   private readonly ofTasks = new Map<string, QuestionCarrier[]>();
-  private count = 0;
-
-  /** @param channel the session's own, while somebody reads it */
-  constructor(private readonly channel: () => QuestionCarrier | undefined) {}
+  /**
+   * @param channel the session's own, while somebody reads it
+   * @param count ids begin after it; they are integers, since some clients read no others
+   */
+  constructor(
+    private readonly channel: () => QuestionCarrier | undefined,
+    private count = 0,
+  ) {}
 
   /** @throws UserError the client's refusal, that it cannot be asked, or that the wait was aborted */
   ask({ method, params, carrier, taskId, signal }: AskOptions): Promise<Params> {
@@ -47,7 +51,7 @@ export class SessionQuestions {
         `The client cannot be asked for ${method}: it accepts no event stream and reads none of this session`,
       );
     }
-    const id = `server-${++this.count}`;
+    const id = ++this.count;
     const message = encodeRequest(id, method, params);
     return new Promise<Params>((resolve, reject) => {
       const abort = (): void => this.end(id, new UserError(`${method} was given up`));
@@ -67,9 +71,11 @@ export class SessionQuestions {
 
   /** The client's answer; answers to nothing are ignored. */
   settle({ id, result, error }: RpcResponse): void {
-    const question = this.open.get(id);
+    // Some clients answer with the text of a number.
+    const key = typeof id === 'string' && /^\d+$/.test(id) ? Number(id) : id;
+    const question = key === null ? undefined : this.open.get(key);
     if (!question) return;
-    this.open.delete(id);
+    this.open.delete(key!);
     if (result) return question.resolve(result);
     const why = typeof error?.message === 'string' ? error.message.slice(0, 1000) : 'refused';
     question.reject(new UserError(`The client answered: ${why}`));

@@ -5,6 +5,8 @@ import type { JsonSchema } from './json-schema.js';
 
 /** Deeper objects are left as they are. */
 const MAX_DEPTH = 16;
+/** Schemas that one value is held against. */
+const MAX_PARTS = 50;
 /** Names that one note mentions. */
 const MAX_NAMED = 10;
 
@@ -49,18 +51,22 @@ function hasNull(value: unknown, depth: number): boolean {
 }
 
 function prune(value: unknown, schema: unknown, root: JsonSchema, depth: number): unknown {
-  const found = resolve(schema, root);
-  if (!found || depth === 0) return value;
-  if (Array.isArray(value)) return value.map((item: unknown) => prune(item, found.items, root, depth - 1));
+  if (depth === 0) return value;
+  const parts = partsOf(schema, root);
+  if (Array.isArray(value)) {
+    const items = parts.find((part) => part.items !== undefined)?.items;
+    return value.map((item: unknown) => prune(item, items, root, depth - 1));
+  }
   if (!isObject(value)) return value;
-  const properties = isObject(found.properties) ? found.properties : {};
-  const required = Array.isArray(found.required) ? (found.required as unknown[]) : [];
+  const required = parts.flatMap((part) =>
+    Array.isArray(part.required) ? (part.required as unknown[]) : [],
+  );
   const kept: Record<string, unknown> = {};
   for (const [name, member] of Object.entries(value)) {
-    const own = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    const own = memberSchema(name, parts);
     if (member === null && own !== undefined && !required.includes(name) && !allowsNull(own, root, MAX_DEPTH))
       continue;
-    const pruned = own === undefined ? member : prune(member, own, root, depth - 1);
+    const pruned = prune(member, own ?? additional(parts), root, depth - 1);
     // `__proto__` is data here.
     Object.defineProperty(kept, name, {
       value: pruned,
@@ -70,6 +76,39 @@ function prune(value: unknown, schema: unknown, root: JsonSchema, depth: number)
     });
   }
   return kept;
+}
+
+/**
+ * The schemas that a value must fit together: of alternatives only where there is one beside null, as of an optional
+ * object.
+ */
+function partsOf(schema: unknown, root: JsonSchema): readonly Params[] {
+  const parts: Params[] = [];
+  const open: unknown[] = [schema];
+  while (open.length > 0 && parts.length < MAX_PARTS) {
+    const found = resolve(open.pop(), root);
+    if (!found) continue;
+    parts.push(found);
+    if (Array.isArray(found.allOf)) open.push(...(found.allOf as unknown[]));
+    const choices = [found.anyOf, found.oneOf].flatMap((some) => (Array.isArray(some) ? notNull(some) : []));
+    if (choices.length === 1) open.push(choices[0]);
+  }
+  return parts;
+}
+
+function notNull(choices: readonly unknown[]): unknown[] {
+  return choices.filter((choice) => !(isObject(choice) && choice.type === 'null'));
+}
+
+function memberSchema(name: string, parts: readonly Params[]): unknown {
+  for (const { properties } of parts) {
+    if (isObject(properties) && Object.hasOwn(properties, name)) return properties[name];
+  }
+  return undefined;
+}
+
+function additional(parts: readonly Params[]): unknown {
+  return parts.find((part) => isObject(part.additionalProperties))?.additionalProperties;
 }
 
 /** A schema that cannot be judged allows null: then its validator decides. */
@@ -100,10 +139,18 @@ function resolve(schema: unknown, root: JsonSchema): Params | undefined {
     if (!ref.startsWith('#')) return undefined;
     let target: unknown = root;
     for (const part of ref.split('/').slice(1)) {
-      const name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
+      const name = decodedPart(part).replaceAll('~1', '/').replaceAll('~0', '~');
       target = isObject(target) && Object.hasOwn(target, name) ? target[name] : undefined;
     }
     found = target;
   }
   return undefined;
+}
+
+function decodedPart(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

@@ -8,6 +8,7 @@ import type { OriginPolicy } from '../../auth/origin-policy.js';
 import type { Principal } from '../../auth/principal.js';
 import type { RateLimits } from '../../auth/rate-limits.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
+import { requestTarget, withoutTrailingSlash } from '../../platform/http/request-target.js';
 import type { SocketMetrics } from '../socket/socket-metrics.js';
 import { acceptableOffers } from './extension-offers.js';
 import { matchPath, type PathMatch } from './path-pattern.js';
@@ -44,7 +45,7 @@ export class UpgradeRouter {
   }
 
   readonly handle = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const [pathname = '/'] = (request.url ?? '/').split('?', 1);
+    const { pathname } = requestTarget(request.url);
     const host = this.hostServers.get(pathname);
     if (host && !this.closing) {
       host.handleUpgrade(request, socket, head, (ws) => host.emit('connection', ws, request));
@@ -57,7 +58,7 @@ export class UpgradeRouter {
 
   private async admit(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { authenticator, limits, trustProxy, audit } = this.checks;
-    const [pathname = '/', query = ''] = (request.url ?? '/').split('?', 2);
+    const { pathname, query } = requestTarget(request.url);
     let server: SocketServer | undefined;
     let principal: Principal | undefined;
     try {
@@ -101,7 +102,7 @@ export class UpgradeRouter {
     if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
     this.checks.origins.check(request);
     const routes = this.servers.flatMap((target) => target.paths.map((pattern) => ({ pattern, target })));
-    const match = matchPath(pathname, routes);
+    const match = matchPath(pathname, routes) ?? matchPath(withoutTrailingSlash(pathname), routes);
     if (this.servers.length === 0) {
       throw new OpstreamError('invalid_request', 'WebSockets are off here (ENABLE_WEBSOCKET)');
     }

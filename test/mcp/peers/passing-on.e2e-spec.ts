@@ -183,6 +183,66 @@ describe.each(TRANSPORTS)('reports over %s', (_name, open) => {
   });
 });
 
+describe.each(TRANSPORTS)('odd answers over %s', (_name, open) => {
+  const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)]);
+  const ODD: [what: string, answers: (id: unknown) => unknown, expected: string][] = [
+    [
+      'a batch of its log and the result',
+      (id) => [
+        { jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'in a batch' } },
+        text(id, 'batched'),
+      ],
+      'batched',
+    ],
+    ['an id as text', (id) => text(String(id), 'as text'), 'as text'],
+    ['a result that is a list', (id) => ({ jsonrpc: '2.0', id, result: [] }), 'The result is not an object'],
+    ['an error that is a text', (id) => ({ jsonrpc: '2.0', id, error: 'oops' }), 'oops'],
+    [
+      'an error beside a result of null',
+      (id) => ({ jsonrpc: '2.0', id, result: null, error: { code: 1, message: 'both' } }),
+      'both',
+    ],
+    [
+      'a result that is nested too deeply',
+      (id) => ({ jsonrpc: '2.0', id, result: { content: [], deep: deep(100) } }),
+      'nested more than',
+    ],
+  ];
+
+  it('settle their call at once', async () => {
+    const serve: Serve = async ({ id, params }, say) => {
+      const [, answers] = ODD.find(([what]) => what === (params!.arguments as { what: string }).what)!;
+      say(answers(id));
+    };
+    const { service, client } = await offering(
+      [{ name: 'f', url: await open([{ name: 'odd', inputSchema: object }], serve) }],
+      'f_odd',
+    );
+    for (const [what, , expected] of ODD) {
+      const { content } = await client.call('f_odd', { what });
+      expect(`${what}: ${content[0]?.text}`).toContain(expected);
+    }
+    const { body } = await service.rest.get<{ operations: { operation_id: string; metadata: Json }[] }>(
+      '/api/operations?type=mcp.tool/f_odd&limit=10',
+    );
+    const path = `/api/operations/${body.operations.at(-1)!.operation_id}/events`;
+    expect((await service.rest.get<object>(path)).text).toContain('in a batch');
+  });
+});
+
+it('numbers of a result in a batch stay as they were written', async () => {
+  const body = (id: unknown) =>
+    `[{"jsonrpc":"2.0","id":${String(id)},"result":{"content":[],"structuredContent":{"n":9007199254740993,"f":1.0}}}]`;
+  const url = await overHttp([{ name: 'n', inputSchema: object }], async () => {}, {
+    call: ({ message, response }) =>
+      void response.writeHead(200, { 'content-type': 'application/json' }).end(body(message.id)),
+  });
+  const { client } = await offering([{ name: 'f', url }], 'f_n');
+  client.send({ jsonrpc: '2.0', id: 'n', method: 'tools/call', params: { name: 'f_n', arguments: {} } });
+  await client.answerTo('n');
+  expect(client.frames.at(-1)).toContain('{"n":9007199254740993,"f":1.0}');
+});
+
 it('reports of several calls at once reach their own callers', async () => {
   const serve: Serve = async ({ id, params }, say) => {
     const { who } = params!.arguments as { who: string };

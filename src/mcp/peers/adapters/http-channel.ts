@@ -10,7 +10,7 @@ import {
   type PeerTarget,
   type SentRequest,
 } from '../peer-channel.js';
-import { fateOf } from '../request-fate.js';
+import { fateOf, namesRequest } from '../request-fate.js';
 import { readEvents } from './sse-reader.js';
 import { StandingStream } from './standing-stream.js';
 
@@ -271,8 +271,9 @@ function isAnswerTo(text: string, id: number): boolean {
   // Notifications are most of what comes, and need not be read twice.
   if (!text.includes('"result"') && !text.includes('"error"')) return false;
   try {
-    const message: unknown = JSON.parse(text);
-    return isObject(message) && message.method === undefined && Number(message.id) === id;
+    const value: unknown = JSON.parse(text);
+    const messages: readonly unknown[] = Array.isArray(value) ? value : [value];
+    return messages.some((one) => isObject(one) && one.method === undefined && namesRequest(one, id));
   } catch {
     return false;
   }

@@ -9,6 +9,7 @@ import { RateLimits } from '../../../auth/rate-limits.js';
 import type { Principal } from '../../../auth/principal.js';
 import { Configuration } from '../../../config/configuration.js';
 import { OpstreamError } from '../../../platform/errors/opstream-error.js';
+import { requestTarget, withoutTrailingSlash } from '../../../platform/http/request-target.js';
 import { readBody } from '../../../rest/body/read-body.js';
 import { McpDispatcher } from '../../dispatch/dispatcher.service.js';
 import { RequestMetrics } from '../../metrics/request.metrics.js';
@@ -55,14 +56,14 @@ export class LegacySse implements OnModuleDestroy {
   }
 
   /** Whether a request is one of this transport. */
-  takes({ url = '/' }: IncomingMessage): boolean {
+  takes({ url }: IncomingMessage): boolean {
     if (!this.configuration.mcp.legacySse) return false;
-    const [pathname] = url.split('?', 1);
+    const pathname = pathOf(url);
     return pathname === SSE_PATH || pathname === MESSAGES_PATH;
   }
 
   async serve(request: IncomingMessage & IncomingRequest, response: ServerResponse): Promise<void> {
-    const isStream = request.url!.startsWith(SSE_PATH);
+    const isStream = pathOf(request.url) === SSE_PATH;
     try {
       if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
       if (this.security.open(request, response)) return;
@@ -78,7 +79,7 @@ export class LegacySse implements OnModuleDestroy {
   }
 
   private openStream(request: IncomingMessage, response: ServerResponse, principal: Principal): void {
-    if (!accepts(request.headers.accept ?? '*/*', 'text/event-stream')) {
+    if (!accepts(request.headers.accept, 'text/event-stream')) {
       throw new RpcError(RPC.serverError, 'Accept must name text/event-stream', undefined, 406);
     }
     if (this.connections.size >= MAX_CONNECTIONS) {
@@ -124,7 +125,7 @@ export class LegacySse implements OnModuleDestroy {
 
   /** @throws RpcError (404) for a stream that is not there, or is another user's */
   private find(url: string, { tenant, userId }: Principal): LegacySseConnection {
-    const id = new URLSearchParams(url.split('?', 2)[1]).get('sessionId') ?? '';
+    const id = new URLSearchParams(requestTarget(url).query).get('sessionId') ?? '';
     const connection = this.connections.get(id);
     const { principal } = connection ?? {};
     if (connection && principal?.tenant === tenant && principal.userId === userId) return connection;
@@ -132,9 +133,13 @@ export class LegacySse implements OnModuleDestroy {
   }
 }
 
+function pathOf(url: string | undefined): string {
+  return withoutTrailingSlash(requestTarget(url).pathname);
+}
+
 /** A token in the query stands there again, since these clients send nothing of their own in its place. */
 function addressFor(id: string, url: string): string {
-  const token = new URLSearchParams(url.split('?', 2)[1]).get('token');
+  const token = new URLSearchParams(requestTarget(url).query).get('token');
   const query = new URLSearchParams({ sessionId: id, ...(token !== null && { token }) });
   return `${MESSAGES_PATH}?${query.toString()}`;
 }

@@ -12,6 +12,7 @@ import { HttpSecurity, type IncomingRequest } from '../../../auth/http-security.
 import type { Principal } from '../../../auth/principal.js';
 import { Configuration } from '../../../config/configuration.js';
 import { OpstreamError, toOpstreamError } from '../../../platform/errors/opstream-error.js';
+import { requestTarget, withoutTrailingSlash } from '../../../platform/http/request-target.js';
 import { endsWork, refusalOf } from '../../protocol/ends-work.js';
 import { RateLimits } from '../../../auth/rate-limits.js';
 import { BatchAnswers, expectsAnswer, type BatchResponder } from '../../dispatch/batch-answers.js';
@@ -29,7 +30,7 @@ import { InFlight } from '../../protocol/in-flight.js';
 import {
   isObject,
   parseMessages,
-  type RequestId,
+  type WrittenId,
   type RpcMessage,
   type RpcRequest,
 } from '../../protocol/json-rpc.js';
@@ -210,7 +211,7 @@ export class McpHttp implements OnModuleDestroy {
   private sessionOf(
     { sessionId, refusal }: Pick<Classification, 'sessionId' | 'refusal'>,
     principal: Principal,
-    id: RequestId | null,
+    id: WrittenId,
   ): McpSession | undefined {
     if (refusal) throw new RequestError(refusal.id, refusal.error);
     if (sessionId === undefined) return undefined;
@@ -230,7 +231,7 @@ export class McpHttp implements OnModuleDestroy {
 
   private openStream(request: IncomingMessage, response: ServerResponse, principal: Principal): void {
     if (request.headers['mcp-protocol-version'] === MODERN_VERSION) throw modernIsPostOnly();
-    if (!accepts(request.headers.accept ?? '', 'text/event-stream')) {
+    if (!accepts(request.headers.accept, 'text/event-stream')) {
       throw new RpcError(RPC.serverError, 'Accept must name text/event-stream', undefined, 406);
     }
     const session = this.sessionOf(classifyStream(request.headers), principal, null);
@@ -249,8 +250,8 @@ export class McpHttp implements OnModuleDestroy {
 /** A batch is answered as a whole. */
 type BatchContext = MessageContext & { readonly responder: BatchResponder };
 
-function isMcp(url = '/'): boolean {
-  return url === MCP_PATH || (url.startsWith(MCP_PATH) && /^\/mcp\/?(\?|$)/.test(url));
+function isMcp(url: string | undefined): boolean {
+  return url === MCP_PATH || withoutTrailingSlash(requestTarget(url).pathname) === MCP_PATH;
 }
 
 function modernIsPostOnly(): OpstreamError {

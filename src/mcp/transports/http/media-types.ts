@@ -9,8 +9,12 @@ export function mediaTypeOf(contentType: string | undefined): string {
   return (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase();
 }
 
-/** Whether an `Accept` header takes a type: its most specific range that fits decides, and a weight of 0 refuses. */
-export function accepts(accept: string, type: string): boolean {
+/**
+ * Whether an `Accept` header takes a type: its most specific range that fits decides, and a weight of 0 refuses. A
+ * header that is absent or empty takes anything.
+ */
+export function accepts(header: string | undefined, type: string): boolean {
+  const accept = header?.trim() || '*/*';
   // What nearly every client sends needs no parsing.
   if (accept === '*/*' || accept === 'application/json, text/event-stream') return true;
   const ranges = [type, `${type.split('/', 1)[0]}/*`, '*/*'];
@@ -33,9 +37,8 @@ export function checkMediaTypes(headers: IncomingHttpHeaders): boolean {
   if (mediaTypeOf(headers['content-type']) !== 'application/json') {
     throw new OpstreamError('unsupported_media_type', 'A message must be application/json');
   }
-  const accept = headers.accept ?? '*/*';
-  const acceptsSse = accepts(accept, 'text/event-stream');
-  if (acceptsSse || accepts(accept, 'application/json')) return acceptsSse;
+  const acceptsSse = accepts(headers.accept, 'text/event-stream');
+  if (acceptsSse || accepts(headers.accept, 'application/json')) return acceptsSse;
   const why = 'Accept must name application/json and text/event-stream';
   throw new RpcError(RPC.serverError, why, undefined, 406);
 }

@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { HttpSecurity } from '../../../auth/http-security.js';
 import { SCOPES } from '../../../auth/principal.js';
 import { Configuration } from '../../../config/configuration.js';
+import { requestTarget, withoutTrailingSlash } from '../../../platform/http/request-target.js';
 import { SERVER_INFO } from '../../protocol/server-info.js';
 
 /** Where clients look for it (RFC 9728); the path of the resource may follow. */
@@ -32,11 +33,12 @@ export class ProtectedResource {
   }
 
   /** The protected path whose metadata a request asks for. @param paths that are protected, the most usual first */
-  pathOf({ url = '/', method }: IncomingMessage, paths: readonly string[]): string | undefined {
-    if (!url.startsWith(METADATA_PATH) || this.issuer === undefined) return undefined;
+  pathOf({ url, method }: IncomingMessage, paths: readonly string[]): string | undefined {
     if (method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS') return undefined;
-    const [pathname = ''] = url.split('?', 1);
-    const suffix = pathname.slice(METADATA_PATH.length).replace(/\/$/, '');
+    if (this.issuer === undefined) return undefined;
+    const pathname = withoutTrailingSlash(requestTarget(url).pathname);
+    if (!pathname.startsWith(METADATA_PATH)) return undefined;
+    const suffix = pathname.slice(METADATA_PATH.length);
     return suffix === '' ? paths[0] : paths.find((path) => path === suffix);
   }
 
