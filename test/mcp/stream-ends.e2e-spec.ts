@@ -142,3 +142,25 @@ describe('An answer', () => {
     );
   });
 });
+
+describe('A quiet stream', () => {
+  it('is kept alive by comments that no parser takes for an event', async () => {
+    const quiet = await RunningService.start({ STORE: 'memory', MCP_PING_INTERVAL_MS: '50' });
+    const abort = new AbortController();
+    try {
+      const reader = new McpHttpClient(`${quiet.http}/mcp`);
+      await reader.initialize();
+      const stream = await reader.get({}, abort.signal);
+      let text = '';
+      for await (const chunk of stream.body!) {
+        text += Buffer.from(chunk as Uint8Array).toString();
+        if (text.split(': keep-alive').length > 3) break;
+      }
+      // Beside the event that begins the stream there is no blank line, where some clients see an empty event.
+      expect(text.split('\n\n')).toHaveLength(2);
+    } finally {
+      abort.abort();
+      await quiet.stop();
+    }
+  });
+});

@@ -237,4 +237,13 @@ describe('lines of producers that cannot be changed', () => {
     expect(events.map(({ message }) => message).join('')).toBe(`${long}end`);
     expect(events).toHaveLength(4);
   });
+
+  it('a record whose text is longer than a message keeps all of it', async () => {
+    const long = 'x'.repeat(150_000);
+    await send(`${JSON.stringify({ log: long, severityText: 'ERROR', host: 'a' })}\n`);
+    const events = await log();
+    expect(events.map(({ message }) => message).join('')).toBe(long);
+    expect(events.map(({ level }) => level)).toEqual(events.map(() => 'error'));
+    expect(events[0]).toMatchObject({ details: { host: 'a' } });
+  });
 });

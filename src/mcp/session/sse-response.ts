@@ -8,6 +8,9 @@ import { ReaderWatch, type WatchedReader } from './reader-watch.js';
 /** Unsent bytes above which a tool has to wait for its caller. */
 const HIGH_WATER_BYTES = 64 * 1024;
 
+/** Without a blank line, which some clients take for the end of an empty event. */
+const KEEP_ALIVE = ': keep-alive\n';
+
 const HEADERS = [
   ['Content-Type', 'text/event-stream'],
   ['Cache-Control', 'no-cache, no-transform'],
@@ -102,7 +105,7 @@ export class SseResponse implements WatchedReader {
    * reader for whom something waits and who takes nothing for two intervals is let go.
    */
   comment(): void {
-    if (this.bufferedBytes === 0) this.append(': keep-alive\n\n');
+    if (this.bufferedBytes === 0) this.append(KEEP_ALIVE);
     if (this.bufferedBytes === 0 || this.life.shown) {
       this.silent = 0;
       this.life.mark();

@@ -10,6 +10,7 @@ const LEVEL_MEMBERS = [
   'levelname',
   'severity',
   'severity_text',
+  'severityText',
   'lvl',
   'PRIORITY',
   'priority',
@@ -74,7 +75,10 @@ function fromLogRecord(value: JsonObject, text: string): EventDraft[] {
   const details = rest.length === 0 ? undefined : Object.fromEntries(rest);
   const data = { message: message.slice(0, LIMITS.message), level, details };
   const event = attempt(() => parseDraft('log', data, eventId));
-  return event ? [event] : textDrafts(message, level);
+  if (!event) return textDrafts(message, level);
+  return message.length > LIMITS.message
+    ? [event, ...textDrafts(message.slice(LIMITS.message), level)]
+    : [event];
 }
 
 /** A text as it is, cut into as many events as it takes. */
