@@ -69,7 +69,8 @@ export class HubFollower extends Follower {
     const socket = this.socket;
     this.socket = undefined;
     this.connected = false;
-    if (!socket) return;
+    // The service may have gone, and the connection with it.
+    if (!socket || socket.readyState === WebSocket.CLOSED) return;
     const closed = new Promise((resolve) => socket.once('close', resolve));
     socket.terminate();
     await closed;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
+import { sign } from '../harness/tokens.js';
 import type { Target } from './producers.js';
 
 /** An event as every JSON face shows it. */
@@ -174,5 +175,113 @@ export class SseWatcher extends Watcher {
     // Says where the stream begins; it is no event of the log.
     if (field('event') === 'position') return;
     this.received.add(JSON.parse(data) as SeenEvent);
+  }
+}
+
+/** Over the agents protocol, all operations by `after`; the service needs the harness's secret. */
+export class AgentsWatcher extends Watcher {
+  constructor(name: string, target: Target, operationIds: readonly string[]) {
+    super(name, target, operationIds, true);
+  }
+
+  protected async follow(): Promise<void> {
+    const token = await sign({ id: this.name });
+    await new Promise<void>((resolve) => {
+      const socket = new WebSocket(`${this.target.url.replace('http', 'ws')}/agents?token=${token}`);
+      socket.on('open', () =>
+        socket.send(JSON.stringify({ type: 'subscribe_all', after: String(this.received.lastPosition) })),
+      );
+      socket.on('message', (frame: Buffer) => {
+        const message = JSON.parse(frame.toString()) as { type: string; status?: string; event?: SeenEvent };
+        if (message.event) this.received.add(message.event);
+        const { type, status } = message;
+        if (type === 'history_trimmed' || type === 'history_lost' || type === 'error' || status === 'error') {
+          this.received.violations.push(`${this.name}: ${frame.toString()}`);
+        }
+        if (this.done) socket.close();
+      });
+      socket.on('error', () => {});
+      socket.on('close', () => resolve());
+    });
+  }
+}
+
+/** Over MCP, one operation by the tool `watch_operation`, whose blocks are events. */
+export class McpWatcher extends Watcher {
+  constructor(
+    name: string,
+    target: Target,
+    private readonly operationId: string,
+  ) {
+    super(name, target, [operationId], false);
+  }
+
+  protected follow(): Promise<void> {
+    return new Promise((resolve) => {
+      const socket = new WebSocket(`${this.target.url.replace('http', 'ws')}/mcp`);
+      const request = (id: number, method: string, params: object) =>
+        socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
+      socket.on('open', () =>
+        request(1, 'initialize', {
+          protocolVersion: '2025-11-25',
+          capabilities: {},
+          clientInfo: { name: 'watcher', version: '1' },
+        }),
+      );
+      socket.on('message', (frame: Buffer) => {
+        const { id, method, params } = JSON.parse(frame.toString()) as {
+          id?: number;
+          method?: string;
+          params?: { content?: { text: string }[] };
+        };
+        if (id === 1) {
+          socket.send(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }));
+          request(2, 'tools/call', {
+            name: 'watch_operation',
+            arguments: { operation_id: this.operationId, after_seq: this.received.lastSeq(this.operationId) },
+            _meta: { progressToken: 'w' },
+          });
+        }
+        for (const { text } of (method === 'notifications/tool/streamContent' && params?.content) || []) {
+          const event = JSON.parse(text) as SeenEvent;
+          if (isViolation(event)) this.received.violations.push(`${this.name}: ${text}`);
+          else this.received.add(event);
+        }
+        // Ended, or not there yet: whichever it is, the next connection finds out.
+        if (id === 2) socket.close();
+      });
+      socket.on('error', () => {});
+      socket.on('close', () => resolve());
+    });
+  }
+}
+
+/** Asks REST for the next page again and again. */
+export class PollingWatcher extends Watcher {
+  constructor(
+    name: string,
+    target: Target,
+    private readonly operationId: string,
+  ) {
+    super(name, target, [operationId], false);
+  }
+
+  protected async follow(): Promise<void> {
+    const after = this.received.lastSeq(this.operationId);
+    const path = `/api/operations/${this.operationId}/events?limit=1000&after_seq=${after}`;
+    try {
+      const response = await fetch(this.target.url + path);
+      const page = (await response.json()) as {
+        events?: SeenEvent[];
+        history_trimmed?: boolean;
+        history_lost?: boolean;
+      };
+      if (page.history_trimmed || page.history_lost) {
+        this.received.violations.push(`${this.name}: ${JSON.stringify(page).slice(0, 200)}`);
+      }
+      for (const event of page.events ?? []) this.received.add(event);
+    } catch {
+      // A killed server does not answer; the next page is asked for after a pause.
+    }
   }
 }
