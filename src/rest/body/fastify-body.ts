@@ -1,12 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { turnBudget } from '../../platform/lifecycle/turn-budget.js';
 import { parseJson } from '../../platform/json.js';
 import { bodyLimitOf, NDJSON_TYPES } from './body-limits.js';
 import { readBody } from './read-body.js';
 
 /** Route option: the handler reads the body itself as it arrives. */
 export const STREAMED_BODY = { streamedBody: true } as const;
+
+/** Characters from which on a body is read in steps. */
+const LARGE = 1024 * 1024;
 
 /** NDJSON arrives at controllers as text. */
 export function readNdjson(fastify: FastifyInstance): void {
@@ -27,7 +31,12 @@ export function readBodies(fastify: FastifyInstance): void {
     async (request: FastifyRequest, body: IncomingMessage) => {
       if (isStreamed(request)) return body;
       const text = await readBody(body, bodyLimitOf(request.routeOptions.url));
-      return /^[\uFEFF\s]*$/.test(text) ? undefined : parseJson(text);
+      if (/^[\uFEFF\s]*$/.test(text)) return undefined;
+      // A large body costs three times: decoded, parsed, and recorded. Others are served in between.
+      if (text.length > LARGE) await turnBudget.turn();
+      const value = parseJson(text);
+      if (text.length > LARGE) await turnBudget.turn();
+      return value;
     },
   );
   fastify.addContentTypeParser('*', async (request: FastifyRequest, body: IncomingMessage) => {
