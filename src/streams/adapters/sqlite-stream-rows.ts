@@ -3,7 +3,7 @@ import type { GenerationStart } from '../offset.js';
 import type { StreamRows, WriterChange } from '../stream-rows.js';
 import type { StreamUsage } from '../stream-store.js';
 import type { ProducerSequence, StreamEntry, StreamHead } from '../stream.js';
-import type { StreamRow, StreamStatements } from './sqlite-stream-statements.js';
+import type { EntryPlace, StreamRow, StreamStatements } from './sqlite-stream-statements.js';
 
 const NOTHING: StreamUsage = { streams: 0, bytes: 0 };
 /** Streams whose rows are kept in memory; with their texts, a kilobyte each. */
@@ -24,9 +24,9 @@ export class SqliteStreamRows implements StreamRows {
   private readonly known = new Map<number, Known>();
   private readonly ids = new Map<string, number>();
   private readonly changed = new Set<Known>();
-  private readonly used = new Map<string, StreamUsage>();
-  private readonly changedTenants = new Set<string>();
-  private total: number | undefined;
+  /** Counted when it is first asked for, and kept up to date from then on. */
+  private used: Map<string, StreamUsage> | undefined;
+  private total = 0;
 
   constructor(private readonly statements: StreamStatements) {}
 
@@ -41,23 +41,19 @@ export class SqliteStreamRows implements StreamRows {
       });
     }
     this.changed.clear();
-    for (const tenant of this.changedTenants) {
-      const { streams, bytes } = this.usage(tenant);
-      if (streams === 0) this.statements.dropUsage.run(tenant);
-      else this.statements.putUsage.run(tenant, streams, bytes);
-    }
-    this.changedTenants.clear();
-    if (this.known.size > MAX_KNOWN || this.used.size > MAX_KNOWN) this.forget();
+    if (this.known.size > MAX_KNOWN) this.forgetStreams();
   }
 
   /** Nothing is known any more: the transaction was undone. */
   forget(): void {
+    this.forgetStreams();
+    this.used = undefined;
+  }
+
+  private forgetStreams(): void {
     this.known.clear();
     this.ids.clear();
     this.changed.clear();
-    this.used.clear();
-    this.changedTenants.clear();
-    this.total = undefined;
   }
 
   byPath(tenant: string, path: string): StreamHead | undefined {
@@ -85,19 +81,24 @@ export class SqliteStreamRows implements StreamRows {
   }
 
   usage(tenant: string): StreamUsage {
-    let used = this.used.get(tenant);
-    if (!used) this.used.set(tenant, (used = this.statements.usage.get(tenant) ?? NOTHING));
-    return used;
+    return this.allUsage().get(tenant) ?? NOTHING;
+  }
+
+  totalUsage(): StreamUsage {
+    let streams = 0;
+    for (const used of this.allUsage().values()) streams += used.streams;
+    return { streams, bytes: this.total };
   }
 
   totalBytes(): number {
-    return (this.total ??= this.statements.totalUsage.get()!.bytes);
+    this.allUsage();
+    return this.total;
   }
 
   entriesBefore(head: StreamHead, position: number): number {
     const { fork } = head;
     if (fork && position <= fork.position) return this.entriesBefore(this.byId(fork.sourceId)!, position);
-    return this.statements.entryBefore.get(head.id, position)?.seq ?? fork?.entries ?? 0;
+    return this.lastEntry(head, ({ start }) => start < position)?.seq ?? fork?.entries ?? 0;
   }
 
   /** The seq of the entry that holds what stands at a position. */
@@ -105,9 +106,29 @@ export class SqliteStreamRows implements StreamRows {
     const { fork } = head;
     const source = fork && position < fork.position ? this.byId(fork.sourceId) : undefined;
     if (source) return this.seqAt(source, position);
-    const entry = this.statements.entryFrom.get(head.id, position);
+    const entry = this.lastEntry(head, ({ start }) => start <= position);
     if (!entry) return (fork?.entries ?? 0) + 1;
     return entry.start + entry.length > position ? entry.seq : entry.seq + 1;
+  }
+
+  /** The last of a stream's own entries for which something holds that holds for all before it. */
+  private lastEntry(
+    { id, fork, lastSeq }: StreamHead,
+    holds: (place: EntryPlace) => boolean,
+  ): (EntryPlace & { readonly seq: number }) | undefined {
+    // Seqs have no gaps, so that places need no index of their own, which every append would have to write.
+    let low = fork?.entries ?? 0;
+    let high = lastSeq;
+    let found: (EntryPlace & { readonly seq: number }) | undefined;
+    while (low < high) {
+      const seq = Math.ceil((low + high) / 2);
+      const place = this.statements.entryPlace.get(id, seq);
+      if (place && holds(place)) {
+        found = { ...place, seq };
+        low = seq;
+      } else high = seq - 1;
+    }
+    return found;
   }
 
   insert(head: Omit<StreamHead, 'id'>): StreamHead {
@@ -140,9 +161,19 @@ export class SqliteStreamRows implements StreamRows {
 
   addUsage(tenant: string, { streams, bytes }: StreamUsage): void {
     const used = this.usage(tenant);
-    this.total = this.totalBytes() + bytes;
-    this.used.set(tenant, { streams: used.streams + streams, bytes: used.bytes + bytes });
-    this.changedTenants.add(tenant);
+    this.total += bytes;
+    this.allUsage().set(tenant, { streams: used.streams + streams, bytes: used.bytes + bytes });
+  }
+
+  private allUsage(): Map<string, StreamUsage> {
+    if (this.used) return this.used;
+    this.used = new Map();
+    this.total = 0;
+    for (const { tenant, streams, bytes } of this.statements.usage.all()) {
+      this.used.set(tenant, { streams, bytes });
+      this.total += bytes;
+    }
+    return this.used;
   }
 
   delete({ id, tenant, path }: StreamHead): void {

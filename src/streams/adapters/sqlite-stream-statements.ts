@@ -36,6 +36,9 @@ export interface EntryRow {
   readonly data: Buffer;
 }
 
+/** Where an entry begins, and how far it goes. */
+export type EntryPlace = Pick<EntryRow, 'start' | 'length'>;
+
 type Statement<Parameters extends unknown[], Row = never> = BetterSqlite3.Statement<Parameters, Row>;
 
 /** Every statement of the SQLite stream store. */
@@ -50,14 +53,13 @@ export interface StreamStatements {
   readonly openWithOperation: Statement<[], StreamRow>;
   readonly addEntry: Statement<[number, number, number, number, number, Buffer]>;
   readonly entriesAfter: Statement<[number, number, number], EntryRow>;
-  readonly entryFrom: Statement<[number, number], Pick<EntryRow, 'seq' | 'start' | 'length'>>;
-  readonly entryBefore: Statement<[number, number], Pick<EntryRow, 'seq'>>;
+  readonly entryPlace: Statement<[number, number], EntryPlace>;
   readonly producer: Statement<[number, string], { readonly epoch: number; readonly seq: number }>;
   readonly putProducer: Statement<[number, string, number, number]>;
-  readonly usage: Statement<[string], { readonly streams: number; readonly bytes: number }>;
-  readonly totalUsage: Statement<[], { readonly streams: number; readonly bytes: number }>;
-  readonly putUsage: Statement<[string, number, number]>;
-  readonly dropUsage: Statement<[string]>;
+  readonly usage: Statement<
+    [],
+    { readonly tenant: string; readonly streams: number; readonly bytes: number }
+  >;
   readonly addGarbage: Statement<[number]>;
   readonly garbage: Statement<[], { readonly stream: number }>;
   readonly removeGarbage: Statement<[number]>;
@@ -98,22 +100,14 @@ export function prepareStatements(database: BetterSqlite3.Database): StreamState
     entriesAfter:
       database.prepare(`SELECT seq, start, length, closes, data FROM stream_entries WHERE stream = ? AND seq > ?
        ORDER BY seq LIMIT ?`),
-    entryFrom: database.prepare(`SELECT seq, start, length FROM stream_entries WHERE stream = ? AND start <= ?
-       ORDER BY start DESC LIMIT 1`),
-    entryBefore: database.prepare(
-      'SELECT seq FROM stream_entries WHERE stream = ? AND start < ? ORDER BY start DESC LIMIT 1',
-    ),
+    entryPlace: database.prepare('SELECT start, length FROM stream_entries WHERE stream = ? AND seq = ?'),
     producer: database.prepare('SELECT epoch, seq FROM stream_producers WHERE stream = ? AND producer = ?'),
     putProducer:
       database.prepare(`INSERT INTO stream_producers (stream, producer, epoch, seq) VALUES (?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq`),
-    usage: database.prepare('SELECT streams, bytes FROM stream_usage WHERE tenant = ?'),
-    totalUsage: database.prepare(
-      'SELECT coalesce(sum(streams), 0) AS streams, coalesce(sum(bytes), 0) AS bytes FROM stream_usage',
+    usage: database.prepare(
+      'SELECT tenant, count(*) AS streams, sum(bytes) AS bytes FROM streams GROUP BY tenant',
     ),
-    putUsage: database.prepare(`INSERT INTO stream_usage (tenant, streams, bytes) VALUES (?, ?, ?)
-       ON CONFLICT DO UPDATE SET streams = excluded.streams, bytes = excluded.bytes`),
-    dropUsage: database.prepare('DELETE FROM stream_usage WHERE tenant = ?'),
     addGarbage: database.prepare('INSERT INTO stream_garbage (stream) VALUES (?)'),
     garbage: database.prepare('SELECT stream FROM stream_garbage LIMIT 1'),
     removeGarbage: database.prepare('DELETE FROM stream_garbage WHERE stream = ?'),

@@ -100,9 +100,7 @@ export class SqliteStreamStore extends StreamStore {
   }
 
   override usage(tenant?: string): Promise<StreamUsage> {
-    return this.attempt(() =>
-      tenant === undefined ? this.statements.totalUsage.get()! : this.rows.usage(tenant),
-    );
+    return this.attempt(() => (tenant === undefined ? this.rows.totalUsage() : this.rows.usage(tenant)));
   }
 
   override close(): Promise<void> {

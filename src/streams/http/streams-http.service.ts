@@ -102,7 +102,8 @@ export class StreamsHttp implements BeforeApplicationShutdown {
   private answersPreflight(request: IncomingMessage, response: ServerResponse): boolean {
     response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
     if (this.security.open(request, response)) return true;
-    response.setHeader('Access-Control-Expose-Headers', CORS_RESPONSE_HEADERS);
+    if (request.headers.origin !== undefined)
+      response.setHeader('Access-Control-Expose-Headers', CORS_RESPONSE_HEADERS);
     if (request.method !== 'OPTIONS') return false;
     response.writeHead(204, { Allow: `${METHODS}, OPTIONS` }).end();
     return true;
