@@ -15,29 +15,39 @@ export function messagesOf(body: Buffer): string[] {
   return text.startsWith('[') ? elementsOf(text.slice(1, -1)) : [text];
 }
 
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
 /** Splits what stands between the brackets of a valid array; also what a chunk holds. */
 export function elementsOf(inner: string): string[] {
   const elements: string[] = [];
   let depth = 0;
   let begin = 0;
   for (let at = 0; at < inner.length; at++) {
-    const character = inner[at];
-    if (character === '"') at = endOfString(inner, at);
-    else if (character === '[' || character === '{') depth++;
-    else if (character === ']' || character === '}') depth--;
-    else if (character === ',' && depth === 0) {
+    const code = inner.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(inner, at);
+    else if (code === COMMA) {
+      if (depth > 0) continue;
       elements.push(inner.slice(begin, at).trim());
       begin = at + 1;
-    }
+    } else if (code === OPEN_BRACKET || code === OPEN_BRACE) depth++;
+    else if (code === CLOSE_BRACKET || code === CLOSE_BRACE) depth--;
   }
   const last = inner.slice(begin).trim();
   if (last !== '') elements.push(last);
   return elements;
 }
 
+/** Most of a body is text within quotes, which is skipped as a whole. */
 function endOfString(text: string, begin: number): number {
-  for (let at = begin + 1; ; at++) {
-    if (text[at] === '\\') at++;
-    else if (text[at] === '"') return at;
+  for (let end = text.indexOf('"', begin + 1); ; end = text.indexOf('"', end + 1)) {
+    let slashes = 0;
+    while (text.charCodeAt(end - 1 - slashes) === BACKSLASH) slashes++;
+    if (slashes % 2 === 0) return end;
   }
 }
