@@ -1,4 +1,5 @@
-import { trigrams } from '../search/search-text.js';
+import { mostShared, trigramsToLookUp } from '../search/rank-by-trigrams.js';
+import { searchText, trigrams } from '../search/search-text.js';
 import type { SearchCandidates, SearchQuery } from '../session-store.js';
 import type { Prepared } from './prepared.js';
 import type { Selects } from './selects.js';
@@ -13,8 +14,10 @@ import {
 
 /** Messages of a session that are all looked at; in a larger one the index chooses. */
 const SCANNED = 1000;
-/** Trigrams of a query that are looked up, evenly over its length. */
-const MAX_TRIGRAMS = 24;
+/** The newest messages of a session, which tell how common a trigram is there. */
+const SAMPLED = 64;
+/** Messages read at a time, where some of the likeliest are not for the viewer. */
+const CHUNK = 500;
 
 /** Finds the messages of a session that a text may match. */
 export class SqliteSearch {
@@ -35,33 +38,52 @@ export class SqliteSearch {
         .all(parameters);
       return { messages: toMessages(rows), none: rows.length === 0 };
     }
-    const wanted = sample(trigrams(text), MAX_TRIGRAMS);
-    const rows =
-      wanted.length === 0
-        ? this.containing(visible).all({ ...parameters, pattern: likePattern(text), limit })
-        : this.likeliest(visible, wanted.length).all({
-            ...parameters,
-            limit,
-            ...Object.fromEntries(wanted.map((trigram, index) => [`t${index}`, quoted(trigram)])),
-          });
+    const wanted = trigrams(text);
+    if (wanted.length === 0) {
+      const statement = this.containing(visible);
+      return {
+        messages: toMessages(statement.all({ ...parameters, pattern: likePattern(text), limit })),
+        none: false,
+      };
+    }
+    const rows = this.likeliest(session, tenant, wanted, visible, parameters, limit);
     return { messages: toMessages(rows), none: false };
   }
 
-  /** The messages that share most trigrams with the text. */
-  private likeliest(visible: string, count: number): Prepared<[object], MessageRow> {
-    const hits = Array.from(
-      { length: count },
-      (_, index) =>
-        `SELECT rowid AS key FROM session_search WHERE session_search MATCH @t${index} AND rowid BETWEEN @low AND @high`,
-    ).join(' UNION ALL ');
-    const allVisible = visible === '1 AND 1';
-    const counted = allVisible
-      ? 'SELECT key, count(*) AS shared FROM hits GROUP BY key'
-      : `SELECT key, shared FROM (SELECT key, count(*) AS shared FROM hits GROUP BY key) JOIN session_messages USING (key) WHERE ${visible}`;
-    return this.selects.prepared(
-      `WITH hits AS (${hits}), best AS (${counted} ORDER BY shared DESC, key DESC LIMIT @limit)
-       SELECT session_messages.* FROM best JOIN session_messages USING (key) ORDER BY key DESC`,
+  /** The messages that share most trigrams with the text, newest first. */
+  private likeliest(
+    session: SessionRow,
+    tenant: string,
+    wanted: readonly string[],
+    visible: string,
+    parameters: object,
+    limit: number,
+  ): readonly MessageRow[] {
+    const { low, high } = rangeOf(session);
+    const first = low + session.first_seq;
+    const size = session.last_seq - session.first_seq + 1;
+    const newest = this.selects.prepared(
+      'SELECT * FROM session_messages WHERE key BETWEEN @low AND @high ORDER BY key DESC LIMIT @limit',
     );
+    const sample = newest
+      .all({ low, high, limit: SAMPLED })
+      .map((row) => searchText(toMessage(tenant, session.id, row)));
+    const hits = this.selects.keys(
+      `SELECT rowid - @first FROM session_search WHERE session_search MATCH @text AND rowid BETWEEN @first AND @high`,
+    );
+    const lists = trigramsToLookUp(wanted, sample, size).map((trigram) =>
+      hits.all({ first, high, text: quoted(trigram) }),
+    );
+    const places = mostShared(lists, size);
+    const read = this.selects.prepared(
+      `SELECT session_messages.* FROM (SELECT value FROM json_each(@keys)) CROSS JOIN session_messages ON key = value WHERE ${visible}`,
+    );
+    const rows: MessageRow[] = [];
+    for (let at = 0; at < places.length && rows.length < limit; at += CHUNK) {
+      const keys = places.slice(at, at + CHUNK).map((place) => first + place);
+      rows.push(...read.all({ ...parameters, keys: JSON.stringify(keys) }));
+    }
+    return rows.slice(0, limit).sort((a, b) => b.key - a.key);
   }
 
   /** Texts too short for a trigram are looked for as they are, newest first. */
@@ -80,9 +102,4 @@ function quoted(trigram: string): string {
 
 function likePattern(text: string): string {
   return `%${text.replaceAll(/[\\%_]/g, (wild) => `\\${wild}`)}%`;
-}
-
-function sample<Item>(items: readonly Item[], most: number): readonly Item[] {
-  if (items.length <= most) return items;
-  return Array.from({ length: most }, (_, index) => items[Math.floor((index * items.length) / most)]!);
 }

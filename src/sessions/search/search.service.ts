@@ -11,7 +11,7 @@ import { searchText } from './search-text.js';
 /** Longer queries cost time with every message and say no more. */
 const MAX_QUERY = 1000;
 /** Messages that are scored when the index proposes more. */
-const MAX_CANDIDATES = 500;
+const MAX_CANDIDATES = 300;
 /** Milliseconds of scoring after which others have a turn. */
 const SLICE_MS = 8;
 
