@@ -171,6 +171,8 @@ describe('two processes as the document has them', () => {
     services.push(service);
     return service;
   };
+  const tokenFor = async (service: RunningService, agentId: string): Promise<string> =>
+    (await (await SessionAgent.connect(service.ws)).as(agentId)).authToken;
   const listen = async (answer: RequestListener | undefined): Promise<string> => {
     far = answer ? createServer(answer) : createServer();
     await new Promise<void>((resolve) => far!.listen(0, '127.0.0.1', resolve));
@@ -197,6 +199,61 @@ describe('two processes as the document has them', () => {
       });
     },
   );
+
+  it('tells several at once what waits, each viewer what is for it, and in order', async () => {
+    const sockets = await start({});
+    const mcp = await start({ BRIDGE_URL: sockets.http });
+    const root = await SessionAgent.connect(mcp.ws);
+    const [alice, session] = [await root.as('alice'), await root.newSession()];
+    const viewer = await Viewer.open(`${sockets.ws}/ws/${session}`);
+    const own = await Viewer.open(`${sockets.ws}/ws/${session}?token=${await tokenFor(sockets, 'alice')}`);
+    let requests = 0;
+    sockets.app.getHttpServer().on('request', () => (requests += 1));
+    await alice.say(session, 'first');
+    await Promise.all(
+      Array.from({ length: 100 }, (_, n) =>
+        alice.say(session, `m${n}`, { visibility: n % 3 === 0 ? 'private' : 'public' }),
+      ),
+    );
+    const { messages } = await alice.call('get_messages', { session_id: session, limit: 1000 });
+    const stored = messages.map(({ content }) => content);
+    const shown = messages.filter(({ visibility }) => visibility === 'public').map(({ content }) => content);
+    expect(await viewer.contents(shown.length)).toEqual(shown);
+    expect(await own.contents(stored.length)).toEqual(stored);
+    expect(await viewer.everything()).toEqual([]);
+    expect(requests).toBeLessThan(50);
+  });
+
+  it('tells other programs one message in one request', async () => {
+    const bodies: string[] = [];
+    const url = await listen((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => {
+        bodies.push(body);
+        response.end('{"success":true}');
+      });
+    });
+    const service = await start({ BRIDGE_URL: url });
+    const agent = await SessionAgent.connect(service.ws);
+    const session = await agent.newSession();
+    await Promise.all(Array.from({ length: 30 }, (_, n) => agent.say(session, `m${n}`)));
+    await expect.poll(() => bodies.length).toBe(30);
+    for (const body of bodies) expect(JSON.parse(body)).toMatchObject({ type: 'new_message' });
+  });
+
+  it.each([
+    ['{"announcements":[1]}', 'is not a batch'],
+    ['{"announcements":[{"context":{"tenant":"other"},"body":{}}]}', 'is not a batch'],
+    ['{}', 'is not a batch'],
+  ])('takes no batch that is none: %s', async (body, error) => {
+    const { rest } = await start({});
+    const answer = await rest.request('POST', '/broadcast/s', {
+      body,
+      headers: { 'x-opstream-bridge-batch': '1' },
+    });
+    expect(answer.body).toMatchObject({ success: false, error: expect.stringContaining(error) });
+  });
 
   it('does not tell its own viewers twice when the bridge leads back to itself', async () => {
     const port = await listen(undefined);

@@ -4,7 +4,7 @@ import type { MessageRow } from './sqlite-session-rows.js';
 
 /** Queries for messages, each compiled once; what they are put together from is bounded, so they are few. */
 export class Selects {
-  private readonly known = new Map<string, Prepared<[object], unknown>>();
+  private readonly known = new Map<string, Prepared<[object]>>();
 
   constructor(private readonly database: BetterSqlite3.Database) {}
 

@@ -12,6 +12,13 @@ export interface BridgeContext extends Restricted {
   readonly update: string;
 }
 
+/** Several announcements of one session in one request, between two services of this kind. */
+export interface BridgeBatch {
+  readonly announcements: readonly { readonly context: BridgeContext; readonly body: JsonObject }[];
+}
+
+/** A request that carries a batch, and an answer of a service that takes one. */
+export const BATCH_HEADER = 'x-opstream-bridge-batch';
 export const CONTEXT_HEADER = 'x-opstream-bridge-context';
 export const SECRET_HEADER = 'x-opstream-bridge-secret';
 
@@ -24,12 +31,26 @@ export function encodeContext(context: BridgeContext): string {
 /** Undefined for what is none: another program's header is not ours to understand. */
 export function decodeContext(header: unknown): BridgeContext | undefined {
   if (typeof header !== 'string') return undefined;
-  let parsed: unknown;
   try {
-    parsed = JSON.parse(Buffer.from(header, 'base64url').toString());
+    return contextOf(JSON.parse(Buffer.from(header, 'base64url').toString()));
   } catch {
     return undefined;
   }
+}
+
+/** The announcements of a batch; undefined when one of them is none, or of another tenant than the request. */
+export function batchOf({ announcements }: JsonObject, tenant: string): BridgeBatch | undefined {
+  if (!Array.isArray(announcements)) return undefined;
+  const read = (announcements as readonly unknown[]).map((each) => {
+    if (!isJsonObject(each) || !isJsonObject(each.body)) return undefined;
+    const context = contextOf(each.context);
+    return context?.tenant === tenant ? { context, body: each.body } : undefined;
+  });
+  const known = read.filter((each) => each !== undefined);
+  return known.length === read.length ? { announcements: known } : undefined;
+}
+
+function contextOf(parsed: unknown): BridgeContext | undefined {
   if (!isJsonObject(parsed)) return undefined;
   const { tenant, instance, update, visibility, sender } = parsed;
   const texts = [tenant, instance, update].every((text) => typeof text === 'string');

@@ -8,7 +8,13 @@ import { newMessage, sessionUpdate } from '../session-json.js';
 import type { SessionKey, SessionMessage } from '../session.js';
 import type { Announcement } from '../session-bus.js';
 import type { Restricted } from '../viewer.js';
-import { CONTEXT_HEADER, encodeContext, SECRET_HEADER } from './audience.js';
+import {
+  BATCH_HEADER,
+  CONTEXT_HEADER,
+  encodeContext,
+  SECRET_HEADER,
+  type BridgeContext,
+} from './audience.js';
 
 /** The whole of one announcement, however it goes. */
 const TIMEOUT_MS = 2000;
@@ -16,6 +22,11 @@ const TIMEOUT_MS = 2000;
 const MAX_WAITING = 1000;
 /** How long whoever adds a message waits for its announcement, so that a fast writer does not run away from a bridge. */
 const PACE_MS = 50;
+/** Announcements of one request, and what they may say together. */
+const MAX_BATCH = 64;
+const MAX_BATCH_CHARACTERS = 128 * 1024;
+/** A service that does not know batches, having taken the place of one that does, shows one to nobody. */
+const FOR_NOBODY = { visibility: 'own', sender: { id: '', owner: '' } } as const;
 /** Characters of an answer that are read. */
 const MAX_ANSWER = 64 * 1024;
 
@@ -47,6 +58,8 @@ export class BridgeClient implements BeforeApplicationShutdown {
   private readonly announced = new WeakMap<SessionMessage, Promise<void>>();
   /** The last announcement was not taken: nobody waits for the next one. */
   private failing = false;
+  /** The other end is a service of this kind, as it said with its last answer. */
+  private takesBatches = false;
 
   constructor({ sessions }: Configuration) {
     this.secret = sessions.bridgeSecret;
@@ -122,36 +135,53 @@ export class BridgeClient implements BeforeApplicationShutdown {
   }
 
   private async drain(sessionId: string, queue: Outgoing[]): Promise<void> {
-    for (let next = queue[0]; next !== undefined; next = queue[0]) {
+    while (queue.length > 0) {
+      const group = this.takesBatches ? batchFrom(queue) : queue.slice(0, 1);
       try {
-        await this.send(sessionId, next);
-        this.sent += 1;
+        await this.send(sessionId, group);
+        this.sent += group.length;
         this.failing = false;
         this.logger.debug(`WebSocket broadcast triggered for session ${sessionId}`);
       } catch (thrown) {
-        this.fail(thrown);
+        this.fail(thrown, group.length);
       }
-      queue.shift();
-      next.settled?.();
+      queue.splice(0, group.length);
+      for (const { settled } of group) settled?.();
     }
   }
 
-  private fail(thrown: unknown): void {
-    this.failed += 1;
+  private fail(thrown: unknown, count = 1): void {
+    this.failed += count;
     this.failing = true;
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     this.logger.debug(`WebSocket broadcast failed (non-critical): ${reason}`);
   }
 
-  private async send(sessionId: string, { body, settled: _settled, ...context }: Outgoing): Promise<void> {
+  private async send(sessionId: string, group: readonly Outgoing[]): Promise<void> {
+    const [first] = group;
+    if (!first) return;
+    const isBatch = group.length > 1;
+    const body = isBatch ? this.batchText(group) : first.body;
     const answer = await this.request(`broadcast/${encodeURIComponent(sessionId)}`, body, {
       'Content-Type': 'application/json',
       'Content-Length': Buffer.byteLength(body),
-      [CONTEXT_HEADER]: encodeContext({ ...context, instance: this.instance }),
+      [CONTEXT_HEADER]: encodeContext({ ...this.contextOf(first), ...(isBatch && FOR_NOBODY) }),
+      ...(isBatch && { [BATCH_HEADER]: String(group.length) }),
       ...(this.secret !== undefined && { [SECRET_HEADER]: this.secret }),
     });
     const { success, error } = JSON.parse(answer) as { success?: unknown; error?: unknown };
     if (success !== true) throw new Error(`the other end says ${String(error).slice(0, 200)}`);
+  }
+
+  private contextOf({ tenant, visibility, sender, update }: Outgoing): BridgeContext {
+    return { tenant, visibility, sender, update, instance: this.instance };
+  }
+
+  private batchText(group: readonly Outgoing[]): string {
+    const announcements = group.map(
+      (each) => `{"context":${JSON.stringify(this.contextOf(each))},"body":${each.body}}`,
+    );
+    return `{"announcements":[${announcements.join(',')}]}`;
   }
 
   /** @throws Error for a failure to connect, no answer in time, and every status but 2xx, redirects included */
@@ -160,12 +190,23 @@ export class BridgeClient implements BeforeApplicationShutdown {
     const options = { method: 'POST', headers, agent: this.agent!, signal: AbortSignal.timeout(TIMEOUT_MS) };
     return new Promise((resolve, reject) => {
       const outgoing = request(new URL(path, this.url), options, (response) => {
+        this.takesBatches = response.headers[BATCH_HEADER] !== undefined;
         readAnswer(response).then(resolve, reject);
       });
       outgoing.once('error', reject);
       outgoing.end(body);
     });
   }
+}
+
+/** What waits, as far as it goes into one request. */
+function batchFrom(queue: readonly Outgoing[]): readonly Outgoing[] {
+  let characters = 0;
+  const tooMuch = queue.findIndex(({ body }, index) => {
+    characters += body.length;
+    return index >= MAX_BATCH || (index > 0 && characters > MAX_BATCH_CHARACTERS);
+  });
+  return queue.slice(0, tooMuch < 0 ? queue.length : tooMuch);
 }
 
 /** @throws Error for every status but 2xx, and for an answer that is too long or breaks off */

@@ -15,13 +15,30 @@ import { HttpSecurity } from '../../auth/http-security.js';
 import { isLoopback } from '../../auth/loopback.js';
 import { Configuration } from '../../config/configuration.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import { isDeeperThan, MAX_MESSAGE_DEPTH } from '../../platform/json.js';
+import { isDeeperThan, MAX_MESSAGE_DEPTH, type JsonObject } from '../../platform/json.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
 import { SessionBus } from '../session-bus.js';
-import { audienceOf, CONTEXT_HEADER, decodeContext, SECRET_HEADER, type BridgeContext } from './audience.js';
+import {
+  audienceOf,
+  BATCH_HEADER,
+  batchOf,
+  CONTEXT_HEADER,
+  decodeContext,
+  SECRET_HEADER,
+  type BridgeContext,
+} from './audience.js';
 import { BridgeClient } from './bridge-client.service.js';
 import { readAnnouncement, type InvalidBody } from './broadcast-body.js';
 import { BroadcastResultDto, InvalidBodyDto } from './broadcast.dto.js';
+
+/** Levels of a batch above its announcements. */
+const BATCH_LEVELS = 3;
+
+/** Fastify's reply and Express's response both have these. */
+interface Answer {
+  status(code: number): unknown;
+  header(name: string, value: string): unknown;
+}
 
 /** The receiving end of a bridge: what is posted goes to the sockets of the session, unchanged. */
 @ApiTags('sessions')
@@ -58,7 +75,7 @@ export class BroadcastController {
     @Param('session_id') sessionId: string,
     @Body() body: unknown,
     @Req() request: AuthenticatedRequest,
-    @Res({ passthrough: true }) response: { status(code: number): unknown },
+    @Res({ passthrough: true }) response: Answer,
   ): Promise<BroadcastResultDto | InvalidBody> {
     if (sessionId === '') throw new OpstreamError('not_found', 'There is no session id');
     const { tenant, context } = await this.admit(request);
@@ -68,8 +85,12 @@ export class BroadcastController {
       return announced.invalid;
     }
     const { object } = announced;
+    response.header(BATCH_HEADER, '1');
     try {
-      if (isDeeperThan(object, MAX_MESSAGE_DEPTH)) throw new Error('the body is nested too deeply');
+      const isBatch = request.headers[BATCH_HEADER] !== undefined;
+      const levels = MAX_MESSAGE_DEPTH + (isBatch ? BATCH_LEVELS : 0);
+      if (isDeeperThan(object, levels)) throw new Error('the body is nested too deeply');
+      if (isBatch) return this.announceAll(tenant, sessionId, object, context);
       this.announce(tenant, sessionId, JSON.stringify(object), context ?? audienceOf(object), context);
       return { success: true, session_id: sessionId };
     } catch (thrown) {
@@ -77,6 +98,21 @@ export class BroadcastController {
       this.logger.warn(`Failed to broadcast to session ${sessionId}: ${reason}`);
       return { success: false, error: reason };
     }
+  }
+
+  /** @throws Error for what is no batch of the tenant that the request is for */
+  private announceAll(
+    tenant: string,
+    sessionId: string,
+    object: JsonObject,
+    context: BridgeContext | undefined,
+  ): BroadcastResultDto {
+    // Its own header says which tenant it is for, as that of a single announcement does.
+    const batch = context && batchOf(object, context.tenant);
+    if (!batch) throw new Error('the body is not a batch of announcements');
+    for (const { context: each, body } of batch.announcements)
+      this.announce(tenant, sessionId, JSON.stringify(body), each, each);
+    return { success: true, session_id: sessionId };
   }
 
   private announce(
