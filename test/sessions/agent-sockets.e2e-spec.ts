@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JsonSocket, type Refused } from '../harness/json-socket.js';
 import { RunningService } from '../harness/running-service.js';
-import { SECRET, sign } from '../harness/tokens.js';
+import { inSeconds, SECRET, sign } from '../harness/tokens.js';
 import { SessionAgent } from './session-client.js';
 
 describe('the plain-JSON socket of agents (X-28)', () => {
@@ -141,7 +141,7 @@ describe('who gets a plain-JSON socket', () => {
     const silent = await JsonSocket.connect(`${service.ws}/mcp/room?token=${token}`, { autoPong: false });
     expect((await silent.closed).code).toBe(1006);
     const soon = await JsonSocket.connect(
-      `${service.ws}/mcp/room?token=${await sign({ sub: 'x', exp: Math.floor(Date.now() / 1000) + 1 })}`,
+      `${service.ws}/mcp/room?token=${await sign({ sub: 'x', exp: inSeconds(4) })}`,
     );
     expect((await soon.closed).code).toBe(4401);
     await service.stop();
