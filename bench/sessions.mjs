@@ -1,4 +1,4 @@
-// npm run bench:sessions [-- --quick] [--no-peer]
+// npm run bench:sessions [-- --quick] [--no-peer] [--rounds 3]
 //
 // Shared sessions: 20 agents at once, the bridge, search, a growing store, many viewers. See README.md for the method.
 import { parseArgs } from 'node:util';
@@ -14,10 +14,11 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean' },
     'no-peer': { type: 'boolean' },
+    rounds: { type: 'string' },
   },
 });
 const quick = options.quick === true;
-const rounds = quick ? 1 : 3;
+const rounds = quick ? 1 : Number(options.rounds ?? 3);
 const AGENTS = 20;
 const SOCKETS = quick ? 200 : 1000;
 const LARGE = 10_000;
@@ -102,7 +103,7 @@ async function searchLarge() {
   });
   if (!peer) return;
   await withPeer(async (server, client) => {
-    const { session_id: session } = await sessionOf(server, client);
+    const { session_id: session } = await client.ask('session', server.port, server.apiKey);
     server.fill(session, LARGE);
     results.search.of['shared-context-server'] = await client.ask(
       'search',
@@ -114,8 +115,6 @@ async function searchLarge() {
     );
   });
 }
-
-const sessionOf = (server, client) => client.ask('session', server.port, server.apiKey);
 
 /** One store that is filled on and on, measured on the way. */
 async function growing() {

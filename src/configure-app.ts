@@ -19,7 +19,7 @@ import { OpstreamError, toOpstreamError } from './platform/errors/opstream-error
 import { OpenRequests } from './platform/lifecycle/open-requests.js';
 import { BODY_LIMIT_BYTES, NDJSON_TYPES } from './rest/body/body-limits.js';
 import { readBodies, readNdjson } from './rest/body/fastify-body.js';
-import { serveHubClient } from './rest/hub-client-page.js';
+import { serveExamplePages } from './rest/example-pages.js';
 import { ProblemDetailsFilter } from './rest/problem-details.filter.js';
 import { PROBLEM_TYPE, toProblem, writeProblem } from './rest/problem.js';
 import { describeApi } from './rest/openapi-document.js';
@@ -64,7 +64,7 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   guardDescription(fastify, app);
   // Opening the printed address in a browser shows what the API offers.
   fastify.get('/', (_request, reply) => reply.redirect('docs'));
-  serveHubClient(fastify);
+  serveExamplePages(fastify);
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
   SwaggerModule.setup('docs', app, () => describeWhole(app), {
     jsonDocumentUrl: 'api-json',

@@ -14,7 +14,7 @@ import { sentence } from './sentences.mjs';
 
 /** The release, and the versions of the time that it starts with. */
 const PACKAGES = ['shared-context-server==1.1.10', 'fastmcp==2.12.5', 'pydantic==2.11.10'];
-const VENV = join(BENCH, 'build/shared-context-server');
+const VENV = join(BENCH, '../node_modules/.cache/shared-context-server');
 const PROGRAM = join(VENV, 'bin/shared-context-server');
 
 export class SharedContextServer {

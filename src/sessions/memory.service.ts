@@ -5,8 +5,8 @@ import { requirePermission, type Actor } from './actor.js';
 import { SessionBus, type Announcement } from './session-bus.js';
 import { memoryValue, parseMemoryKey, parseMetadata, parseTtl } from './session-draft.js';
 import { memoryUpdate, sessionUpdate } from './session-json.js';
-import type { AgentIdentity, MemoryEntry } from './session.js';
-import { SessionStore, type MemoryScope } from './session-store.js';
+import type { MemoryEntry, MemoryKey } from './session.js';
+import { SessionStore, type MemoryQuery, type MemoryScope } from './session-store.js';
 
 export interface MemoryInput {
   readonly key: string;
@@ -17,6 +17,13 @@ export interface MemoryInput {
   readonly metadata?: unknown;
   readonly overwrite: boolean;
   readonly ifVersion?: number | undefined;
+}
+
+export interface MemoryListing {
+  /** `all`, a session's id, or null for global. */
+  readonly scope: string | null;
+  readonly prefix: string;
+  readonly limit: number;
 }
 
 /** What agents keep for themselves, in a session or globally. */
@@ -59,21 +66,16 @@ export class MemoryService {
     throw notFound(key);
   }
 
-  /** Last change first. @param scope `all`, a session's id, or null for global */
-  async list(
-    actor: Actor,
-    options: { scope: string | null; prefix: string; limit: number; agent?: AgentIdentity },
-  ): Promise<readonly MemoryEntry[]> {
+  /** Last change first, with values, as far as they go into one page. @throws OpstreamError `forbidden` */
+  async list(actor: Actor, listing: MemoryListing): Promise<readonly MemoryEntry[]> {
     requirePermission(actor, 'read');
-    const { scope, prefix, limit, agent = actor.agent } = options;
-    return this.store.memories({
-      tenant: actor.tenant,
-      agent,
-      scope: scope === 'all' ? { kind: 'all' } : { kind: 'one', sessionId: scope },
-      prefix,
-      limit,
-      at: Date.now() / 1000,
-    });
+    return this.store.memories(queryOf(actor, listing));
+  }
+
+  /** Last change first, without values. @throws OpstreamError `forbidden` */
+  async keys(actor: Actor, listing: MemoryListing): Promise<readonly MemoryKey[]> {
+    requirePermission(actor, 'read');
+    return this.store.memoryKeys(queryOf(actor, listing));
   }
 
   /** @throws OpstreamError `forbidden`, `memory_not_found` */
@@ -95,6 +97,17 @@ export class MemoryService {
     this.bus.announce(announcement);
     this.bridge.announcement(announcement);
   }
+}
+
+function queryOf({ tenant, agent }: Actor, { scope, prefix, limit }: MemoryListing): MemoryQuery {
+  return {
+    tenant,
+    agent,
+    scope: scope === 'all' ? { kind: 'all' } : { kind: 'one', sessionId: scope },
+    prefix,
+    limit,
+    at: Date.now() / 1000,
+  };
 }
 
 function scopeOf({ tenant, agent }: Actor, sessionId: string | null): MemoryScope {

@@ -4,6 +4,7 @@ import type {
   AgentIdentity,
   AgentToken,
   MemoryEntry,
+  MemoryKey,
   NewMessage,
   NewSession,
   Presence,
@@ -22,6 +23,12 @@ export interface Added {
 }
 
 export type AddOutcome = Added | OpstreamError;
+
+/**
+ * Characters of content (or of values) after which a page ends, however many messages were asked for: a page of the
+ * largest would otherwise be a hundred megabytes.
+ */
+export const PAGE_CHARACTERS = 4 * 1024 * 1024;
 
 export interface MessageQuery {
   readonly viewer: Viewer;
@@ -141,7 +148,7 @@ export abstract class SessionStore {
    */
   abstract add(messages: readonly NewMessage[], at: number): Promise<readonly AddOutcome[]>;
 
-  /** Null for an unknown session. */
+  /** Null for an unknown session. The page ends with the message that reaches `PAGE_CHARACTERS`. */
   abstract find(tenant: string, sessionId: string, query: MessageQuery): Promise<MessagePage | null>;
 
   /** One message by its id, wherever in the tenant. */
@@ -174,8 +181,11 @@ export abstract class SessionStore {
 
   abstract recall(scope: MemoryScope, key: string, at: number): Promise<MemoryEntry | null>;
 
-  /** Last change first. */
+  /** Last change first; ends with the value that reaches `PAGE_CHARACTERS`. */
   abstract memories(query: MemoryQuery): Promise<readonly MemoryEntry[]>;
+
+  /** The same without the values, and so to the end. */
+  abstract memoryKeys(query: MemoryQuery): Promise<readonly MemoryKey[]>;
 
   /** @returns whether the key lived */
   abstract forget(scope: MemoryScope, key: string, at: number): Promise<boolean>;

@@ -132,6 +132,12 @@ export interface MemoryEntry {
   readonly version: number;
 }
 
+/** An entry as lists show it. */
+export interface MemoryKey extends Omit<MemoryEntry, 'value' | 'metadata'> {
+  /** Of the value, in characters as Python writes JSON. */
+  readonly size: number;
+}
+
 /** A token that lets an agent act; kept by the digest of its text alone. */
 export interface AgentToken {
   readonly tenant: string;

@@ -1,5 +1,7 @@
-import { LIMITS, type MemoryEntry } from '../session.js';
-import type { MemoryQuery, MemoryScope, MemoryWrite } from '../session-store.js';
+import { pythonLength } from '../python-length.js';
+import { LIMITS, type MemoryEntry, type MemoryKey } from '../session.js';
+import { PAGE_CHARACTERS, type MemoryQuery, type MemoryScope, type MemoryWrite } from '../session-store.js';
+import { upTo } from '../up-to.js';
 import { decideMemory, tooManyKeys } from '../decide-memory.js';
 
 type Entries = Map<string, MemoryEntry>;
@@ -26,7 +28,18 @@ export class MemoryKeys {
     return entry && isLiving(entry, at) ? entry : null;
   }
 
-  list({ tenant, agent, scope, prefix, limit, at }: MemoryQuery): readonly MemoryEntry[] {
+  list(query: MemoryQuery): readonly MemoryEntry[] {
+    return upTo(PAGE_CHARACTERS, this.matching(query), ({ value }) => value.length);
+  }
+
+  listKeys(query: MemoryQuery): readonly MemoryKey[] {
+    return this.matching(query).map(({ value, metadata: _metadata, ...entry }) => ({
+      ...entry,
+      size: pythonLength(value),
+    }));
+  }
+
+  private matching({ tenant, agent, scope, prefix, limit, at }: MemoryQuery): readonly MemoryEntry[] {
     return living(this.entries({ tenant, agent, sessionId: null }), at)
       .filter(
         ({ key, sessionId }) =>

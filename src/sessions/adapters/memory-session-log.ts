@@ -1,15 +1,17 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { decideMessage, updatedBy } from '../decide-message.js';
 import type { NewMessage, Session, SessionMessage } from '../session.js';
-import type {
-  AddOutcome,
-  LogBounds,
-  MessagePage,
-  MessageQuery,
-  SearchCandidates,
-  SearchQuery,
-  SessionLogPage,
+import {
+  PAGE_CHARACTERS,
+  type AddOutcome,
+  type LogBounds,
+  type MessagePage,
+  type MessageQuery,
+  type SearchCandidates,
+  type SearchQuery,
+  type SessionLogPage,
 } from '../session-store.js';
+import { upTo } from '../up-to.js';
 import { canSee, visibleTo, type Viewer } from '../viewer.js';
 import { likeliest } from './memory-search.js';
 
@@ -55,7 +57,7 @@ export class MemorySessionLog {
         message.timestamp <= (until ?? Infinity),
     );
     const ordered = order === 'oldest' ? found : found.toReversed();
-    const messages = ordered.slice(offset, offset + limit);
+    const messages = upTo(PAGE_CHARACTERS, ordered.slice(offset, offset + limit), lengthOf);
     const bounded = sender !== undefined || from !== undefined || until !== undefined;
     return { messages, total: bounded ? messages.length : found.length };
   }
@@ -83,7 +85,8 @@ export class MemorySessionLog {
     const visible = visibleTo(viewer, this.messages)
       .filter((message) => visibility === 'all' || message.visibility === visibility)
       .toReversed();
-    return likeliest(visible, text, limit);
+    const { messages, none } = likeliest(visible, text, limit);
+    return { messages: upTo(2 * PAGE_CHARACTERS, messages, lengthOf), none };
   }
 
   /** How many messages are older than a time. */
@@ -100,4 +103,8 @@ export class MemorySessionLog {
     this.session = { ...this.session, firstSeq: this.session.firstSeq + gone.size };
     return [...gone];
   }
+}
+
+function lengthOf({ content }: SessionMessage): number {
+  return content.length;
 }

@@ -4,6 +4,7 @@ import {
   REFRESH_GRACE,
   type AgentToken,
   type MemoryEntry,
+  type MemoryKey,
   type NewMessage,
   type NewSession,
   type Presence,
@@ -117,6 +118,10 @@ export class MemorySessionStore extends SessionStore {
 
   async memories(query: MemoryQuery): Promise<readonly MemoryEntry[]> {
     return this.keys.list(query);
+  }
+
+  async memoryKeys(query: MemoryQuery): Promise<readonly MemoryKey[]> {
+    return this.keys.listKeys(query);
   }
 
   async forget(scope: MemoryScope, key: string, at: number): Promise<boolean> {

@@ -1,7 +1,16 @@
 import type Database from 'better-sqlite3';
 import type { JsonObject } from '../../platform/json.js';
-import { LIMITS, REFRESH_GRACE, type AgentToken, type MemoryEntry, type Permission } from '../session.js';
-import type { MemoryQuery, MemoryScope, MemoryWrite } from '../session-store.js';
+import { pythonLength } from '../python-length.js';
+import {
+  LIMITS,
+  REFRESH_GRACE,
+  type AgentToken,
+  type MemoryEntry,
+  type MemoryKey,
+  type Permission,
+} from '../session.js';
+import { PAGE_CHARACTERS, type MemoryQuery, type MemoryScope, type MemoryWrite } from '../session-store.js';
+import { upTo } from '../up-to.js';
 import { decideMemory, tooManyKeys } from '../decide-memory.js';
 
 interface MemoryRow {
@@ -90,7 +99,19 @@ export class SqliteMemory {
     const sessionId = scope.kind === 'one' ? scope.sessionId : null;
     const place = placeOf(tenantNo, { tenant, agent, sessionId });
     const all = Number(scope.kind === 'all');
-    return this.sql.list.all({ ...place, prefix, limit, at, all }).map(toEntry);
+    const rows = this.sql.list.iterate({ ...place, prefix, limit, at, all });
+    return upTo(PAGE_CHARACTERS, rows, ({ value }) => value.length).map(toEntry);
+  }
+
+  /** Values are read one by one, for their sizes, and none is kept. */
+  listKeys(tenantNo: number, { tenant, agent, scope, prefix, limit, at }: MemoryQuery): readonly MemoryKey[] {
+    const sessionId = scope.kind === 'one' ? scope.sessionId : null;
+    const place = placeOf(tenantNo, { tenant, agent, sessionId });
+    const all = Number(scope.kind === 'all');
+    return Array.from(this.sql.list.iterate({ ...place, prefix, limit, at, all }), (row) => {
+      const { value, metadata: _metadata, ...entry } = toEntry(row);
+      return { ...entry, size: pythonLength(value) };
+    });
   }
 
   remove(tenantNo: number, scope: MemoryScope, key: string, at: number): boolean {

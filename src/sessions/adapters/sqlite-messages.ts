@@ -3,14 +3,16 @@ import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { decideMessage, updatedBy } from '../decide-message.js';
 import { searchText } from '../search/search-text.js';
 import { VISIBILITIES, type NewMessage, type SessionMessage } from '../session.js';
-import type {
-  AddOutcome,
-  LogBounds,
-  MessagePage,
-  MessageQuery,
-  SessionLogPage,
-  SessionRetention,
+import {
+  PAGE_CHARACTERS,
+  type AddOutcome,
+  type LogBounds,
+  type MessagePage,
+  type MessageQuery,
+  type SessionLogPage,
+  type SessionRetention,
 } from '../session-store.js';
+import { upTo } from '../up-to.js';
 import { canSee, type Viewer } from '../viewer.js';
 import {
   prepareMessageStatements,
@@ -108,11 +110,12 @@ export class SqliteMessages {
       offset,
     };
     const where = conditions.join(' AND ');
-    const rows = this.selects
+    const found = this.selects
       .prepared(
         `SELECT * FROM session_messages WHERE ${where} ORDER BY ${columns} LIMIT @limit OFFSET @offset`,
       )
-      .all(parameters);
+      .iterate(parameters);
+    const rows = upTo(PAGE_CHARACTERS, found, ({ content }) => content.length);
     const total = timed || sender !== undefined ? rows.length : this.total(session, viewer, visibility);
     return { messages: rows.map((row) => toMessage(tenant, session.id, row)), total };
   }

@@ -1,6 +1,7 @@
 import { mostShared, trigramsToLookUp } from '../search/rank-by-trigrams.js';
 import { searchText, trigrams } from '../search/search-text.js';
-import type { SearchCandidates, SearchQuery } from '../session-store.js';
+import { PAGE_CHARACTERS, type SearchCandidates, type SearchQuery } from '../session-store.js';
+import { upTo } from '../up-to.js';
 import type { Prepared } from './prepared.js';
 import type { Selects } from './selects.js';
 import {
@@ -35,8 +36,9 @@ export class SqliteSearch {
         .prepared(
           `SELECT * FROM session_messages WHERE key BETWEEN @low AND @high AND ${visible} ORDER BY key DESC`,
         )
-        .all(parameters);
-      return { messages: toMessages(rows), none: rows.length === 0 };
+        .iterate(parameters);
+      const messages = toMessages(scored(rows));
+      return { messages, none: messages.length === 0 };
     }
     const wanted = trigrams(text);
     if (wanted.length === 0) {
@@ -81,9 +83,11 @@ export class SqliteSearch {
     const rows: MessageRow[] = [];
     for (let at = 0; at < places.length && rows.length < limit; at += CHUNK) {
       const keys = places.slice(at, at + CHUNK).map((place) => first + place);
-      rows.push(...read.all({ ...parameters, keys: JSON.stringify(keys) }));
+      rows.push(...scored(read.iterate({ ...parameters, keys: JSON.stringify(keys) })));
     }
-    return rows.slice(0, limit).sort((a, b) => b.key - a.key);
+    return scored(rows)
+      .slice(0, limit)
+      .sort((a, b) => b.key - a.key);
   }
 
   /** Texts too short for a trigram are looked for as they are, newest first. */
@@ -102,4 +106,9 @@ function quoted(trigram: string): string {
 
 function likePattern(text: string): string {
   return `%${text.replaceAll(/[\\%_]/g, (wild) => `\\${wild}`)}%`;
+}
+
+/** As many as may be scored: long messages take long. */
+function scored(rows: Iterable<MessageRow>): readonly MessageRow[] {
+  return upTo(2 * PAGE_CHARACTERS, rows, ({ content }) => content.length);
 }

@@ -4,6 +4,7 @@ import { toStoreError } from '../../platform/sqlite/store-error.js';
 import type {
   AgentToken,
   MemoryEntry,
+  MemoryKey,
   NewMessage,
   NewSession,
   Presence,
@@ -173,6 +174,10 @@ export class SqliteSessionStore extends SessionStore {
 
   memories(query: MemoryQuery): Promise<readonly MemoryEntry[]> {
     return this.query(() => this.memory.list(this.tenantNo(query.tenant) ?? 0, query));
+  }
+
+  memoryKeys(query: MemoryQuery): Promise<readonly MemoryKey[]> {
+    return this.query(() => this.memory.listKeys(this.tenantNo(query.tenant) ?? 0, query));
   }
 
   forget(scope: MemoryScope, key: string, at: number): Promise<boolean> {

@@ -65,6 +65,47 @@ export function describeMemory(opened: () => SessionStore): void {
     expect(await list({ at: 1 })).not.toContain('gone@null');
   });
 
+  it('lists keys with the sizes of their values, and values as far as they go into a page', async () => {
+    const store = opened();
+    const entry = {
+      tenant: TENANT,
+      agent: ALICE,
+      sessionId: null,
+      metadata: {},
+      expiresAt: null,
+      at: 10,
+    };
+    const value = JSON.stringify('v'.repeat(900_000));
+    for (let n = 0; n < 8; n++) await store.remember({ ...entry, key: `k${n}`, value, overwrite: true });
+    await store.remember({
+      ...entry,
+      key: 'last',
+      value: '{"a":[1,2]}',
+      overwrite: true,
+    });
+    const all = { kind: 'all' } as const;
+    const query = {
+      tenant: TENANT,
+      agent: ALICE,
+      scope: all,
+      prefix: '',
+      limit: 100,
+      at: 15,
+    };
+    const keys = await store.memoryKeys(query);
+    expect(keys.map(({ key }) => key)).toEqual(['last', 'k7', 'k6', 'k5', 'k4', 'k3', 'k2', 'k1', 'k0']);
+    expect(keys.map(({ size }) => size).slice(0, 2)).toEqual(['{"a": [1, 2]}'.length, value.length]);
+    expect(keys[0]).not.toHaveProperty('value');
+    expect((await store.memories(query)).map(({ key }) => key)).toEqual([
+      'last',
+      'k7',
+      'k6',
+      'k5',
+      'k4',
+      'k3',
+    ]);
+  });
+
   it('gives a token to one taker alone, and forgets it once it cannot be replaced any more', async () => {
     const store = opened();
     const token = {

@@ -206,6 +206,26 @@ export function describeSessionStore(name: string, prepare: () => Promise<Sessio
       expect((await add({ content: 'next' }, 2000)).seq).toBe(6);
     });
 
+    it('ends a page with the message that makes it large, and proposes no more than can be scored', async () => {
+      const content = 'long '.repeat(20_000);
+      await store.add(
+        Array.from({ length: 100 }, () => message({ content })),
+        10,
+      );
+      const query = { viewer: ADMIN, order: 'newest', limit: 1000 } as const;
+      const page = (await store.find(TENANT, 's', query))!;
+      expect(page.messages.map(({ seq }) => seq)).toEqual(Array.from({ length: 42 }, (_, n) => 100 - n));
+      expect(page.total).toBe(100);
+      const search = {
+        viewer: ADMIN,
+        visibility: 'all',
+        text: 'long',
+        limit: 500,
+      } as const;
+      const { messages } = (await store.candidates(TENANT, 's', search))!;
+      expect(messages.length).toBeLessThan(100);
+    });
+
     it('finds the place in a log by the id of any message of the tenant', async () => {
       await create('t', 2);
       for (const sessionId of ['s', 't', 's', 't', 's']) await add({ sessionId });

@@ -5,8 +5,7 @@ import type { Actor } from '../actor.js';
 import { AgentTokens } from '../agents/agent-tokens.service.js';
 import { MemoryService } from '../memory.service.js';
 import { isoOf } from '../session-json.js';
-import { pythonLength } from './python-length.js';
-import type { MemoryEntry } from '../session.js';
+import type { MemoryEntry, MemoryKey } from '../session.js';
 import { number, text, textOrNull, type ToolArguments, type ToolHandler } from './tool-handler.js';
 
 /** What the tools about memory do. */
@@ -50,7 +49,7 @@ export class MemoryToolHandlers {
       const actor = await this.actor(args, caller);
       const scope = scopeOf(args);
       const prefix = textOrNull(args, 'prefix') ?? '';
-      const entries = await this.memory.list(actor, { scope, prefix, limit: number(args, 'limit') });
+      const entries = await this.memory.keys(actor, { scope, prefix, limit: number(args, 'limit') });
       return { entries: entries.map(listed), count: entries.length, scope_filter: scope ?? 'global' };
     },
   } satisfies Record<string, ToolHandler>;
@@ -72,7 +71,7 @@ export function memoryView(entry: MemoryEntry): JsonObject {
   };
 }
 
-function listed(entry: MemoryEntry): JsonObject {
+function listed(entry: MemoryKey): JsonObject {
   return {
     key: entry.key,
     scope: scopeName(entry),
@@ -80,7 +79,7 @@ function listed(entry: MemoryEntry): JsonObject {
     created_at: entry.createdAt,
     updated_at: isoOf(entry.updatedAt),
     expires_at: entry.expiresAt,
-    value_size: pythonLength(entry.value),
+    value_size: entry.size,
   };
 }
 
@@ -90,6 +89,6 @@ function scopeOf(args: ToolArguments): string | null {
   return sessionId === 'null' || sessionId === '' ? null : sessionId;
 }
 
-function scopeName({ sessionId }: MemoryEntry): string {
+function scopeName({ sessionId }: Pick<MemoryKey, 'sessionId'>): string {
   return sessionId === null ? 'global' : 'session';
 }

@@ -2,24 +2,26 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 
-export const HUB_CLIENT_PATH = '/examples/hub-client.html';
 /** From `src/rest` and from `dist/rest` alike. */
-const FILE = new URL('../../examples/hub-client.html', import.meta.url);
+const FOLDER = new URL('../../examples/', import.meta.url);
+const PAGES = ['hub-client.html', 'session-client.html'];
 
 /**
- * Serves the hub's client in one file. It holds nothing that is anybody's, so it needs no token; its script and style
- * are named by their hashes, and the browser itself refuses to read any text as HTML (Trusted Types).
+ * Serves the examples that are one file each. They hold nothing that is anybody's, so they need no token; script and
+ * style are named by their hashes, and the browser itself refuses to read any text as HTML (Trusted Types).
  */
-export function serveHubClient(fastify: FastifyInstance): void {
-  const page = readFileSync(FILE, 'utf8');
-  const policy = policyOf(page);
-  fastify.get(HUB_CLIENT_PATH, (_request, reply) =>
-    reply
-      .header('Content-Security-Policy', policy)
-      .header('Cache-Control', 'no-cache')
-      .type('text/html; charset=utf-8')
-      .send(page),
-  );
+export function serveExamplePages(fastify: FastifyInstance): void {
+  for (const name of PAGES) {
+    const page = readFileSync(new URL(name, FOLDER), 'utf8');
+    const policy = policyOf(page);
+    fastify.get(`/examples/${name}`, (_request, reply) =>
+      reply
+        .header('Content-Security-Policy', policy)
+        .header('Cache-Control', 'no-cache')
+        .type('text/html; charset=utf-8')
+        .send(page),
+    );
+  }
 }
 
 function policyOf(page: string): string {
