@@ -34,7 +34,7 @@ export {
   type ProducerEventType,
   type Receipt,
   type ServerStats,
-} from './hub/operation-events.js';
+} from './protocol/operation-events.js';
 export type { FollowedEvent } from './hub/operation-feed.js';
 export { OperationProducer, type ProducerEvents, type ProducerOptions } from './hub/operation-producer.js';
 export {

@@ -1,5 +1,5 @@
 import { isObject, parseJson } from '../json.js';
-import type { OperationEvent } from '../hub/operation-events.js';
+import type { OperationEvent } from '../protocol/operation-events.js';
 import {
   closeSocket,
   openSocket,

@@ -3,7 +3,7 @@ import { EventQueue } from './event-queue.js';
 import { HubConnection, type HubConnectionOptions } from './hub-connection.js';
 import { isObject } from '../json.js';
 import type { FollowedEvent } from './operation-feed.js';
-import { isHistoryLost, isHistoryTrimmed, isOperationEvent } from './operation-events.js';
+import { isHistoryLost, isHistoryTrimmed, isOperationEvent } from '../protocol/operation-events.js';
 
 /**
  * The events of all operations, in the order of their positions. It has a connection of its own, because a frame does

@@ -18,7 +18,7 @@ import {
   type ProducerEventType,
   type Receipt,
   type ServerStats,
-} from './operation-events.js';
+} from '../protocol/operation-events.js';
 import type { HubAnswer } from './pending-commands.js';
 import { randomId } from '../random-id.js';
 import type { EventPage, ListQuery, OperationPage } from '../rest/rest-client.js';

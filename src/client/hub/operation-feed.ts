@@ -8,7 +8,7 @@ import {
   type HistoryTrimmed,
   type OperationEvent,
   type OperationSnapshot,
-} from './operation-events.js';
+} from '../protocol/operation-events.js';
 
 export type FollowedEvent = OperationEvent | HistoryTrimmed | HistoryLost;
 

@@ -2,7 +2,7 @@ import { Emitter } from '../emitter.js';
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
 import { EventBuffer } from './event-buffer.js';
 import type { JsonObject, JsonValue } from '../json.js';
-import type { ProducerEventData, ProducerEventType } from './operation-events.js';
+import type { ProducerEventData, ProducerEventType } from '../protocol/operation-events.js';
 import { randomId } from '../random-id.js';
 import { reconnectPolicy, type ReconnectPolicy, type ReconnectPreset } from '../reconnect-policy.js';
 import type { EventDraft, RestClient } from '../rest/rest-client.js';

@@ -7,7 +7,7 @@ import type {
   ProducerEventType,
   Receipt,
   ServerStats,
-} from '../hub/operation-events.js';
+} from '../protocol/operation-events.js';
 import { resolveToken, ServiceAddress, type TokenSource } from '../service-address.js';
 
 export interface RestClientOptions {
