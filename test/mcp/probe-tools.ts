@@ -62,11 +62,13 @@ export class ProbeTools {
     annotations: { streamingHint: true },
   })
   async gate(_args: object, { streamContent, reportProgress, log, signal }: ToolContext): Promise<string> {
+    // Before the first word leaves: whoever reads it may open the gate at once.
+    const opened = new Promise<void>((resolve) => (this.open = resolve));
     log.info('waiting', { at: 'gate' });
     await reportProgress({ progress: 1, total: 4, message: 'at the gate' });
     await streamContent(text('first'));
     await new Promise<void>((resolve, reject) => {
-      this.open = resolve;
+      void opened.then(resolve);
       this.waiting = true;
       const abort = (): void => {
         this.aborted = signal.reason;

@@ -358,11 +358,17 @@ describe('The demo tools', () => {
     const words = 'The quick brown fox jumps over the lazy dog.'.split(' ').map((word) => `${word} `);
     expect(streamed).toEqual(['Starting generation...\n', ...words]);
     expect(result.content.map(({ text }) => text)).toEqual(streamed);
-    // The first word comes at once, and 300 ms lie between the words.
-    const times = client.notifications.map(({ at }) => at);
-    const pauses = times.slice(1).map((at, index) => at - times[index]!);
-    expect(pauses[0]).toBeLessThan(200);
-    for (const pause of pauses.slice(1)) expect(pause).toBeGreaterThan(280);
+    // 300 ms lie between the words, and nothing before the first: a busy machine makes pauses longer, never shorter.
+    const firstPauses: number[] = [];
+    for (let tries = 0; tries < 3; tries += 1) {
+      if (tries > 0) await client.call('generateText', { prompt: 'x' });
+      const times = client.notifications.slice(-10).map(({ at }) => at);
+      const [first, ...between] = times.slice(1).map((at, index) => at - times[index]!);
+      for (const pause of between) expect(pause).toBeGreaterThan(280);
+      firstPauses.push(first!);
+      if (first! < 200) break;
+    }
+    expect(Math.min(...firstPauses)).toBeLessThan(200);
   });
 
   it('S0-07 S0-08 S0-10 S0-11 S0-V21: processData streams, reports progress and returns a text', async () => {

@@ -302,15 +302,15 @@ describe('Pings of inbound MCP connections', () => {
   }
 
   it('S3-31 S3-32: MCP_PING_TIMEOUT_MS after the ping, not at the next one, a silent peer is ended', async () => {
-    const { client, pinged, stop } = await silentClient(1000, 50);
+    const { client, pinged, stop } = await silentClient(2000, 50);
     const at = await pinged();
     expect(await client.closed).toMatchObject({ code: 1006 });
-    expect(performance.now() - at).toBeLessThan(700);
+    expect(performance.now() - at).toBeLessThan(1900);
     await stop();
   });
 
   it('S3-32: a peer that takes longer than an interval, but not than the timeout, stays', async () => {
-    const { client, pinged, stop } = await silentClient(100, 1000);
+    const { client, pinged, stop } = await silentClient(100, 15_000);
     for (let late = 0; late < 3; late++) {
       await pinged();
       await new Promise((resolve) => setTimeout(resolve, 250));

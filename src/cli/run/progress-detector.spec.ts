@@ -43,7 +43,7 @@ describe('detectProgress', () => {
   });
 
   it('takes no time worth mentioning for hostile lines', () => {
-    const before = performance.now();
+    const before = process.cpuUsage();
     for (const text of [
       '1'.repeat(16_000),
       '1/'.repeat(8000),
@@ -53,6 +53,6 @@ describe('detectProgress', () => {
     ]) {
       detectProgress(text);
     }
-    expect(performance.now() - before).toBeLessThan(1000);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(1000);
   });
 });

@@ -84,8 +84,8 @@ describe('the shape of arguments', () => {
     const many = Object.fromEntries(
       Array.from({ length: 20_000 }, (_none, n) => [`${'a'.repeat(30)}!${n}`, 1]),
     );
-    const began = performance.now();
+    const began = process.cpuUsage();
     checkArguments(schema as Record<string, unknown>, { v: `${'a'.repeat(50_000)}!`, m: deep, ...many });
-    expect(performance.now() - began).toBeLessThan(500);
+    expect(process.cpuUsage(began).user / 1000).toBeLessThan(500);
   });
 });

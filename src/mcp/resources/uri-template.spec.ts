@@ -93,9 +93,9 @@ describe('UriTemplate', () => {
 
   it('is not slowed down by hostile URIs', () => {
     const template = new UriTemplate('x://{+a}/{b}/{c}{?d}');
-    const began = performance.now();
+    const began = process.cpuUsage();
     template.match(`x://${'/'.repeat(4000)}#`);
-    expect(performance.now() - began).toBeLessThan(500);
+    expect(process.cpuUsage(began).user / 1000).toBeLessThan(500);
   });
 });
 
