@@ -17,8 +17,18 @@ function firstRun(agentLogs: AgentLogs): Moment[] {
   const agent = momentsOf(agentLogs === 'raw' ? 'raw-logs-agent-live' : 'normalized-logs-agent-live');
   const diffs = momentsOf('diff', 0, 6);
   return [
-    ...[begin!, ...setup, setupEnds!, agentBegins!, ...agent.slice(0, 2), repeated!, ...diffs.slice(0, 3)],
-    ...[running!, ...agent.slice(2, -1), ...diffs.slice(3), agent.at(-1)!, agentEnds!],
+    begin!,
+    ...setup,
+    setupEnds!,
+    agentBegins!,
+    ...agent.slice(0, 2),
+    repeated!,
+    ...diffs.slice(0, 3),
+    running!,
+    ...agent.slice(2, -1),
+    ...diffs.slice(3),
+    agent.at(-1)!,
+    agentEnds!,
   ];
 }
 
