@@ -1,0 +1,165 @@
+// Changes the sources on purpose, one small change at a time, and tells which of them no test notices.
+//
+//   npm run mutate -- src/auth/claims.ts               every change to one file
+//   npm run mutate -- --sample 40 src/auth src/mcp     a sample of each folder
+//
+// First every test runs once, to learn which calls which function; the tests of a change are those that call its
+// function. `--tests test/security` (repeatable) narrows that down, `--seconds` bounds the whole run, `--seed` repeats
+// a sample, `--json file` keeps the results. Tests that start the built service are no help: they do not see changes.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { functionsOf, mutantsOf } from './mutation/mutants.mjs';
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    sample: { type: 'string' },
+    seconds: { type: 'string', default: '900' },
+    seed: { type: 'string', default: '1' },
+    tests: { type: 'string', multiple: true, default: [] },
+    json: { type: 'string' },
+  },
+});
+const usage = 'usage: npm run mutate -- [--sample N] [--seconds N] [--tests FOLDER] FILE|FOLDER...';
+const number = (name) => {
+  const value = options[name] === undefined ? Infinity : Number(options[name]);
+  if (!(value > 0)) throw new TypeError(`--${name} must be a number above 0`);
+  return value;
+};
+const CACHE = resolve('node_modules/.cache/mutate');
+/** Longer than any test that passes: a change that makes one wait for ever is noticed, too. */
+const PATIENCE_MS = 60_000;
+/** Tests of one change; those that take the least time first. */
+const MAX_SPECS = 12;
+const began = performance.now();
+const isOver = () => (performance.now() - began) / 1000 > number('seconds');
+
+function filesBelow(path) {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .flatMap((name) => filesBelow(join(path, name)))
+    .filter((name) => name.endsWith('.ts') && !/\.(spec|contract|module|dto|d)\.ts$/.test(name))
+    .filter((name) => !name.includes('/testing/'));
+}
+
+/** Vitest on changed sources. @returns whether all tests passed; undefined when they took too long */
+function vitest(changes, specs, env = {}, patience = PATIENCE_MS) {
+  const file = join(CACHE, 'changes.json');
+  writeFileSync(file, JSON.stringify(changes));
+  const args = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.mutate.config.ts', ...specs];
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, MUTATE_CHANGES: file, ...env },
+    stdio: 'ignore',
+    detached: process.platform !== 'win32',
+  });
+  return new Promise((done) => {
+    const timer = setTimeout(() => {
+      if (process.platform === 'win32') child.kill('SIGKILL');
+      else process.kill(-child.pid, 'SIGKILL');
+      done(undefined);
+    }, patience);
+    child.on('exit', (code) => {
+      clearTimeout(timer);
+      done(code === 0);
+    });
+  });
+}
+
+/** A mark at the start of each function that tells that it was called. */
+function marks(file, code) {
+  const functions = functionsOf(file, code);
+  const mark = ({ owner }) => `globalThis.calledFunctions?.add(${JSON.stringify(`${file}:${owner}`)})`;
+  const inserts = functions.flatMap((one) =>
+    one.at === undefined
+      ? [
+          [one.from, `(${mark(one)}, (`],
+          [one.to, '))'],
+        ]
+      : [[one.at, `${mark(one)};`]],
+  );
+  return inserts
+    .map(([at, text], order) => ({ start: at, end: at, text, order }))
+    .toSorted((a, b) => b.start - a.start || b.order - a.order);
+}
+
+/** The test files that call each function, fastest first. */
+async function callers(files) {
+  const out = join(CACHE, 'hits.jsonl');
+  rmSync(out, { force: true });
+  const changes = Object.fromEntries(
+    files.map((file) => [resolve(file), marks(resolve(file), readFileSync(file, 'utf8'))]),
+  );
+  const passed = await vitest(changes, options.tests, { MUTATE_HITS: out }, 900_000);
+  if (!existsSync(out)) throw new Error('The tests did not run; see npm test');
+  if (!passed) process.stderr.write('Some tests fail or were cut off without any change; see npm test\n');
+  const found = new Map();
+  const runs = readFileSync(out, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  for (const { spec, calls } of runs.toSorted((a, b) => a.seconds - b.seconds)) {
+    for (const call of calls) found.set(call, [...(found.get(call) ?? []), spec]);
+  }
+  return found;
+}
+
+/** Repeatable. */
+function shuffled(list, seed) {
+  let state = seed;
+  const random = () => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31;
+  return list
+    .map((item) => [random(), item])
+    .toSorted(([a], [b]) => a - b)
+    .map(([, item]) => item);
+}
+
+function sample(target) {
+  const all = filesBelow(target).flatMap((file) =>
+    mutantsOf(file, readFileSync(file, 'utf8')).map((mutant) => ({ ...mutant, file, target })),
+  );
+  return shuffled(all, Number(options.seed)).slice(0, number('sample'));
+}
+
+async function judge({ file, start, end, text, owner }, calledBy) {
+  const path = resolve(file);
+  const ofFile = () =>
+    [...calledBy].filter(([call]) => call.startsWith(`${path}:`)).flatMap(([, specs]) => specs);
+  // What runs when the file is loaded belongs to everyone who uses it.
+  const specs = owner === -1 ? [...new Set(ofFile())] : (calledBy.get(`${path}:${owner}`) ?? []);
+  if (specs.length === 0) return 'not reached';
+  const passed = await vitest({ [path]: [{ start, end, text }] }, specs.slice(0, MAX_SPECS));
+  return passed ? 'survived' : passed === undefined ? 'timeout' : 'killed';
+}
+
+if (positionals.length === 0) {
+  process.stderr.write(`${usage}\n`);
+  process.exit(2);
+}
+mkdirSync(CACHE, { recursive: true });
+const wanted = positionals.map((target) => sample(target));
+process.stdout.write(`${wanted.flat().length} changes; first the tests as they are …\n`);
+const calledBy = await callers([...new Set(positionals.flatMap(filesBelow))]);
+process.stdout.write(`${Math.round((performance.now() - began) / 1000)} s\n`);
+const results = [];
+// In turn, so that a run that is cut off has something of each.
+for (let index = 0; index < Math.max(...wanted.map(({ length }) => length)) && !isOver(); index += 1) {
+  for (const mutants of wanted) {
+    const mutant = mutants[index];
+    if (!mutant || isOver()) continue;
+    const outcome = await judge(mutant, calledBy);
+    results.push({ ...mutant, outcome });
+    if (outcome === 'killed' || outcome === 'timeout') continue;
+    process.stdout.write(`${outcome}: ${relative('.', mutant.file)}:${mutant.line} ${mutant.what}\n`);
+  }
+}
+for (const target of positionals) {
+  const own = results.filter((one) => one.target === target);
+  const noticed = own.filter(({ outcome }) => outcome === 'killed' || outcome === 'timeout').length;
+  const share = own.length === 0 ? '–' : `${Math.round((noticed / own.length) * 100)} %`;
+  const left = own.length - noticed;
+  process.stdout.write(`${target}: ${noticed} of ${own.length} noticed (${share}), ${left} not\n`);
+}
+process.stdout.write(`${Math.round((performance.now() - began) / 1000)} s\n`);
+if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, undefined, 2));
