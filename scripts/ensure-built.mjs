@@ -23,6 +23,7 @@ const RUNTIME = `node-${process.platform === 'win32' ? 'win' : process.platform}
 const RUNTIME_VERSION = '24.21.0';
 
 if (!isInstalled('.')) {
+  process.stdout.write('Installing the packages of Opstream; this takes about a minute the first time.\n');
   // --include=dev: the compiler is a development dependency and NODE_ENV=production would leave it out.
   // --loglevel=error: an old Node that only installs need not be warned of.
   run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']);
@@ -42,4 +43,7 @@ if (process.platform === 'win32') writeFileSync(join('node_modules', '.bin', 'ex
 const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs', 'package-lock.json'];
 const built = 'dist/main.js';
 const stale = !existsSync(built) || Math.max(...inputs.map(newest)) > statSync(built).mtimeMs;
-if (stale) run('npm', ['run', '--silent', 'build']);
+if (stale) {
+  process.stdout.write('Building Opstream …\n');
+  run('npm', ['run', '--silent', 'build']);
+}

@@ -38,13 +38,14 @@ export function socketFactory(constructor: SocketConstructor): SocketFactory {
 }
 
 /**
- * Sockets for where the code runs: `ws` in Node, which can send headers, tells why an upgrade was refused and reports
- * pings; otherwise the global `WebSocket`.
+ * Sockets for where the code runs: `ws` in Node where it is installed, which can send headers, tells why an upgrade was
+ * refused and reports pings; otherwise the global `WebSocket`.
  * @throws Error when there is none, or TypeError / SyntaxError for a URL that is none
  */
 export const openSocket: SocketFactory = async (url, options) => {
-  if (runsInNode()) {
-    const { WebSocket } = await import('ws');
+  const nodes = runsInNode() ? await importWs() : undefined;
+  if (nodes) {
+    const { WebSocket } = nodes;
     const authorization = options?.token && { Authorization: `Bearer ${options.token}` };
     const socket = new WebSocket(url, [...(options?.protocols ?? [])], {
       headers: { ...options?.headers, ...authorization },
@@ -56,6 +57,16 @@ export const openSocket: SocketFactory = async (url, options) => {
   }
   return new globalThis.WebSocket(url, protocolsOf(options));
 };
+
+/** `opstream-client` brings no packages; without `ws` there is the WebSocket that Node has itself. */
+async function importWs(): Promise<typeof import('ws') | undefined> {
+  try {
+    return await import('ws');
+  } catch (error) {
+    if (globalThis.WebSocket === undefined) throw error;
+    return undefined;
+  }
+}
 
 /** Of a refusal's words. */
 const MAX_REFUSAL_BYTES = 1000;

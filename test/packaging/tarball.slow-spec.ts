@@ -6,14 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../harness/free-port.js';
-import { ROOT } from '../harness/service-process.js';
+import { ROOT, ServiceProcess } from '../harness/service-process.js';
 
 /** The packed packages in projects of their own. */
 const folder = mkdtempSync(join(tmpdir(), 'opstream-packed-'));
 let server = '';
 let client = '';
+let service: ServiceProcess;
 
-beforeAll(() => {
+beforeAll(async () => {
+  service = await ServiceProcess.start();
   execFileSync(process.execPath, [join(ROOT, 'scripts/pack.mjs'), folder], { stdio: 'pipe' });
   const packed = readdirSync(folder);
   client = join(
@@ -26,7 +28,10 @@ beforeAll(() => {
   );
 });
 // Three times the packages of a server.
-afterAll(() => rm(folder, { recursive: true, force: true }), 300_000);
+afterAll(async () => {
+  await service.stop();
+  await rm(folder, { recursive: true, force: true });
+}, 300_000);
 
 function project(...packages: readonly string[]): { path: string; said: string } {
   const path = mkdtempSync(join(folder, 'project-'));
@@ -38,9 +43,13 @@ function project(...packages: readonly string[]): { path: string; said: string }
   return { path, said };
 }
 
-function run(path: string, program: string): string {
+function run(path: string, program: string, ...args: readonly string[]): string {
   writeFileSync(join(path, 'program.mjs'), program);
-  return execFileSync(process.execPath, ['program.mjs'], { cwd: path, encoding: 'utf8', timeout: 60_000 });
+  return execFileSync(process.execPath, ['program.mjs', ...args], {
+    cwd: path,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
 }
 
 const HOST = `
@@ -97,7 +106,17 @@ describe('the packed packages', { timeout: 300_000 }, () => {
     expect(readdirSync(join(path, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual([
       'opstream-client',
     ]);
-    const program = `import { HubClient, RestClient } from 'opstream-client'; console.log(typeof HubClient, typeof RestClient);`;
-    expect(run(path, program)).toBe('function function\n');
+    const program = `
+      import { HubClient, OperationProducer, RestClient } from 'opstream-client';
+      const url = process.argv[2];
+      const job = new OperationProducer(new RestClient({ url }), 'import', { operationId: 'packed' });
+      job.progress(0.5, 'half');
+      await job.result({ rows: 42 });
+      const hub = new HubClient({ url });
+      for await (const event of hub.follow('packed', { afterSeq: 0 })) console.log(event.event_type);
+      hub.close();
+    `;
+    // Node's own WebSocket does without the package ws.
+    expect(run(path, program, service.url)).toBe('status\nprogress\nresult\ncompleted\n');
   });
 });
