@@ -56,7 +56,8 @@ function vitest(changes, specs, env = {}, patience = PATIENCE_MS) {
   });
   return new Promise((done) => {
     const timer = setTimeout(() => {
-      if (process.platform === 'win32') child.kill('SIGKILL');
+      // With its workers.
+      if (process.platform === 'win32' || child.pid === undefined) child.kill('SIGKILL');
       else process.kill(-child.pid, 'SIGKILL');
       done(undefined);
     }, patience);
