@@ -5,10 +5,11 @@
 //
 // First every test runs once, to learn which calls which function; the tests of a change are those that call its
 // function. `--tests test/security` (repeatable) narrows that down, `--seconds` bounds the whole run, `--seed` repeats
-// a sample, `--json file` keeps the results. Tests that start the built service are no help: they do not see changes.
+// a sample, `--json file` keeps the results, `--again file` tries those that no test noticed once more. Tests that start
+// the built service are no help: they do not see changes.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { functionsOf, mutantsOf } from './mutation/mutants.mjs';
 
@@ -20,6 +21,7 @@ const { values: options, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     tests: { type: 'string', multiple: true, default: [] },
     json: { type: 'string' },
+    again: { type: 'string' },
   },
 });
 const usage = 'usage: npm run mutate -- [--sample N] [--seconds N] [--tests FOLDER] FILE|FOLDER...';
@@ -31,8 +33,21 @@ const number = (name) => {
 const CACHE = resolve('node_modules/.cache/mutate');
 /** Longer than any test that passes: a change that makes one wait for ever is noticed, too. */
 const PATIENCE_MS = 60_000;
-/** Tests of one change; those that take the least time first. */
-const MAX_SPECS = 12;
+/** Test files of one change. */
+const MAX_SPECS = 25;
+/** Folders of tests that are about a folder of sources; they come first, and then those that take the least time. */
+const ABOUT = {
+  auth: ['security', 'agents'],
+  cli: ['cli'],
+  client: ['client'],
+  forge: ['forge'],
+  mcp: ['mcp'],
+  operations: ['rest', 'resilience', 'library'],
+  rest: ['rest', 'security'],
+  sessions: ['sessions'],
+  streaming: ['hub', 'agents', 'rest', 'resilience'],
+  streams: ['streams'],
+};
 const began = performance.now();
 const isOver = () => (performance.now() - began) / 1000 > number('seconds');
 
@@ -123,6 +138,14 @@ function sample(target) {
   return shuffled(all, Number(options.seed)).slice(0, number('sample'));
 }
 
+/** How far a test is from a source: 0 beside it, 1 for tests about its folder, 2 for others. */
+function distance(spec, source) {
+  if (dirname(spec) === dirname(source)) return 0;
+  const [, area] = relative('.', source).split(sep);
+  const about = ABOUT[area] ?? [];
+  return about.some((folder) => spec.startsWith(resolve('test', folder) + sep)) ? 1 : 2;
+}
+
 async function judge({ file, start, end, text, owner }, calledBy) {
   const path = resolve(file);
   const ofFile = () =>
@@ -130,7 +153,8 @@ async function judge({ file, start, end, text, owner }, calledBy) {
   // What runs when the file is loaded belongs to everyone who uses it.
   const specs = owner === -1 ? [...new Set(ofFile())] : (calledBy.get(`${path}:${owner}`) ?? []);
   if (specs.length === 0) return 'not reached';
-  const passed = await vitest({ [path]: [{ start, end, text }] }, specs.slice(0, MAX_SPECS));
+  const chosen = specs.toSorted((a, b) => distance(a, path) - distance(b, path)).slice(0, MAX_SPECS);
+  const passed = await vitest({ [path]: [{ start, end, text }] }, chosen);
   return passed ? 'survived' : passed === undefined ? 'timeout' : 'killed';
 }
 
@@ -139,7 +163,11 @@ if (positionals.length === 0) {
   process.exit(2);
 }
 mkdirSync(CACHE, { recursive: true });
-const wanted = positionals.map((target) => sample(target));
+const before = options.again === undefined ? undefined : JSON.parse(readFileSync(options.again, 'utf8'));
+const leftOver = before?.filter(({ outcome }) => outcome !== 'killed' && outcome !== 'timeout');
+const wanted = positionals.map(
+  (target) => leftOver?.filter((one) => one.target === target) ?? sample(target),
+);
 process.stdout.write(`${wanted.flat().length} changes; first the tests as they are …\n`);
 const calledBy = await callers([...new Set(positionals.flatMap(filesBelow))]);
 process.stdout.write(`${Math.round((performance.now() - began) / 1000)} s\n`);
@@ -151,6 +179,8 @@ for (let index = 0; index < Math.max(...wanted.map(({ length }) => length)) && !
     if (!mutant || isOver()) continue;
     const outcome = await judge(mutant, calledBy);
     results.push({ ...mutant, outcome });
+    // A run that is cut off leaves what it has found.
+    if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, undefined, 2));
     if (outcome === 'killed' || outcome === 'timeout') continue;
     process.stdout.write(`${outcome}: ${relative('.', mutant.file)}:${mutant.line} ${mutant.what}\n`);
   }
@@ -163,4 +193,3 @@ for (const target of positionals) {
   process.stdout.write(`${target}: ${noticed} of ${own.length} noticed (${share}), ${left} not\n`);
 }
 process.stdout.write(`${Math.round((performance.now() - began) / 1000)} s\n`);
-if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(results, undefined, 2));
