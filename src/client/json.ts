@@ -1,3 +1,5 @@
+import { OpstreamClientError } from './errors.js';
+
 export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
 export type JsonObject = { [key: string]: JsonValue };
 
@@ -10,10 +12,18 @@ const { rawJSON } = JSON as { rawJSON?: (text: string) => unknown };
 
 /**
  * Writes a value as the service reads it: a BigInt keeps its digits.
- * @throws TypeError for what JSON cannot express, and for a BigInt where the engine cannot write one
+ * @throws OpstreamClientError `invalid_json` for what JSON cannot express, such as a value that contains itself, and
+ *   for a BigInt where the engine cannot write one
  */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, rawJSON && ((_name, member: unknown) => exact(member)));
+  try {
+    return JSON.stringify(value, rawJSON && ((_name, member: unknown) => exact(member)));
+  } catch (cause) {
+    const [why = ''] = cause instanceof Error ? cause.message.split('\n', 1) : [String(cause)];
+    throw new OpstreamClientError('invalid_json', `This cannot be sent as JSON: ${why}`, undefined, {
+      cause,
+    });
+  }
 }
 
 function exact(member: unknown): unknown {

@@ -55,6 +55,7 @@ const ID = new RegExp(OPERATION_ID_PATTERN);
  */
 export function parseOperationId(value: unknown): string {
   if (typeof value === 'string' && ID.test(value)) return value;
+  if (value === undefined) throw new OpstreamError('invalid_operation_id', 'operation_id is missing');
   throw new OpstreamError(
     'invalid_operation_id',
     'operation_id must be 1 to 128 letters, digits or ". _ : @ -", beginning with a letter or digit',

@@ -173,7 +173,8 @@ describe('OperationProducer', () => {
     const job = new OperationProducer(rest, 'job');
     const circular: Record<string, never> = {};
     Object.assign(circular, { circular });
-    expect(() => job.log('info', 'x', circular)).toThrow(TypeError);
+    const refusal = expect.objectContaining({ name: 'OpstreamClientError', code: 'invalid_json' }) as Error;
+    expect(() => job.log('info', 'x', circular)).toThrow(refusal);
     await job.result('fine');
     expect((await log(job.operationId)).at(-1)).toMatchObject({ event_type: 'completed' });
   });

@@ -162,6 +162,20 @@ describe('hub: opening operations and recording events', () => {
     { command: 'nonsense' },
   ];
 
+  it.each([{ a: 1 }, ['text'], true, 'x'.repeat(201)])(
+    'request_id %o is refused, since no answer could carry it',
+    async (requestId) => {
+      const answer = await client.ask({ command: 'ping', request_id: requestId });
+      expect(answer).toMatchObject({ event_type: 'command_error', data: { code: 'invalid_request' } });
+      expect(answer.data.error).toContain('request_id must be');
+    },
+  );
+
+  it('a command without the id that it needs is told which is missing', async () => {
+    const answer = await client.ask({ command: 'subscribe' });
+    expect(answer).toMatchObject({ event_type: 'command_error', data: { error: 'operation_id is missing' } });
+  });
+
   it.each(['text', 17, 0, 1.5])('request_id %o comes back with every answer', async (requestId) => {
     for (const command of EVERY_COMMAND) {
       const answer = await client.ask({ ...command, request_id: requestId });

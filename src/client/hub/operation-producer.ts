@@ -142,7 +142,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
 
   /**
    * @returns false when it was refused: the buffer is full, or recording has stopped
-   * @throws TypeError for data that cannot be written as JSON, e.g. because it contains itself
+   * @throws OpstreamClientError `invalid_json` for data that cannot be written as JSON, e.g. because it contains itself
    */
   record<Type extends ProducerEventType>(type: Type, data: ProducerEventData[Type]): boolean {
     if (this.#stopped) return false;

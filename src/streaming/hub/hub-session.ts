@@ -14,6 +14,8 @@ import type { CommandDependencies } from '../commands/command-dependencies.js';
 /** Answers held back by an earlier one, and their characters; above either limit the next frame waits. */
 const MAX_WAITING_ANSWERS = 20_000;
 const MAX_HELD_CHARACTERS = 1024 * 1024;
+/** Characters of a `request_id`, which comes back with every answer. */
+const MAX_REQUEST_ID = 200;
 
 /** A parsed frame. */
 interface HubRequest extends Reply {
@@ -136,10 +138,18 @@ export class HubSession {
       const refusal = new OpstreamError('invalid_request', `Unknown command: ${shown}`);
       return this.refuseFrame(send, refusal, requestId);
     }
+    if (requestId === undefined && input.request_id != null) {
+      // An answer without it would not be recognized, and waited for in vain.
+      const refusal = new OpstreamError(
+        'invalid_request',
+        `request_id must be a number, or a string of at most ${MAX_REQUEST_ID} characters`,
+      );
+      return this.refuseFrame(send, refusal);
+    }
     return { definition, input, requestId, send };
   }
 }
 
 function requestIdOf({ request_id: id }: JsonObject): RequestId {
-  return (typeof id === 'string' && id.length <= 200) || typeof id === 'number' ? id : undefined;
+  return (typeof id === 'string' && id.length <= MAX_REQUEST_ID) || typeof id === 'number' ? id : undefined;
 }
