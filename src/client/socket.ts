@@ -59,7 +59,7 @@ export const openSocket: SocketFactory = async (url, options) => {
 };
 
 /** `opstream-client` brings no packages; without `ws` there is the WebSocket that Node has itself. */
-async function importWs(): Promise<typeof import('ws') | undefined> {
+async function importWs() {
   try {
     return await import('ws');
   } catch (error) {
