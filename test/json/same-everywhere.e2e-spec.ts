@@ -298,7 +298,9 @@ function detailsIn(log: string, message: string): string | undefined {
   // The end of the value: the shortest text that is JSON and is followed by the end of details and data.
   for (let end = log.indexOf('}}', from); end >= 0; end = log.indexOf('}}', end + 1)) {
     const text = log.slice(from, end);
-    if (isJson(text)) return text;
+    // Event streams escape line ends of Unicode, which is the same JSON.
+    if (isJson(text))
+      return text.replaceAll(/\\u(0085|2028|2029)/g, (_all, code) => JSON.parse(`"\\u${code}"`) as string);
   }
   return undefined;
 }

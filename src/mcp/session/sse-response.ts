@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { RequestMetrics } from '../metrics/request.metrics.js';
 import { bytesTaken } from '../../streaming/socket/bytes-taken.js';
 import { kernelQueue } from '../../streaming/socket/kernel-queue.js';
+import { singleLine } from '../../platform/single-line.js';
 import { SignOfLife } from '../../streaming/socket/sign-of-life.js';
 import { ReaderWatch, type WatchedReader } from './reader-watch.js';
 
@@ -67,8 +68,9 @@ export class SseResponse implements WatchedReader {
   }
 
   /** @param id lets a client resume after this event */
-  write(data: string, id?: string): void {
+  write(message: string, id?: string): void {
     if (!this.open) return;
+    const data = singleLine(message);
     this.append(id === undefined ? `data: ${data}\n\n` : `id: ${id}\ndata: ${data}\n\n`);
     if (this.unwritten.length > HIGH_WATER_BYTES) this.flush();
     if (this.wroteThisTurn) return;

@@ -1,3 +1,4 @@
+import { singleLine } from '../../platform/single-line.js';
 import type { HistoryTrimmed } from '../../streaming/delivery/wire-format.js';
 import { WireFormat } from '../../streaming/delivery/wire-format.js';
 import type { Connection } from '../../streaming/socket/connection.js';
@@ -56,7 +57,9 @@ class SseMessages extends WireFormat<SessionMessage> {
   }
 
   protected encode(message: SessionMessage): Buffer {
-    return Buffer.from(`id: ${message.seq}\nevent: message\ndata: ${messageText(message)}\n\n`);
+    return Buffer.from(
+      `id: ${message.seq}\nevent: message\ndata: ${singleLine(messageText(message), 1_000_000)}\n\n`,
+    );
   }
 
   notice(notice: HistoryTrimmed): Buffer {

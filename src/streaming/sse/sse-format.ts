@@ -1,7 +1,11 @@
 import { formatPlace } from '../../operations/log-token.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
+import { singleLine } from '../../platform/single-line.js';
 import { historyLostText, noticeText } from '../delivery/notices.js';
 import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../delivery/wire-format.js';
+
+/** Characters; no event may outgrow the mebibyte that clients take by default. */
+const MAX_ESCAPED = 1_000_000;
 
 /**
  * Server-sent events (WHATWG HTML, section 9.2): `id` is where `Last-Event-ID` resumes, i.e. a place and the log it
@@ -22,7 +26,9 @@ export class SseFormat extends WireFormat {
 
   protected encode(event: RecordedEvent): Buffer {
     const place = this.operationId === null ? event.position : event.seq;
-    return Buffer.from(`id: ${this.idAt(place)}\nevent: ${event.type}\ndata: ${event.json}\n\n`);
+    return Buffer.from(
+      `id: ${this.idAt(place)}\nevent: ${event.type}\ndata: ${singleLine(event.json, MAX_ESCAPED)}\n\n`,
+    );
   }
 
   /** The first event of a stream: without an id, a reader that disconnects before its next event could not resume. */
