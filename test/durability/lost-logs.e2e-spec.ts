@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HubClient as Sdk, type FollowedEvent } from '../../src/client/index.js';
+import { eventually } from '../harness/eventually.js';
 import { freePort } from '../harness/free-port.js';
 import { JsonSocket } from '../harness/json-socket.js';
 import { McpClient } from '../harness/mcp-client.js';
@@ -185,6 +186,14 @@ const folder = async (name: string) => {
   await mkdir(join(root, name), { recursive: true });
   return join(root, name);
 };
+/** Kept-alive connections to the service that had the port before fail once. */
+const reach = ({ rest }: RunningService) =>
+  eventually('an answer', () =>
+    rest.get('/health/live').then(
+      ({ status }) => status === 200,
+      () => false,
+    ),
+  );
 const openJob = ({ rest }: RunningService) =>
   rest.post('/api/operations', { operation_type: 'job', operation_id: 'job' });
 async function record({ rest }: RunningService, ...messages: string[]): Promise<void> {
@@ -294,6 +303,7 @@ async function begin(
 
 /** The log grows beyond every place that was remembered, and ends. */
 async function growAgain(service: RunningService): Promise<readonly string[]> {
+  await reach(service);
   await openJob(service);
   await record(service, ...NEW);
   await service.rest.emit('job', 'result', { result: 'done' });
@@ -372,6 +382,7 @@ describe('when the service is restarted and nothing is lost', () => {
     const place = await placeOf(service);
     await stop(service);
     const again = await start(sqlite(dataDir));
+    await reach(again);
     await record(again, ...NEW);
     await again.rest.emit('job', 'result', { result: 'done' });
     const told: Record<string, Resumed> = {};
