@@ -14,7 +14,7 @@ export function secretKey(secret: string): KeyObject {
 }
 
 /**
- * Verifies a JSON Web Token signed with a shared secret, synchronously. The library imports the key anew and goes
+ * Verifies a JSON Web Token signed with a shared secret, synchronously. The library imports the key again and goes
  * through the thread pool twice per token. That costs eight times the CPU, and thousands of clients that reconnect at
  * once wait for those threads.
  * @throws errors.JOSEError for any defect of the token
@@ -47,9 +47,9 @@ function parseHeader(header: string): { alg?: unknown; crit?: unknown; b64?: unk
     const parsed: unknown = JSON.parse(Buffer.from(header, 'base64url').toString());
     if (typeof parsed === 'object' && parsed !== null) return parsed;
   } catch (cause) {
-    throw new errors.JWTInvalid('The header is no JSON', { cause });
+    throw new errors.JWTInvalid('The header is not JSON', { cause });
   }
-  throw new errors.JWTInvalid('The header is no JSON object');
+  throw new errors.JWTInvalid('The header is not a JSON object');
 }
 
 /** Compares in constant time; only the lengths, which are public, leak. */

@@ -30,7 +30,7 @@ function exact(member: unknown): unknown {
   return typeof member === 'bigint' ? rawJSON!(String(member)) : member;
 }
 
-/** @returns undefined for text that is no JSON */
+/** @returns undefined for text that is not JSON */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -2,7 +2,7 @@
 const OLDEST = { major: 22, minor: 15 };
 
 /**
- * What to tell whoever runs this on a Node that is too old, in one sentence. Imports nothing: it must be read before
+ * The message for a Node that is too old, in one sentence. Imports nothing: it must be read before
  * anything that an older version cannot load.
  * @param version of Node; undefined in a browser
  */

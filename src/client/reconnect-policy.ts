@@ -33,7 +33,7 @@ export type ReconnectPreset = 'spread' | 'upstream' | 'agents' | 'fixed' | 'line
 
 export const RECONNECT: Readonly<Record<ReconnectPreset, ReconnectPolicy>> = {
   /**
-   * Full jitter: anywhere between nothing and 0.5, 1, 2 … 20 s, for ever. Thousands of clients that lose one server
+   * Full jitter: anywhere between nothing and 0.5, 1, 2 … 20 s, forever. Thousands of clients that lose one server
    * spread evenly, instead of coming back together.
    */
   spread: {

@@ -27,7 +27,7 @@ export class DeclarationExplorer implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    // The same class may be provided by several modules; its tools are one.
+    // Several modules may provide the same class; its tools are registered once.
     const seen = new Set<unknown>();
     for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
       if (!wrapper.metatype || seen.has(wrapper.metatype)) continue;

@@ -3,7 +3,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import { Peers } from './peers/peers.service.js';
 import { McpSessions } from './session/mcp-sessions.service.js';
 
-/** MCP's sessions and peers as they are when somebody looks; nothing is counted on the way. */
+/** Metrics of MCP's sessions and peers, computed when scraped. */
 @Injectable()
 export class McpMetrics {
   constructor(registry: Registry, sessions: McpSessions, peers: Peers) {

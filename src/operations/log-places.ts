@@ -62,7 +62,7 @@ export class LogPlaces {
     const identity = await this.store.logIdentity(tenant);
     const operation = await this.store.get(tenant, operationId);
     const current = currentToken(identity, operation?.number);
-    // What is not there is told by whoever reads it.
+    // The reader reports an operation that does not exist.
     if (token === undefined || operation === null) return { after, lost: false, log: current };
     const kept = await this.keptThrough(operation, known, token, sharedThrough(identity, token));
     return { after: Math.min(after, kept), lost: known > kept, log: current };

@@ -10,7 +10,7 @@ import {
   type JsonValue,
 } from '../platform/json.js';
 
-/** Hand-written guards for what producers send: this is the hot path of every face that records events. */
+/** Hand-written guards for what producers send: this is the hot path of every transport that records events. */
 
 /** Event types a producer may ask for; `completed` follows from `result`. */
 export const PRODUCER_EVENT_TYPES = ['progress', 'status', 'log', 'result', 'error', 'cancelled'] as const;
@@ -80,7 +80,7 @@ export function parseOperationType(value: unknown): string {
 
 /**
  * @returns a copy as the log shows it: what the caller changes later, or JSON drops, is not in it
- * @throws OpstreamError `invalid_request` when it is no JSON object, `payload_too_large` when it is too long
+ * @throws OpstreamError `invalid_request` when it is not a JSON object, `payload_too_large` when it is too long
  */
 export function parseMetadata(value: unknown): JsonObject {
   if (value === undefined || value === null) return {};

@@ -42,7 +42,7 @@ export class OperationLeases implements OnApplicationBootstrap, OnModuleDestroy 
     });
   }
 
-  /** Whoever worked before the start is gone, and every lease begins anew: its producer may just be coming back. */
+  /** Work of the previous process is over, and every lease restarts: its producer may just be coming back. */
   async onApplicationBootstrap(): Promise<void> {
     for (const { tenant, operationId } of await this.operations.unfinished('')) {
       await turnBudget.turn();

@@ -193,7 +193,7 @@ export abstract class OperationStore {
    */
   abstract expire(at: number): Promise<boolean>;
 
-  /** Called with every operation that was removed, for whatever reason, after it is gone; must not throw. */
+  /** Called with every operation that was removed, for any reason, after it is gone; must not throw. */
   onRemoved: (removed: readonly RemovedOperation[]) => void = () => {};
 
   /** An operation may end and make room within one append: its last events are published before its removal is. */

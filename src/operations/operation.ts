@@ -143,7 +143,7 @@ export function record(operation: Operation, draft: EventDraft, at: number): Tra
   }
 }
 
-/** Active means not ended, whatever its free-text status says. */
+/** Active means not ended, regardless of the free-text status. */
 export function isActive(operation: Operation): boolean {
   return operation.state === 'running';
 }

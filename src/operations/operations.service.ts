@@ -143,7 +143,7 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
     return this.emit(tenant, operationId, 'error', { error, error_type: errorType });
   }
 
-  /** Ends the operation as `cancelled`; whoever runs it sees its `AbortSignal` fire. */
+  /** Ends the operation as `cancelled`; its producer sees the `AbortSignal` fire. */
   cancel(tenant: string, operationId: string, reason?: string, eventId?: string) {
     return this.emit(tenant, operationId, 'cancelled', { reason }, eventId);
   }

@@ -85,7 +85,7 @@ export class MemoryService {
       throw notFound(key);
   }
 
-  /** Whoever may read the memory is told, which is its agent. */
+  /** Notifies those who may read the memory: its agent. */
   private announce({ tenant, agent }: Actor, sessionId: string, entry: MemoryEntry): void {
     const announcement: Announcement = {
       tenant,

@@ -122,7 +122,7 @@ export function memoryValue(value: unknown): string {
 }
 
 /**
- * Seconds a memory entry lives, from a number or a text of digits; null, the text `null` and 0 are for ever.
+ * Seconds a memory entry lives, from a number or a text of digits; null, the text `null` and 0 mean no expiry.
  * @throws OpstreamError `invalid_ttl_value`, `invalid_ttl_format`
  */
 export function parseTtl(value: unknown): number | null {

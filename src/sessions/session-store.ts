@@ -44,7 +44,7 @@ export interface MessageQuery {
 
 export interface MessagePage {
   readonly messages: readonly SessionMessage[];
-  /** How many match, whatever the page. */
+  /** How many match, on all pages. */
   readonly total: number;
 }
 

@@ -108,7 +108,7 @@ export class SessionsService implements OnModuleInit, BeforeApplicationShutdown 
     return this.store.list(actor.tenant, limit, cursor);
   }
 
-  /** Whoever made it, or an admin, ends it: it can still be read. @throws OpstreamError `forbidden`, `session_not_found` */
+  /** Closes it, by its creator or an admin; it can still be read. @throws OpstreamError `forbidden`, `session_not_found` */
   async close(actor: Actor, sessionId: string): Promise<Session> {
     requirePermission(actor, 'write');
     const session = await this.get(actor, sessionId);

@@ -15,7 +15,7 @@ export type GenerationStart = readonly [generation: string, from: number];
 
 const DIGITS = 16;
 const TOKEN = /^(\d{16})_(\d{16})$/;
-/** Names the beginning of every stream, whatever its generations are. */
+/** The beginning of every stream, in any generation. */
 const BEGINNING = '0'.repeat(DIGITS);
 
 /** @returns a generation that sorts after every one given out before; `now` in milliseconds since the epoch */

@@ -12,7 +12,7 @@ export interface FeedRequest {
   readonly after: number;
   /** The last entry was written. */
   readonly onEnd: () => void;
-  /** The stream is removed, or what comes next in it is gone: whoever asks again is told. */
+  /** The stream is removed, or the next part of it is gone: the next request is told. */
   readonly onGone: () => void;
   readonly onError: (thrown: unknown) => void;
 }

@@ -3,7 +3,7 @@ import type { FeedRequest } from './stream-feed.js';
 import type { DeliveredEntry } from './stream-topic.js';
 import type { Lifetime } from './stream.js';
 
-/** A stream as its readers see it, whatever keeps it. */
+/** A stream as its readers see it, in any kind of storage. */
 export interface StreamView {
   /** Tells this very stream from every other one that the path has had or will have; for entity tags. */
   readonly tag: string;

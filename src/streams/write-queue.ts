@@ -34,7 +34,7 @@ export class WriteQueue {
     if (this.closed)
       return Promise.reject(new OpstreamError('shutting_down', 'The service is shutting down'));
     const bytes = bytesOf(command);
-    // What ends a stream is never refused for want of room: it takes none.
+    // A command that ends a stream takes no room, so it is never refused for lack of it.
     const isFull = bytes > COMMAND_BYTES && this.waitingBytes + bytes > MAX_WAITING_BYTES;
     if (isFull && this.waitingBytes > 0)
       return Promise.reject(new OpstreamError('overloaded', 'Too many appends are waiting for the store'));

@@ -68,7 +68,7 @@ export function terminalLaunch(
     const path = `/proc/${process.pid}/fd/${keys.fd}`;
     return {
       command: ['script', '-q', '-e', '-f', '-I', path, '-O', '/dev/null', '-c', inner] as const,
-      // script(1) starts whatever program SHELL names.
+      // script(1) starts the program that SHELL names.
       env: { SHELL: '/bin/sh' },
       stdio: [keyboard, terminal.writeFd, 'inherit', pid.writeFd, 0, stdout.writeFd, stderr.writeFd],
       terminal,

@@ -172,7 +172,7 @@ export class HubClient extends Emitter<HubClientEvents> {
     return operationId;
   }
 
-  /** Says that whoever works on an operation is still there, when there is no event to record. */
+  /** Renews an operation's lease when there is no event to record. */
   async renew(operationId: string): Promise<void> {
     await this.#connection.request({ command: 'renew', operation_id: operationId });
   }
@@ -197,7 +197,7 @@ export class HubClient extends Emitter<HubClientEvents> {
     return answer.data as Omit<Receipt, 'timestamp'>;
   }
 
-  /** Ends an operation as `cancelled`; whoever runs it learns of it. */
+  /** Ends an operation as `cancelled`; its producer is notified. */
   async cancelOperation(operationId: string, reason?: string): Promise<void> {
     await this.#connection.request({
       command: 'cancel_operation',

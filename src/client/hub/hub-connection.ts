@@ -24,7 +24,7 @@ export interface HubConnectionOptions {
   readonly token?: TokenSource;
   /** A WebSocket class to use instead of the environment's. */
   readonly webSocket?: SocketConstructor;
-  /** `spread` by default: for ever, with full jitter up to 20 s. */
+  /** `spread` by default: forever, with full jitter up to 20 s. */
   readonly reconnect?: ReconnectPreset | ReconnectPolicy;
   /** How long an answer may take, and how long opening a connection. 30,000 by default. */
   readonly timeoutMs?: number;
@@ -53,7 +53,7 @@ const REFUSED_PAGE = "; or it refuses this page's origin, which ALLOWED_ORIGINS 
 
 /**
  * One WebSocket to the operations hub that comes back after a loss, and the commands that wait for answers on it.
- * It knows nothing of subscriptions: whoever holds one subscribes again on `connected`.
+ * It knows nothing of subscriptions: their owners subscribe again on `connected`.
  */
 export class HubConnection extends Emitter<HubConnectionEvents> {
   readonly address: ServiceAddress;

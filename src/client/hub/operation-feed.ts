@@ -152,7 +152,7 @@ export class OperationFeed {
       const told = this.#takeLog(subscribed.data);
       this.#compareWith(snapshotOf(answer.operation), asked, told);
     } catch (error) {
-      // A lost connection is no failure: its successor subscribes again.
+      // A lost connection does not count: its successor subscribes again.
       if (error instanceof OpstreamClientError && error.code !== CLIENT_ERROR.connectionLost)
         this.fail(error);
     } finally {

@@ -170,13 +170,13 @@ export class OperationProducer extends Emitter<ProducerEvents> {
 
   #finish<Type extends ProducerEventType>(type: Type, data: ProducerEventData[Type]): Promise<void> {
     if (!this.#stopped) {
-      // The end is never refused for want of room, and what is missing before it is told.
+      // The end always fits, and events missing before it are reported.
       if (this.#dropped > 0) {
         const message = `${this.#dropped} events were dropped while the service could not be reached`;
         this.#push('log', { level: 'warning', message });
       }
       this.#endId = this.#push(type, data);
-      // Whoever ends may be about to exit: the service may be back long before the next attempt is due.
+      // The program may be about to exit, and the service back long before the next attempt is due.
       this.#wake?.();
     }
     return this.flush().then(() => {

@@ -53,7 +53,7 @@ export interface HistoryTrimmed {
 
 /**
  * Stands in a stream where the service turned out to have another log than the one that was followed: it was restored,
- * lost its end, began anew, or the operation's id was opened again. What was delivered behind `kept_through` is not in
+ * lost its end, was replaced, or the operation's id was opened again. What was delivered behind `kept_through` is not in
  * this log, which goes on behind it.
  */
 export interface HistoryLost {

@@ -91,7 +91,7 @@ export class DurableStream implements AsyncIterable<StreamChunk> {
     return this.#appender.append(this.#encode(data, await this.#isJson()), false);
   }
 
-  /** Closes the stream: whoever follows it comes to its end. @param last appended in the same step */
+  /** Closes the stream: its followers come to their end. @param last appended in the same step */
   async close(last?: JsonValue | Uint8Array): Promise<StreamPlace> {
     const data = last === undefined ? undefined : this.#encode(last, await this.#isJson());
     return this.#appender.append(data, true);

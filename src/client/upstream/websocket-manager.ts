@@ -4,7 +4,7 @@ import { openUpstreamSocket, type UpstreamOptions, type UpstreamSocket } from '.
 
 /** What a stream's owner may want to know besides its messages. */
 export interface StreamHooks {
-  /** The socket is open, for the first time or again: servers replay from here, so folded state starts anew. */
+  /** The socket is open, for the first time or again: servers replay from here, so folded state starts from scratch. */
   readonly onOpen?: () => void;
   /** The socket closed; a reconnect follows unless the subscription is closed. */
   readonly onClose?: (code: number) => void;
@@ -43,7 +43,7 @@ interface Stream {
 }
 
 /**
- * Persistent subscriptions to WebSocket streams: one socket per URL whatever the number of subscriptions, reconnected
+ * Persistent subscriptions to WebSocket streams: one socket per URL for any number of subscriptions, reconnected
  * per URL with exponential backoff. The socket closes with its last subscription.
  *
  * A message is parsed as JSON once and handed to every listener, as the raw string when it is none; listeners must

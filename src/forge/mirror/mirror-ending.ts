@@ -49,7 +49,7 @@ export class MirrorEnding {
   }
 }
 
-/** True for an operation that recorded its run to the end, whatever the outcome; false when Forge was lost before. */
+/** True for an operation that recorded its run to the end, with any outcome; false when Forge was lost before. */
 export function recordedToTheEnd({ state, errorType }: Operation): boolean {
   return state === 'completed' || errorType === AGENT_FAILED || errorType === AGENT_STOPPED;
 }

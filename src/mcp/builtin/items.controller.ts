@@ -8,7 +8,7 @@ interface Item {
   readonly name: string;
 }
 
-/** A plain HTTP endpoint that becomes the MCP tool `get_item`, because it says `x-mcp`. */
+/** A plain HTTP endpoint that becomes the MCP tool `get_item` through `x-mcp`. */
 @ApiTags('demo')
 @ApiExtension('x-mcp', true)
 @Controller('items')

@@ -15,7 +15,7 @@ export class ItemsModule {
   }
 }
 
-/** Holds the place of `ItemsModule`, whether or not it is there. */
+/** Placeholder for `ItemsModule`, whether or not it is enabled. */
 @Module({})
 class ItemsSwitch {}
 

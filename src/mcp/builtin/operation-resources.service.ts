@@ -8,13 +8,13 @@ import { ResourceRegistry } from '../resources/resource-registry.js';
 import { ResourceSubscriptions } from '../resources/resource-subscriptions.service.js';
 import type { LoadContext } from '../tools/tool-context.js';
 
-/** The newest events that one reading of a log shows. */
+/** The latest events that one read of a log returns. */
 const LOG_PAGE = { limit: 1000, maxBytes: 1024 * 1024 };
-/** JSON inside a string of JSON takes up to twice its bytes, since every quote and backslash is escaped. */
+/** JSON inside a JSON string takes up to twice its bytes: every quote and backslash is escaped. */
 const ESCAPED = 2.2;
 const ID_ARGUMENT = { name: 'id', description: 'Id of the operation', required: true };
 
-/** Operations as resources: their state and their log. Subscribers are told whenever an event is recorded. */
+/** Operations as resources: state and log. Subscribers are notified whenever an event is recorded. */
 @Injectable()
 export class OperationResources implements OnModuleInit {
   constructor(
@@ -49,7 +49,7 @@ export class OperationResources implements OnModuleInit {
     return { text: JSON.stringify(fitSnapshot(toSnapshot(operation), ESCAPED)) };
   }
 
-  /** The newest events, oldest first, one JSON object per line. */
+  /** The latest events, oldest first, one JSON object per line. */
   @ResourceTemplate({
     uriTemplate: 'operation://{id}/events',
     name: 'Operation events',

@@ -17,7 +17,7 @@ import { Tool } from '../tools/tool.decorator.js';
 const operationId = z.string().describe('Id of the operation');
 const ById = z.strictObject({ operation_id: operationId });
 
-/** By reference: zod's own records drop `__proto__`, and copy the digits of long integers apart. */
+/** By reference: zod's own records drop `__proto__` and split the digits of long integers. */
 const Metadata = z
   .custom<JsonObject>(isJsonObject, 'expected an object')
   .meta({ type: 'object', additionalProperties: true, description: 'Anything that describes the work' });
@@ -50,7 +50,7 @@ const CancelParameters = z.strictObject({
   reason: z.string().max(1000).optional(),
 });
 
-/** The operations of the caller's tenant as MCP tools. They are not recorded: they are about what is. */
+/** The operations of the caller's tenant as MCP tools. These calls are not recorded as operations themselves. */
 @Injectable()
 export class OperationTools {
   readonly toolSet = 'operations';
@@ -131,7 +131,7 @@ export class OperationTools {
       await tell(historyLostText({ id: operation_id, keptThrough: place.after, log: place.log }));
     let cursor = place.after;
     for await (const event of this.follower.follow(tenant, operation_id, { afterSeq: cursor, signal })) {
-      // The log has no gaps but at its beginning, where the oldest events were trimmed.
+      // The log has a gap only at its beginning, where the oldest events were trimmed.
       if (event.seq > cursor + 1) await tell(historyTrimmedText(operation_id, cursor, event.seq));
       cursor = event.seq;
       await tell(event.json);
@@ -145,12 +145,12 @@ export class OperationTools {
     });
   }
 
-  /** A snapshot that names the log it was folded from. */
+  /** A snapshot with the log it was folded from. */
   private async named(operation: Operation): Promise<object> {
     return { ...toSnapshot(operation), log: await this.places.tokenOfOperation(operation) };
   }
 
-  /** A place beyond the end of the log is one of another log, whatever name came with it. */
+  /** A place beyond the end of the log belongs to another log, regardless of the name sent with it. */
   private async placeIn(
     tenant: string,
     operationId: string,
@@ -165,7 +165,7 @@ export class OperationTools {
 
   @Tool({
     name: 'cancel_operation',
-    description: 'Cancels a running operation; whoever runs it is told',
+    description: 'Cancels a running operation; its producer is notified',
     parameters: CancelParameters,
     annotations: { destructiveHint: true },
     record: false,
@@ -181,7 +181,7 @@ export class OperationTools {
   }
 }
 
-/** The value as structured content and, for clients that read text only, as JSON text. */
+/** The value as structured content and, for clients that read only text, as JSON text. */
 function structured(value: Readonly<Record<string, unknown>>): object {
   return { content: [{ type: 'text', text: wellFormed(JSON.stringify(value)) }], structuredContent: value };
 }

@@ -9,7 +9,7 @@ import type { ContentBlock } from '../tools/tool-result.js';
 import type { ProgressReport } from '../tools/tool-context.js';
 import type { ToolOutcome } from './tool-outcome.js';
 
-/** Error types of operations that record tool calls, from which tasks tell a tool's failure from the protocol's. */
+/** Error types of operations that record tool calls; tasks use them to tell a tool's failure from a protocol error. */
 export const TOOL_ERROR = 'ToolError';
 export const PROTOCOL_ERROR = 'ProtocolError';
 export const INTERRUPTED = 'Interrupted';
@@ -19,7 +19,7 @@ export const INTERRUPTED = 'Interrupted';
  * not break the work. Each resolves when its event is stored and published.
  */
 export interface CallRecord {
-  /** Stored for good; false when it could not be. */
+  /** Resolves once it is stored; false when it could not be. */
   readonly opened: Promise<boolean>;
   progress(report: ProgressReport): Promise<void>;
   content(blocks: readonly ContentBlock[]): Promise<void>;
@@ -42,7 +42,7 @@ function nothing(): Promise<void> {
   return Promise.resolve();
 }
 
-/** Characters of arguments, as JSON, that are kept in the metadata. */
+/** Characters of arguments, as JSON, kept in the metadata. */
 const MAX_ARGUMENTS = 16 * 1024;
 
 export class OperationRecord implements CallRecord {
@@ -50,7 +50,7 @@ export class OperationRecord implements CallRecord {
   readonly opened: Promise<boolean>;
   private fraction = 0;
 
-  /** Opens the operation `mcp.tool/<name>`; nothing waits for it, since the log keeps the order of commands. */
+  /** Creates the operation `mcp.tool/<name>`; nothing waits for it, since the log preserves the order of commands. */
   constructor(
     private readonly operations: OperationsService,
     private readonly tenant: string,
@@ -83,7 +83,7 @@ export class OperationRecord implements CallRecord {
     return this.append('progress', { progress: this.fraction, message: clip(message ?? ''), details });
   }
 
-  /** Partial content is live output: a log event, since followers may skip superseded progress. */
+  /** Partial content is a log event, not progress: followers may skip superseded progress. */
   content(blocks: readonly ContentBlock[]): Promise<void> {
     const text = textOf(blocks);
     const isPlain = blocks.every(({ type }) => type === 'text') && text.length <= LIMITS.message;
@@ -137,7 +137,7 @@ export class OperationRecord implements CallRecord {
     } catch (error) {
       const unfit = error instanceof OpstreamError && UNFIT.has(error.code);
       if (instead && unfit) return this.append(type, instead);
-      // Whoever cancels from outside ends the log before the tool notices.
+      // An external cancellation ends the log before the tool notices.
       if (error instanceof OpstreamError && error.code === 'operation_ended') return;
       OperationRecord.logger.warn(
         { error, operation_id: this.operationId },
@@ -147,7 +147,7 @@ export class OperationRecord implements CallRecord {
   }
 }
 
-/** Refusals of the data itself. */
+/** Refusals caused by the data itself. */
 const UNFIT: ReadonlySet<string> = new Set(['payload_too_large', 'invalid_request', 'invalid_event']);
 
 const RESULT_NOT_RECORDED: JsonObject = {
@@ -156,7 +156,7 @@ const RESULT_NOT_RECORDED: JsonObject = {
   },
 };
 
-/** Arguments for the operation's metadata, without secrets, left out when they are large: a whole tenant reads them. */
+/** Arguments for the operation's metadata, without secrets; omitted when large, because the whole tenant reads them. */
 export function recordedArguments(given: unknown, schema?: unknown): JsonObject {
   const args = redacted(given, schema);
   const text = JSON.stringify(args) ?? '';

@@ -6,12 +6,12 @@ import { levelNumber } from '../session/log-level.js';
 import type { ProgressReport } from '../tools/tool-context.js';
 import type { ContentBlock } from '../tools/tool-result.js';
 
-/** Progress must increase with every notification; content that says nothing of progress moves it by this much. */
+/** Progress must increase with every notification; content without progress advances it by this much. */
 const STEP = 1e-6;
 
 /**
- * What the caller of a tool is told while it runs, encoded in the forms that the caller asked for: `notifications/progress`
- * with a token, `notifications/message` above its log level, partial content as progress messages, as SEP-2998's
+ * Notifies a tool's caller while it runs, in the forms it asked for: `notifications/progress` with a token,
+ * `notifications/message` above its log level, and partial content as progress messages, as SEP-2998's
  * `notifications/tools/partial_result`, and in sessions as fast-mcp's `notifications/tool/streamContent`.
  */
 export class CallerNotifications {
@@ -22,7 +22,7 @@ export class CallerNotifications {
   private lastReported = -Infinity;
   private partialCount = 0;
 
-  /** @param send undefined once nobody listens any more; @param streamContent whether fast-mcp's form is sent */
+  /** @param send undefined once nobody listens; @param streamContent whether to send fast-mcp's form */
   constructor(
     private readonly exchange: RequestContext,
     private readonly toolName: string,
@@ -39,7 +39,7 @@ export class CallerNotifications {
     this.minimumLevel = era === 'legacy' && session ? () => session.minimumLevel : () => asked;
   }
 
-  /** SEP-2998 wants the final result to repeat all partial ones. */
+  /** SEP-2998 requires the final result to repeat all partial ones. */
   get wantsPartialResults(): boolean {
     return this.partialResultToken !== undefined;
   }
@@ -75,7 +75,7 @@ export class CallerNotifications {
 
   log(level: string, message: string, context: unknown): readonly string[] {
     if (levelNumber(level)! < this.minimumLevel()) return NOTHING;
-    // Text as text: some clients take nothing else.
+    // Text as text: some clients accept nothing else.
     const data = context === undefined ? message : { message, context };
     return [this.encode('notifications/message', { level, logger: this.toolName, data })];
   }
@@ -88,7 +88,7 @@ export class CallerNotifications {
     if (this.progressToken === undefined) return NOTHING;
     const value = progress > this.lastSent ? progress : above(this.lastSent);
     this.lastSent = value;
-    // Members without a value are left out of JSON.
+    // Members without a value are omitted from JSON.
     const params = { progressToken: this.progressToken, progress: value, total, message };
     return [this.encode('notifications/progress', params)];
   }
@@ -104,7 +104,7 @@ function isToken(value: unknown): value is string | number {
   return typeof value === 'string' ? value.length <= 1024 : typeof value === 'number';
 }
 
-/** The next value above one that was sent, without the noise of binary fractions where that is possible. */
+/** The next value above the last one sent, without binary fraction noise where possible. */
 function above(value: number): number {
   const next = Number((value + STEP).toFixed(6));
   return next > value ? next : value + Math.max(STEP, Math.abs(value) * 1e-12);

@@ -18,12 +18,13 @@ const ANSWER: Record<InputMethod, z.ZodType> = {
   'roots/list': ListRootsResultSchema,
 };
 
-/** A tool asks with the same schema again and again; compiling it costs milliseconds. */
+/** A tool asks with the same schema repeatedly; compiling it takes milliseconds. */
 const compiled = new WeakMap<object, Validate>();
 
 /**
- * What a client answered to a question, as the tool that asked may use it.
- * @throws RpcError `invalidParams` for what is no answer to the method, UserError for content that was not asked for
+ * Validates a client's answer to a question.
+ * @throws RpcError `invalidParams` when it is not an answer to the method, UserError for content that does not match
+ *   the request
  */
 export async function readAnswer(key: string, request: InputRequest, value: unknown): Promise<unknown> {
   const given = isObject(value) ? withoutNulls(value) : value;
@@ -34,7 +35,7 @@ export async function readAnswer(key: string, request: InputRequest, value: unkn
   throw new RpcError(RPC.invalidParams, what);
 }
 
-/** The content of a form as its schema wants it. @throws UserError */
+/** The content of a form, validated against its schema. @throws UserError */
 async function withContent(request: InputRequest, answer: Params): Promise<Params> {
   if (request.method !== 'elicitation/create') return answer;
   const { mode, requestedSchema } = request.params;

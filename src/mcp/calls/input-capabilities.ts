@@ -1,7 +1,9 @@
 import { isObject, type Params } from '../protocol/json-rpc.js';
 import type { InputRequest } from '../tools/tool-context.js';
 
-/** The capabilities that requests need and the client did not declare, as paths: `elicitation.url`, `sampling.tools`. */
+/**
+ * Capabilities that the requests need and the client did not declare, as paths: `elicitation.url`, `sampling.tools`.
+ */
 export function missingCapabilities(requests: readonly InputRequest[], declared: Params): readonly string[] {
   const needed = new Set(requests.flatMap((request) => needsOf(request)));
   return [...needed].filter((path) => !declares(declared, path));
@@ -38,6 +40,6 @@ function declares(declared: Params, path: string): boolean {
   const capability = declared[name];
   if (!isObject(capability)) return false;
   if (part === undefined || isObject(capability[part])) return true;
-  // Before there were modes there were forms alone, and an empty object still says so.
+  // Before modes existed there were only forms, and an empty object still means forms.
   return path === 'elicitation.form' && capability.url === undefined;
 }

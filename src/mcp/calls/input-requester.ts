@@ -28,17 +28,17 @@ interface Pending {
 }
 
 /**
- * Where one call asks its caller for input: by requests of the server's in a session, by ending the call with
- * `input_required` in 2026-07-28, or, once the call is a task, by waiting for `tasks/update`.
+ * Asks a call's caller for input: by server requests in a session, by ending the call with `input_required` in
+ * 2026-07-28, or, once the call is a task, by waiting for `tasks/update`.
  */
 export class InputRequester {
-  /** Called when the call has to wait for input, which is where a call that may become a task does. */
+  /** Called when the call has to wait for input; a call that may become a task does so then. */
   onWaiting: (() => Promise<void>) | undefined;
   private asTask = false;
   private pending: Pending | undefined;
   private answered: Params | undefined;
 
-  /** @param name what the sealed answers belong to: the tool or prompt */
+  /** @param name the tool or prompt that the sealed answers belong to */
   constructor(
     private readonly exchange: RequestContext,
     private readonly name: string,
@@ -51,14 +51,14 @@ export class InputRequester {
     this.asTask = true;
   }
 
-  /** What a task waits for. */
+  /** The open questions of a task. */
   get open(): Readonly<Record<string, unknown>> {
     return Object.fromEntries(this.pending?.requests ?? []);
   }
 
   /**
    * Answers of earlier rounds and of this request.
-   * @throws RpcError `invalidParams` for answers or a state that are not valid
+   * @throws RpcError `invalidParams` for invalid answers or an invalid state
    */
   given(): Params {
     const { params, principal } = this.exchange;
@@ -102,7 +102,7 @@ export class InputRequester {
     pending.resolve(pending.answers);
   }
 
-  /** The call has ended: nobody will answer any more. */
+  /** The call has ended: nobody will answer any longer. */
   giveUp(): void {
     this.pending?.reject(new UserError('The call ended before its input arrived'));
     this.pending = undefined;
@@ -189,14 +189,14 @@ export class InputRequiredError extends Error {
 }
 
 export function inputRequiredResult(requests: InputRequests, state: string): Params {
-  // Some clients end the call over a request without params.
+  // Some clients end the call on a request without params.
   const inputRequests = Object.fromEntries(
     Object.entries(requests).map(([key, request]) => [key, { ...request, params: request.params ?? {} }]),
   );
   return { resultType: 'input_required', inputRequests, requestState: state };
 }
 
-/** In a session the client's answer is no request of its own that could be refused: the tool has failed. */
+/** In a session there is no request to refuse with an error, so the tool fails. */
 async function readFromSession(
   key: string,
   request: InputRequests[string],

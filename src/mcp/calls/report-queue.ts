@@ -2,18 +2,18 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Responder } from '../session/responder.js';
 import type { CallerNotifications } from './caller-notifications.js';
 
-/** Milliseconds that a tool may go on reporting before the event loop gets a turn. */
+/** Milliseconds that a tool may keep reporting before the event loop gets a turn. */
 const SLICE_MS = 0.5;
-/** Reports that a tool which awaits them may have on their way into the log. */
+/** Maximum pending reports of a tool that awaits them. */
 const MAX_ON_THEIR_WAY = 256;
 
 /**
- * The reports of one tool call on their way: the caller is told of each once it is recorded, in the order in which they
- * were made. A tool that awaits its reports does not wait for the commit of each: those of one slice of time share a
- * transaction and a write to the caller. A report after a pause of the tool's own is waited for, so that it leaves at once.
+ * The pending reports of one tool call. The caller is notified of each once it is recorded, in order. A tool that
+ * awaits its reports does not wait for each commit: reports of one time slice share a transaction and a write to the
+ * caller. A report after a pause is awaited, so that it leaves immediately.
  */
 export class ReportQueue {
-  /** Resolves when every report so far is recorded and told. */
+  /** Resolves when every report so far is recorded and sent. */
   allTold: Promise<void> = Promise.resolve();
   private onTheirWay = 0;
   private sliceBegan = -Infinity;
@@ -25,7 +25,7 @@ export class ReportQueue {
 
   /**
    * @param recorded resolves, and never rejects, when the report is in the log or could not be recorded
-   * @param messages what the caller is told then
+   * @param messages sent to the caller then
    */
   add(recorded: Promise<void>, messages: readonly string[]): void {
     this.onTheirWay += 1;
@@ -33,8 +33,8 @@ export class ReportQueue {
   }
 
   /**
-   * Where the tool waits: for the log, for the event loop, so that what was told leaves the process, and for a caller
-   * that is slow to read.
+   * Where the tool waits: for the log, for the event loop, so that messages leave the process, and for a caller that
+   * reads slowly.
    */
   async pace(): Promise<void> {
     if (this.onTheirWay < MAX_ON_THEIR_WAY && performance.now() - this.sliceBegan < SLICE_MS) return;

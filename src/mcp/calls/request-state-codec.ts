@@ -5,14 +5,14 @@ import type { Principal } from '../../auth/principal.js';
 import { isObject, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 
-/** Seconds that a caller may take to answer. */
+/** Seconds a caller may take to answer. */
 const LIFETIME = 3600;
 const MAX_STATE_LENGTH = 256 * 1024;
 
 /**
- * The `requestState` of multi-round-trip requests: it carries the answers of earlier rounds through the client, sealed
- * for one user, tool and set of arguments, so that nothing need be kept here while somebody thinks. With a configured
- * secret every node can read it.
+ * The `requestState` of multi-round-trip requests. It carries the answers of earlier rounds through the client, sealed
+ * for one user, tool and set of arguments, so that nothing is stored here in the meantime. With a configured secret
+ * every node can read it.
  */
 @Injectable()
 export class RequestStateCodec {
@@ -32,7 +32,7 @@ export class RequestStateCodec {
     return `${body}.${this.sign(body)}`;
   }
 
-  /** The answers of earlier rounds. @throws RpcError `invalidParams` when it was not sealed here, for this call */
+  /** The answers of earlier rounds. @throws RpcError `invalidParams` unless it was sealed here, for this call */
   open(state: unknown, principal: Principal, name: string, args: Params): Params {
     if (state === undefined) return {};
     const [body, signature, ...rest] =

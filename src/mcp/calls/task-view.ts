@@ -10,10 +10,10 @@ import { toolError } from './tool-outcome.js';
 
 export type TaskStatus = 'working' | 'input_required' | 'completed' | 'failed' | 'cancelled';
 
-/** How often a client should ask; those that listen need not. */
+/** How often a client should poll; those with a subscription need not. */
 const POLL_INTERVAL_MS = 1000;
 
-/** @param generation they differ in a tool's own failure: `failed` in 2025-11-25, a completed error result since */
+/** @param generation they differ for a tool's own failure: `failed` in 2025-11-25, a completed error result since */
 export function taskStatus(operation: Operation, generation: 'legacy' | 'modern'): TaskStatus {
   switch (operation.state) {
     case 'running':
@@ -51,15 +51,15 @@ export function toModernTask(operation: Operation): Params {
   };
 }
 
-/** True once a task has outlived the time its requestor asked for; a running one never has. */
+/** True once a task has outlived the time its requestor asked for; never for a running one. */
 export function isExpired(operation: Operation, nowSeconds: number): boolean {
   const ttl = ttlOf(operation);
   return ttl !== null && !isActive(operation) && operation.startedAt + ttl / 1000 < nowSeconds;
 }
 
 /**
- * The tool result of an ended task, or the JSON-RPC error that it failed with.
- * @param details of the operation's `error` event, which has what the snapshot lacks
+ * The tool result of an ended task, or the JSON-RPC error it failed with.
+ * @param details of the operation's `error` event, which has more than the snapshot
  */
 export function outcomeOf(operation: Operation, details: Params): { result: Params } | { error: Params } {
   if (operation.state === 'completed') return { result: asToolResult(operation.result) };
@@ -78,7 +78,7 @@ export function outcomeOf(operation: Operation, details: Params): { result: Para
   };
 }
 
-/** Operations of other producers have any JSON as their result. */
+/** Operations of other producers may have any JSON as their result. */
 function asToolResult(result: JsonValue | undefined): Params {
   if (isObject(result) && Array.isArray(result.content)) return result;
   const text = typeof result === 'string' ? result : JSON.stringify(result ?? null);
@@ -90,7 +90,7 @@ function statusMessage(operation: Operation): Params {
   return operation.message === '' ? {} : { statusMessage: operation.message };
 }
 
-/** Of recorded tool calls; what other producers write into their metadata is theirs. */
+/** For recorded tool calls only; the metadata of other producers is their own. */
 function ttlOf({ metadata, operationType }: Operation): number | null {
   if (!operationType.startsWith(TOOL_OPERATION_PREFIX)) return null;
   return typeof metadata.ttl_ms === 'number' ? metadata.ttl_ms : null;

@@ -44,10 +44,10 @@ export class TasksService {
       };
     },
 
-    /** Waits for the end and gives the result of the original request. */
+    /** Waits for the end and returns the result of the original request. */
     result: async (exchange: RequestContext): Promise<Params> => {
       const { session, responder } = exchange;
-      // What the task asks meanwhile comes on the stream of this request.
+      // Questions of the task are sent on the stream of this request.
       const stopCarrying = session?.questions.carryFor(stringAt(exchange.params, 'taskId'), responder);
       const ended = await this.untilEnded(exchange).finally(stopCarrying);
       const outcome = outcomeOf(ended, await this.errorDetails(ended));
@@ -87,7 +87,7 @@ export class TasksService {
       return {};
     },
 
-    /** Cancelling what has ended changes nothing and is acknowledged all the same. */
+    /** Cancelling an ended task changes nothing and is acknowledged nevertheless. */
     cancel: async (exchange: RequestContext): Promise<Params> => {
       requireExtension(exchange);
       const operation = await this.writable(exchange);
@@ -96,7 +96,7 @@ export class TasksService {
     },
   };
 
-  /** The parts of a task of 2026-07-28 that its status decides on. */
+  /** Members of a 2026-07-28 task that depend on its status. */
   async detailsOf(operation: Operation): Promise<Params> {
     if (isActive(operation)) {
       const open = this.runner.find(operation.tenant, operation.operationId)?.inputs.open ?? {};
@@ -114,7 +114,7 @@ export class TasksService {
     return this.task(exchange, 'operations:write');
   }
 
-  /** @throws RpcError `invalidParams`: a task that the caller may not use is as unknown as one that never was */
+  /** @throws RpcError `invalidParams`: a task the caller may not use looks like one that does not exist */
   private async task({ params, principal }: RequestContext, scope: Scope): Promise<Operation> {
     const taskId = stringAt(params, 'taskId');
     const operation = await this.operations.find(principal.tenant, taskId);
@@ -135,7 +135,7 @@ export class TasksService {
       this.audit.acted('operation_cancelled', principal, { address }, { target: operationId });
       return operation;
     } catch (error) {
-      // It ended while the cancellation was under way.
+      // It ended while the cancellation was in progress.
       if (error instanceof OpstreamError && error.code === 'operation_ended') {
         return this.operations.get(principal.tenant, operationId);
       }
@@ -152,7 +152,7 @@ export class TasksService {
     const ended = firstValueFrom(
       merge(
         this.bus.events$.pipe(filter((events) => events.some(isEnd))),
-        // It may have ended between the first look and the subscription.
+        // It may have ended between the read and the subscription.
         from(this.operations.get(tenant, operationId)).pipe(filter((current) => !isActive(current))),
         fromEvent(exchange.cancellation.signal, 'abort'),
       ),
@@ -173,7 +173,7 @@ export class TasksService {
   }
 }
 
-/** Without the scope for operations in general, a caller has the tasks of its own calls. */
+/** Without the scope for operations in general, a caller can use the tasks of its own calls. */
 export function mayUse(principal: Principal, operation: Operation, scope: Scope): boolean {
   const { operationType, metadata } = operation;
   return (

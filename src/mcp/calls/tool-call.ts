@@ -21,16 +21,16 @@ import type { CallerNotifications } from './caller-notifications.js';
 import type { InputRequester } from './input-requester.js';
 import { checkContent, toFailure, toolError, toResult, type ToolOutcome } from './tool-outcome.js';
 
-/** Blocks kept for the final result of a tool that streams and returns nothing; later ones are in the log only. */
+/** Blocks kept for the result of a tool that streams and returns nothing; later ones are only in the log. */
 const MAX_STREAMED_CHARACTERS = 4 * 1024 * 1024;
-/** The same of all calls of the process together. */
+/** The same, for all calls of the process together. */
 const MAX_KEPT_CHARACTERS = 64 * 1024 * 1024;
 let keptCharacters = 0;
 
 /**
- * One running tool call, and the context that the tool sees of it. What the tool reports is recorded first and then
- * told to the caller, in order. The call ends once: with the tool's return, its failure, a timeout or a cancellation;
- * whatever the tool still reports afterwards is dropped.
+ * One running tool call, and the context that the tool sees. What the tool reports is recorded first, then sent to the
+ * caller, in order. The call ends once: with the tool's return, its failure, a timeout or a cancellation. Later
+ * reports of the tool are dropped.
  */
 export class ToolCall implements ToolContext {
   private static readonly logger = new Logger('McpToolCalls');
@@ -53,7 +53,7 @@ export class ToolCall implements ToolContext {
   private readonly cancellation = new Cancellation();
   private readonly streamed: ContentBlock[] = [];
   private streamedCharacters = 0;
-  /** Of those, what this call holds in memory. */
+  /** The part of it held by this call. */
   private keptCharacters = 0;
   private readonly reports: ReportQueue;
   private ended = false;
@@ -67,7 +67,7 @@ export class ToolCall implements ToolContext {
     readonly record: CallRecord,
     private readonly notifications: CallerNotifications,
     readonly inputs: InputRequester,
-    /** For the caller, beside the result. */
+    /** Sent to the caller with the result. */
     private readonly note: string | undefined,
   ) {
     this.principal = exchange.principal;
@@ -99,27 +99,27 @@ export class ToolCall implements ToolContext {
     void this.run(args).then((outcome) => this.end(withNote(outcome, this.note)));
   }
 
-  /** A call ends with the key that made it, as a task as well. */
+  /** A call ends with the key that made it, even as a task. */
   private readonly onRevoked = (): void => this.cancel('The API key of the caller was revoked');
 
   cancel(reason: string): void {
     this.stop({ kind: 'cancelled', reason }, reason);
   }
 
-  /** Ends the call whatever the tool does, and tells it through its signal. */
+  /** Ends the call regardless of what the tool does, and fires its signal. */
   stop(outcome: ToolOutcome, reason: string): void {
     if (this.ended) return;
     this.end(outcome);
     this.cancellation.cancel(reason);
   }
 
-  /** The call goes on as a task: its caller has its answer. @param send where it may still be told of progress */
+  /** The call continues as a task: its caller has been answered. @param send where progress can still be sent */
   detach(send: ((message: string) => void) | undefined): void {
     this.exchange.cancellation.target = undefined;
     this.notifications.send = send;
   }
 
-  // Tools take what they need out of their context, so these work without it.
+  // Tools destructure their context, so these must work without it.
   readonly streamContent = (content: ContentBlock | readonly ContentBlock[]): Promise<void> =>
     this.observed(async () => {
       if (this.ended) return;
@@ -146,7 +146,7 @@ export class ToolCall implements ToolContext {
     if (this.session) this.exchange.responder.pause?.(retryMs);
   };
 
-  /** A tool need not wait for what it reports; a report that is refused then must not end the process. */
+  /** A tool need not await its reports; a refused report must not end the process. */
   private observed<Value>(work: () => Promise<Value>): Promise<Value> {
     const working = work();
     working.catch((error: unknown) => {
@@ -160,7 +160,7 @@ export class ToolCall implements ToolContext {
 
   private writeLog(level: string, message: unknown, data: unknown): void {
     if (this.ended) return;
-    // A log line must not fail: what is no text, or no JSON, is shown as far as it can be.
+    // Logging must not fail: values that are not text or JSON are shown as well as possible.
     const text = typeof message === 'string' ? message : JSON.stringify(toJson(message) ?? null);
     const safe = toJson(data);
     this.reports.add(this.record.log(level, text, safe), this.notifications.log(level, text, safe));

@@ -16,7 +16,7 @@ export type ToolOutcome =
   | { readonly kind: 'input-required'; readonly requests: InputRequests; readonly state: string }
   | { readonly kind: 'cancelled'; readonly reason: string };
 
-/** The outcome as metrics name it. */
+/** The outcome as a metric label. */
 export function outcomeLabel(outcome: ToolOutcome): ToolCallOutcome {
   switch (outcome.kind) {
     case 'result':
@@ -35,8 +35,8 @@ export function toolError(text: string): ToolResult {
 }
 
 /**
- * What a tool returned, as a result. @param streamed the blocks it streamed, for a tool that returned nothing
- * @throws Error when the value is no content and no JSON, or does not fit the tool's output schema
+ * Converts a tool's return value to a result. @param streamed the blocks it streamed, for a tool that returned nothing
+ * @throws Error when the value is neither content nor JSON, or does not match the tool's output schema
  */
 export async function toResult(
   tool: ToolDefinition,
@@ -69,7 +69,7 @@ export async function toResult(
   return { content: [{ type: 'text', text }] };
 }
 
-/** What a tool threw, as an outcome; `undefined` for a failure whose text is not meant for the caller. */
+/** Converts a tool's exception to an outcome; `undefined` for a failure whose text is not meant for the caller. */
 export function toFailure(thrown: unknown): ToolOutcome | undefined {
   if (thrown instanceof RpcError) return { kind: 'protocol-error', error: thrown };
   if (thrown instanceof UserError) return { kind: 'result', result: toolError(thrown.message) };
@@ -79,10 +79,10 @@ export function toFailure(thrown: unknown): ToolOutcome | undefined {
   return undefined;
 }
 
-/** @throws Error for anything that is no content block */
+/** @throws Error for anything that is not a content block */
 export function checkContent(blocks: readonly unknown[]): readonly ContentBlock[] {
   for (const block of blocks) {
-    // Plain text is nearly all there is; the rest goes through the schema.
+    // Nearly everything is plain text; the rest is validated by the schema.
     if (isPlainText(block)) continue;
     requireJson(block);
     const parsed = ContentBlockSchema.safeParse(block);
@@ -98,7 +98,7 @@ function isPlainText(block: unknown): boolean {
   return true;
 }
 
-/** @throws TypeError for what contains itself, a BigInt or the like, which no transport could send */
+/** @throws TypeError for circular values, BigInts and other values that no transport could send */
 function requireJson(value: unknown): void {
   JSON.stringify(value);
 }

@@ -29,18 +29,18 @@ import { RequestStateCodec } from './request-state-codec.js';
 import { ToolCall } from './tool-call.js';
 import { outcomeLabel, toolError, type ToolOutcome } from './tool-outcome.js';
 
-/** A call of a tool that may become a task is answered directly when it ends within this time. */
+/** A call that may become a task is answered directly if it ends within this time. */
 const TASK_GRACE_MS = 50;
 
-/** Runs tool calls and knows those that run on this node. */
-/** Beyond these an ended call waits for the store's own retention. */
+/** Runs tool calls and tracks those running on this node. */
+/** Maximum pending timers; beyond them an ended call waits for the store's own retention. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 const MAX_FORGETTING = 10_000;
 
 @Injectable()
 export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('McpToolCalls');
-  /** Ended calls whose time is not over. */
+  /** Ended calls that are still kept. */
   private forgetting = 0;
   /**
    * Each call in a slot that is emptied at its end: the tables of a Map refer to the ones that replaced them, and in
@@ -57,18 +57,18 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     private readonly metrics: RequestMetrics,
   ) {}
 
-  /** Calls that a crash interrupted have nobody left to end them; whoever waits for them is told now. */
+  /** Calls interrupted by a crash have nobody left to end them; waiting clients are notified now. */
   async onApplicationBootstrap(): Promise<void> {
     const message = 'The service was restarted while the tool ran';
     for (const { tenant, operationId } of await this.operations.unfinished(TOOL_OPERATION_PREFIX)) {
       if (this.find(tenant, operationId)) continue;
-      // One that names its owner is ended with all other work of a process that is gone.
+      // A call that names its owner is ended with all other work of a dead process.
       if ((await this.operations.find(tenant, operationId))?.owner != null) continue;
       await this.operations.error(tenant, operationId, message, INTERRUPTED);
     }
   }
 
-  /** Whoever cancels the operation of a call, over whichever face, stops the call. */
+  /** Cancelling the operation of a call, over any transport, stops the call. */
   onModuleInit(): void {
     this.bus.events$.subscribe((events) => {
       if (this.running.size === 0) return;
@@ -110,7 +110,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
       return { ...toolError(`Invalid arguments for tool ${tool.name}: ${checked.problem}${also}`) };
     }
     const inputs = new InputRequester(exchange, tool.name, given, this.states);
-    // Answers that came with the request are checked before there is a call.
+    // Validate answers that came with the request before starting a call.
     if (exchange.era === 'modern') inputs.given();
     const note = unknown.length === 0 ? undefined : `Note: ${describeUnknown(unknown, schema)}`;
     const call = this.open(tool, exchange, given, inputs, note);
@@ -178,7 +178,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     return call;
   }
 
-  /** Removes a call when the time is over that its caller wanted it kept, counted from its start or, at least, its end. */
+  /** Removes a call when its requested lifetime is over, counted from its start but at least until its end. */
   private forgetAfter(ttlMs: number, tenant: string, operationId: string): void {
     if (ttlMs > MAX_TIMER_MS || this.forgetting >= MAX_FORGETTING) return;
     this.forgetting += 1;
@@ -190,7 +190,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     }, ttlMs).unref();
   }
 
-  /** Starts a call that may become a task. @returns how it ended before it did */
+  /** Starts a call that may become a task. @returns its outcome if it ended before that */
   private async startAsTask(
     call: ToolCall,
     mode: ResponseMode,
@@ -222,7 +222,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     return outcome?.kind === 'input-required' ? outcome : undefined;
   }
 
-  /** A task is stored before its caller hears of it. */
+  /** A task is stored before its caller learns of it. */
   private async answerWithTask(call: ToolCall, exchange: RequestContext): Promise<Params | undefined> {
     const { session, era, principal } = exchange;
     if (exchange.cancellation.cancelled) return undefined;

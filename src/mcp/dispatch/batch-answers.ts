@@ -1,18 +1,18 @@
 import type { RpcMessage } from '../protocol/json-rpc.js';
 import type { Responder } from '../session/responder.js';
 
-/** Where the answers to a whole batch go. */
+/** Receives the answers to a whole batch. */
 export interface BatchResponder extends Responder {
-  /** At least one answer, unless all requests were given up. */
+  /** At least one answer, unless all requests were cancelled. */
   respondAll(messages: readonly string[]): void;
 }
 
-/** Notifications and answers expect none; what is malformed gets its error. */
+/** Notifications and answers expect no answer; a malformed message gets its error. */
 export function expectsAnswer({ kind }: RpcMessage): boolean {
   return kind === 'request' || kind === 'malformed';
 }
 
-/** Puts the answers to one batch together. */
+/** Collects the answers to one batch. */
 export class BatchAnswers {
   private readonly answers: string[] = [];
 
@@ -22,7 +22,7 @@ export class BatchAnswers {
     private missing: number,
   ) {}
 
-  /** Where one message of the batch is answered. */
+  /** The responder for one message of the batch. */
   responder(): Responder {
     const { whole } = this;
     return {

@@ -18,9 +18,9 @@ import { mayUse, TasksService } from '../calls/tasks.service.js';
 import { toModernTask } from '../calls/task-view.js';
 import { ToolRegistry } from '../tools/tool-registry.js';
 
-/** Resources and tasks that one connection may follow by `subscriptions/listen`. */
+/** Resources and tasks that one connection may follow with `subscriptions/listen`. */
 const MAX_NAMED = 1000;
-/** The same of one user: over HTTP each request is a connection of its own. */
+/** The same per user: over HTTP each request is a separate connection. */
 const MAX_NAMED_OF_USER = 10_000;
 /** Characters of a URI or id. */
 const MAX_NAME_LENGTH = 4096;
@@ -33,15 +33,15 @@ interface Filter {
 }
 
 /**
- * Tells clients what has changed: sessions of every list, those that are away once they are back, and the streams of `subscriptions/listen`
- * (2026-07-28) of what they asked for.
+ * Notifies clients of changes: sessions of every list change, disconnected ones once they are back, and
+ * `subscriptions/listen` streams (2026-07-28) of what they asked for.
  */
 @Injectable()
 export class ChangeNotifier implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('Mcp');
-  /** Ends one `subscriptions/listen` each. */
+  /** Each ends one `subscriptions/listen`. */
   private readonly listeners = new Set<() => void>();
-  /** How many resources and tasks are followed, by connection and by user. */
+  /** Number of followed resources and tasks, by connection and by user. */
   private readonly named = new WeakMap<Responder, number>();
   private readonly namedByUser = new Map<string, number>();
   private readonly changes: Record<(typeof LISTS)[number], Observable<void>[]>;
@@ -117,8 +117,8 @@ export class ChangeNotifier implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Takes room for what a listener names, of its connection and of its user.
-   * @returns gives it back @throws RpcError when there is none
+   * Reserves room for a listener's names, per connection and per user.
+   * @returns releases it @throws RpcError when there is none
    */
   private reserve({ responder, principal }: RequestContext, { uris, taskIds }: Filter): () => void {
     const user = `${principal.tenant}/${principal.userId}`;
@@ -141,7 +141,7 @@ export class ChangeNotifier implements OnModuleInit, OnModuleDestroy {
     };
   }
 
-  /** `notifications/tasks` whenever the status of a task changes; progress is no change of status. */
+  /** Sends `notifications/tasks` whenever a task's status changes; progress does not change the status. */
   private followTasks(
     { principal, responder }: RequestContext,
     taskIds: ReadonlySet<string>,

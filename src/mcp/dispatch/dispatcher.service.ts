@@ -24,7 +24,7 @@ import { Methods, type Answer, type Serve } from './methods.service.js';
 import { RequestBudget } from './request-budget.js';
 import { EncodedResult, encodeResultOf } from '../protocol/result.js';
 
-/** Reads one message of either era and serves it: the same for every transport. */
+/** Reads and serves one message of either era; shared by all transports. */
 @Injectable()
 export class McpDispatcher {
   private readonly logger = new Logger('Mcp');
@@ -38,7 +38,7 @@ export class McpDispatcher {
 
   /**
    * Serves one message. Never throws: every request is answered over the link, nothing else is.
-   * @param classified what `classify.ts` says of the message
+   * @param classified the result of `classify.ts`
    */
   dispatch(message: RpcMessage, classified: Classification, link: MessageContext): void {
     switch (message.kind) {
@@ -81,7 +81,7 @@ export class McpDispatcher {
     }
   }
 
-  /** Whatever the method does, there is one answer, and with it the id is free again. */
+  /** There is exactly one answer, regardless of what the method does, and it frees the id. */
   private run(
     serve: Serve,
     exchange: RequestContext,
@@ -99,7 +99,7 @@ export class McpDispatcher {
       try {
         this.respond(exchange, answer);
       } catch (thrown) {
-        // The answer is no JSON.
+        // The answer is not JSON.
         this.refuse(exchange, thrown);
       }
     };
@@ -144,7 +144,7 @@ export class McpDispatcher {
     responder.respond(encodeFailure(id, error), era === 'modern' ? httpStatusOf(error) : 200);
   }
 
-  /** Who has cancelled expects no answer. */
+  /** A caller that has cancelled expects no answer. */
   private giveUp(exchange: RequestContext): void {
     this.count(exchange, 'cancelled');
     exchange.responder.close();
@@ -157,9 +157,9 @@ export class McpDispatcher {
 }
 
 /**
- * One literal with every member: put together from parts, it would become an object with a table of its own, a
- * kilobyte that outlives its request.
- * @throws RpcError for params that are not what every method takes
+ * A single literal with every member: built from parts, it would become a dictionary-mode object of a kilobyte that
+ * outlives its request.
+ * @throws RpcError for params that no method accepts
  */
 function toExchange(
   { id, method, params: given }: RpcRequest,
@@ -169,7 +169,7 @@ function toExchange(
   const { principal, address, headers, responder, openSession } = link;
   const params = withoutNulls(given);
   const meta = withoutNulls(objectAt(params, '_meta'));
-  // What begins a session belongs to none: it may end the one before it.
+  // A request that begins a session belongs to none; it may end the previous one.
   const session = era === 'legacy' && method !== 'initialize' ? link.session : undefined;
   return {
     era,
@@ -190,12 +190,12 @@ function toExchange(
   };
 }
 
-/** A client that speaks the sessions' era without having begun a session has its connection for one. */
+/** A client of the sessions' era without a session has its connection in place of one. */
 function inFlightOf({ era, session }: RequestContext, link: MessageContext): InFlight | undefined {
   return era === 'legacy' && session ? session.inFlight : link.inFlight;
 }
 
-/** Data that is no JSON is left out: a tool may throw anything. */
+/** Data that is not JSON is omitted: a tool may throw anything. */
 function encodeFailure(id: RequestId, error: RpcError): string {
   try {
     return encodeError(id, error);

@@ -19,22 +19,22 @@ import { PagedList } from '../registry/paged-list.js';
 import { EncodedResult } from '../protocol/result.js';
 import { CAPABILITIES, INSTRUCTIONS, SERVER_INFO } from '../protocol/server-info.js';
 
-/** Serves one method. `undefined` means that there is no answer, because the caller has given the request up. */
+/** Serves one method. `undefined` means no answer, because the caller has cancelled the request. */
 export type Serve = (exchange: RequestContext) => Promise<Answer> | Answer;
 export type Answer = Params | EncodedResult | undefined;
 
 interface Method {
   readonly serve: Serve;
-  /** The revision that brought it, where that is not the first of its era. */
+  /** The revision that introduced it, unless it is the first of its era. */
   readonly since?: Revision;
-  /** It is about the session itself: without one there is nothing that it could do. */
+  /** It concerns the session itself and cannot work without one. */
   readonly needsSession?: boolean;
 }
 
-/** How long a client may keep what `server/discover` says, in milliseconds. */
+/** How long a client may cache the answer of `server/discover`, in milliseconds. */
 const DISCOVER_TTL_MS = 3_600_000;
 
-/** The methods of each era: the one table in which a reader finds what this endpoint understands. */
+/** The methods of each era: the one table of everything this endpoint supports. */
 @Injectable()
 export class Methods {
   private readonly table: Readonly<Record<Era, ReadonlyMap<string, Method>>>;
@@ -101,8 +101,9 @@ export class Methods {
   }
 
   /**
-   * What serves a request.
-   * @throws RpcError `methodNotFound` for a method that its revision lacks, `sessionNotFound` without the session it needs
+   * Finds the handler of a request.
+   * @throws RpcError `methodNotFound` for a method that its revision lacks, `sessionNotFound` without the required
+   *   session
    */
   find({ era, revision, method, session }: RequestContext): Serve {
     const found = this.table[era].get(method);

@@ -6,16 +6,16 @@ import type { Era } from '../protocol/versions.js';
 /** Seconds; a `tools/list` takes a fraction of a millisecond, a tool may take minutes. */
 const BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60];
 
-/** Tools that get a label of their own; later ones share `other`, since peers and documents may bring any number. */
+/** Tools with their own label; later ones share `other`, since peers and documents may add any number. */
 const MAX_TOOL_LABELS = 200;
 
-/** How a request was answered; `cancelled` was not, because its caller had given it up. */
+/** How a request was answered; `cancelled` was not, because its caller cancelled it. */
 export type RequestOutcome = 'result' | 'error' | 'cancelled';
 
 /** How a tool call ended, as the label of its counter. */
 export type ToolCallOutcome = 'result' | 'tool_error' | 'protocol_error' | 'input_required' | 'cancelled';
 
-/** MCP as Prometheus counts it while it happens: requests, tool calls and response streams. */
+/** Metrics counted as MCP requests are served: requests, tool calls and response streams. */
 @Injectable()
 export class RequestMetrics {
   private readonly requests: Histogram<'era' | 'method' | 'outcome'>;
@@ -51,7 +51,7 @@ export class RequestMetrics {
     });
   }
 
-  /** @param method one that we serve, so that clients cannot invent labels; undefined for any other */
+  /** @param method a method we serve, so that clients cannot invent labels; undefined for any other */
   answered(era: Era, method: string | undefined, outcome: RequestOutcome, seconds: number): void {
     this.requests.observe({ era, method: method ?? 'unknown', outcome }, seconds);
   }

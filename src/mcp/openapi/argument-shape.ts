@@ -3,13 +3,13 @@ import { isObject, type Params } from '../protocol/json-rpc.js';
 import type { JsonSchema, Validated } from '../tools/json-schema.js';
 
 /**
- * Looks at the shape of a tool's arguments and leaves everything else to the API. A document is a stranger's: a
- * `pattern` or a maze of alternatives in it would otherwise decide how long the event loop stands still.
+ * Validates the shape of a tool's arguments and leaves the rest to the API. Documents are not trusted: a `pattern` or
+ * a maze of alternatives could otherwise block the event loop.
  */
 
-/** Schemas that one set of arguments is held against; what remains then is for the API to judge. */
+/** Maximum schema steps per set of arguments; beyond that the API decides. */
 const MAX_STEPS = 20_000;
-/** At most so many problems are told. */
+/** Maximum problems reported. */
 const MAX_PROBLEMS = 5;
 /** Digits of an integer given as text. */
 const MAX_DIGITS = 400;
@@ -19,7 +19,7 @@ interface Walk {
   steps: number;
 }
 
-/** The arguments as they are to be sent, or what is wrong with them. */
+/** Returns the arguments to send, or what is wrong with them. */
 export function checkArguments(schema: JsonSchema, value: unknown): Validated {
   if (!isObject(value)) return { problem: 'arguments must be an object' };
   const walk: Walk = { definitions: isObject(schema.$defs) ? schema.$defs : {}, steps: 0 };
@@ -29,7 +29,7 @@ export function checkArguments(schema: JsonSchema, value: unknown): Validated {
   return { value: checked as Params };
 }
 
-/** @returns the value with integers given as text as numbers, and without nulls that stand for "left out" */
+/** @returns the value with integer texts as numbers, and without nulls that mean "absent" */
 function shaped(walk: Walk, schema: unknown, value: unknown, at: string, problems: string[]): unknown {
   walk.steps += 1;
   if (!isObject(schema) || walk.steps > MAX_STEPS || problems.length > MAX_PROBLEMS) return value;
@@ -66,7 +66,7 @@ function members(walk: Walk, schema: Params, value: Params, at: string, problems
   const result: [string, unknown][] = [];
   for (const [name, member] of Object.entries(value)) {
     const own = Object.hasOwn(properties, name) ? properties[name] : schema.additionalProperties;
-    // Models write null for what they leave out.
+    // Models write null for what they omit.
     if (member === null && !required.has(name) && !admitsNull(walk, own)) continue;
     if (own === false) problems.push(`${join(at, name)}: is not known`);
     else result.push([name, shaped(walk, own, member, join(at, name), problems)]);
@@ -87,7 +87,10 @@ function admitsNull(walk: Walk, schema: unknown, depth = 0): boolean {
   return [anyOf, oneOf].every((parts) => !Array.isArray(parts) || parts.length === 0 || parts.some(each));
 }
 
-/** The first alternative that fits decides how the value is sent; when none does, the first one's problems are told. */
+/**
+ * The first matching alternative determines how the value is sent; if none matches, the first one's problems are
+ * reported.
+ */
 function oneOf(
   walk: Walk,
   alternatives: readonly unknown[],
@@ -122,7 +125,7 @@ function typed(schema: Params, value: unknown, at: string, problems: string[]): 
   return result;
 }
 
-/** An integer beyond 2^53 can only be told exactly as text; it is sent as the number that it is. */
+/** An integer beyond 2^53 can be given exactly only as text; it is sent as a number. */
 function withNumber(types: readonly unknown[], value: unknown): unknown {
   if (typeof value !== 'string' || value.length > MAX_DIGITS || !isNumberText(value)) return value;
   if (!types.includes('number') && !/^-?\d+$/.test(value)) return value;

@@ -4,17 +4,17 @@ import { SchemaInliner } from './json-schema.js';
 import type { OpenApiDocument, OpenApiOperation } from './openapi-document.js';
 
 export interface DescriptionOptions {
-  /** Describe the answers of failures too, not only those of success. */
+  /** Describe failure responses, too, not only success. */
   readonly describeAllResponses: boolean;
-  /** Add the schema of each described answer beside its example. */
+  /** Add the schema of each described response to its example. */
   readonly describeFullResponseSchema: boolean;
 }
 
-/** Characters of one example or schema; a longer one would cost every reader more than it explains. */
+/** Characters of one example or schema; longer ones cost every reader more than they explain. */
 const MAX_EXCERPT = 2000;
 const MAX_EXAMPLE_DEPTH = 6;
 
-/** What a model reads about a tool that is an endpoint: summary, description and what it answers. */
+/** The description of an endpoint tool for a model: summary, description and responses. */
 export function describeEndpoint(
   document: OpenApiDocument,
   operation: OpenApiOperation,
@@ -44,12 +44,12 @@ function describeResponse(
     }
     lines.push(...describeMedia(document, jsonMedia(response), describeFullResponseSchema));
   } catch {
-    // An answer that cannot be described does not make the endpoint less callable.
+    // An endpoint remains callable even if a response cannot be described.
   }
   return lines.join('\n');
 }
 
-/** What is not stated is left out: an example that nobody gave would be read as a statement. */
+/** Only what the document states: an invented example would be read as a statement. */
 function describeMedia(document: OpenApiDocument, media: Params | undefined, withSchema: boolean): string[] {
   if (!media) return [];
   const inliner = new SchemaInliner(document, 'response');
@@ -79,7 +79,7 @@ function excerpt(value: unknown): string {
   return text.length <= MAX_EXCERPT ? text : `${text.slice(0, MAX_EXCERPT)}…`;
 }
 
-/** A value of the form that a schema describes; undefined where it does not say enough for one. */
+/** An example value for a schema; undefined if the schema is not specific enough. */
 function exampleOf(schema: JsonSchema, depth = 0): unknown {
   const { examples, default: preset, enum: values, const: constant, type } = schema;
   for (const given of [constant, Array.isArray(examples) ? examples[0] : undefined, preset]) {

@@ -1,6 +1,6 @@
 import type { OpenApiOperation } from './openapi-document.js';
 
-/** Which operations of a document become tools. Empty lists say nothing. */
+/** Which operations of a document become tools. Empty lists have no effect. */
 export interface EndpointFilter {
   readonly includeOperations: readonly string[];
   readonly excludeOperations: readonly string[];
@@ -9,7 +9,7 @@ export interface EndpointFilter {
 }
 
 /**
- * Named ones only, where operations or tags are included (either suffices); all but the excluded otherwise. Operations
+ * With includes, only the named operations or tags (either suffices); otherwise all but the excluded ones. Operations
  * without an id have no name and are never offered.
  */
 export function isOffered(

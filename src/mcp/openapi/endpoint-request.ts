@@ -3,7 +3,7 @@ import { isObject, type Params } from '../protocol/json-rpc.js';
 import { UserError } from '../tools/user-error.js';
 import type { Endpoint, ParameterPlace } from './endpoint.js';
 
-/** What is sent for one call, without base address and credentials. */
+/** The request of one call, without base URL and credentials. */
 export interface EndpointRequest {
   readonly method: string;
   /** Path and query. */
@@ -12,7 +12,7 @@ export interface EndpointRequest {
   readonly body: string | undefined;
 }
 
-/** @throws UserError for an argument that cannot stand where it belongs */
+/** @throws UserError for an argument that is invalid in its place */
 export function toRequest(endpoint: Endpoint, args: Params): EndpointRequest {
   const query = endpoint.queryParameters.flatMap((place) => queryPairs(place, args[place.name]));
   const path = endpoint.path.replaceAll(/\{([^{}]+)\}/g, (_whole, name: string) => {
@@ -31,7 +31,7 @@ export function toRequest(endpoint: Endpoint, args: Params): EndpointRequest {
   };
 }
 
-/** A segment that could climb out of the path, or make it another one, is refused: the address is the document's. */
+/** Refuses a segment that could leave the path or change it: the document determines the address. */
 function pathSegment(name: string, value: unknown, explode: boolean): string {
   const parts = isObject(value)
     ? Object.entries(value).flatMap(([key, item]) =>
@@ -92,7 +92,7 @@ function membersOf(args: Params, { body, pathParameters, queryParameters }: Endp
   return [...members, ...Object.keys(args).filter((name) => !members.includes(name) && !elsewhere.has(name))];
 }
 
-/** Undefined when none of the members of an optional body is given: it is then left out. */
+/** Undefined when an optional body has no members: it is then omitted. */
 function pick(args: Params, members: readonly string[], required: boolean): Params | undefined {
   const given = members.filter((name) => args[name] !== undefined);
   return given.length === 0 && !required

@@ -3,20 +3,20 @@ import { isObject } from '../protocol/json-rpc.js';
 import type { ToolResult } from '../tools/tool-result.js';
 import { UserError } from '../tools/user-error.js';
 
-/** What an endpoint answered, read as a whole. */
+/** The complete response of an endpoint. */
 export interface EndpointResponse {
   readonly status: number;
   readonly contentType: string;
   readonly body: Buffer;
 }
 
-/** Characters of an error's body that the caller is shown. */
+/** Characters of an error body shown to the caller. */
 const MAX_ERROR_TEXT = 4000;
 
 /**
- * An endpoint's answer as a tool result: JSON as the text it came in (an object also structured), images as images, other text as it
- * is, and what is no text as a file.
- * @throws UserError for a status that is no success
+ * Converts an endpoint's response to a tool result: JSON as its original text (an object also structured), images as
+ * images, other text unchanged, binary data as a resource.
+ * @throws UserError for an unsuccessful status
  */
 export function toToolResult(name: string, { status, contentType, body }: EndpointResponse): ToolResult {
   if (status < 200 || status >= 300) {
@@ -32,7 +32,7 @@ export function toToolResult(name: string, { status, contentType, body }: Endpoi
   if (type.startsWith('audio/')) {
     return { content: [{ type: 'audio', data: body.toString('base64'), mimeType: type }] };
   }
-  // An empty text tells a model nothing, and some APIs for models refuse it.
+  // An empty text means nothing to a model, and some model APIs refuse it.
   if (body.length === 0) return { content: [{ type: 'text', text: `Status code: ${status}` }] };
   const text = textOf(body, contentType);
   if (text === undefined) {
@@ -44,12 +44,12 @@ export function toToolResult(name: string, { status, contentType, body }: Endpoi
     return { content: [{ type: 'resource', resource: file }] };
   }
   const json = /(^|\+|\/)json$/.test(type) ? parse(text) : undefined;
-  // The text is the API's own. Structured content stands beside it only where no reader would round its numbers.
+  // The text is the API's own. Structured content is added only if no reader would round its numbers.
   const structured = json && !json.roundsElsewhere && isObject(json.value) ? json.value : undefined;
   return { content: [{ type: 'text', text }], ...(structured && { structuredContent: structured }) };
 }
 
-/** Undefined for bytes that are no text of the encoding they are said to have, UTF-8 if none. */
+/** Undefined for bytes that are not text in their declared encoding, by default UTF-8. */
 function textOf(body: Buffer, contentType: string): string | undefined {
   const charset = /;\s*charset="?([^\s;"]+)/i.exec(contentType)?.[1] ?? 'utf-8';
   try {

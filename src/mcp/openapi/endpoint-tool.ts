@@ -15,13 +15,13 @@ import { OpenApiProblem, type OpenApiDocument, type OpenApiOperation } from './o
 const UNNAMEABLE = /[^A-Za-z0-9_./-]/g;
 const MAX_NAME = 128;
 
-/** The tool name of an operation: its id, with what no tool name may have replaced. */
+/** The tool name of an operation: its id, with invalid characters replaced. */
 function toolNameOf(operationId: string, prefix: string): string {
   return (prefix + operationId.replaceAll(UNNAMEABLE, '_')).slice(0, MAX_NAME);
 }
 
 /**
- * Makes a tool of one operation of a document. What only reads is not recorded: it is no work that others follow.
+ * Makes a tool of one operation of a document. Read-only calls are not recorded: nobody follows them.
  * @throws OpenApiProblem when the operation cannot be offered
  */
 export function defineEndpointTool(
@@ -51,13 +51,13 @@ export function defineEndpointTool(
   return { ...tool, validate: (args) => checkArguments(endpoint.inputSchema, args) };
 }
 
-/** One set per document: named by its prefix. */
+/** One toolset per document, named by its prefix. */
 function setOf({ document, prefix }: OpenApiSource): string {
   if (document === 'self') return 'operations';
   return prefix.replace(/[^A-Za-z0-9]+$/, '').toLowerCase() || 'openapi';
 }
 
-/** Our own endpoints ask for the scopes they need themselves; what somebody else's do is not known here. */
+/** Our own endpoints check their scopes themselves; those of other APIs are unknown here. */
 function scopeOf({ scope, document }: OpenApiSource, method: string): string | null {
   if (scope !== undefined) return scope;
   if (document === 'self') return null;

@@ -3,7 +3,7 @@ import type { JsonSchema } from '../tools/json-schema.js';
 import { SchemaInliner } from './json-schema.js';
 import { OpenApiProblem, type OpenApiDocument, type OpenApiOperation } from './openapi-document.js';
 
-/** How an array or object is written into a path or query (OpenAPI "Style Values"). */
+/** How an array or object is serialized in a path or query (OpenAPI "Style Values"). */
 export interface ParameterPlace {
   readonly name: string;
   readonly style: string;
@@ -12,7 +12,7 @@ export interface ParameterPlace {
 
 export type BodyEncoding = 'json' | 'form' | 'text';
 
-/** An endpoint of an HTTP API as something with named arguments: the pure part of making a tool of it. */
+/** An HTTP endpoint with named arguments: the pure part of turning it into a tool. */
 export interface Endpoint {
   readonly method: string;
   /** With `{name}` for the path parameters. */
@@ -25,20 +25,20 @@ export interface Endpoint {
         readonly encoding: BodyEncoding;
         readonly contentType: string;
         readonly required: boolean;
-        /** Arguments that are the members of the body; undefined: the argument `body` is the body. */
+        /** Arguments that are members of the body; undefined: the argument `body` is the body. */
         readonly members: readonly string[] | undefined;
-        /** Schema of further arguments, which are members, too; undefined: there are none. */
+        /** Schema of additional arguments, which are members, too; undefined: there are none. */
         readonly additional: unknown;
       }
     | undefined;
 }
 
-/** The argument that carries a body which is no object. */
+/** The argument for a body that is not an object. */
 const BODY = 'body';
 
 /**
- * Flattens path, query and body into one set of arguments. A name that stands in several places is one argument and
- * goes to all of them, e.g. an id in the path that the body repeats.
+ * Flattens path, query and body into one set of arguments. A name in several places is one argument that goes to all
+ * of them, e.g. an id in the path that the body repeats.
  * @throws OpenApiProblem when the operation cannot be offered
  */
 export function toEndpoint(document: OpenApiDocument, operation: OpenApiOperation): Endpoint {
@@ -49,7 +49,7 @@ export function toEndpoint(document: OpenApiDocument, operation: OpenApiOperatio
 
   for (const parameter of parametersOf(document, operation)) {
     const { name, in: place } = parameter;
-    // Headers and cookies are the transport's matter: the caller's go through the allow-list.
+    // Headers and cookies belong to the transport: the caller's go through the allow-list.
     if (typeof name !== 'string' || (place !== 'path' && place !== 'query')) continue;
     properties[name] = parameterSchema(inliner, parameter);
     if (place === 'path' || parameter.required === true) required.add(name);
@@ -127,7 +127,7 @@ function bodyOf(
   return { encoding, contentType, required: isRequired, members, additional };
 }
 
-/** Objects put together with `allOf` are one object to whoever fills it in. */
+/** To the caller, an object composed with `allOf` is a single object. */
 function mergeAllOf(schema: JsonSchema): JsonSchema {
   const { allOf, ...own } = schema;
   if (!Array.isArray(allOf)) return schema;
@@ -146,7 +146,7 @@ function isAnnotation(keyword: string): boolean {
   return ['type', 'title', 'description', 'required', 'examples'].includes(keyword);
 }
 
-/** The media type that is sent: JSON where it is offered. @throws OpenApiProblem for uploads and the like */
+/** The media type to send: JSON if offered. @throws OpenApiProblem for uploads and other unsupported bodies */
 function preferred(content: Params): [string, BodyEncoding, Params] {
   const offered = Object.entries(content).filter((entry): entry is [string, Params] => isObject(entry[1]));
   const kinds: [RegExp, BodyEncoding][] = [

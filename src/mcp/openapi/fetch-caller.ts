@@ -3,14 +3,14 @@ import { FetchError } from '../../platform/http/fetch-error.js';
 import { UserError } from '../tools/user-error.js';
 import { MAX_RESPONSE_BYTES, type EndpointCaller } from './endpoint-caller.js';
 
-/** Milliseconds of any call; an entry's `timeout_ms` ends it earlier. */
+/** Maximum milliseconds of any call; an entry's `timeout_ms` may be shorter. */
 const MAX_CALL_MS = 600_000;
 
-/** Where an API is, and who said so. */
+/** Base URL of an API, and who determined it. */
 export interface ApiAddress {
-  /** The paths of the document are put behind it. */
+  /** The document's paths are appended to it. */
   readonly base: string;
-  /** `public` where a document from elsewhere names the address: it must not lead into our own network. */
+  /** `public` if an external document names the address: it must not reach our own network. */
   readonly addresses: 'any' | 'public';
 }
 
@@ -46,8 +46,7 @@ export function fetchCaller({ base, addresses }: ApiAddress): EndpointCaller {
 }
 
 /**
- * The address of a call. Neither a document's path nor an argument may lead out of the base, whatever the text is
- * after a URL parser has read it.
+ * The URL of a call. Neither the document's path nor an argument may leave the base, even after URL parsing.
  * @throws UserError
  */
 function within(prefix: string, target: string): URL {
@@ -59,7 +58,7 @@ function within(prefix: string, target: string): URL {
   throw new UserError(`The path of this call would lead out of ${base.origin}`);
 }
 
-/** Parsers drop `.` and `..`, and read a backslash as a slash. */
+/** Parsers drop `.` and `..`, and treat a backslash as a slash. */
 function segments(path: string): number {
   return path.split('/').length;
 }
@@ -80,7 +79,7 @@ function toldOf(thrown: unknown, origin: string): string {
   }
 }
 
-/** Why something failed, in a clause. */
+/** The reason of a failure, as a clause. */
 export function reasonOf(thrown: unknown): string {
   const { cause, message } = thrown as Error;
   return message === '' && cause instanceof Error ? cause.message : message;

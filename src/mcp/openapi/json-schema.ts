@@ -2,11 +2,11 @@ import { isObject, type Params } from '../protocol/json-rpc.js';
 import type { JsonSchema } from '../tools/json-schema.js';
 import { OpenApiProblem, type OpenApiDocument } from './openapi-document.js';
 
-/** Schemas of one tool may grow to so many objects by inlining; more would drown whoever reads the list of tools. */
+/** Maximum objects after inlining one tool's schemas; more would overwhelm readers of the tool list. */
 const MAX_NODES = 5000;
 const MAX_DEPTH = 48;
 
-/** Keywords of OpenAPI that mean nothing to a reader of a tool's schema. */
+/** OpenAPI keywords without meaning in a tool's schema. */
 const DROPPED: ReadonlySet<string> = new Set(['xml', 'externalDocs', 'discriminator', 'nullable', 'example']);
 const BY_NAME = ['properties', 'patternProperties', 'dependentSchemas', '$defs'] as const;
 const LISTS = ['allOf', 'anyOf', 'oneOf', 'prefixItems'] as const;
@@ -22,26 +22,26 @@ const SINGLE = [
 ] as const;
 
 /**
- * Turns the schemas of one tool into JSON Schema 2020-12 that needs nothing else: references are replaced by what
- * they stand for, and a schema that contains itself is kept once under `$defs`.
+ * Converts the schemas of one tool to self-contained JSON Schema 2020-12: references are inlined, and a recursive
+ * schema is kept once under `$defs`.
  */
 export class SchemaInliner {
   private readonly recursive = new Map<string, string>();
   private readonly definitions = new Map<string, JsonSchema>();
   private nodes = 0;
 
-  /** @param direction properties that only the other direction has are left out */
+  /** @param direction properties of the other direction only are omitted */
   constructor(
     private readonly document: OpenApiDocument,
     private readonly direction: 'request' | 'response',
   ) {}
 
-  /** `$defs` for the root of the schema that the results of `inline` are put into. */
+  /** `$defs` for the root schema that contains the results of `inline`. */
   get defs(): Params | undefined {
     return this.definitions.size === 0 ? undefined : Object.fromEntries(this.definitions);
   }
 
-  /** @throws OpenApiProblem for references that lead nowhere and schemas of no reasonable size */
+  /** @throws OpenApiProblem for broken references and schemas of unreasonable size */
   inline(schema: unknown): JsonSchema {
     return this.convert(schema, []);
   }
@@ -86,7 +86,7 @@ export class SchemaInliner {
     for (const [key, value] of Object.entries(schema)) {
       if (!DROPPED.has(key) && !key.startsWith('x-')) result[key] = value;
     }
-    // Each level counts, so that depth is bounded with and without references.
+    // Each level counts, so depth is bounded with and without references.
     const deeper = [...within, ''];
     for (const key of BY_NAME) {
       if (isObject(result[key])) result[key] = this.each(result[key], deeper);
@@ -117,7 +117,7 @@ export class SchemaInliner {
   }
 }
 
-/** What OpenAPI 3.0 says in its own way, in the words of JSON Schema 2020-12. */
+/** Converts OpenAPI 3.0 constructs to JSON Schema 2020-12. */
 function modernize(result: Record<string, unknown>, { nullable, example, examples }: Params): void {
   if (example !== undefined && examples === undefined) result.examples = [example];
   for (const [exclusive, bound] of [

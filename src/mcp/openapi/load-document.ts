@@ -9,23 +9,23 @@ import { OpenApiDocument, OpenApiProblem } from './openapi-document.js';
 
 const LOAD_TIMEOUT_MS = 10_000;
 const MAX_DOCUMENT_BYTES = 32 * 1024 * 1024;
-/** Reading YAML takes a second for every few megabytes, in which nothing else happens. */
+/** Parsing YAML takes a second per few megabytes and blocks everything else. */
 const MAX_YAML_CHARACTERS = 8 * 1024 * 1024;
-/** Values of a document in which every YAML alias is written out; a few lines of aliases can stand for billions. */
+/** Maximum values with all YAML aliases expanded; a few lines of aliases can stand for billions. */
 const MAX_VALUES = 4_000_000;
 const MAX_NESTING = 200;
 
 /**
- * Reads a document from a URL or a file, as JSON or YAML.
- * @throws OpenApiProblem when it is no OpenAPI document; any other error when it cannot be had right now
+ * Loads a document from a URL or file, as JSON or YAML.
+ * @throws OpenApiProblem when it is not an OpenAPI document; any other error when it cannot be loaded right now
  */
 export async function loadDocument(location: string): Promise<OpenApiDocument> {
   return new OpenApiDocument(await parse(await read(location)));
 }
 
 /**
- * Where an API is: the first of its servers, which may be relative to where the document was found.
- * @throws OpenApiProblem when neither the servers nor the location say so
+ * Base URL of an API: its first server, which may be relative to the document.
+ * @throws OpenApiProblem when neither the servers nor the location determine it
  */
 export function baseUrlOf(servers: readonly Params[], location: string): string {
   const server = servers[0];
@@ -38,8 +38,8 @@ export function baseUrlOf(servers: readonly Params[], location: string): string 
 }
 
 /**
- * Where the operations with these servers are called. A document says what an API looks like; where requests and their
- * credentials go is the operator's to say, unless the document comes from there itself.
+ * Base URL of the operations with these servers. A document describes an API; the operator decides where requests and
+ * credentials go, unless the document comes from that API itself.
  * @throws OpenApiProblem
  */
 export function apiAddressOf(servers: readonly Params[], source: OpenApiSource): ApiAddress {
@@ -55,14 +55,14 @@ export function apiAddressOf(servers: readonly Params[], source: OpenApiSource):
   return { base, addresses: isInternal(found.hostname) ? 'any' : 'public' };
 }
 
-/** Names and addresses of one's own network, as far as they can be told without asking for them. */
+/** Names and addresses of a private network, as far as they can be recognized without a lookup. */
 function isInternal(hostname: string): boolean {
   const literal = literalAddress(hostname);
   if (literal !== undefined) return !isPublicAddress(literal);
   return !hostname.includes('.') || /\.(localhost|local|internal|lan|home\.arpa)$/.test(hostname);
 }
 
-/** The origin and path of a location, without credentials and query: what a log line may show. */
+/** Origin and path of a location, without credentials and query: safe to log. */
 export function shownLocation(location: string): string {
   if (!isUrl(location)) return location;
   const { origin, pathname } = new URL(location);
@@ -86,7 +86,7 @@ async function read(location: string): Promise<string> {
   return textOf(await response.bytes());
 }
 
-/** At most so much of a file, whatever kind of file it is. */
+/** Reads a bounded amount of a file of any kind. */
 async function readFile(path: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -98,7 +98,7 @@ async function readFile(path: string): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** UTF-8 text; some editors begin it with a byte order mark, which is no part of it. */
+/** Decodes UTF-8 and drops a byte order mark. */
 function textOf(bytes: Buffer): string {
   return new TextDecoder().decode(bytes);
 }
@@ -123,7 +123,7 @@ async function parseYaml(text: string): Promise<unknown> {
   return (await import('js-yaml')).load(text);
 }
 
-/** Counts up to the limit; what is nested too deeply, or in itself, counts as above it. */
+/** Counts up to the limit; values nested too deeply, or in themselves, count as above it. */
 function countValues(value: unknown, counted: number, depth: number): number {
   if (typeof value !== 'object' || value === null) return counted + 1;
   if (depth > MAX_NESTING) return Infinity;

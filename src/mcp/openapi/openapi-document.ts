@@ -1,13 +1,13 @@
 import { isObject, type Params } from '../protocol/json-rpc.js';
 
-/** Reading OpenAPI 3.0 and 3.1 documents. Whatever cannot be read is a problem with a reason, never a crash. */
+/** Reads OpenAPI 3.0 and 3.1 documents. Anything unreadable is a problem with a reason, never a crash. */
 
-/** A document that is none, or an entry in it that cannot be used; the message says why. */
+/** An invalid document, or an entry in it that cannot be used; the message says why. */
 export class OpenApiProblem extends Error {
   override readonly name = 'OpenApiProblem';
 }
 
-/** One operation of a document, with what its path says for all its methods. */
+/** One operation of a document, including what its path defines for all methods. */
 export interface OpenApiOperation {
   readonly method: string;
   readonly path: string;
@@ -15,12 +15,12 @@ export interface OpenApiOperation {
   readonly tags: readonly string[];
   readonly summary: string | undefined;
   readonly description: string | undefined;
-  /** Those of the path first, which the operation's own of the same name and place replace; may be references. */
+  /** The path's parameters first, overridden by the operation's own of the same name and place; may be references. */
   readonly parameters: readonly Params[];
   /** May be a reference. */
   readonly requestBody: Params | undefined;
   readonly responses: Params;
-  /** Empty where the document's own apply. */
+  /** Empty if the document's own apply. */
   readonly servers: readonly Params[];
 }
 
@@ -36,14 +36,15 @@ export class OpenApiDocument {
     if (typeof root.openapi !== 'string' || !root.openapi.startsWith('3.')) {
       throw new OpenApiProblem('it is no OpenAPI 3 document: "openapi" must be a version like "3.1.0"');
     }
-    if (root.paths !== undefined && !isObject(root.paths)) throw new OpenApiProblem('"paths" is no object');
+    if (root.paths !== undefined && !isObject(root.paths))
+      throw new OpenApiProblem('"paths" is not an object');
   }
 
   get servers(): readonly Params[] {
     return objects(this.root.servers);
   }
 
-  /** @param unreadable is told of paths whose operations cannot be known */
+  /** @param unreadable called for paths whose operations cannot be read */
   *operations(unreadable?: (path: string, problem: Error) => void): Iterable<OpenApiOperation> {
     for (const [path, value] of Object.entries((this.root.paths ?? {}) as Params)) {
       let item: Params;
@@ -53,7 +54,7 @@ export class OpenApiDocument {
         unreadable?.(path, thrown as OpenApiProblem);
         continue;
       }
-      // Whatever else stands before the slash would become part of the address that calls go to.
+      // Anything before the slash would become part of the host that is called.
       if (!path.startsWith('/')) {
         unreadable?.(path, new OpenApiProblem('a path must begin with "/"'));
         continue;
@@ -66,8 +67,8 @@ export class OpenApiDocument {
   }
 
   /**
-   * Follows `$ref` to the object it stands for; an object without one is itself.
-   * @throws OpenApiProblem for a reference to another document, to nothing, or in a circle
+   * Follows `$ref` to its target; an object without one is returned.
+   * @throws OpenApiProblem for an external, broken or circular reference
    */
   resolve(value: unknown): Params {
     let current = value;
@@ -112,7 +113,7 @@ function operationAt(path: string, method: string, item: Params, operation: Para
   };
 }
 
-/** `x-mcp: true` counts as the tag `mcp`: generators make a class of each tag, which it should not cost. */
+/** `x-mcp: true` counts as the tag `mcp`; a real tag would make generators create a class for it. */
 function tagsOf({ tags, 'x-mcp': offered }: Params): readonly string[] {
   const named = Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [];
   return offered === true ? [...named, 'mcp'] : named;

@@ -13,16 +13,16 @@ import { apiAddressOf, loadDocument, shownLocation } from './load-document.js';
 import { OpenApiDocument, OpenApiProblem, type OpenApiOperation } from './openapi-document.js';
 import { ownApiCaller } from './own-api-caller.js';
 
-/** A document that cannot be had is tried again after this time, each further time after twice as long. */
+/** Delay before an unavailable document is retried; doubles each time. */
 const RETRY_FIRST_MS = 1000;
 const RETRY_MAX_MS = 300_000;
-/** Characters of one tool as it is listed, and of all tools of one document: every client reads them. */
+/** Characters of one listed tool, and of all tools of one document: every client reads them. */
 const MAX_TOOL_CHARACTERS = 256 * 1024;
 const MAX_LISTED_CHARACTERS = 16 * 1024 * 1024;
 
 /**
- * Offers the endpoints of OpenAPI documents as tools: this application's own, and those of `MCP_OPENAPI`. A
- * document that is bad or out of reach costs a line in the log, never the service.
+ * Offers the endpoints of OpenAPI documents as tools: this application's own, and those of `MCP_OPENAPI`. A bad or
+ * unavailable document costs a log line, never the service.
  */
 @Injectable()
 export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
@@ -37,12 +37,12 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly adapters: HttpAdapterHost,
   ) {}
 
-  /** Gives the description of this application's own endpoints, which is read once all routes are known. */
+  /** Sets the description of this application's own endpoints, which is read once all routes are known. */
   describeOwnApi(describe: () => object): void {
     this.describeOwn = describe;
   }
 
-  /** After every decorated method has registered its tool, so that a hand-written tool wins its name. */
+  /** After every decorated method has registered its tool, so that a hand-written tool takes precedence. */
   onApplicationBootstrap(): void {
     const sources = this.configuration.mcp.openapi;
     for (const source of sources) checkScope(source);
@@ -56,8 +56,8 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /**
-   * Offers what a source selects of a document; what cannot be offered is named in the log.
-   * @param callerOf what calls an operation; throws OpenApiProblem when that cannot be known
+   * Offers the operations selected by a source, and logs those that cannot be offered.
+   * @param callerOf returns the caller of an operation; throws OpenApiProblem when it cannot be determined
    * @returns the names of the new tools
    */
   private offer(
@@ -78,7 +78,7 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
       if (!isOffered(operation, source.filter)) continue;
       try {
         const tool = defineEndpointTool(document, operation, source, callerOf(operation));
-        // Of this application's own API, the hand-written tool is the better one.
+        // For this application's own API, the hand-written tool is the better one.
         if (source.document === 'self' && this.registry.get(tool.name)) continue;
         if (this.registry.get(tool.name) || tools.has(tool.name)) {
           throw new OpenApiProblem('there already is a tool of this name');
@@ -159,7 +159,7 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
-/** @throws InvalidConfigurationError for a scope that does not exist */
+/** @throws InvalidConfigurationError for an unknown scope */
 function checkScope({ document, scope }: OpenApiSource): void {
   if (scope === undefined || (SCOPES as readonly string[]).includes(scope)) return;
   throw new InvalidConfigurationError(

@@ -29,7 +29,7 @@ describe('OpenAPI documents', () => {
   it.each([
     ['nothing of OpenAPI', {}, /no OpenAPI 3 document/],
     ['Swagger 2', { swagger: '2.0' }, /Swagger 2\.0; convert it/],
-    ['paths that are none', { openapi: '3.0.0', paths: [] }, /"paths" is no object/],
+    ['paths that are none', { openapi: '3.0.0', paths: [] }, /"paths" is not an object/],
   ])('refuses %s', (_what, value, reason) => {
     expect(() => new OpenApiDocument(value)).toThrow(reason);
   });

@@ -8,9 +8,9 @@ import { MAX_RESPONSE_BYTES, type EndpointCaller } from './endpoint-caller.js';
 import { fetchCaller } from './fetch-caller.js';
 
 /**
- * Calls this application's own endpoints as whoever called the tool: inside the process where the adapter can
- * (Fastify), with all guards and pipes; otherwise over the loopback interface.
- * @param host value of the Host header, which the application's own checks accept
+ * Calls this application's own endpoints on behalf of the tool's caller, with all guards and pipes: in process if the
+ * adapter supports it (Fastify), otherwise over the loopback interface.
+ * @param host value of the Host header that the application's own checks accept
  */
 export function ownApiCaller(adapter: AbstractHttpAdapter, host: string): EndpointCaller {
   const caller =
@@ -32,7 +32,7 @@ function loopbackCaller(adapter: AbstractHttpAdapter): EndpointCaller {
 
 function injectCaller(fastify: FastifyInstance): EndpointCaller {
   return async ({ method, target, headers, body }, call) => {
-    // `inject` begins when it is awaited.
+    // `inject` starts when it is awaited.
     const response = await fastify.inject({
       method: method as 'GET',
       url: target,

@@ -15,7 +15,7 @@ export class ChannelResponder implements Responder {
     setImmediate(() => (this.wroteThisTurn = false));
   }
 
-  /** An answer never shares a write with what precedes it: clients lose progress that comes with its result. */
+  /** An answer never shares a write with an earlier message: clients lose progress that arrives with its result. */
   respond(message: string): void {
     if (this.wroteThisTurn) setImmediate(() => this.respond(message));
     else this.channel.send(message);

@@ -9,16 +9,16 @@ import type { ToolReturn } from '../tools/tool-result.js';
 import type { PeerProfile } from './peer-handshake.js';
 import { headerParametersOf } from './stateless-headers.js';
 
-/** Which of a peer's tools are offered onward, and to whom; empty lists say nothing. */
+/** Which of a peer's tools are forwarded, and to whom; empty lists have no effect. */
 export interface OnwardTerms {
-  /** Scope that callers need; by default one to read or one to write. */
+  /** Scope that callers need; by default a read or a write scope. */
   readonly scope?: string | undefined;
   readonly tenants: readonly string[];
   readonly includeTools: readonly string[];
   readonly excludeTools: readonly string[];
 }
 
-/** A tool of a peer by the peer's own name. */
+/** A tool of a peer, by the peer's own name. */
 export interface RemoteTool {
   readonly name: string;
   /** It can only be called as a task. */
@@ -27,20 +27,20 @@ export interface RemoteTool {
 
 export type OnwardCall = (tool: RemoteTool, args: Params, context: ToolContext) => Promise<ToolReturn>;
 
-/** Characters of one tool as it is listed: every client reads all of them. */
+/** Characters of one listed tool: every client reads all of them. */
 const MAX_TOOL_CHARACTERS = 256 * 1024;
-/** Hops after which a tool is not offered onward any more. */
+/** Maximum hops of a forwarded tool. */
 const MAX_HOPS = 8;
-/** Lines of the log that one listing may cost. */
+/** Maximum log lines per listing. */
 const MAX_LINES = 100;
 
 /**
- * The tools of one peer as our own, named `<peer>_<tool>`. Each says over which instances it comes, so that a tool
- * that has passed through this one is refused when it comes back.
+ * The tools of one peer as our own, named `<peer>_<tool>`. Each names the instances it has passed through, so that a
+ * tool that comes back to this one is refused.
  */
 export class ForwardedTools {
   private static readonly logger = new Logger('McpPeers');
-  /** By our name: the tool as the peer listed it, to tell a change from a repetition. */
+  /** By our name: the tool as listed by the peer, to tell a change from a repetition. */
   private offered = new Map<string, string>();
   private skipped = new Set<string>();
 
@@ -55,8 +55,8 @@ export class ForwardedTools {
   ) {}
 
   /**
-   * Replaces what is offered by this list, as one change, and not at all when nothing has changed: two services that
-   * offer each other's tools would otherwise keep telling each other of changes.
+   * Replaces the forwarded tools as one change, and does nothing when nothing changed: two services that forward each
+   * other's tools would otherwise notify each other endlessly.
    */
   offer(listed: readonly Params[], profile: PeerProfile): void {
     const tools = new Map<string, ToolDefinition>();
@@ -77,7 +77,7 @@ export class ForwardedTools {
       tools.set(definition.name, definition);
       offered.set(definition.name, JSON.stringify([tool, profile]));
     }
-    // The same reason is told once, not with every listing.
+    // Logs each reason once, not with every listing.
     for (const line of this.skipped) if (!before.has(line)) ForwardedTools.logger.warn(line);
     if (sameEntries(offered, this.offered)) return;
     this.registry.replace(this.offered.keys(), [...tools.values()]);
@@ -93,7 +93,7 @@ export class ForwardedTools {
   private define(tool: Params, profile: PeerProfile): ToolDefinition | undefined {
     const { name } = tool;
     if (typeof name !== 'string') {
-      this.skip(JSON.stringify(name) ?? 'without a name', 'its name is no text');
+      this.skip(JSON.stringify(name) ?? 'without a name', 'its name is not text');
       return undefined;
     }
     if (!this.wants(name)) return undefined;
@@ -116,7 +116,7 @@ export class ForwardedTools {
       },
       (args, context) => this.call(remote, args, context),
     );
-    // The peer checks by its own schemas, which may be in a dialect that is not ours.
+    // The peer validates with its own schemas, perhaps in a dialect we do not support.
     return {
       ...definition,
       options,
@@ -127,7 +127,7 @@ export class ForwardedTools {
     };
   }
 
-  /** The tool with everything that the peer says of it, apart from its name and what cannot hold here. */
+  /** The tool as the peer describes it, except its name and what cannot apply here. */
   private listedAs(own: string, tool: Params, { instance }: PeerProfile): Params {
     const { name: _name, execution: _execution, outputSchema, inputSchema, _meta, ...more } = tool;
     return {
@@ -136,7 +136,7 @@ export class ForwardedTools {
       description:
         typeof tool.description === 'string' ? tool.description : `${String(tool.name)} of ${this.peer}`,
       inputSchema: { type: 'object', ...(isObject(inputSchema) && inputSchema) },
-      // Clients of sessions do not read a list in which one output schema is not that of an object.
+      // Clients with sessions reject a whole list if one output schema is not that of an object.
       ...(isObject(outputSchema) && outputSchema.type === 'object' && { outputSchema }),
       _meta: { ...(isObject(_meta) && _meta), [META.via]: [...viaOf(tool), instance ?? `peer:${this.peer}`] },
     };
@@ -150,7 +150,7 @@ export class ForwardedTools {
     if (this.isOthers(own)) return `${own} is a name that belongs to another peer`;
     const { inputSchema } = tool;
     const type = isObject(inputSchema) ? (inputSchema.type ?? 'object') : 'object';
-    if (type !== 'object') return 'its arguments are no object';
+    if (type !== 'object') return 'its arguments are not an object';
     const size = JSON.stringify(tool).length;
     if (size > MAX_TOOL_CHARACTERS) return `its description has ${size} characters`;
     return needsTask(tool) && !profile.hasTasks
@@ -169,7 +169,7 @@ export class ForwardedTools {
   }
 }
 
-/** By its own word, which is all there is to go by: what it changes is the peer's. */
+/** As the peer declares it; we have no other source. */
 function isReadOnly({ annotations }: Params): boolean {
   return isObject(annotations) && annotations.readOnlyHint === true;
 }

@@ -3,8 +3,8 @@ import type { PeerTimeouts } from './peer-channel.js';
 const RETRY_FIRST_MS = 1000;
 
 /**
- * Asks a peer for a sign of life where no connection would show that it has gone. One ping without an answer ends
- * nothing: it is named as the reason, and asked again, each time after a longer wait, until an answer comes.
+ * Checks a peer for a sign of life where no connection would show its loss. One unanswered ping ends nothing: it is
+ * reported as the reason and repeated with growing delays until an answer arrives.
  */
 export class Liveness {
   private timer: NodeJS.Timeout | undefined;
@@ -12,7 +12,9 @@ export class Liveness {
   private stopped = false;
   private asking = false;
 
-  /** @param ping resolves with what is wrong; @param changed told of what is wrong, or that nothing is any more */
+  /**
+   * @param ping resolves with what is wrong; @param changed called with what is wrong, or that nothing is any longer
+   */
   constructor(
     private readonly ping: () => Promise<string | undefined>,
     private readonly timeouts: PeerTimeouts,
@@ -28,7 +30,7 @@ export class Liveness {
     clearTimeout(this.timer);
   }
 
-  /** Something was odd: asks at once. */
+  /** Something was odd: ping at once. */
   suspect(): void {
     if (!this.asking) void this.ask();
   }

@@ -9,7 +9,7 @@ import type { PeerTimeouts } from './peer-channel.js';
 import type { Peer } from './peer.js';
 import { Peers } from './peers.service.js';
 
-/** Another HTTP server to serve MCP on: a Nest application or a server of Node. */
+/** Another HTTP server to serve MCP on: a Nest application or a Node server. */
 export type MountTarget = Server | { getHttpServer(): unknown };
 
 export interface MountOptions {
@@ -24,9 +24,9 @@ export interface MountOptions {
 export interface ConnectOptions extends Partial<Omit<McpPeerConfiguration, 'name' | 'url' | 'accept'>> {
   /** Puts its tools under `<name>_`; `external` by default. */
   readonly name?: string;
-  /** Milliseconds; those of the configuration where not given. */
+  /** Milliseconds; by default as configured. */
   readonly timeouts?: Partial<PeerTimeouts>;
-  /** Ends the waiting, not the dialling. */
+  /** Aborts the wait, not the dialling. */
   readonly signal?: AbortSignal;
 }
 
@@ -45,7 +45,7 @@ export class McpWebSocketTransport {
 
   /**
    * Serves MCP over WebSocket on a path, at any time before or after `listen`.
-   * @throws Error for what is no path
+   * @throws Error for an invalid path
    */
   mountWebSocket({ router, mountPath = '/ws', externalWsUrl }: MountOptions = {}): void {
     if (router === undefined) this.mounts.addPath(mountPath);
@@ -54,10 +54,10 @@ export class McpWebSocketTransport {
   }
 
   /**
-   * Connects to another MCP endpoint, and again whenever the connection is lost, until `shutdown`.
-   * @returns the peer, once it is connected for the first time
-   * @throws Error for an invalid URL or a name in use, when `shutdown` comes first, when it is not connected within
-   *   `timeouts.connectMs`, with what is in the way (it is dialled on, and `getPeer` has it), or the signal's reason
+   * Connects to another MCP endpoint, and reconnects until `shutdown`.
+   * @returns the peer, once it is first connected
+   * @throws Error for an invalid URL or a name in use, when `shutdown` comes first, or when it is not connected within
+   *   `timeouts.connectMs`, with the problem (dialling continues, see `getPeer`); or the signal's reason
    */
   async connectToExternalWebSocket(url: string, options: ConnectOptions = {}): Promise<Peer> {
     const peer = this.dial(url, options);
@@ -73,16 +73,16 @@ export class McpWebSocketTransport {
     return peer;
   }
 
-  /** A peer by its name: what it is up to, and why it is not connected. */
+  /** A peer by name: its state, and why it is not connected. */
   getPeer(name: string): Peer | undefined {
     return this.peers.get(name);
   }
 
   /**
    * Sends a JSON-RPC message to a peer.
-   * @param name the peer; needed only when there are several
-   * @returns the response to a request, with the id that was given, also when it is an error; undefined for others
-   * @throws Error when there is no such peer, it is not connected, or it gives no answer in time
+   * @param name the peer; required only when there are several
+   * @returns the response to a request, with the given id, even if it is an error; undefined for other messages
+   * @throws Error when there is no such peer, it is not connected, or it does not answer in time
    */
   async sendToExternalWebSocket(message: object, name?: string): Promise<Params | undefined> {
     const peer = this.find(name);
@@ -102,18 +102,18 @@ export class McpWebSocketTransport {
         client.notify(read.method, read.params);
         return undefined;
       case 'response':
-        throw new Error('Responses are sent by whoever serves the request');
+        throw new Error('A response cannot be sent here: the service answers requests itself');
       case 'malformed':
         throw read.error;
     }
   }
 
-  /** Looks at every message from and to peers. @returns removes the filter again */
+  /** Filters every message from and to peers. @returns removes the filter */
   useFilter(filter: MessageFilter): () => void {
     return this.filters.add(filter);
   }
 
-  /** Closes the connections to all peers for good, unmounts what is mounted and closes its connections. */
+  /** Closes the connections to all peers for good, unmounts everything and closes its connections. */
   async shutdown(): Promise<void> {
     await Promise.all([this.peers.stopAll(), this.mounts.unmountAll()]);
   }
@@ -125,7 +125,7 @@ export class McpWebSocketTransport {
     return this.peers.add({ ...mutualPeer(name, url), role: 'client', ...settings }, timeouts);
   }
 
-  /** `external`, or `external_2` and so on where there is one already. */
+  /** `external`, or `external_2` and so on if that is taken. */
   private freeName(): string {
     for (let number = 1; ; number++) {
       const name = number === 1 ? 'external' : `external_${number}`;

@@ -1,22 +1,22 @@
 import { Injectable } from '@nestjs/common';
 import type { Params } from '../protocol/json-rpc.js';
 
-/** Where a message is on its way. */
+/** The direction of a message. */
 export interface MessageRoute {
   readonly direction: 'incoming' | 'outgoing';
   /** Name of the peer it comes from or goes to. */
   readonly peer: string;
-  /** Sends a message back to the peer, e.g. the answer to a request that is then not passed on. */
+  /** Sends a message to the peer, e.g. the answer to a request that is then not passed on. */
   readonly reply: (message: Params) => void;
 }
 
 /**
- * Looks at one JSON-RPC message before it is sent or served. What it returns goes on in its place; `undefined`
- * ends the message here. A filter that throws ends it too.
+ * Sees one JSON-RPC message before it is sent or served. The return value replaces it; `undefined` drops it. A filter
+ * that throws drops it, too.
  */
 export type MessageFilter = (message: Params, route: MessageRoute) => Params | undefined;
 
-/** The filters that messages from and to peers pass, in the order in which they were added. */
+/** The filters for messages from and to peers, in the order in which they were added. */
 @Injectable()
 export class MessageFilters {
   private readonly filters: MessageFilter[] = [];
@@ -25,7 +25,7 @@ export class MessageFilters {
     return this.filters.length;
   }
 
-  /** @returns removes it again */
+  /** @returns removes it */
   add(filter: MessageFilter): () => void {
     this.filters.push(filter);
     return () => {

@@ -3,9 +3,9 @@ import { isObject, type Params } from '../protocol/json-rpc.js';
 import type { ContentBlock, ToolResult } from '../tools/tool-result.js';
 
 /**
- * A peer's result as it is passed on: whole, with every member it has. Blocks of a kind that MCP does not know are
- * passed on as text, since clients throw away a result that has one.
- * @param inSession the caller speaks a revision in which structured content is an object
+ * A peer's result as it is passed on, with every member. Content blocks unknown to MCP become text, since clients
+ * reject a result that contains one.
+ * @param inSession the caller's revision requires structured content to be an object
  */
 export function toToolResult(result: Params, inSession: boolean): ToolResult {
   const { resultType: _type, content, structuredContent, isError, ...more } = result;
@@ -21,7 +21,7 @@ export function toToolResult(result: Params, inSession: boolean): ToolResult {
   };
 }
 
-/** A content block as it is, or as text. */
+/** A content block unchanged, or as text. */
 export function presentable(block: unknown): unknown {
   if (isObject(block) && block.type === 'text' && typeof block.text === 'string' && isPlain(block))
     return block;

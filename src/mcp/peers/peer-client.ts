@@ -15,12 +15,12 @@ import { isSignOfLife } from './request-fate.js';
 import { headerParametersOf, statelessHeaders, type HeaderParameters } from './stateless-headers.js';
 import { listTools, type ToolList } from './tool-list.js';
 
-/** What we can do for a peer: hand its questions to whoever called its tool. */
+/** Our capabilities for a peer: its questions go to the caller of its tool. */
 const CAPABILITIES: Params = { elicitation: {}, sampling: {}, roots: {} };
 const CLIENT_INFO = { name: 'opstream', version: VERSION };
-/** Sessions that are lost again so soon are begun anew with growing waits. */
+/** Sessions lost again within this time are restarted with growing delays. */
 const SETTLED_MS = 30_000;
-/** What is said of a request that was refused in the session that took the place of a lost one. */
+/** Appended when a request was refused even in the new session that replaced a lost one. */
 const IN_NEW_SESSION = ', in a new session as well';
 const RENEWAL_FIRST_MS = 1000;
 const RENEWAL_MAX_MS = 30_000;
@@ -30,11 +30,11 @@ export interface PeerClientEvents {
   toolsChanged(): void;
   /** Any other notification. @returns whether it belongs to anything */
   notified(method: string, params: Params, bytes: number, requestId: number | undefined): boolean;
-  /** The session was lost, for the reason, and is begun anew. */
+  /** The session was lost, for this reason, and is being restarted. */
   renewing(reason: string): void;
-  /** A new session has taken the place of the one that was lost. */
+  /** A new session has replaced the lost one. */
   renewed(result: Params): void;
-  /** No new session could be had. */
+  /** No new session could be opened. */
   notRenewed(reason: string): void;
   /** The peer has answered a request. */
   heard(): void;
@@ -45,13 +45,13 @@ export type ClientChannel = Pick<PeerChannel, 'abandon' | 'agreed' | 'forgetSess
   send(text: string, request?: SentRequest): void;
 };
 
-/** Our client half of one connection to a peer: asks, and understands what comes back. */
+/** Our client half of one connection to a peer: sends requests and handles what comes back. */
 export class PeerClient {
   private readonly pending: PendingRequests;
   private handshaking: Promise<RpcResponse> | undefined;
   private handshakeParams: Params = {};
   private renewal: Promise<void> | undefined;
-  /** How many sessions have been begun anew, and when the last one was. */
+  /** How many sessions have been restarted, and when the last one was. */
   private generation = 0;
   private renewedAt = -Infinity;
   private quickRenewals = 0;
@@ -60,7 +60,7 @@ export class PeerClient {
   private ignoresPings = false;
   private headerParameters: ReadonlyMap<string, HeaderParameters> = new Map();
 
-  /** @param logLevel least severe level of log lines that the peer is asked for */
+  /** @param logLevel minimum severity of the log messages requested from the peer */
   constructor(
     private readonly channel: ClientChannel,
     private readonly timeouts: PeerTimeouts,
@@ -77,19 +77,19 @@ export class PeerClient {
     });
   }
 
-  /** Requests that wait for their answer. */
+  /** Requests waiting for an answer. */
   get waiting(): number {
     return this.pending.size;
   }
 
-  /** Whether a handshake was begun on this connection. */
+  /** Whether a handshake was started on this connection. */
   get hasBegun(): boolean {
     return this.handshaking !== undefined;
   }
 
   /**
-   * Sends any request and resolves with its answer, also when that is an error. A request that was not carried out
-   * because the session is gone is made again, once, in a new one.
+   * Sends any request and resolves with its answer, even if it is an error. A request that was not executed because
+   * the session was lost is repeated once, in a new one.
    * @throws Unanswered
    */
   async request(method: string, params: Params, options: Partial<RequestOptions> = {}): Promise<RpcResponse> {
@@ -113,9 +113,9 @@ export class PeerClient {
   }
 
   /**
-   * `initialize`, once per session whoever asks first, and `notifications/initialized` when it succeeds. A peer that
-   * knows only the revision without sessions is asked what it can do instead.
-   * @param params what of the request is not as usual
+   * `initialize`, once per session regardless of the caller, then `notifications/initialized`. A peer that knows only
+   * the revision without sessions gets `server/discover` instead.
+   * @param params overrides of the usual request
    * @throws Unanswered
    */
   handshake(params: Params = {}): Promise<RpcResponse> {
@@ -126,7 +126,7 @@ export class PeerClient {
     return this.handshaking;
   }
 
-  /** All tools as the peer lists them. @throws Unanswered, or Error for an answer that is no list */
+  /** All tools as the peer lists them. @throws Unanswered, or Error for an answer that is not a list */
   async listTools(): Promise<ToolList> {
     const list = await listTools((cursor) =>
       this.request('tools/list', cursor === undefined ? {} : { cursor }),
@@ -145,7 +145,7 @@ export class PeerClient {
       const response = await this.request(method, {}, { timeoutMs: this.timeouts.pingTimeoutMs });
       return isSignOfLife(response) ? undefined : `ping was answered with ${shown(response.error)}`;
     } catch (thrown) {
-      // What is refused in a session that has just begun is refused whatever the session: the peer knows no ping.
+      // A refusal in a brand-new session does not concern the session: the peer does not support ping.
       if (thrown instanceof Unanswered && thrown.message.endsWith(IN_NEW_SESSION)) {
         this.ignoresPings = true;
         return undefined;
@@ -154,7 +154,7 @@ export class PeerClient {
     }
   }
 
-  /** Follows changes of the tools where only a request can (2026-07-28); resolves when there is nothing to follow. */
+  /** Follows changes of the tools where that takes a request (2026-07-28); resolves when there is nothing to follow. */
   async followChanges(signal: AbortSignal): Promise<void> {
     if (!this.isStateless) return;
     const params = { notifications: { toolsListChanged: true } };
@@ -170,7 +170,9 @@ export class PeerClient {
     }
   }
 
-  /** Takes what belongs to this half. @returns `foreign` for the other half's, `unasked` for what nobody waits for */
+  /**
+   * Handles a message for this half. @returns `foreign` if it is for the other half, `unasked` if nobody waits for it
+   */
   receive(message: RpcMessage, bytes: number, requestId?: number): 'taken' | 'foreign' | 'unasked' {
     if (requestId !== undefined) this.pending.received(requestId, bytes);
     if (message.kind === 'response') return this.pending.settle(message) ? 'taken' : 'foreign';
@@ -191,12 +193,12 @@ export class PeerClient {
     }
   }
 
-  /** Counts what came for a request over a transport that does not know it. */
+  /** Counts what arrived for a request over a transport that does not know it. */
   received(id: number, bytes: number): void {
     this.pending.received(id, bytes);
   }
 
-  /** No time runs for a request while its caller is asked something. @returns lets it run again */
+  /** Pauses a request's timeout while its caller is asked something. @returns resumes it */
   hold(id: number): () => void {
     return this.pending.hold(id);
   }
@@ -209,7 +211,7 @@ export class PeerClient {
     this.pending.fail(id, failure);
   }
 
-  /** @param reason told to all who wait */
+  /** @param reason passed to everyone who waits */
   closed(reason: string): void {
     this.pending.failAll(reason);
   }
@@ -245,13 +247,13 @@ export class PeerClient {
     this.channel.agreed(version, false);
     this.notify('notifications/initialized');
     if (isObject(result.capabilities) && isObject(result.capabilities.logging)) {
-      // Some servers send no line before they are told a level.
+      // Some servers log nothing before a level is set.
       this.ask('logging/setLevel', { level: this.logLevel }, {}).catch(() => undefined);
     }
     return response;
   }
 
-  /** @returns the answer in the form of that of `initialize`; undefined when the peer does not speak that revision */
+  /** @returns the answer in the form of `initialize`'s; undefined when the peer does not speak that revision */
   private async discover(): Promise<RpcResponse | undefined> {
     this.isStateless = true;
     const { id, result } = await this.ask('server/discover', {}, { timeoutMs: this.timeouts.connectMs });

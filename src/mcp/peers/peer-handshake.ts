@@ -6,35 +6,35 @@ import { shown } from './peer-client.js';
 import { isHttp, type PeerTarget } from './peer-channel.js';
 import type { PeerConnection, PeerRole } from './peer-connection.js';
 
-/** What a peer said of itself in the handshake. */
+/** What a peer announced in the handshake. */
 export interface PeerProfile {
-  /** Which instance of this service it is, if it is one. */
+  /** The instance of this service, if it is one. */
   readonly instance: string | undefined;
   /** Its tools can be called as tasks of 2025-11-25. */
   readonly hasTasks: boolean;
 }
 
 export interface HandshakeEvents {
-  /** The peer's tools, read after every handshake and whenever they change. */
+  /** The peer's tools, listed after every handshake and whenever they change. */
   toolsListed(tools: readonly Params[], profile: PeerProfile): void;
 }
 
-/** Why a connection is of no use. */
+/** Why a connection cannot be used. */
 interface Refusal {
   readonly reason: string;
-  /** Dialling again would not help. */
+  /** Reconnecting would not help. */
   readonly forEver: boolean;
 }
 
-/** In the role `both`, how long the peer may be quiet before we speak: it may want to begin as the client. */
+/** In the role `both`, how long the peer may stay quiet before we start: it may want to be the client. */
 const LISTEN_FIRST_MS = 1000;
-/** Connections that may end during our handshake before it is taken for the reason. */
+/** Connections that may end during our handshake before it counts as the cause. */
 const MAX_BROKEN_HANDSHAKES = 2;
 
-/** Who begins on the connections to one peer, and what is known of the peer from one connection to the next. */
+/** Decides who starts on the connections to one peer, and remembers the peer between connections. */
 export class PeerHandshake {
   private static readonly logger = new Logger('McpPeers');
-  /** False once our handshake was refused by a peer that is a client: it is not asked again. */
+  /** False once a peer that is a client refused our handshake: it is not asked again. */
   private peerServes = true;
   private broken = 0;
   private profile: PeerProfile = { instance: undefined, hasTasks: false };
@@ -50,12 +50,12 @@ export class PeerHandshake {
     private readonly events: HandshakeEvents,
   ) {}
 
-  /** Whether one of the two sides has begun on the newest connection. */
+  /** Whether either side has started on the newest connection. */
   get done(): boolean {
     return this.isWelcome || this.connection?.peerIsClient === true;
   }
 
-  /** Shakes hands as the client where our role says so; over HTTP always, because there the session begins with it. */
+  /** Starts as the client if our role says so; over HTTP always, because the session begins with it. */
   async begin(connection: PeerConnection): Promise<Refusal | undefined> {
     this.connection = connection;
     this.isWelcome = false;
@@ -74,7 +74,7 @@ export class PeerHandshake {
     }
   }
 
-  /** Takes what the peer said of itself, and lists its tools. */
+  /** Takes over what the peer announced, and lists its tools. */
   async welcome(result: Params, connection: PeerConnection): Promise<Refusal | undefined> {
     this.profile = profileOf(result);
     if (this.profile.instance === this.ownInstance) {
@@ -90,7 +90,7 @@ export class PeerHandshake {
     return undefined;
   }
 
-  /** One listing at a time: changes that come meanwhile cause one more. */
+  /** One listing at a time: changes in between cause one more. */
   listTools(connection: PeerConnection | undefined): Promise<void> {
     if (this.settings.role === 'server' || !connection) return Promise.resolve();
     if (this.listing) this.listAgain = true;
@@ -118,7 +118,7 @@ export class PeerHandshake {
     }
   }
 
-  /** A peer that has begun as a client is left alone from then on; any other is dialled again. */
+  /** A peer that has started as a client is left alone from then on; any other is dialled again. */
   private failed(connection: PeerConnection, reason: string): Refusal | undefined {
     if (!connection.peerIsClient) return { reason, forEver: false };
     this.broken += connection.hasEnded ? 1 : MAX_BROKEN_HANDSHAKES;

@@ -9,8 +9,8 @@ import type { McpSession, SessionChannel } from '../session/mcp-session.js';
 import type { McpSessions } from '../session/mcp-sessions.service.js';
 
 /**
- * Our server half of one connection that we opened: the peer is the MCP client and calls our tools, as xiaozhi's
- * endpoint does. A call goes on when the connection is lost; only its answer is.
+ * Our server half of a connection we opened: the peer is the MCP client and calls our tools, as xiaozhi's endpoint
+ * does. A call continues when the connection is lost; only its answer is lost.
  */
 export class PeerServer {
   private readonly inFlight = new InFlight();

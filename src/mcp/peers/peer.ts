@@ -13,16 +13,16 @@ import { PeerHandshake, type HandshakeEvents } from './peer-handshake.js';
 
 export interface PeerSettings extends PeerTarget {
   readonly role: PeerRole;
-  /** Whom the peer acts for when it calls our tools. */
+  /** The principal of the peer's calls to our tools. */
   readonly principal: Principal;
-  /** Least severe level of log lines that it is asked for. */
+  /** Minimum severity of the log messages requested from it. */
   readonly logLevel: string;
-  /** Milliseconds; the wait between attempts never exceeds it. */
+  /** Milliseconds; maximum delay between attempts. */
   readonly retryMaxMs: number;
 }
 
 export interface PeerEvents extends HandshakeEvents {
-  /** Every time a connection is made. */
+  /** Called for every new connection. */
   connected(): void;
   notified: ConnectionEvents['notified'];
   asked: ConnectionEvents['asked'];
@@ -30,22 +30,21 @@ export interface PeerEvents extends HandshakeEvents {
 }
 
 interface ConnectionEnd {
-  /** Why it ended or never was. */
+  /** Why it ended or failed. */
   readonly reason: string;
-  /** One of the two sides had begun to speak MCP on it. */
+  /** One side had started to speak MCP on it. */
   readonly ofUse: boolean;
 }
 
 export type PeerState = 'connecting' | 'connected' | 'waiting' | 'stopped';
 
 const RETRY_FIRST_MS = 1000;
-/** A connection without a handshake that lasted so long begins the waiting anew; others are as good as failures. */
+/** A connection without a handshake that lasted this long resets the backoff; others count as failures. */
 const STABLE_MS = 10_000;
 
 /**
- * Another MCP endpoint that we dial, for ever: when a connection fails or ends, the next attempt
- * comes after 1, 2, 4 … seconds, at most `retryMaxMs`, with up to a fifth less at random. A connection that was of use
- * begins that row anew.
+ * Another MCP endpoint that we dial, forever: when a connection fails or ends, the next attempt follows after 1, 2, 4
+ * … seconds, at most `retryMaxMs`, minus up to a fifth of jitter. A useful connection resets the backoff.
  */
 export class Peer {
   private static readonly logger = new Logger('McpPeers');
@@ -55,10 +54,10 @@ export class Peer {
   private readonly stopping = new AbortController();
   private readonly waiters = new Set<() => void>();
   private connection: PeerConnection | undefined;
-  /** The present connection was made in full. */
+  /** The current connection is fully established. */
   private usable = false;
   private readonly handshake: PeerHandshake;
-  /** Why we ended the present connection ourselves. */
+  /** Why we closed the current connection ourselves. */
   private failure: string | undefined;
   private running: Promise<void> | undefined;
 
@@ -74,7 +73,7 @@ export class Peer {
     return this.settings.name;
   }
 
-  /** The client half of the present connection, also of one that is in doubt: a call shows what it is worth. */
+  /** The client half of the current connection, even a doubtful one: a call will show. */
   get client(): PeerClient | undefined {
     return this.usable && !this.connection?.hasEnded ? this.connection?.client : undefined;
   }
@@ -83,7 +82,7 @@ export class Peer {
     this.running ??= this.run();
   }
 
-  /** Resolves when connected. @throws Error when stopped before, or the signal's reason */
+  /** Resolves when connected. @throws Error when stopped first, or the signal's reason */
   async whenConnected(signal?: AbortSignal): Promise<void> {
     while (this.state !== 'connected') {
       signal?.throwIfAborted();
@@ -187,7 +186,7 @@ export class Peer {
   }
 
   private retryDelay(failures: number): number {
-    // Who dials us decides when.
+    // A peer that dials in decides when.
     if (this.settings.url === undefined) return 0;
     const nominal = Math.min(this.settings.retryMaxMs, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 30));
     return Math.round(nominal * (1 - 0.2 * Math.random()));

@@ -19,7 +19,10 @@ import type { PeerDependencies } from './peer-connection.js';
 import { Peer } from './peer.js';
 import { RemoteCalls } from './remote-calls.js';
 
-/** A peer may take MCP_CLOSE_TIMEOUT_MS; an orderly end of the service, which has a limit itself, waits no longer than this. */
+/**
+ * Closing a peer may take MCP_CLOSE_TIMEOUT_MS, but no longer than this during shutdown, which has a deadline of its
+ * own.
+ */
 const MAX_SHUTDOWN_CLOSE_MS = 3000;
 
 interface Entry {
@@ -27,11 +30,11 @@ interface Entry {
   readonly tools: ForwardedTools;
 }
 
-/** All peers of this service: those of `MCP_PEERS` and `EXTERNAL_WS_URL`, and those added while it runs. */
+/** All peers of this service: those of `MCP_PEERS` and `EXTERNAL_WS_URL`, and those added at run time. */
 @Injectable()
 export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly peers = new Map<string, Entry>();
-  /** Made so far, to all peers. */
+  /** Connections made so far, to all peers. */
   connections = 0;
   private readonly services: PeerDependencies;
 
@@ -49,7 +52,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
     this.services = { dialer, dispatcher, sessions, filters, trace, instance };
   }
 
-  /** Once every tool of our own is registered: a peer may ask for them at once. */
+  /** After all our own tools are registered: a peer may list them at once. */
   onApplicationBootstrap(): void {
     for (const peer of this.configuration.mcp.peers) this.add(peer);
   }
@@ -59,9 +62,9 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
   }
 
   /**
-   * Dials another MCP endpoint from now on.
-   * @param timeouts those that are not as configured
-   * @throws Error when there already is a peer of this name
+   * Starts dialling another MCP endpoint.
+   * @param timeouts overrides of the configured ones
+   * @throws Error when there is already a peer of this name
    */
   add(settings: McpPeerConfiguration, timeouts: Partial<PeerTimeouts> = {}): Peer {
     const { name, url, role, headers, subprotocol, compression, log_level: logLevel } = settings;
@@ -111,8 +114,8 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
   }
 
   /**
-   * Whether a tool of this name would be taken for one of another peer, whose name is longer: `shop` offers no
-   * `eu_pay` where there is a `shop_eu`.
+   * Whether a tool name would be mistaken for one of a peer with a longer name: `shop` cannot offer `eu_pay` next to
+   * `shop_eu`.
    */
   private belongsToAnother(peer: string, tool: string): boolean {
     for (const other of this.peers.keys()) {
@@ -129,7 +132,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
     return [...this.peers.values()].map(({ peer }) => peer);
   }
 
-  /** Ends the connection to a peer for good, and withdraws its tools. */
+  /** Closes the connection to a peer for good and withdraws its tools. */
   async remove(name: string, withinMs?: number): Promise<void> {
     const entry = this.peers.get(name);
     if (!entry) return;
@@ -138,7 +141,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
     await entry.peer.stop(withinMs);
   }
 
-  /** @param withinMs cuts what takes longer, where that is less than the close timeout */
+  /** @param withinMs limit, if shorter than the close timeout */
   async stopAll(withinMs?: number): Promise<void> {
     await Promise.all([...this.peers.keys()].map((name) => this.remove(name, withinMs)));
   }
@@ -165,7 +168,7 @@ export class Peers implements OnApplicationBootstrap, BeforeApplicationShutdown 
   }
 }
 
-/** Whom a peer acts for when it calls our tools. @throws InvalidConfigurationError for a scope that is none */
+/** The principal of a peer's calls to our tools. @throws InvalidConfigurationError for an unknown scope */
 function principalOf({ name, tenant, scopes, scope }: McpPeerConfiguration): Principal {
   const named = scope === undefined ? scopes : [...scopes, scope];
   const unknown = named.filter((one) => !(SCOPES as readonly string[]).includes(one));

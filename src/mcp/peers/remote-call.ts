@@ -8,7 +8,7 @@ import { Unanswered } from './pending-requests.js';
 import { RemoteReports } from './remote-reports.js';
 import { RemoteTask } from './remote-task.js';
 
-/** Rounds in which a peer without sessions may ask for input before it answers. */
+/** Maximum rounds in which a peer without sessions may ask for input before it answers. */
 const MAX_ROUNDS = 16;
 const QUESTIONS: ReadonlySet<unknown> = new Set([
   'elicitation/create',
@@ -17,11 +17,11 @@ const QUESTIONS: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * One call of a peer's tool on behalf of a caller of ours: what the peer reports on the way becomes progress, content
- * and log lines of the call here, in the order in which it came, and a cancelled call is cancelled there.
+ * One call of a peer's tool on behalf of our caller: what the peer reports becomes progress, content and log lines of
+ * our call, in order, and a cancelled call is cancelled there.
  */
 export class RemoteCall {
-  /** Of the request that carries it at the moment. */
+  /** Id of the request that currently carries it. */
   id: number | undefined;
   private readonly reports: RemoteReports;
   private questions = 0;
@@ -39,7 +39,7 @@ export class RemoteCall {
 
   /**
    * @param asTask the tool can only be called as a task
-   * @throws UserError when the peer refuses or cannot be reached any more
+   * @throws UserError when the peer refuses or is no longer reachable
    */
   async run(args: Params, asTask: boolean): Promise<PassedOnResult> {
     const { signal } = this.context;
@@ -72,12 +72,12 @@ export class RemoteCall {
     return this.reports.room();
   }
 
-  /** Hands a question of the peer's to the caller. @throws UserError and others when it cannot be asked */
+  /** Passes a question of the peer to the caller. @throws UserError and others when it cannot be asked */
   async ask(method: string, params: Params): Promise<Params> {
     const release = this.id === undefined ? () => {} : this.client.hold(this.id);
     const key = `${method}#${++this.questions}`;
     try {
-      // Reports that came before the question are told before it.
+      // Reports that preceded the question are sent before it.
       await this.reports.finished();
       const answers = await this.context.requestInput({ [key]: { method, params } as InputRequest });
       return answers[key] as unknown as Params;
@@ -86,7 +86,7 @@ export class RemoteCall {
     }
   }
 
-  /** Calls the tool; where the peer has no sessions it may ask first, and is called again with the answers. */
+  /** Calls the tool; a peer without sessions may ask first, and is called again with the answers. */
   private async runRounds(args: Params): Promise<RpcResponse> {
     let more: Params = {};
     for (let round = 1; ; round++) {
@@ -121,7 +121,7 @@ export class RemoteCall {
   }
 }
 
-/** @throws UserError for what is no question that a caller can be asked */
+/** @throws UserError for anything that is not a question to a caller */
 function questionsOf({ inputRequests }: Params): InputRequests {
   const entries = Object.entries(isObject(inputRequests) ? inputRequests : {});
   const valid = entries.length > 0 && entries.every(([, one]) => isObject(one) && QUESTIONS.has(one.method));

@@ -7,8 +7,8 @@ import type { PeerClient } from './peer-client.js';
 import { RemoteCall } from './remote-call.js';
 
 /**
- * The running calls of one peer's tools. What a peer says on the stream of an answer belongs to that call. Only what
- * comes on a WebSocket or on the standing stream names no call: it is passed on when there is no doubt.
+ * The running calls of one peer's tools. Messages on the stream of an answer belong to that call. Messages on a
+ * WebSocket or the standing stream name no call: they are passed on only if there is no doubt.
  */
 export class RemoteCalls {
   private readonly running = new Set<RemoteCall>();
@@ -60,12 +60,12 @@ export class RemoteCalls {
     }
   }
 
-  /** What to wait for before more of the answer to this request is read. */
+  /** A promise to await before more of this request's answer is read. */
   room(requestId: number): Promise<void> | undefined {
     return this.byId(requestId)?.room();
   }
 
-  /** A service has no roots of its own; callers may have some. */
+  /** A service has no roots; callers may have some. */
   private async roots(call: RemoteCall | undefined, params: Params): Promise<Params> {
     try {
       return (await call?.ask('roots/list', params)) ?? { roots: [] };

@@ -9,13 +9,13 @@ export type RemoteReport =
   | { readonly kind: 'content'; readonly blocks: readonly ContentBlock[] }
   | { readonly kind: 'log'; readonly params: Params };
 
-/** Above this a transport that can wait reads no more; above the second, the call ends. In bytes, and in reports. */
+/** Above this a transport that can wait stops reading; above the second, the call ends. In bytes, and in reports. */
 const HIGH_WATER = { bytes: 512 * 1024, reports: 512 };
 const MAX = { bytes: 8 * 1024 * 1024, reports: 20_000 };
 
 /**
- * Everything that a peer says of one call on the way, as one queue: it is recorded and told in the order in which it
- * came. The queue is bounded: whoever reports faster than that can be recorded has to wait, or loses the call.
+ * Everything that a peer reports about one call, as one queue: recorded and forwarded in order. The queue is bounded:
+ * a peer that reports faster than that can be recorded has to wait, or loses the call.
  */
 export class RemoteReports {
   private queue: { readonly report: RemoteReport; readonly bytes: number }[] = [];
@@ -23,7 +23,7 @@ export class RemoteReports {
   private total = 0;
   private working: Promise<void> | undefined;
   private closed = false;
-  /** Nobody waits any longer for content that may repeat a report of progress. */
+  /** Stop waiting for content that may repeat a progress report. */
   private hurry = false;
   private roomMade: (() => void)[] = [];
 
@@ -53,7 +53,7 @@ export class RemoteReports {
     return new Promise((resolve) => this.roomMade.push(resolve));
   }
 
-  /** Resolves when all reports so far are recorded and told. */
+  /** Resolves when all reports so far are recorded and sent. */
   async finished(): Promise<void> {
     this.hurry = true;
     while (this.working) await this.working;
@@ -68,7 +68,7 @@ export class RemoteReports {
 
   private async work(): Promise<void> {
     for (let next = this.queue[0]; next; next = this.queue[0]) {
-      // Content that says the same may follow a report of progress, and is then all that is passed on.
+      // Content with the same text may follow a progress report; then only the content is passed on.
       if (next.report.kind === 'progress' && this.queue.length === 1 && !this.hurry) await nextTurn();
       const batch = this.queue;
       this.queue = [];
@@ -78,18 +78,18 @@ export class RemoteReports {
       }
       for (const resolve of this.roomMade.splice(0)) resolve();
     }
-    // In the same turn in which the queue was found empty, so that no report is left lying.
+    // In the same turn in which the queue was found empty, so that no report is left behind.
     this.working = undefined;
   }
 
-  /** What the peer reports badly is left out; the call itself goes on. */
+  /** An invalid report is dropped; the call continues. */
   private async tell(report: RemoteReport): Promise<void> {
     try {
       if (report.kind === 'content') await this.context.streamContent(report.blocks);
       else if (report.kind === 'progress') await this.tellProgress(report.params);
       else this.tellLog(report.params);
     } catch {
-      // The tool context has said so in the log.
+      // The tool context has logged it.
     }
   }
 
@@ -116,7 +116,7 @@ function repeats(next: RemoteReport | undefined, report: RemoteReport): boolean 
   return text === report.params.message;
 }
 
-/** A line of a log, and what else it says: everything once. */
+/** A log message and its remaining data, without repetition. */
 function lineOf(data: unknown): { readonly message: string; readonly rest: unknown } {
   if (typeof data === 'string') return { message: data, rest: undefined };
   if (!isObject(data) || typeof data.message !== 'string') {
@@ -125,7 +125,7 @@ function lineOf(data: unknown): { readonly message: string; readonly rest: unkno
   const { message, ...more } = data;
   const names = Object.keys(more);
   if (names.length === 0) return { message, rest: undefined };
-  // Our own form of a line with a context.
+  // Our own form of a message with context.
   return { message, rest: names.length === 1 && names[0] === 'context' ? more.context : more };
 }
 

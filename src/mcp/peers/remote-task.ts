@@ -8,11 +8,11 @@ const MAX_POLL_MS = 5000;
 /** How long the peer is asked to keep the result. */
 const TTL_MS = 3_600_000;
 
-/** A call of a tool that its peer runs as a task only (2025-11-25): begun, watched, and its result fetched. */
+/** A call of a tool that its peer runs only as a task (2025-11-25): started, polled, and its result fetched. */
 export class RemoteTask {
   private taskId: string | undefined;
 
-  /** @param reportStatus takes progress parameters; @param onId the request that the call waits for */
+  /** @param reportStatus receives progress parameters; @param onId the request that the call waits for */
   constructor(
     private readonly client: PeerClient,
     private readonly signal: AbortSignal,
@@ -20,7 +20,7 @@ export class RemoteTask {
     private readonly onId: (id: number) => void,
   ) {}
 
-  /** @returns the task's result, as the answer of `tools/call` would be; @throws Unanswered */
+  /** @returns the task's result, in the form of `tools/call`; @throws Unanswered */
   async run(name: string, args: Params): Promise<RpcResponse> {
     const begun = await this.ask('tools/call', { name, arguments: args, task: { ttl: TTL_MS } });
     const task = begun.result?.task;
@@ -41,7 +41,7 @@ export class RemoteTask {
         told = task.statusMessage;
         this.reportStatus({ progress: polls, message: task.statusMessage });
       }
-      // Where the task asks something, the question comes while its result is waited for.
+      // If the task asks something, the question arrives while its result is awaited.
       if (ENDED.has(task.status) || task.status === 'input_required') {
         return this.ask('tasks/result', { taskId }, { timeoutMs: Infinity });
       }

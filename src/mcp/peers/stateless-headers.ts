@@ -4,7 +4,7 @@ import { MODERN_VERSION } from '../protocol/versions.js';
 /** Parameters of a tool that HTTP headers repeat, by header name. */
 export type HeaderParameters = ReadonlyMap<string, string>;
 
-/** Which arguments of a listed tool have headers of their own (`x-mcp-header`, SEP-2243). */
+/** Arguments of a listed tool that have their own headers (`x-mcp-header`, SEP-2243). */
 export function headerParametersOf({ inputSchema }: Params): HeaderParameters {
   const properties = isObject(inputSchema) && isObject(inputSchema.properties) ? inputSchema.properties : {};
   const found = new Map<string, string>();
@@ -17,7 +17,7 @@ export function headerParametersOf({ inputSchema }: Params): HeaderParameters {
   return found;
 }
 
-/** What the headers of a request of 2026-07-28 repeat of it: intermediaries route by them. */
+/** Headers that repeat parts of a 2026-07-28 request: intermediaries route by them. */
 export function statelessHeaders(
   method: string,
   params: Params,
@@ -36,7 +36,7 @@ export function statelessHeaders(
   return headers;
 }
 
-/** What no header can carry, or what would be read as encoded, goes as base64. */
+/** Values that no header can carry, or that look encoded, are sent as base64. */
 function encode(value: string): string {
   const plain = /^[\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?$/.test(value) && !/^=\?base64\?/i.test(value);
   return plain ? value : `=?base64?${Buffer.from(value).toString('base64')}?=`;

@@ -1,21 +1,21 @@
 import { isObject, type Params, type RpcResponse } from '../protocol/json-rpc.js';
 import { Unanswered } from './pending-requests.js';
 
-/** Tools of one peer that are looked at, the pages they may come in, and the characters they may have together. */
+/** Limits of one peer's tool list: tools, pages, and total characters. */
 const MAX_TOOLS = 10_000;
 const MAX_PAGES = 1000;
 const MAX_CHARACTERS = 32 * 1024 * 1024;
 
 export interface ToolList {
   readonly tools: readonly Params[];
-  /** Why there may be more than these. */
+  /** Why the list may be incomplete. */
   readonly incomplete: string | undefined;
 }
 
 /**
- * Reads a peer's tools page by page, up to the bounds.
+ * Reads a peer's tools page by page, within the limits.
  * @param read one page; the first has no cursor
- * @throws Unanswered for an answer that is no list
+ * @throws Unanswered for an answer that is not a list
  */
 export async function listTools(
   read: (cursor: string | undefined) => Promise<RpcResponse>,
@@ -38,7 +38,7 @@ export async function listTools(
       tools.push(tool);
     }
     const { nextCursor } = result;
-    // An empty cursor ends a listing, as its absence does.
+    // An empty cursor ends a listing, like a missing one.
     if (typeof nextCursor !== 'string' || nextCursor === '') return { tools, incomplete: undefined };
     if (cursors.has(nextCursor)) return { tools, incomplete: 'its listing leads in a circle' };
     if (pages >= MAX_PAGES) return { tools, incomplete: `only ${MAX_PAGES} pages of a listing are read` };

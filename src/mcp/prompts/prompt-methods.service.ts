@@ -12,7 +12,7 @@ import { UserError } from '../tools/user-error.js';
 import type { PromptContext } from './prompt.decorator.js';
 import { PromptRegistry } from './prompt-registry.js';
 
-/** Values of one completion, as the protocol bounds them. */
+/** Maximum values of one completion, as the protocol defines. */
 const MAX_COMPLETIONS = 100;
 
 /** `prompts/*`, and `completion/complete` for the arguments of prompts and resource templates. */
@@ -100,7 +100,7 @@ export class PromptMethods {
   }
 }
 
-/** Null is what is left out. @throws RpcError `invalidParams`: arguments of prompts are strings */
+/** Null means absent. @throws RpcError `invalidParams`: arguments of prompts are strings */
 function stringsOf(params: Params): Record<string, string> {
   const given = withoutNulls(params);
   for (const [name, value] of Object.entries(given)) {

@@ -6,10 +6,10 @@ import type { ToolContext } from '../tools/tool-context.js';
 
 export type PromptMessage = z.infer<typeof PromptMessageSchema>;
 
-/** A prompt's messages; a string is one message of the user. */
+/** A prompt's messages; a string is one user message. */
 export type PromptReturn = string | readonly PromptMessage[];
 
-/** What a prompt is loaded with: like a tool it may ask the caller for input. */
+/** The context of a prompt: like a tool, it may ask the caller for input. */
 export type PromptContext = Pick<ToolContext, 'principal' | 'signal' | 'requestInput'>;
 
 export interface PromptOptions {

@@ -1,6 +1,6 @@
 /**
- * The wish to stop one request or call. The signal is made on demand, because most requests never look at it and a
- * controller costs more than a short call.
+ * A cancellation request. The signal is created on demand: most requests never look at it, and a controller costs more
+ * than a short call.
  */
 export class Cancellation {
   private controller: AbortController | undefined;

@@ -9,7 +9,10 @@ const ENDING: ReadonlySet<string> = new Set([
 ]);
 const ENDING_TOOLS: ReadonlySet<unknown> = new Set(['cancel_operation', 'delete_operation']);
 
-/** Whether a message ends work, or answers a question that work waits for: it is counted, but never refused for it. */
+/**
+ * Whether a message ends work, or answers a question that work waits for: it is counted but never refused by the
+ * limit.
+ */
 export function endsWork(message: RpcMessage): boolean {
   if (message.kind === 'response') return true;
   if (message.kind === 'malformed') return false;

@@ -2,7 +2,7 @@ import type { Cancellation } from './cancellation.js';
 import type { RequestId } from './json-rpc.js';
 import { RPC, RpcError } from './rpc-error.js';
 
-/** Requests that one session or connection may have unanswered. */
+/** Maximum unanswered requests per session or connection. */
 const MAX_IN_FLIGHT = 1024;
 
 /** The unanswered requests of one session or connection, so that they can be cancelled by id. */

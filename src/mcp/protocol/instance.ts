@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 
-/** This application among all that peers may lead to, so that loops are noticed. */
+/** Identifies this application among peers, to detect loops. */
 @Injectable()
 export class Instance {
   readonly id = randomUUID();

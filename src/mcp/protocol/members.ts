@@ -2,15 +2,15 @@ import { isObject, type Params } from './json-rpc.js';
 import type { Revision } from './versions.js';
 
 /**
- * The members of everything that a session is sent, by the revision that brought them. Clients with strict parsers know
- * the members of their own revision only, so what is newer, or not in this table at all, is left out for them.
+ * The members of everything sent to a session, by the revision that introduced them. Clients with strict parsers know
+ * only their own revision's members, so newer or unlisted ones are omitted.
  */
 
-/** What becomes of a value in a session of a revision; undefined: it is left out. */
+/** Converts a value for a session of a revision; undefined: it is omitted. */
 type Fit = (value: unknown, revision: string) => unknown;
 type Member = Revision | readonly [since: Revision, fit: Fit];
 
-/** The revision from which on nothing is left out: every table below ends with it. */
+/** From this revision on nothing is omitted: every table below ends with it. */
 const COMPLETE_SINCE: Revision = '2025-11-25';
 
 function members(table: Readonly<Record<string, Member>>): Fit {
@@ -71,7 +71,7 @@ function block(revision: Revision, table: Readonly<Record<string, Member>>): { s
   return { since: revision, fit: members({ annotations, _meta: '2025-06-18', ...table, type: FIRST }) };
 }
 
-/** A block of a kind that the revision lacks goes as a kind that it has, so that nothing is lost. */
+/** A block of a kind the revision lacks is converted to a kind it has, so that nothing is lost. */
 const content: Fit = (value, revision) => {
   if (!isObject(value)) return value;
   const kind = typeof value.type === 'string' ? BLOCKS[value.type] : undefined;
@@ -88,7 +88,7 @@ const content: Fit = (value, revision) => {
   return { type: 'text', text: JSON.stringify(value) };
 };
 
-/** Models are sent text and images, and later audio; of anything else they are told. */
+/** Models get text and images, and later audio; anything else is described. */
 const sampled: Fit = (value, revision) => {
   if (!isObject(value) || typeof value.type !== 'string') return value;
   const kind = SAMPLED.has(value.type) ? BLOCKS[value.type] : undefined;
@@ -109,7 +109,7 @@ const tool = members({
       destructiveHint: '2025-03-26',
       idempotentHint: '2025-03-26',
       openWorldHint: '2025-03-26',
-      // Of no revision: fast-mcp's, which every client that uses it reads here.
+      // Part of no revision; fast-mcp's clients read it.
       streamingHint: '2025-03-26',
     }),
   ],
@@ -127,7 +127,7 @@ const listChanged = members({ listChanged: FIRST });
 const message = members({ role: FIRST, content: [FIRST, each(content)] });
 const page = { nextCursor: FIRST, _meta: FIRST } as const;
 
-/** Results by method; those of a method that is not here have never changed. */
+/** Results by method; results of unlisted methods have never changed. */
 const RESULTS: Readonly<Record<string, Fit>> = {
   initialize: members({
     protocolVersion: FIRST,
@@ -170,7 +170,7 @@ const RESULTS: Readonly<Record<string, Fit>> = {
   'prompts/get': members({ description: FIRST, messages: [FIRST, each(message)], _meta: FIRST }),
 };
 
-/** Parameters of notifications and of the server's requests, by method. */
+/** Parameters of notifications and server requests, by method. */
 const PARAMS: Readonly<Record<string, Fit>> = {
   'notifications/progress': members({
     progressToken: FIRST,
@@ -178,7 +178,7 @@ const PARAMS: Readonly<Record<string, Fit>> = {
     total: FIRST,
     message: '2025-03-26',
   }),
-  // Of no revision; its blocks are the revision's.
+  // Part of no revision; its blocks follow the revision.
   'notifications/tool/streamContent': members({ content: [FIRST, each(content)], toolName: FIRST }),
   'notifications/tools/partial_result': members({
     partialResultToken: FIRST,
@@ -209,12 +209,12 @@ const PARAMS: Readonly<Record<string, Fit>> = {
   }),
 };
 
-/** The result of a method as a session of the revision may be sent it. */
+/** A method's result, reduced to what a session of the revision may get. */
 export function fitResult(method: string, result: Params, revision: string): Params {
   return fit(RESULTS, method, result, revision);
 }
 
-/** Parameters of a notification, or of a request of the server, as a session of the revision may be sent them. */
+/** Parameters of a notification or server request, reduced to what a session of the revision may get. */
 export function fitParams(method: string, params: Params, revision: string): Params {
   return fit(PARAMS, method, params, revision);
 }

@@ -14,8 +14,8 @@ const NAMED_BY: Readonly<Record<string, string>> = {
 };
 
 /**
- * Whether the headers of a request of 2026-07-28 say what its body says (SEP-2243): intermediaries route by them.
- * @returns the first that does not, as a refusal
+ * Checks that the headers of a 2026-07-28 request match its body (SEP-2243): intermediaries route by them.
+ * @returns the first mismatch, as a refusal
  */
 export function checkModernHeaders(headers: IncomingHttpHeaders, request: RpcRequest): RpcError | undefined {
   const { params, method } = request;
@@ -62,7 +62,7 @@ function problem(headers: IncomingHttpHeaders, name: string, value: unknown): Rp
   return same ? undefined : mismatch(name, 'it differs from the body');
 }
 
-/** Values that no header can carry come as `=?base64?…?=`. */
+/** Values that no header can carry are sent as `=?base64?…?=`. */
 function decode(value: string): { text: string } | { problem: string } {
   const encoded = /^=\?base64\?(.*)\?=$/i.exec(value)?.[1];
   if (encoded === undefined) {

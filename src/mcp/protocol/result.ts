@@ -3,7 +3,7 @@ import type { Params } from './json-rpc.js';
 import { META, type Era } from './versions.js';
 import { SERVER_INFO } from './server-info.js';
 
-/** A result that is JSON text already. */
+/** A result that is already JSON text. */
 export class EncodedResult {
   constructor(readonly json: string) {}
 }
@@ -11,7 +11,7 @@ export class EncodedResult {
 const SIGNATURE = { [META.serverInfo]: SERVER_INFO };
 const SIGNED_END = `,"_meta":${JSON.stringify(SIGNATURE)}}`;
 
-/** A result as JSON. Those of 2026-07-28 say of what kind they are, and, as there is no handshake, who answered. */
+/** A result as JSON. Those of 2026-07-28 state their kind and, as there is no handshake, the server. */
 export function encodeResultOf(era: Era, result: Params): string {
   if (era === 'legacy') return wellFormed(JSON.stringify(result));
   const typed = result.resultType === undefined ? { resultType: 'complete', ...result } : result;

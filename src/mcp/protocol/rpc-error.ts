@@ -26,7 +26,7 @@ export class RpcError extends Error {
     readonly code: number,
     message: string,
     readonly data?: Readonly<Record<string, unknown>>,
-    /** Status of the HTTP answer in 2026-07-28, where it is not the one of the code. */
+    /** Status of the HTTP response in 2026-07-28, if it differs from the code's. */
     readonly httpStatus?: number,
   ) {
     super(message);
@@ -53,12 +53,12 @@ const HTTP_STATUS: Readonly<Record<number, number>> = {
   [RPC.unsupportedVersion]: 400,
 };
 
-/** The status of an HTTP answer in 2026-07-28; errors of a method that was found are told by the body alone. */
+/** Status of an HTTP response in 2026-07-28; errors of a method that was found are only in the body. */
 export function httpStatusOf({ code, httpStatus }: RpcError): number {
   return httpStatus ?? HTTP_STATUS[code] ?? 200;
 }
 
-/** MCP's one mapping of the error catalogue; the stable code stays readable as `data.code`. */
+/** Maps the error catalogue to JSON-RPC, once for all of MCP; the stable code is in `data.code`. */
 export function toRpcError(thrown: unknown): RpcError {
   if (thrown instanceof RpcError) return thrown;
   const error = toOpstreamError(thrown);

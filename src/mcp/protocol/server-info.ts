@@ -2,7 +2,7 @@ import { VERSION } from '../../platform/version.js';
 import { TASKS_EXTENSION, type Era } from './versions.js';
 import type { Params } from './json-rpc.js';
 
-/** Who answers, in `initialize` and `server/discover`. */
+/** Server identity in `initialize` and `server/discover`. */
 export const SERVER_INFO = { name: 'opstream', title: 'Opstream', version: VERSION } as const;
 
 export const INSTRUCTIONS =
@@ -16,7 +16,7 @@ const SHARED: Params = {
   completions: {},
 };
 
-/** What this service can do, in the terms of each era. */
+/** Capabilities of this service, per era. */
 export const CAPABILITIES: Readonly<Record<Era, Params>> = {
   legacy: { ...SHARED, logging: {}, tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } } },
   modern: { ...SHARED, logging: {}, extensions: { [TASKS_EXTENSION]: {} } },

@@ -1,16 +1,16 @@
-/** The revisions of MCP this service speaks. Both eras share one endpoint; each message decides for itself. */
+/** The revisions of MCP this service speaks. Both eras share one endpoint; each message decides. */
 
-/** Stateless: no sessions, every request says who and what it is in `_meta`. */
+/** Stateless: no sessions, every request identifies itself in `_meta`. */
 export const MODERN_VERSION = '2026-07-28';
 /** With sessions; newest first. */
 export const LEGACY_VERSIONS = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const;
-/** The revision that did away with batches. */
+/** The revision that removed batches. */
 export const WITHOUT_BATCHES = '2025-06-18';
-/** What a legacy client speaks that does not say. */
+/** Assumed for a legacy client that does not say. */
 export const ASSUMED_VERSION = '2025-03-26';
 
 export type Era = 'modern' | 'legacy';
-/** Any revision that we speak. They are dates: comparing them as text orders them. */
+/** Any revision we speak. They are dates: text comparison orders them. */
 export type Revision = typeof MODERN_VERSION | (typeof LEGACY_VERSIONS)[number];
 
 export function isLegacyVersion(version: unknown): version is (typeof LEGACY_VERSIONS)[number] {
@@ -21,7 +21,7 @@ export function eraOfRevision(revision: Revision): Era {
   return revision === MODERN_VERSION ? 'modern' : 'legacy';
 }
 
-/** The version of an `initialize` answer: the one asked for where we speak it, else our newest with sessions. */
+/** The version in an `initialize` answer: the requested one if we speak it, else our newest with sessions. */
 export function negotiateVersion(requested: unknown): (typeof LEGACY_VERSIONS)[number] {
   return isLegacyVersion(requested) ? requested : LEGACY_VERSIONS[0];
 }
@@ -34,12 +34,12 @@ export const META = {
   serverInfo: 'io.modelcontextprotocol/serverInfo',
   logLevel: 'io.modelcontextprotocol/logLevel',
   subscriptionId: 'io.modelcontextprotocol/subscriptionId',
-  /** Our own: the session that `initialize` opened. */
+  /** Our own: the session created by `initialize`. */
   sessionId: 'opstream/sessionId',
   relatedTask: 'io.modelcontextprotocol/related-task',
-  /** Our own: which instance of this service answers `initialize`. */
+  /** Our own: the instance of this service that answers `initialize`. */
   instance: 'opstream/instance',
-  /** Our own: over which instances a tool that is offered onward comes. */
+  /** Our own: the instances a forwarded tool has passed through. */
   via: 'opstream/via',
 } as const;
 

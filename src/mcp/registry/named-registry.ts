@@ -1,8 +1,8 @@
 import { Subject, type Observable } from 'rxjs';
 
 /**
- * A named set that may change while the service runs: entries come from decorated methods, from connected peers and
- * from OpenAPI documents. Listing is sorted by key, because clients cache lists and compare them.
+ * A named set that may change at run time: entries come from decorated methods, connected peers and OpenAPI documents.
+ * Listings are sorted by key, because clients cache and compare them.
  */
 export class NamedRegistry<Entry> {
   private readonly entries = new Map<string, Entry>();
@@ -12,7 +12,7 @@ export class NamedRegistry<Entry> {
   /** Emits after every change; a change of many entries emits once. */
   readonly changes$: Observable<void> = this.changed.asObservable();
 
-  /** @param what how an entry is called in messages; @param keyOf its unique key */
+  /** @param what the kind of entry, for messages; @param keyOf its unique key */
   constructor(
     private readonly what: string,
     private readonly keyOf: (entry: Entry) => string,
@@ -28,7 +28,7 @@ export class NamedRegistry<Entry> {
     if (added.length > 0) this.touch();
   }
 
-  /** Removes what is there of these keys and adds the given entries, as one change. */
+  /** Removes the entries with these keys and adds the given ones, as one change. */
   replace(keys: Iterable<string>, added: readonly Entry[]): void {
     for (const key of keys) this.entries.delete(key);
     this.sorted = undefined;

@@ -1,10 +1,10 @@
-/** A provider whose tools belong to a set, by which connections choose. */
+/** A provider whose tools belong to a set, which connections can select. */
 export interface InToolSet {
   readonly toolSet: string;
 }
 
-/** A provider whose tools, resources and prompts are only there when a setting says so. */
+/** A provider whose tools, resources and prompts depend on a setting. */
 export interface OptionalDeclarations {
-  /** False: what the provider declares is not offered. */
+  /** False: the provider's declarations are not offered. */
   readonly offered: boolean;
 }

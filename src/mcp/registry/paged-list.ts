@@ -7,25 +7,25 @@ import { eraOfRevision, type Revision } from '../protocol/versions.js';
 
 /** Entries per page: large enough that nearly every list is one page. */
 const PAGE = 200;
-/** How long a client of 2026-07-28 may keep a list, in milliseconds; list-changed notifications come earlier. */
+/** How long a client of 2026-07-28 may cache a list, in milliseconds; list-changed notifications come earlier. */
 const LIST_TTL_MS = 60_000;
 
-/** Pages that are kept; above it all are made anew. */
+/** Maximum cached pages; beyond it all are discarded. */
 const MAX_PAGES = 1000;
 
-/** Who sees which entries of a list, where not everybody sees all. */
+/** Who can see which entries of a list, when not everybody sees all. */
 export interface Visibility<Entry> {
   isRestricted(entry: Entry): boolean;
   isVisible(entry: Entry, tenant: string): boolean;
 }
 
 /**
- * A list method over a registry. Lists are the same for everybody who speaks one revision, and, where some entries are
- * for some tenants only, belongs to one tenant: so each page is encoded once and kept until the registry changes.
+ * A list method over a registry. A list is the same for all clients of one revision or, if some entries are limited to
+ * tenants, of one tenant. So each page is encoded once and cached until the registry changes.
  */
 export class PagedList<Entry> {
   private readonly pages = new Map<string, EncodedResult>();
-  /** Whether any entry is for some tenants only; undefined: to be looked up. */
+  /** Whether any entry is limited to tenants; undefined: not determined yet. */
   private restricted: boolean | undefined;
 
   /** @param field the result's member that holds the entries */
@@ -79,7 +79,7 @@ export class PagedList<Entry> {
   }
 }
 
-/** A part of the list that a connection chose; the key is the same for the same part. */
+/** The part of a list that a connection selected; equal parts have equal keys. */
 export interface Selection<Entry> {
   readonly key: string;
   admits(entry: Entry): boolean;

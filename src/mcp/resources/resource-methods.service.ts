@@ -44,7 +44,7 @@ export class ResourceMethods {
     return this.templates.read(exchange);
   }
 
-  /** @throws RpcError when nothing answers for the URI, in the code of the era */
+  /** @throws RpcError when nothing matches the URI, with the code of the era */
   async read({ era, params, principal, cancellation }: RequestContext): Promise<Params> {
     const uri = uriAt(params);
     const found = this.registry.resolve(uri);
@@ -68,7 +68,7 @@ export class ResourceMethods {
     }
   }
 
-  /** @throws RpcError for a URI that nothing answers for, as `resources/read` gives it */
+  /** @throws RpcError for a URI that nothing matches, as in `resources/read` */
   subscribe({ params, session, principal, era }: RequestContext): Params {
     const uri = uriAt(params);
     if (!this.registry.resolve(uri)) throw notFound(uri, era);

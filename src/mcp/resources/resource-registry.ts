@@ -26,11 +26,11 @@ export interface ResourceUpdate {
   /** In canonical form. */
   readonly uri: string;
   readonly tenant: string | undefined;
-  /** Who of the tenant sees that it has changed; undefined: everyone. */
+  /** Which principals of the tenant can see the change; undefined: all. */
   readonly seenBy?: ((principal: Principal) => boolean) | undefined;
 }
 
-/** @throws Error for a template that is none */
+/** @throws Error for an invalid template */
 export function defineResourceTemplate(
   options: ResourceTemplateOptions,
   load: ResourceTemplateDefinition['load'],
@@ -38,7 +38,7 @@ export function defineResourceTemplate(
   return { options, template: new UriTemplate(options.uriTemplate), load };
 }
 
-/** Every resource and resource template, and the word that one of them has changed. */
+/** All resources and resource templates, and notifications of their changes. */
 @Injectable()
 export class ResourceRegistry {
   readonly resources = new NamedRegistry<ResourceDefinition>('resource', ({ options }) => options.uri);
@@ -50,16 +50,16 @@ export class ResourceRegistry {
   readonly updates$: Observable<ResourceUpdate> = this.updated.asObservable();
 
   /**
-   * Tells subscribers of a URI that reading it again is worthwhile.
-   * @param tenant undefined: every tenant's
-   * @param seenBy who of them the change concerns
+   * Notifies subscribers of a URI that it has changed.
+   * @param tenant undefined: all tenants
+   * @param seenBy limits the notification to some principals
    */
   notifyUpdated(uri: string, tenant?: string, seenBy?: ResourceUpdate['seenBy']): void {
     this.updated.next({ uri: canonicalUri(uri), tenant, seenBy });
   }
 
   /**
-   * @param purpose subscribing may open something upstream, and asks for more than reading
+   * @param purpose subscribing may open something upstream and requires more than reading
    * @throws OpstreamError `forbidden` when the caller lacks a scope of the resource
    */
   authorize(uri: string, principal: Principal, purpose: 'read' | 'subscribe' = 'read'): void {
@@ -74,7 +74,7 @@ export class ResourceRegistry {
     }
   }
 
-  /** What answers for a URI: a resource first, then the first template that matches. */
+  /** What matches a URI: a resource, else the first matching template. */
   resolve(uri: string): ResolvedResource | undefined {
     const resource = this.resources.get(uri) ?? this.resources.get(withLowerScheme(uri));
     if (resource) return { ...demandsOf(resource.options), load: resource.load };
@@ -86,7 +86,7 @@ export class ResourceRegistry {
   }
 }
 
-/** What answers for a URI. */
+/** What matches a URI. */
 export interface ResolvedResource {
   readonly scope: ScopeRule;
   readonly subscribeScope: string | undefined;
@@ -94,7 +94,7 @@ export interface ResolvedResource {
   readonly load: ResourceDefinition['load'];
 }
 
-/** Programs without types may leave the scope out. */
+/** Untyped programs may omit the scope. */
 function demandsOf({ scope, subscribeScope, mimeType }: ResourceOptions | ResourceTemplateOptions) {
   const declared = scope as ScopeRule | undefined;
   return { scope: declared === undefined ? 'operations:read' : declared, subscribeScope, mimeType };

@@ -4,7 +4,7 @@ import type { Principal } from '../../auth/principal.js';
 import { ResourceRegistry, type ResourceUpdate } from './resource-registry.js';
 import { canonicalUri } from './uri.js';
 
-/** A resource that changes all the time is announced at most this often. */
+/** Minimum interval between notifications of one resource. */
 const MIN_INTERVAL_MS = 100;
 
 interface Watcher {
@@ -14,26 +14,26 @@ interface Watcher {
 
 interface Watched {
   readonly watchers: Set<Watcher>;
-  /** Runs while announcements are held back. */
+  /** Runs while notifications are held back. */
   timer: NodeJS.Timeout | undefined;
-  /** Who is told when the timer fires. */
+  /** Who is notified when the timer fires. */
   readonly due: Set<Watcher>;
 }
 
-/** A tenant has its first watcher of a URI, or lost its last. */
+/** A tenant got its first watcher of a URI, or lost its last. */
 export interface Interest {
-  /** In canonical form, whichever way a client wrote it. */
+  /** In canonical form, however a client wrote it. */
   readonly uri: string;
   readonly tenant: string;
   readonly watched: boolean;
 }
 
-/** Who wants to know of changes to which resource, in either era; each watcher hears of its own tenant only. */
+/** Who follows which resource, in either era; watchers are notified of their own tenant only. */
 @Injectable()
 export class ResourceSubscriptions implements OnModuleDestroy {
   private readonly byUri = new Map<string, Watched>();
   private readonly interest = new Subject<Interest>();
-  /** For resources that have to be followed somewhere else while somebody watches them. */
+  /** For resources that must be followed upstream while somebody watches them. */
   readonly interest$: Observable<Interest> = this.interest.asObservable();
 
   constructor(registry: ResourceRegistry) {
@@ -45,7 +45,7 @@ export class ResourceSubscriptions implements OnModuleDestroy {
     this.byUri.clear();
   }
 
-  /** Producers of many changes ask first: nobody watching is the usual case. */
+  /** Producers of frequent changes check this first: usually nobody is watching. */
   isWatched(uri: string): boolean {
     return this.byUri.has(canonicalUri(uri));
   }

@@ -2,7 +2,7 @@ import { DiscoveryService } from '@nestjs/core';
 import type { ScopeRule } from '../../auth/principal.js';
 import type { LoadContext } from '../tools/tool-context.js';
 
-/** Contents of a resource: text, or bytes as base64. `uri` and `mimeType` default to those that were asked for. */
+/** Contents of a resource: text, or bytes as base64. `uri` and `mimeType` default to the requested ones. */
 export type ResourceContents =
   | { readonly text: string; readonly uri?: string; readonly mimeType?: string }
   | { readonly blob: string; readonly uri?: string; readonly mimeType?: string };
@@ -14,9 +14,9 @@ interface ResourceDescription {
   readonly title?: string;
   readonly description?: string;
   readonly mimeType?: string;
-  /** Scopes the caller needs beside `mcp`; null for none. */
+  /** Scopes the caller needs in addition to `mcp`; null for none. */
   readonly scope: ScopeRule;
-  /** Scopes that subscribing needs as well, where it opens something. */
+  /** Additional scopes for subscribing, if that opens something. */
   readonly subscribeScope?: string;
 }
 
@@ -29,7 +29,7 @@ export interface ArgumentOptions {
   readonly name: string;
   readonly description?: string;
   readonly required?: boolean;
-  /** Suggests values that begin with what was typed; `others` holds the arguments already chosen. */
+  /** Suggests values with this prefix; `others` holds the arguments already chosen. */
   readonly complete?: (
     typed: string,
     others: Readonly<Record<string, string>>,
@@ -60,7 +60,7 @@ export function Resource(options: ResourceOptions) {
 
 /**
  * Declares a provider's method `(variables, context) => contents` as an MCP resource template. It throws
- * `OpstreamError('not_found', …)` for variables that name nothing.
+ * `OpstreamError('not_found', …)` when the variables match nothing.
  */
 export function ResourceTemplate(options: ResourceTemplateOptions) {
   return <

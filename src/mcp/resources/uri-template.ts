@@ -6,7 +6,7 @@ interface Operator {
   readonly separator: string;
   /** `name=value` instead of the value alone. */
   readonly named: boolean;
-  /** What an expression of so many variables looks like after `first`. */
+  /** The pattern of this many variables after `first`. */
   readonly pattern: (variables: number) => string;
 }
 
@@ -37,11 +37,11 @@ interface Expression {
   readonly variables: readonly Variable[];
 }
 
-/** Segments that an exploded path may have. */
+/** Maximum segments of an exploded path. */
 const MAX_SEGMENTS = 100;
 const MAX_EXPRESSIONS = 20;
 
-/** A URI template of RFC 6570, read backwards: which values were expanded to a URI. */
+/** An RFC 6570 URI template in reverse: extracts the values from a URI. */
 export class UriTemplate {
   private readonly expressions: Expression[] = [];
   private readonly pattern: RegExp;
@@ -58,7 +58,7 @@ export class UriTemplate {
 
   /**
    * The values of its variables, each decoded once; lists are joined by commas.
-   * @returns undefined for a URI that it does not give, also for one with an escape that is none
+   * @returns undefined for a URI that does not match, or that has an invalid escape
    */
   match(uri: string): Record<string, string> | undefined {
     const found = this.pattern.exec(withLowerScheme(uri));
@@ -91,7 +91,7 @@ export class UriTemplate {
   }
 }
 
-/** Text outside expressions; what a URI cannot hold may stand there as it is or encoded. */
+/** Text outside expressions; characters not allowed in a URI may be raw or encoded. */
 function literal(text: string): string {
   if (/[{}]/.test(text)) throw new Error('A template has a brace that belongs to no expression');
   return text
@@ -99,7 +99,7 @@ function literal(text: string): string {
     .replaceAll(/[^!-~]+/g, (raw) => `(?:${raw}|${encodeURIComponent(raw)})`);
 }
 
-/** @throws URIError for an escape that is none */
+/** @throws URIError for an invalid escape */
 function read({ operator, variables }: Expression, text: string): Record<string, string> {
   return operator.named ? readNamed(operator, variables, text) : readInOrder(operator, variables, text);
 }

@@ -1,14 +1,14 @@
-/** URIs of resources, compared as RFC 3986 compares them. Pure. */
+/** Compares resource URIs as RFC 3986 does. Pure. */
 
-/** A scheme is written in any case. */
+/** Schemes are case-insensitive. */
 export function withLowerScheme(uri: string): string {
   const scheme = /^[A-Za-z][A-Za-z0-9+.-]*(?=:)/.exec(uri)?.[0];
   return scheme === undefined ? uri : scheme.toLowerCase() + uri.slice(scheme.length);
 }
 
 /**
- * The one form of all ways to write a URI: the scheme in lower case, and everything between delimiters encoded as
- * `encodeURIComponent` does. What cannot be decoded stays as it is.
+ * The canonical form of a URI: the scheme in lower case, and everything between delimiters encoded like
+ * `encodeURIComponent`. What cannot be decoded stays unchanged.
  */
 export function canonicalUri(uri: string): string {
   return withLowerScheme(uri)

@@ -1,7 +1,7 @@
-/** Bounds of the reports that wait for one session. */
+/** Limits of the reports waiting for one session. */
 const MAX_REPORTS = 100;
 const MAX_REPORT_CHARACTERS = 512 * 1024;
-/** Characters of answers that wait; the newest does whatever its size. */
+/** Characters of waiting answers; the newest is kept regardless of size. */
 const MAX_ANSWER_CHARACTERS = 8 * 1024 * 1024;
 
 type Kind = 'report' | 'answer' | 'topic';
@@ -13,13 +13,13 @@ interface Waiting {
 }
 
 /**
- * Messages of a session that nobody reads at the moment, until its client is back; the oldest go first. Answers have a
- * bound of their own, so that no number of reports costs a client its answer.
+ * Messages of a session without a reader, until its client is back; the oldest are dropped first. Answers have their
+ * own limit, so that reports never displace an answer.
  */
 export class Backlog {
   private waiting: Waiting[] = [];
 
-  /** A report: a notification, of which some may be missing. */
+  /** A report is a notification, of which some may be lost. */
   addReport(message: string): void {
     this.waiting.push({ message, kind: 'report', topic: undefined });
     this.trim('report', MAX_REPORTS, MAX_REPORT_CHARACTERS);
@@ -30,13 +30,13 @@ export class Backlog {
     this.trim('answer', Infinity, MAX_ANSWER_CHARACTERS);
   }
 
-  /** One message of a topic tells as much as many. */
+  /** One message per topic suffices. */
   addOnce(topic: string, message: string): void {
     if (this.waiting.some((other) => other.topic === topic)) return;
     this.waiting.push({ message, kind: 'topic', topic });
   }
 
-  /** Gives all of them away, in order. */
+  /** Removes and returns all of them, in order. */
   take(): readonly string[] {
     const messages = this.waiting.map(({ message }) => message);
     this.waiting = [];

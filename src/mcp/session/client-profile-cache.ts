@@ -2,18 +2,18 @@ import { isObject, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
 import type { ToolSession } from '../tools/tool-context.js';
 
-/** What a client says of itself when it begins a session. */
+/** What a client announces when it begins a session. */
 export interface ClientProfile {
   readonly capabilities: Params;
   readonly clientInfo: ToolSession['clientInfo'];
 }
 
-/** Characters of the capabilities that a session keeps. */
+/** Characters of capabilities kept per session. */
 const MAX_CAPABILITIES = 8192;
-/** Profiles remembered, the newest. */
+/** Maximum cached profiles; the newest are kept. */
 const MAX_PROFILES = 256;
 
-/** Clients are few and their sessions many: those that say the same of themselves share one frozen profile. */
+/** There are few kinds of clients and many sessions: identical clients share one frozen profile. */
 export class ClientProfileCache {
   private readonly known = new Map<string, ClientProfile>();
 
@@ -28,7 +28,7 @@ export class ClientProfileCache {
   }
 
   private remember(key: string): ClientProfile {
-    // What is parsed anew belongs to nobody else.
+    // The parsed copy is not shared with anyone.
     const [capabilities, clientInfo] = freeze(JSON.parse(key)) as [
       Params,
       ClientProfile['clientInfo'] | null,
@@ -40,14 +40,14 @@ export class ClientProfileCache {
   }
 }
 
-/** Only what is shown to tools is kept, and bounded. */
+/** Keeps only what tools can see, with bounds. */
 function readClientInfo(value: unknown): ToolSession['clientInfo'] {
   if (!isObject(value) || typeof value.name !== 'string') return undefined;
   const version = typeof value.version === 'string' ? value.version : '';
   return { name: value.name.slice(0, 200), version: version.slice(0, 100) };
 }
 
-/** Depth is bounded by what a message may have. */
+/** A message's depth limit bounds the recursion. */
 function freeze(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   for (const member of Object.values(value)) freeze(member);

@@ -3,14 +3,14 @@ export interface KeptAnswer {
   readonly message: string;
 }
 
-/** Characters of answers that nobody has taken yet; the newest is kept whatever its size. */
+/** Characters of answers that have not been read; the newest is kept regardless of size. */
 const MAX_WAITING_CHARACTERS = 8 * 1024 * 1024;
-/** Characters of answers that have left, in case that they were lost on their way. */
+/** Characters of sent answers kept in case they were lost on the way. */
 const MAX_SENT_CHARACTERS = 512 * 1024;
 
 /**
  * The answers of a session's streams, each kept until its client has it. Reports may be missing after a resumption, an
- * answer may not: what is over a bound goes oldest first, and whoever asks for it is refused.
+ * answer may not: beyond a limit the oldest is dropped, and a request for it is refused.
  */
 export class KeptAnswers {
   private readonly waiting = new Map<number, KeptAnswer>();
@@ -31,7 +31,7 @@ export class KeptAnswers {
     }
   }
 
-  /** Its bytes have left for the client. */
+  /** Its bytes have been sent. */
   markSent(stream: number): void {
     const answer = this.waiting.get(stream);
     if (!answer) return;

@@ -8,19 +8,19 @@ import { ClientProfileCache } from './client-profile-cache.js';
 import { McpSession, type SessionEnding, type SessionTransport } from './mcp-session.js';
 
 /**
- * Sessions kept on one node. Beyond it the longest unused idle one ends, since clients rarely end theirs: one of the
- * tenant that asks for more than its share.
+ * Maximum sessions per node. Beyond it the least recently used idle session ends, since clients rarely end theirs: one
+ * of the tenant that exceeds its share.
  */
 const MAX_SESSIONS = 10_000;
-/** Of one user: one user's forgotten sessions must not cost others theirs. */
+/** Per user: forgotten sessions of one user must not cost others theirs. */
 const MAX_SESSIONS_PER_USER = 5000;
 /** An idle session ends after this time without a request. */
 const IDLE_MS = 30 * 60_000;
 const SWEEP_MS = 60_000;
-/** The sessions of this node, by unguessable id; each is served to its own user only. */
+/** The sessions of this node, by unguessable id; each is served only to its own user. */
 @Injectable()
 export class McpSessions implements OnModuleDestroy {
-  /** In order of last use, the longest unused first. */
+  /** In order of last use, least recently used first. */
   private readonly sessions = new Map<string, McpSession>();
   private readonly profiles = new ClientProfileCache();
   private readonly perUser = new Map<string, number>();
@@ -56,7 +56,7 @@ export class McpSessions implements OnModuleDestroy {
     return session;
   }
 
-  /** The caller's own session, and notes its use. Another user's is as unknown as one that never was. */
+  /** Finds the caller's own session and marks it as used. Another user's looks like one that does not exist. */
   find(id: string, principal: Principal): McpSession | undefined {
     const session = this.sessions.get(id);
     if (!session || userKey(session.principal) !== userKey(principal)) return undefined;
@@ -73,7 +73,7 @@ export class McpSessions implements OnModuleDestroy {
     session.end(reason, ending);
   }
 
-  /** What a key opened ends with it; a token that expires is renewed, and its session goes on. */
+  /** Sessions opened with a key end with it; an expired token is renewed, and its session continues. */
   private endWithKey(session: McpSession): void {
     const { revoked } = session.principal;
     if (!revoked) return;
@@ -92,7 +92,7 @@ export class McpSessions implements OnModuleDestroy {
     this.endLongestUnused((session) => session.principal.tenant === tenant);
   }
 
-  /** The tenant that asks, unless it has less than its share; then the one that has most. */
+  /** The asking tenant, unless it has less than its share; then the one with the most. */
   private whoMakesRoom(asking: string): string {
     const share = MAX_SESSIONS / (this.perTenant.size + 1);
     if ((this.perTenant.get(asking) ?? 0) >= share) return asking;

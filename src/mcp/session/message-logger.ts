@@ -3,13 +3,10 @@ import { Configuration } from '../../config/configuration.js';
 import { redacted } from '../../platform/logging/redaction.js';
 import { readMessage } from '../protocol/json-rpc.js';
 
-/** Characters of a message that the log shows at its most detailed level. */
+/** Characters of a message logged at the most detailed level. */
 const MAX_LOGGED = 2000;
 
-/**
- * Writes down what passes over WebSockets and to peers: `debug` shows that a message did, the level below also
- * what is in it.
- */
+/** Logs the messages of WebSockets and peers: `debug` logs that a message passed, the level below also its content. */
 @Injectable()
 export class McpMessageLogger {
   private readonly logger = new Logger('McpMessages');
@@ -19,7 +16,7 @@ export class McpMessageLogger {
     this.enabled = logLevel === 'debug' || logLevel === 'trace';
   }
 
-  /** @param other who sent it or is sent it, e.g. `client 7` */
+  /** @param other the sender or recipient, e.g. `client 7` */
   message(direction: 'received' | 'sent', other: string, text: string): void {
     if (!this.enabled) return;
     const value = parsed(text);
@@ -28,7 +25,7 @@ export class McpMessageLogger {
     const method = 'method' in message ? message.method : undefined;
     const id = 'id' in message ? message.id : undefined;
     this.logger.debug({ event: `message_${direction}`, other, kind, method, id, bytes: text.length });
-    // What is no JSON cannot be searched for secrets.
+    // Text that is not JSON cannot be searched for secrets.
     const shown = value === undefined ? undefined : JSON.stringify(redacted(value)).slice(0, MAX_LOGGED);
     this.logger.verbose({ event: `message_${direction}`, other, message: shown });
   }

@@ -1,12 +1,12 @@
-/** Unsent bytes above which a reader is watched. One message may be larger than that. */
+/** Unsent bytes above which a reader is watched. A single message may be larger. */
 export const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
-/** Unsent bytes above which nothing further is written, however quickly they are taken. */
+/** Unsent bytes above which nothing more is written, however quickly they are read. */
 const MAX_QUEUED_BYTES = 8 * MAX_UNSENT_BYTES;
 /** How long a reader with too much unsent may take nothing. */
 const STALLED_AFTER_MS = 10_000;
 const CHECK_EVERY_MS = 500;
 
-/** What a reader has not taken yet, and how it is cut off. */
+/** What a reader has not taken yet, and how it is disconnected. */
 export interface WatchedReader {
   readonly unsentBytes: number;
   /** Changes whenever the reader takes something; see `bytesTaken` of the sockets. */
@@ -15,8 +15,8 @@ export interface WatchedReader {
 }
 
 /**
- * Cuts off readers that stopped reading, so that nothing can make memory grow. A reader is judged by what it does, not
- * by the size of what it is sent: one that takes bytes stays, however large a single message is.
+ * Disconnects readers that stopped reading, so that they cannot make memory grow. A reader is judged by its progress,
+ * not by the size of its messages: one that takes bytes stays connected.
  */
 export class ReaderWatch {
   private timer: NodeJS.Timeout | undefined;
@@ -25,7 +25,7 @@ export class ReaderWatch {
 
   constructor(private readonly reader: WatchedReader) {}
 
-  /** Call before each write. @returns false when the reader has been cut off and nothing should be written */
+  /** Call before each write. @returns false when the reader has been disconnected and nothing should be written */
   beforeWrite(): boolean {
     const { unsentBytes } = this.reader;
     if (unsentBytes <= MAX_UNSENT_BYTES) return true;

@@ -4,19 +4,19 @@ interface Kept {
   readonly message: string;
 }
 
-/** Bounds of the reports that one session can have replayed. */
+/** Limits of the reports that one session can replay. */
 const MAX_EVENTS = 1000;
 const MAX_CHARACTERS = 512 * 1024;
 
 /**
- * The latest reports of a session's streams, for clients that lost a connection; the oldest go first. Answers are not
- * among them: see `KeptAnswers`.
+ * The latest reports of a session's streams, for clients that lost a connection; the oldest are dropped first. Answers
+ * are kept separately: see `KeptAnswers`.
  */
 export class ReplayBuffer {
   private kept: Kept[] = [];
   private size = 0;
 
-  /** Of all reports that are kept. */
+  /** Of all kept reports. */
   get characters(): number {
     return this.size;
   }

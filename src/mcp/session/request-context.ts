@@ -7,14 +7,14 @@ import type { Responder } from './responder.js';
 import type { InFlight } from '../protocol/in-flight.js';
 import type { Era, Revision } from '../protocol/versions.js';
 
-/** What a transport knows about a message before it is read. */
+/** What a transport knows about a message before it is parsed. */
 export interface MessageContext {
   readonly principal: Principal;
-  /** Of the client, for the log of refusals; empty for a peer that was dialled. */
+  /** Of the client, for the audit log; empty for a peer that we dialled. */
   readonly address: string;
-  /** Of the HTTP request or the WebSocket upgrade; empty where there was none. */
+  /** Of the HTTP request or WebSocket upgrade; empty if there was none. */
   readonly headers: IncomingHttpHeaders;
-  /** The session of the sessions' era; a socket has one from the start, HTTP after `initialize`. */
+  /** The session, in the era that has them; a socket has one from the start, HTTP after `initialize`. */
   readonly session: McpSession | undefined;
   readonly responder: Responder;
   /** Requests of 2026-07-28 that share a connection, so that they can be cancelled by id; HTTP has none. */
@@ -23,10 +23,10 @@ export interface MessageContext {
   readonly openSession: (params: Params) => McpSession;
 }
 
-/** One request being served: who asks, in which era, what the client can do, and where the answer goes. */
+/** One request being served: the caller, the era, the client's capabilities, and where the answer goes. */
 export interface RequestContext {
   readonly era: Era;
-  /** What the answer is written in. */
+  /** The revision of the answer. */
   readonly revision: Revision;
   readonly id: RequestId;
   readonly method: string;
@@ -40,7 +40,7 @@ export interface RequestContext {
   readonly session: McpSession | undefined;
   readonly capabilities: Params;
   readonly responder: Responder;
-  /** Fires when the caller cancels or, in 2026-07-28 over HTTP, goes away. */
+  /** Fires when the caller cancels or, in 2026-07-28 over HTTP, disconnects. */
   readonly cancellation: Cancellation;
   readonly openSession: MessageContext['openSession'];
 }

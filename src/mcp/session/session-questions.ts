@@ -1,7 +1,7 @@
 import { encodeRequest, type Params, type RequestId, type RpcResponse } from '../protocol/json-rpc.js';
 import { UserError } from '../tools/user-error.js';
 
-/** Somewhere that a question reaches the client. */
+/** A way for a question to reach the client. */
 export interface QuestionCarrier {
   readonly carriesRequests: boolean;
   send(message: string): void;
@@ -10,9 +10,9 @@ export interface QuestionCarrier {
 export interface AskOptions {
   readonly method: string;
   readonly params: Params;
-  /** The response stream of the request that asks, where it still has one. */
+  /** The response stream of the asking request, if it still has one. */
   readonly carrier: QuestionCarrier | undefined;
-  /** The task that asks: its question may wait until the client calls `tasks/result`. */
+  /** The asking task: its question may wait until the client calls `tasks/result`. */
   readonly taskId: string | undefined;
   readonly signal: AbortSignal;
 }
@@ -27,8 +27,9 @@ interface Question {
 }
 
 /**
- * The requests of the server that wait for the client's answer. Each goes where the client reads it: the stream of the
- * request that asks, or of `tasks/result`, else the session's own channel. Where it cannot be asked, that is told at once.
+ * Server requests waiting for the client's answer. Each goes where the client reads it: the stream of the asking
+ * request or of `tasks/result`, else the session's own channel. If the client cannot be asked, that is reported at
+ * once.
  */
 export class SessionQuestions {
   private readonly open = new Map<RequestId, Question>();
@@ -69,7 +70,7 @@ export class SessionQuestions {
     });
   }
 
-  /** The client's answer; answers to nothing are ignored. */
+  /** The client's answer; unexpected answers are ignored. */
   settle({ id, result, error }: RpcResponse): void {
     // Some clients answer with the text of a number.
     const key = typeof id === 'string' && /^\d+$/.test(id) ? Number(id) : id;
@@ -82,7 +83,7 @@ export class SessionQuestions {
   }
 
   /**
-   * The client waits for the result of a task: what the task asks goes to this stream.
+   * The client waits for the result of a task: the task's questions go to this stream.
    * @returns call it when the stream ends
    */
   carryFor(taskId: string, carrier: QuestionCarrier): () => void {
@@ -107,7 +108,7 @@ export class SessionQuestions {
     for (const question of this.open.values()) if (!question.carrier) send(question, channel);
   }
 
-  /** Nobody will answer any more. */
+  /** Nobody will answer any longer. */
   endAll(error: Error): void {
     for (const id of this.open.keys()) this.end(id, error);
   }

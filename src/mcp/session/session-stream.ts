@@ -2,23 +2,23 @@ import type { KeptAnswers } from './kept-answers.js';
 import type { ReplayBuffer } from './replay-buffer.js';
 import type { SseResponse } from './sse-response.js';
 
-/** What a client gets that comes back for the rest of a stream. */
+/** What remains of a stream for a client that comes back. */
 export type Rest =
-  /** It goes on, or something is left of it. */
+  /** It is still open, or unread events remain. */
   | 'left'
   /** It has ended, and the client has all of it. */
   | 'over'
-  /** Its answer is not kept any longer. */
+  /** Its answer is no longer kept. */
   | 'lost'
   /** The event was never sent. */
   | 'unknown';
 
 /**
- * One server-sent stream of a session. It outlives its HTTP response: what is sent while nobody reads is kept, within
- * the session's bounds, until the client resumes with the id of the last event it saw.
+ * One server-sent stream of a session. It outlives its HTTP response: messages sent without a reader are kept, within
+ * the session's limits, until the client resumes with the id of the last event it saw.
  */
 export class SessionStream {
-  /** It carries what the server initiates, not the answer to a request. */
+  /** It carries server-initiated messages, not the answer to a request. */
   standalone = false;
   private count = 0;
   private answeredAt: number | undefined;
@@ -54,7 +54,7 @@ export class SessionStream {
     if (this.response) this.writeAnswer(this.response, message);
   }
 
-  /** Ends it without an answer: whoever resumes it reads what was sent, and its end. */
+  /** Ends it without an answer: a client that resumes it reads what was sent, and its end. */
   end(): void {
     this.ended = true;
     this.release();
@@ -71,7 +71,7 @@ export class SessionStream {
     return this.reports.after(this.id, number).length > 0 ? 'left' : 'over';
   }
 
-  /** Goes on with another response, from the event after `number`. */
+  /** Continues with another response, from the event after `number`. */
   resume(response: SseResponse, number: number): void {
     this.release();
     for (const { number: sent, message } of this.reports.after(this.id, number)) {
@@ -89,7 +89,7 @@ export class SessionStream {
     this.response = undefined;
   }
 
-  /** Nobody reads any more. @param only just when this response is the current one */
+  /** The reader has gone. @param only just when this response is the current one */
   release(only?: SseResponse): void {
     if (only && this.response !== only) return;
     this.response?.end();

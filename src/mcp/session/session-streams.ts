@@ -3,12 +3,12 @@ import { ReplayBuffer } from './replay-buffer.js';
 import { SessionStream, type Rest } from './session-stream.js';
 import type { SseResponse } from './sse-response.js';
 
-/** Characters of the session's id in its event ids: enough that no session takes another's for its own. */
+/** Characters of the session's id in its event ids: enough that no session mistakes another's for its own. */
 const TAG_LENGTH = 6;
-/** Streams of one session that are remembered. */
+/** Maximum streams remembered per session. */
 const MAX_STREAMS = 256;
 
-/** The stream of an event id, and what is left of it after that event. */
+/** The stream of an event id, and what remains of it after that event. */
 export type Resumption =
   | { readonly rest: 'left'; readonly stream: SessionStream; readonly number: number }
   | { readonly rest: Exclude<Rest, 'left'> };
@@ -45,7 +45,7 @@ export class SessionStreams {
     return stream;
   }
 
-  /** What is left after an event, before anything is said to the client. */
+  /** Determines what remains after an event, before the client is answered. */
   find(lastEventId: string): Resumption {
     const position = this.parse(lastEventId);
     const stream = position && this.streams.get(position.stream);

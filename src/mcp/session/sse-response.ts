@@ -24,7 +24,7 @@ export class SseResponse implements WatchedReader {
   private wroteThisTurn = false;
   private readonly watch = new ReaderWatch(this);
   private readonly life = new SignOfLife(this);
-  /** Intervals in which the reader took nothing of what waits for it. */
+  /** Intervals in which the reader took nothing of what is pending. */
   private silent = 0;
 
   constructor(
@@ -62,7 +62,7 @@ export class SseResponse implements WatchedReader {
     this.response.destroy();
   }
 
-  /** Called once everything has left for the client. */
+  /** Called once everything has been sent. */
   onSent(callback: () => void): void {
     this.response.once('finish', callback);
   }
@@ -78,7 +78,9 @@ export class SseResponse implements WatchedReader {
     setImmediate(() => (this.wroteThisTurn = false));
   }
 
-  /** The last message. It never shares a write with one before it: clients lose progress that comes with its result. */
+  /**
+   * The last message. It never shares a write with an earlier one: clients lose progress that arrives with its result.
+   */
   finish(data: string, id?: string): void {
     if (this.wroteThisTurn) {
       this.flush();
@@ -89,7 +91,7 @@ export class SseResponse implements WatchedReader {
     this.end();
   }
 
-  /** An answer on a stream that goes on: like the last message, apart from what precedes it. */
+  /** An answer on a stream that continues: like the last message, separate from what precedes it. */
   writeApart(data: string): void {
     if (this.wroteThisTurn) {
       this.flush();
@@ -103,8 +105,8 @@ export class SseResponse implements WatchedReader {
   }
 
   /**
-   * Keeps proxies from taking a quiet stream for a dead one; to be called when nothing was taken for an interval. A
-   * reader for whom something waits and who takes nothing for two intervals is let go.
+   * Keeps proxies from closing an idle stream; call it when nothing was taken for an interval. A reader with pending
+   * data that takes nothing for two intervals is disconnected.
    */
   comment(): void {
     if (this.bufferedBytes === 0) this.append(KEEP_ALIVE);
@@ -118,7 +120,7 @@ export class SseResponse implements WatchedReader {
     if (!(await this.life.look())) this.cut();
   }
 
-  /** Tells the client when to come back. @param retryMs milliseconds */
+  /** Tells the client when to reconnect. @param retryMs milliseconds */
   retry(retryMs: number): void {
     this.append(`retry: ${retryMs}\n\n`);
   }
@@ -137,7 +139,7 @@ export class SseResponse implements WatchedReader {
       const done = (): void => {
         response.off('drain', done);
         response.off('close', done);
-        // The kernel may have taken everything at once: a tool that waits here goes on in a later turn all the same.
+        // The kernel may have taken everything at once: a waiting tool continues in a later turn nevertheless.
         setImmediate(resolve);
       };
       response.on('drain', done);
@@ -146,7 +148,7 @@ export class SseResponse implements WatchedReader {
   }
 
   private append(text: string): void {
-    // Ticks run once everything that is ready to run has run: all that it wrote is together.
+    // Ticks run after everything that is ready to run: everything it wrote is together.
     if (this.unwritten === '') process.nextTick(() => this.flush());
     this.unwritten += text;
   }

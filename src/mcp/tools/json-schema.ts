@@ -4,7 +4,7 @@ import { z } from 'zod';
 /** A JSON Schema (2020-12 unless it says otherwise) of an object. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** Arguments that passed the schema, or the reason why they did not. */
+/** Arguments that match the schema, or the reason why they do not. */
 export type Validated = { readonly value: Readonly<Record<string, unknown>> } | { readonly problem: string };
 
 export type Validate = (value: unknown) => Validated | Promise<Validated>;
@@ -16,7 +16,7 @@ export interface CompiledSchema {
 
 /**
  * A schema with its JSON form and its validator.
- * @param io the side of the schema that clients see, where defaults and transforms make them differ
+ * @param io the side of the schema that clients see, if defaults and transforms make them differ
  * @throws Error for a JSON Schema of anything but an object
  */
 export function compileSchema(source: z.ZodObject | JsonSchema, io: 'input' | 'output'): CompiledSchema {
@@ -31,7 +31,7 @@ export function compileSchema(source: z.ZodObject | JsonSchema, io: 'input' | 'o
     };
   }
   if (source.type !== 'object') throw new Error('The schema of a tool must have "type": "object"');
-  // Compiling costs milliseconds, and a peer may offer hundreds of tools that nobody calls.
+  // Compiling takes milliseconds, and a peer may offer hundreds of tools that nobody calls.
   let standard: ReturnType<typeof fromJsonSchema> | undefined;
   return {
     schema: source,
@@ -50,7 +50,7 @@ interface Issue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** At most five problems, so that a hostile argument does not make a huge answer. */
+/** At most five problems, so that a hostile argument does not produce a huge answer. */
 function describe(issues: readonly Issue[]): string {
   return issues
     .slice(0, 5)

@@ -10,31 +10,31 @@ import type { Principal } from '../../auth/principal.js';
 import type { JsonSchema } from './json-schema.js';
 import type { ContentBlock } from './tool-result.js';
 
-/** What a resource or prompt is loaded with. */
+/** The context of a resource or prompt. */
 export interface LoadContext {
   readonly principal: Principal;
-  /** Aborted when the caller cancels or goes away. */
+  /** Aborted when the caller cancels or disconnects. */
   readonly signal: AbortSignal;
 }
 
 /**
- * A tool's view of the call it serves. Everything it reports is recorded in the operation of the
- * call and reaches the caller and all watchers from there. None of the methods throws because a caller has gone.
+ * A tool's view of its call. Everything it reports is recorded in the call's operation and reaches the caller and all
+ * watchers from there. None of the methods throws because a caller has gone.
  */
 export interface ToolContext extends LoadContext {
-  /** Unique id of this call; also the id of the operation that records it, when it is recorded. */
+  /** Unique id of this call; also the id of its operation, if it is recorded. */
   readonly requestId: string;
   /** Undefined where the protocol has no sessions (2026-07-28). */
   readonly sessionId: string | undefined;
   readonly session: ToolSession | undefined;
-  /** Headers of the HTTP request or WebSocket upgrade that the call came with; empty where there was none. */
+  /** Headers of the HTTP request or WebSocket upgrade of the call; empty if there was none. */
   readonly requestHeaders: IncomingHttpHeaders;
   /** Address of the client, for what is written down about its calls; empty for a peer that was dialled. */
   readonly clientAddress: string;
   readonly log: ToolLog;
   /**
-   * Sends partial content to the caller at once. Await it in a loop, as every report: the tool waits for the log, for
-   * the event loop and for a caller that is slow to read, but for many quick reports together, not for each.
+   * Sends partial content to the caller at once. Await it in a loop, like every report: the tool waits for the log,
+   * the event loop and a slow caller, but once for many quick reports, not for each.
    */
   readonly streamContent: (content: ContentBlock | readonly ContentBlock[]) => Promise<void>;
   /** Numeric progress; a value that does not exceed the last one is recorded, but not sent to the caller. */
@@ -42,7 +42,7 @@ export interface ToolContext extends LoadContext {
   /**
    * Asks the caller's user, model or client for input and resolves with the answers under the same keys. In the era
    * without sessions the call ends here with `input_required`, and the tool runs again from its beginning once the
-   * caller has the answers: what comes before must be repeatable.
+   * caller has the answers: what precedes this must be repeatable.
    * @throws RpcError or UserError when the client did not declare the capability that a request needs
    */
   readonly requestInput: <Requests extends InputRequests>(
@@ -50,16 +50,16 @@ export interface ToolContext extends LoadContext {
     options?: InputOptions,
   ) => Promise<InputResponses<Requests>>;
   /**
-   * Ends the caller's HTTP response, but not the call (SEP-1699): the client returns after `retryMs` and resumes where
-   * it was. Does nothing where there is no such response or no session to resume in.
+   * Ends the caller's HTTP response, but not the call (SEP-1699): the client returns after `retryMs` and resumes. Does
+   * nothing if there is no such response or no session to resume in.
    */
   readonly pauseStream: (retryMs?: number) => void;
-  /** What the client said it can do, e.g. `elicitation`, `sampling`, `roots`. */
+  /** Capabilities the client declared, e.g. `elicitation`, `sampling`, `roots`. */
   readonly clientCapabilities: Readonly<Record<string, unknown>>;
 }
 
 export interface InputOptions {
-  /** Ask within the call itself even where it will become a task, so that the task starts with the answers. */
+  /** Ask within the call itself even if it will become a task, so that the task starts with the answers. */
   readonly beforeTask?: boolean;
 }
 
@@ -85,7 +85,7 @@ export interface ToolSession {
   readonly values: Map<string, unknown>;
 }
 
-/** Parameters and answers of what a caller can be asked; the members that matter, and whatever else MCP allows. */
+/** Parameters and answers of questions to a caller; the members that matter, and anything else MCP allows. */
 interface InputKinds {
   'elicitation/create': {
     params: {

@@ -19,7 +19,7 @@ export interface ToolOptions<Parameters extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   readonly title?: string;
   readonly description: string;
-  /** A zod object, or a JSON Schema for tools whose shape comes from elsewhere. Without it: no arguments. */
+  /** A zod object, or a JSON Schema for tools defined elsewhere. If absent: no arguments. */
   readonly parameters?: Parameters | JsonSchema;
   /** Schema of the structured result; the tool may then return the value itself. */
   readonly output?: z.ZodObject | JsonSchema;
@@ -30,18 +30,21 @@ export interface ToolOptions<Parameters extends z.ZodObject = z.ZodObject> {
   readonly record?: boolean;
   /** Whether callers may, or must, run it as a task. Default `optional`; unrecorded tools are `forbidden`. */
   readonly taskSupport?: 'optional' | 'required' | 'forbidden';
-  /** Scopes the caller needs beside `mcp`; null for none. What opens something is not authorised as reading. */
+  /**
+   * Scopes the caller needs in addition to `mcp`; null for none. A tool that opens something requires more than a read
+   * scope.
+   */
   readonly scope: ScopeRule;
-  /** Tenants that see the tool and may call it; all by default. */
+  /** Tenants that can see and call the tool; all by default. */
   readonly tenants?: readonly string[];
-  /** The tool set it belongs to, by which connections choose; the application's own by default. */
+  /** Its toolset, which connections can select; the application's own by default. */
   readonly set?: string;
-  /** True for a tool that streams and always returns a value: what it streams is not kept for its result. */
+  /** True for a tool that streams and always returns a value: streamed blocks are not kept for its result. */
   readonly returnsResult?: boolean;
   readonly meta?: Readonly<Record<string, unknown>>;
 }
 
-/** Whether a tool exists for a tenant: to all others it is as unknown as one that never was. */
+/** Whether a tool exists for a tenant: to all others it looks as if it did not exist. */
 export function isOfferedTo({ options: { tenants = [] } }: ToolDefinition, tenant: string): boolean {
   return tenants.length === 0 || tenants.includes(tenant);
 }
@@ -50,13 +53,13 @@ export function isOfferedTo({ options: { tenants = [] } }: ToolDefinition, tenan
 export interface ToolDefinition {
   readonly name: string;
   readonly options: ToolOptions;
-  /** Scopes the caller needs beside `mcp`. */
+  /** Scopes the caller needs in addition to `mcp`. */
   readonly scope: ScopeRule;
   readonly recorded: boolean;
   readonly taskSupport: 'optional' | 'required' | 'forbidden';
   /** The tool as `tools/list` shows it. */
   readonly listed: Readonly<Record<string, unknown>>;
-  /** Of its arguments. */
+  /** Schema of its arguments. */
   readonly schema: JsonSchema;
   readonly validate: Validate;
   readonly validateOutput: Validate | undefined;
@@ -72,9 +75,9 @@ const NAME = /^[A-Za-z0-9_./-]{1,128}$/;
 const NO_ARGUMENTS = z.strictObject({});
 
 /**
- * Prepares a tool for the registry. Decorated methods come here by themselves; peers, OpenAPI documents and other
- * dynamic sources call it.
- * @throws Error for a name that MCP does not allow or a schema that is no object
+ * Prepares a tool for the registry. Decorated methods use it automatically; peers, OpenAPI documents and other dynamic
+ * sources call it.
+ * @throws Error for a name that MCP does not allow or a schema that is not an object
  */
 export function defineTool(options: ToolOptions, execute: ToolDefinition['execute']): ToolDefinition {
   if (!NAME.test(options.name)) {
@@ -107,7 +110,7 @@ export function defineTool(options: ToolOptions, execute: ToolDefinition['execut
   };
 }
 
-/** Programs without types may leave the scope out: then the tool's own hint says whether it reads. */
+/** Untyped programs may omit the scope: then the tool's own hint says whether it reads. */
 function scopeOf({ scope, annotations }: ToolOptions): ScopeRule {
   const declared = scope as ScopeRule | undefined;
   if (declared !== undefined) return declared;

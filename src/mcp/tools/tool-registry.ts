@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { NamedRegistry } from '../registry/named-registry.js';
 import type { ToolDefinition } from './tool-definition.js';
 
-/** Every tool this service offers, by name. Changes reach clients as `notifications/tools/list_changed`. */
+/** All tools of this service, by name. Changes reach clients as `notifications/tools/list_changed`. */
 @Injectable()
 export class ToolRegistry extends NamedRegistry<ToolDefinition> {
   constructor() {

@@ -12,7 +12,7 @@ export interface ToolResult {
   readonly _meta?: Readonly<Record<string, unknown>>;
 }
 
-/** The result of somebody else's tool: it reaches the caller as it is. */
+/** The result of a remote tool: it reaches the caller unchanged. */
 export class PassedOnResult {
   constructor(readonly result: ToolResult) {}
 }

@@ -1,27 +1,27 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ToolDefinition } from './tool-definition.js';
 
-/** The set of tools that belong to none of the named ones: those that the application declares itself. */
+/** The set of tools that belong to no named set: those the application declares itself. */
 export const APPLICATION_SET = 'application';
 
 const SETS_HEADER = 'x-mcp-toolsets';
 const READ_ONLY_HEADER = 'x-mcp-readonly';
-/** What the address of a connection asks for, carried with its headers. */
+/** The selection in a connection's URL, carried with its headers. */
 const QUERY_SETS = 'x-opstream-query-toolsets';
 const QUERY_READ_ONLY = 'x-opstream-query-readonly';
-/** Names beyond these make no difference, only work. */
+/** Further names make no difference, only work. */
 const MAX_NAMES = 50;
 
-/** Which of the service's tools a connection is offered: fewer than there are, never more. */
+/** The tools that a connection is offered: a subset of the service's, never more. */
 export interface ToolSelection {
-  /** The same for the same selection. */
+  /** Equal for equal selections. */
   readonly key: string;
   admits(tool: ToolDefinition): boolean;
 }
 
 /**
- * The headers of a connection, with what its address asks for: `?toolsets=a,b` and `?read_only=true` are for clients
- * that take nothing but an address.
+ * The headers of a connection, plus the selection in its URL: `?toolsets=a,b` and `?read_only=true` are for clients
+ * that can set only a URL.
  */
 export function withSelection(headers: IncomingHttpHeaders, url: string | undefined): IncomingHttpHeaders {
   const query = url?.indexOf('?') ?? -1;
@@ -38,7 +38,7 @@ export function withSelection(headers: IncomingHttpHeaders, url: string | undefi
 
 /**
  * @param offered the sets of the service; empty: all
- * @returns undefined where everything is offered
+ * @returns undefined when everything is offered
  */
 export function selectionOf(
   headers: IncomingHttpHeaders,
@@ -60,7 +60,7 @@ export function selectionOf(
   };
 }
 
-/** Few connections ask for less than everything, and every call looks. */
+/** Few connections ask for less than everything, and every call checks. */
 function isNarrowed(headers: IncomingHttpHeaders): boolean {
   return (
     headers[SETS_HEADER] !== undefined ||
@@ -70,7 +70,7 @@ function isNarrowed(headers: IncomingHttpHeaders): boolean {
   );
 }
 
-/** Undefined for `all`, and where nothing is said. */
+/** Undefined for `all`, and when nothing is given. */
 function namesIn(value: string | string[] | undefined): ReadonlySet<string> | undefined {
   const names = [value ?? []]
     .flat()

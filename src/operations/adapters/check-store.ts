@@ -29,7 +29,7 @@ export interface StoreCheck {
 
 /**
  * Reads all of a store, as it is at one moment, and compares every row with its checksum, every log with its numbers
- * and every counter with what it counts. The file is left alone, and whoever writes it is not disturbed.
+ * and every counter with what it counts. The file is left alone, and its writer is not disturbed.
  * @param onProblem told each finding in a sentence; must not throw
  * @throws UnusableDatabaseError when there is no store at the path that this version can read
  */

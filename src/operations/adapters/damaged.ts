@@ -6,7 +6,7 @@ import { isEventType } from './event-checksum.js';
 const MESSAGE = 'The stored event is damaged; its content is lost';
 
 /**
- * An event whose content is lost, in the shape of its type. An end stays an end, so that nobody waits for it for ever;
+ * An event whose content is lost, in the shape of its type. An end stays an end, so that nobody waits for it forever;
  * everything else becomes a line of the log.
  */
 export function damagedEvent(type: string): { readonly type: EventType; readonly data: string } {

@@ -193,7 +193,7 @@ export class MemoryTenantLog {
   }
 
   private trim(entry: MemoryEntry): void {
-    // What goes in one step is bounded, and there is no file to write: the rest follows at once.
+    // One step is bounded, and nothing has to be written to disk: the rest follows at once.
     for (let excess; (excess = eventsToTrim(entry.operation, this.retention.maxEventsPerOperation)) > 0;) {
       const trimmed = entry.events.splice(0, excess);
       entry.operation = { ...entry.operation, firstSeq: entry.operation.firstSeq + excess };

@@ -1,7 +1,7 @@
 import type { RecordedEvent } from '../operation-event.js';
 import type { PageBounds } from '../operation-store.js';
 
-/** Holes below which the log is not packed anew. */
+/** Holes below which the log is not compacted. */
 const FEW_HOLES = 1024;
 
 /** A tenant's events in order of position; removed ones leave holes, which are closed once they are the larger part. */

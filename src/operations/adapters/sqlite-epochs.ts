@@ -9,7 +9,7 @@ const KEPT_EPOCHS = 256;
 const MAX_JUMP = 2 ** 24;
 
 /**
- * The identity of the logs in one file. Every start begins an epoch: whatever happened to the file in between (the
+ * The identity of the logs in one file. Every start begins an epoch: if something happened to the file in between (the
  * machine went down, the end of the write-ahead log was lost, a copy was put in its place), a position of before that
  * is not in this log any more lies above the head that the epoch began with, and shows.
  */

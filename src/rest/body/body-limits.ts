@@ -7,7 +7,7 @@ const SMALL_BYTES = 128 * 1024;
 const EVENT_BYTES = 2 * 1024 * 1024;
 
 const SMALL = /^\/api\/(?:operations|keys|sessions|get_websocket_status_service|forge\/.*)$/;
-/** Batches and final events: whatever an operation ends with is accepted, and cut if necessary. */
+/** Batches and final events: any final event is accepted, and cut if necessary. */
 const LARGE = /\/(?:events|result|error)$/;
 
 /** Maximum body bytes of a route, by its pattern. */

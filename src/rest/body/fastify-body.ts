@@ -21,7 +21,7 @@ export function readNdjson(fastify: FastifyInstance): void {
 
 /**
  * Reads every body with the service's own JSON reader, in place of the framework's parsers. An empty body counts as
- * absent, whatever its type: generated clients send the type with calls that have no body.
+ * absent for any content type: generated clients send the type with calls that have no body.
  */
 export function readBodies(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();

@@ -31,7 +31,7 @@ const EXPIRY_STEP = 200;
 /** Messages removed above the limit as one is added. */
 const TRIM_STEP = 50;
 
-/** The messages of the SQLite store. Whoever calls has the session's row and, to write, began a transaction. */
+/** The messages of the SQLite store. The caller has the session's row and, to write, has begun a transaction. */
 export class SqliteMessages {
   private readonly sql: ReturnType<typeof prepareMessageStatements>;
   private readonly selects: Selects;

@@ -60,7 +60,7 @@ export class SqliteSessionStore extends SessionStore {
     this.messages = new SqliteMessages(database, retention);
     this.memory = new SqliteMemory(database);
     this.search = new SqliteSearch(new Selects(database));
-    // Whoever was connected to a process that is gone is so no longer.
+    // Nobody is connected to the previous process any longer.
     this.sql.nobodyConnected.run();
   }
 

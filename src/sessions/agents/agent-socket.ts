@@ -103,7 +103,7 @@ export class AgentSocket {
     return countParam(params, 'after_seq');
   }
 
-  /** Subscribing again begins anew, which is how an agent reads a session once more. */
+  /** Subscribing again starts over, which is how an agent rereads a session. */
   private begin(after: number | undefined): void {
     this.unfollow?.();
     this.unfollow = this.options.follow(after);

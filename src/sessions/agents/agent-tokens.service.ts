@@ -41,7 +41,7 @@ export interface Issued {
 }
 
 /**
- * Tokens that let an agent act under a name of its own: within the tenant of whoever had it made, and never with more
+ * Tokens that let an agent act under a name of its own: within the tenant of its creator, and never with more
  * rights than that principal, or than the one that presents it. Only digests are stored.
  */
 @Injectable()

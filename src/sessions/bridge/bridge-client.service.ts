@@ -20,7 +20,7 @@ import {
 const TIMEOUT_MS = 2000;
 /** Announcements of one session that wait; beyond it the newest are given up. */
 const MAX_WAITING = 1000;
-/** How long whoever adds a message waits for its announcement, so that a fast writer does not run away from a bridge. */
+/** How long adding a message waits for its announcement, so that a fast writer does not outrun a bridge. */
 const PACE_MS = 50;
 /** Announcements of one request, and what they may say together. */
 const MAX_BATCH = 64;

@@ -10,7 +10,7 @@ export interface InvalidBodyDetail {
   readonly input: unknown;
 }
 
-/** The answer to a body that is no object, in the form that clients of FastAPI know. */
+/** The answer to a body that is not an object, in the form that clients of FastAPI know. */
 export interface InvalidBody {
   readonly detail: readonly InvalidBodyDetail[];
 }

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject } from '../../platform/json.js';
 
 /**
  * The members of a request's body.
- * @throws OpstreamError `invalid_request` for what is no object, or has a member that nothing reads
+ * @throws OpstreamError `invalid_request` for anything but an object, or for an unknown member
  */
 export function membersOf(body: unknown, names: readonly string[]): JsonObject {
   if (!isJsonObject(body)) throw new OpstreamError('invalid_request', 'The body must be a JSON object');

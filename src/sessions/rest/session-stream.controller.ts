@@ -94,7 +94,7 @@ export class SessionStreamController implements BeforeApplicationShutdown {
     validity.watch(principal);
   }
 
-  /** The HTTP server closes once every response has ended, and these would go on for ever. */
+  /** The HTTP server closes once every response has ended, and these would never end. */
   beforeApplicationShutdown(): void {
     for (const stream of this.open) stream.goAway();
   }

@@ -26,7 +26,7 @@ export class AddMessageDto {
 
 export class SetMemoryDto {
   @ApiProperty({ ...ANY_JSON, description: 'Any JSON' }) value: unknown;
-  @ApiPropertyOptional({ type: 'integer', description: 'Seconds to live; 0 for ever' }) expires_in?: number;
+  @ApiPropertyOptional({ type: 'integer', description: 'Seconds to live; 0: no expiry' }) expires_in?: number;
   @ApiPropertyOptional(METADATA) metadata?: object;
   @ApiPropertyOptional({ default: true, description: 'False: fail when the key exists' }) overwrite?: boolean;
   @ApiPropertyOptional({ type: 'integer', description: 'Fail unless the key has this version; 0: is new' })

@@ -79,7 +79,7 @@ export const SCHEMAS = {
       expires_in: {
         anyOf: [{ type: 'integer' }, { type: 'string' }, { type: 'null' }],
         default: null,
-        description: 'Seconds to live; 0 or null for ever',
+        description: 'Seconds to live; 0 or null: no expiry',
       },
       metadata: metadata('What to know of the entry', { source: 'user_input' }),
       overwrite: { default: true, description: 'False: fail when the key exists', type: 'boolean' },

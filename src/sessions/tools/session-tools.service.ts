@@ -19,7 +19,7 @@ export const DESCRIPTIONS: Readonly<Record<SessionToolName, readonly [string, To
   create_session: ['Creates a session that agents and people share. Returns its session_id.', ADDS],
   get_session: ['A session and its newest messages, newest first', READS],
   add_message: [
-    'Adds a message to a session. Whoever follows the session and may see the message gets it at once. Visibility: public, private, agent_only or admin_only.',
+    'Adds a message to a session. Followers who may see it get it at once. Visibility: public, private, agent_only or admin_only.',
     ADDS,
   ],
   get_messages: ['Messages of a session that the agent may see, oldest first, page by page', READS],
@@ -30,7 +30,7 @@ export const DESCRIPTIONS: Readonly<Record<SessionToolName, readonly [string, To
   search_by_sender: ['The newest messages of one sender, newest first', READS],
   search_by_timerange: ['Messages of a session between two times, oldest first', READS],
   set_memory: [
-    'Keeps a value under a key for the agent, in a session or globally, for ever or for a time',
+    'Keeps a value under a key for the agent, in a session or globally, with optional expiry',
     { readOnlyHint: false, destructiveHint: true, idempotentHint: true },
   ],
   get_memory: ["A value of the agent's memory", READS],

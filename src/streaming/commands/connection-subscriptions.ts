@@ -15,7 +15,7 @@ export interface SessionProtocol {
   readonly subscriptionFailed: (thrown: unknown, operationId: string | null) => string;
 }
 
-/** A subscription to something that is no operation. */
+/** A subscription to something other than an operation. */
 export interface OtherSubscription {
   /** What its reader needs. */
   readonly scope: Scope;
@@ -72,7 +72,7 @@ export class ConnectionSubscriptions {
     else this.checkRoom();
   }
 
-  /** Follows something that is no operation, until `end` is called; at once where the connection has closed. */
+  /** Follows something other than an operation until `end` is called, which happens at once if the connection has closed. */
   addOther(key: string, other: OtherSubscription): void {
     if (this.closed) return other.end();
     this.endOther(key);

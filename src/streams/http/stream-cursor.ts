@@ -1,4 +1,4 @@
-/** Cursors of live reads, which keep shared caches from answering for ever with the same (section 10.1). */
+/** Cursors of live reads, which keep shared caches from serving the same answer forever (section 10.1). */
 
 const EPOCH_MS = Date.UTC(2024, 9, 9);
 const INTERVAL_MS = 20_000;

@@ -16,7 +16,7 @@ const CONTENT_TYPE = 'text/event-stream';
 /**
  * `GET` with `live=sse`: the stream as server-sent events.
  * @param onClose called once, when the connection is over
- * @returns the connection, for whoever must end it before its time
+ * @returns the connection, so that it can be ended early
  */
 export async function follow(
   { reader, response }: ReadCall,

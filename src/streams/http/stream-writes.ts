@@ -133,7 +133,7 @@ async function typeOfSource(streams: StreamsService, tenant: string, path: strin
   );
 }
 
-/** Whoever finds a stream closed is told where it ends. */
+/** Adds the end of a closed stream to the refusal. */
 async function withPosition(streams: StreamsService, call: StreamCall, thrown: unknown): Promise<unknown> {
   if (!(thrown instanceof OpstreamError) || thrown.code !== 'stream_closed') return thrown;
   const head = await streams.find(call.tenant, call.path);

@@ -66,7 +66,7 @@ export class StreamsHttp implements BeforeApplicationShutdown {
     this.places = new ConnectionLimit(configuration.streaming.maxStreamsPerUser);
   }
 
-  /** Puts the protocol in front of whatever the server serves. */
+  /** Installs the protocol ahead of everything else on the server. */
   mount(server: Server): void {
     const { root } = this;
     if (root === undefined) return;

@@ -139,7 +139,7 @@ export class StreamOperations implements OnApplicationBootstrap, BeforeApplicati
     this.due.add(tracked);
   }
 
-  /** A stream that is closed has said all it had to say, whoever closed it. */
+  /** A closed stream is complete, regardless of who closed it. */
   private streamEnded(head: StreamHead): void {
     this.forget(head);
     this.operations

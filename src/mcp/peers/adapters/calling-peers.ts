@@ -3,32 +3,32 @@ import type { WebSocket } from 'ws';
 import type { ChannelEvents, PeerChannel, PeerTarget } from '../peer-channel.js';
 import { WebSocketChannel } from './websocket-channel.js';
 
-/** 1008 of RFC 6455: the connection is not wanted, and trying again at once would not help. */
+/** 1008 of RFC 6455: the connection is refused, and an immediate retry would not help. */
 const POLICY_VIOLATION = 1008;
 const REPLACED = 'Another connection has taken the place of this one';
 
 interface Place {
-  /** Takes the next socket. */
+  /** Waits for the next socket. */
   waiting: ((socket: WebSocket) => void) | undefined;
-  /** Came before anybody waited. */
+  /** Arrived before anybody waited. */
   early: WebSocket | undefined;
   /** In use. */
   current: WebSocket | undefined;
 }
 
-/** Sockets of peers that dial in, by the peer's name; of each peer the newest connection counts. */
+/** Sockets of peers that dial in, by peer name; the newest connection of each counts. */
 @Injectable()
 export class CallingPeers {
   private readonly places = new Map<string, Place>();
 
-  /** Hands over a socket that was opened for a peer. */
+  /** Hands over a socket that a peer opened. */
   arrived(name: string, socket: WebSocket): void {
     const place = this.place(name);
     place.early?.close(POLICY_VIOLATION, REPLACED);
     place.early = undefined;
     place.current?.close(POLICY_VIOLATION, REPLACED);
     if (place.waiting) return place.waiting(socket);
-    // What the peer says meanwhile stays in the kernel.
+    // Until then, the peer's messages stay in the kernel.
     socket.pause();
     place.early = socket;
     socket.once('close', () => {
@@ -36,7 +36,7 @@ export class CallingPeers {
     });
   }
 
-  /** The next connection of a peer, when it comes. @throws Error when the signal ends the waiting */
+  /** The peer's next connection. @throws Error when the signal aborts the wait */
   next(target: PeerTarget, events: ChannelEvents, signal: AbortSignal): Promise<PeerChannel> {
     const place = this.place(target.name);
     return new Promise((resolve, reject) => {

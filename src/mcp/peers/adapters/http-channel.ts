@@ -15,12 +15,12 @@ import { readEvents } from './sse-reader.js';
 import { StandingStream } from './standing-stream.js';
 
 const DEFAULT_RETRY_MS = 1000;
-/** Times in a row that the stream of one answer is resumed without bringing anything. */
+/** Consecutive resumptions of an answer's stream without any event. */
 const MAX_BARREN_RESUMES = 5;
-/** Milliseconds that a stream may stay open after its answer; then its connection is closed. */
+/** Milliseconds a stream may stay open after its answer; then its connection is closed. */
 const LINGER_MS = 1000;
 
-/** One request under way: the session it was made in, and how it is given up. */
+/** One pending request: its session, and how it is aborted. */
 interface Exchange {
   readonly request: SentRequest;
   readonly sessionId: string | undefined;
@@ -32,8 +32,8 @@ interface Exchange {
 
 /**
  * MCP over Streamable HTTP as a channel: every message is a POST, whose answer may be a stream that is resumed when it
- * breaks. Each request has a fate of its own (`request-fate.ts`); the channel itself ends when a request cannot be made
- * at all, and answers that are under way then still arrive.
+ * breaks. Each request succeeds or fails on its own (`request-fate.ts`). The channel itself ends when a request cannot
+ * be made at all; pending answers still arrive.
  */
 export class HttpChannel implements PeerChannel {
   readonly noticesLoss = false;
@@ -44,7 +44,7 @@ export class HttpChannel implements PeerChannel {
   private version: string | undefined;
   private isStateless = false;
   private hasEnded = false;
-  /** What has to be over before anything else is sent: the peer must know first that the session has begun. */
+  /** What must finish before anything else is sent: the peer must first know that the session has begun. */
   private first: Promise<void> | undefined;
 
   constructor(
@@ -90,7 +90,7 @@ export class HttpChannel implements PeerChannel {
     this.first = undefined;
   }
 
-  /** Nothing is buffered here: each message is a request of its own. */
+  /** Nothing is buffered here: each message is a separate request. */
   drained(): undefined {}
 
   async close(withinMs = Infinity): Promise<void> {
@@ -98,7 +98,7 @@ export class HttpChannel implements PeerChannel {
     this.end('closed', false);
     for (const { ending } of this.exchanges.values()) ending.abort();
     if (sessionId === undefined || this.closing.signal.aborted) return this.closing.abort();
-    // The remote may have gone, or keep its sessions until they expire.
+    // The remote may be gone, or keep its sessions until they expire.
     const deleted = await this.fetch('DELETE', {
       sessionId,
       headMs: Math.min(this.target.timeouts.closeMs, withinMs),
@@ -107,7 +107,7 @@ export class HttpChannel implements PeerChannel {
     this.closing.abort();
   }
 
-  /** Once the peer knows that the session has begun, it may speak of its own accord. */
+  /** Once the peer knows that the session has begun, it may send messages of its own. */
   private begin(sending: Promise<void>): void {
     const limit = delay(this.target.timeouts.connectMs, undefined, { ref: false });
     this.first = Promise.race([sending, limit]).finally(() => {
@@ -116,7 +116,7 @@ export class HttpChannel implements PeerChannel {
     });
   }
 
-  /** Sends what wants no answer. That it failed shows with the next request at the latest. */
+  /** Sends a message that needs no answer. A failure shows with the next request at the latest. */
   private async post(text: string): Promise<void> {
     const headMs = this.target.timeouts.connectMs;
     try {
@@ -147,7 +147,7 @@ export class HttpChannel implements PeerChannel {
     } catch (thrown) {
       if (exchange.answered) return;
       const maybeCarriedOut = !(thrown instanceof FetchError) || thrown.maybeCarriedOut;
-      // Before the failure is told, so that nobody tries again over this channel.
+      // Before the failure is reported, so that nobody retries over this channel.
       this.endIfUnreachable(thrown);
       this.fail(exchange, thrown instanceof Error ? thrown.message : String(thrown), maybeCarriedOut);
     }
@@ -162,11 +162,11 @@ export class HttpChannel implements PeerChannel {
     const fate = fateOf(id, exchange.sessionId !== undefined, { status, type, body, location });
     exchange.answered = true;
     if (fate.fate === 'failed') return this.events.failed(id, fate);
-    // As it was written, where that is the message itself.
+    // Unchanged, if the body is the message itself.
     await this.events.message(isAnswerTo(body, id) ? body : JSON.stringify(fate.message), id);
   }
 
-  /** Reads the stream of one answer; a stream that breaks before the answer is resumed where it can be. */
+  /** Reads the stream of one answer; a stream that breaks before the answer is resumed if possible. */
   private async readStreams(first: BoundedResponse, exchange: Exchange): Promise<void> {
     const { ending, sessionId } = exchange;
     let stream: BoundedResponse | undefined = first;
@@ -200,7 +200,7 @@ export class HttpChannel implements PeerChannel {
     } catch (thrown) {
       if (ending.signal.aborted || (thrown instanceof FetchError && thrown.kind === 'too_large'))
         throw thrown;
-      // A stream that breaks is one that ends.
+      // A broken stream counts as ended.
     } finally {
       clearTimeout(linger);
     }
@@ -268,7 +268,7 @@ export class HttpChannel implements PeerChannel {
 }
 
 function isAnswerTo(text: string, id: number): boolean {
-  // Notifications are most of what comes, and need not be read twice.
+  // Most messages are notifications, which need not be parsed twice.
   if (!text.includes('"result"') && !text.includes('"error"')) return false;
   try {
     const value: unknown = JSON.parse(text);

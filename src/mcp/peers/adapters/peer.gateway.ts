@@ -12,7 +12,7 @@ const POLICY_VIOLATION = 1008;
 
 /**
  * Where programs that serve tools dial in (`/mcp/peer/:name`): on their connection we are the client, as xiaozhi's
- * endpoint is. Only the names of `MCP_PEERS` with `accept` have a place here.
+ * endpoint is. Only names of `MCP_PEERS` with `accept` are admitted.
  */
 @WebSocketGateway(protocolOn('/mcp/peer/:name'))
 export class PeerGateway implements OnGatewayInit, OnGatewayConnection {

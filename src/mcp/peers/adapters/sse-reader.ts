@@ -2,7 +2,7 @@
 export interface SseEvent {
   readonly data: string;
   readonly id: string | undefined;
-  /** Milliseconds to wait before resuming, where the event says so. */
+  /** Milliseconds to wait before resuming, if the event says so. */
   readonly retryMs: number | undefined;
 }
 
@@ -17,7 +17,7 @@ export async function* readEvents(
   let endedInCr = false;
   for await (const chunk of chunks) {
     let text = decoder.decode(chunk, { stream: true });
-    // A CR at the end of a chunk was an end of line by itself; an LF that follows belongs to it.
+    // A CR at the end of a chunk ended the line; a following LF belongs to it.
     if (endedInCr && text.startsWith('\n')) text = text.slice(1);
     if (text === '') continue;
     endedInCr = text.endsWith('\r');
@@ -40,7 +40,7 @@ class EventInTheMaking {
   private id: string | undefined;
   private retryMs: number | undefined;
 
-  /** @returns the event that the line ends */
+  /** @returns the event completed by this line */
   line(line: string): SseEvent | undefined {
     if (line === '') return this.take();
     this.size += line.length;

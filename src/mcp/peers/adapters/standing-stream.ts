@@ -6,7 +6,7 @@ import { readEvents } from './sse-reader.js';
 
 const DEFAULT_RETRY_MS = 1000;
 const MAX_RETRY_MS = 60_000;
-/** A stream that was open so long begins the row of waits anew. */
+/** A stream that was open this long resets the backoff. */
 const STABLE_MS = 10_000;
 /** The peer has no such stream. */
 const NOT_OFFERED: ReadonlySet<number> = new Set([405, 501]);
@@ -14,12 +14,12 @@ const NOT_OFFERED: ReadonlySet<number> = new Set([405, 501]);
 export interface StandingStreamEvents {
   get(lastEventId: string | undefined, signal: AbortSignal): Promise<BoundedResponse>;
   message(text: string): Promise<void> | undefined;
-  /** A refusal that may mean that the session is gone: nothing but an answer to a request tells. */
+  /** A refusal that may mean that the session has ended; only the answer to a request can tell. */
   doubtful(reason: string): void;
   unreachable(error: FetchError): void;
 }
 
-/** The GET stream on which a peer says something of its own accord. It comes back for ever, waiting longer each time. */
+/** The GET stream for a peer's server-initiated messages. Reconnects forever, with growing delays. */
 export class StandingStream {
   private readonly stopping = new AbortController();
 
@@ -57,7 +57,7 @@ export class StandingStream {
         if (signal.aborted) return;
         if (thrown instanceof FetchError && thrown.kind === 'unreachable')
           return this.events.unreachable(thrown);
-        // A stream that breaks is one that ends.
+        // A broken stream counts as ended.
       }
       failures = performance.now() - since >= STABLE_MS ? 1 : failures + 1;
       const wait = Math.min(MAX_RETRY_MS, retryMs * 2 ** Math.min(failures - 1, 16));

@@ -10,7 +10,7 @@ import { CallingPeers } from './calling-peers.js';
 import { HttpChannel } from './http-channel.js';
 import { WebSocketChannel } from './websocket-channel.js';
 
-/** Dials by the scheme of the address; a peer without one dials in. */
+/** Dials by the scheme of the URL; a peer without a URL dials in. */
 @Injectable()
 export class UrlDialer extends PeerDialer {
   constructor(private readonly callers: CallingPeers) {

@@ -5,14 +5,14 @@ import { CLOSE_CODES } from '../../../client/protocol/close-codes.js';
 
 /** Shorter messages are not worth compressing. */
 const COMPRESSION_THRESHOLD_BYTES = 1024;
-/** Unsent bytes above which whoever produces more has to wait. */
+/** Unsent bytes above which producers have to wait. */
 const HIGH_WATER_BYTES = 64 * 1024;
-/** Bytes that may wait unsent before another message: a remote that leaves more unread counts as gone. */
+/** Maximum unsent bytes before another message: a remote with more unread counts as gone. */
 const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
 const DRAIN_POLL_MS = 20;
 const NORMAL_CLOSURE = 1000;
 
-/** MCP over a WebSocket: one message per text frame, and pings that find a dead remote. */
+/** MCP over a WebSocket: one message per text frame, and pings that detect a dead remote. */
 export class WebSocketChannel implements PeerChannel {
   readonly noticesLoss = true;
   private timer: NodeJS.Timeout | undefined;
@@ -58,7 +58,7 @@ export class WebSocketChannel implements PeerChannel {
         reject(new Error(refusal(response)));
         ws.terminate();
       });
-      // Listening before the first frame can arrive: the far side may speak at once.
+      // Listen before the first frame can arrive: the remote may send at once.
       ws.once('open', () => {
         ws.off('error', fail);
         resolve(new WebSocketChannel(ws, target, events));
@@ -68,15 +68,15 @@ export class WebSocketChannel implements PeerChannel {
 
   send(text: string): void {
     if (this.ws.readyState !== WebSocket.OPEN) return;
-    // Judged by what was left unread before, never by the size of this message.
+    // Depends on what was unread before, never on the size of this message.
     if (this.ws.bufferedAmount > MAX_UNSENT_BYTES) this.cut('the peer does not read');
     else this.ws.send(text);
   }
 
-  /** The connection is everyone's: a request leaves nothing of its own behind. */
+  /** The connection is shared: a request leaves nothing behind. */
   abandon(): void {}
 
-  /** The session is the connection, and every message says for itself what it belongs to. */
+  /** The session is the connection, and every message carries what it belongs to. */
   agreed(): void {}
 
   forgetSession(): void {}
@@ -119,7 +119,7 @@ export class WebSocketChannel implements PeerChannel {
   }
 }
 
-/** Why an upgrade was refused; what most likely mends it is said, because retrying alone will not. */
+/** Why an upgrade was refused, with the likely remedy: retrying alone does not help. */
 function refusal({ statusCode = 0, statusMessage = '' }: IncomingMessage): string {
   const answer = `the peer answered ${statusCode} ${statusMessage}`.trim();
   return statusCode === 401 || statusCode === 403

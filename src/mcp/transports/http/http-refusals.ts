@@ -9,7 +9,7 @@ import { httpStatusOf, RpcError, toRpcError } from '../../protocol/rpc-error.js'
 import { ProtectedResource, type BearerError } from './protected-resource.js';
 import { RequestError } from './request-error.js';
 
-/** Answers the requests of MCP over HTTP that are not served: as a JSON-RPC error, with what HTTP says beside it. */
+/** Answers refused requests of MCP over HTTP with a JSON-RPC error and the HTTP headers that belong to it. */
 @Injectable()
 export class HttpRefusals {
   private readonly logger = new Logger('Mcp');
@@ -19,7 +19,7 @@ export class HttpRefusals {
     private readonly resource: ProtectedResource,
   ) {}
 
-  /** @param path that was asked for; @param allowed methods that it takes */
+  /** @param path the requested path; @param allowed methods that it supports */
   answer(
     request: IncomingMessage & IncomingRequest,
     response: ServerResponse,
@@ -42,13 +42,13 @@ export class HttpRefusals {
       ...(challenge !== undefined && { 'WWW-Authenticate': challenge }),
       ...(status === 405 && { Allow: allowed }),
       ...(typeof retryAfter === 'number' && { 'Retry-After': String(retryAfter) }),
-      // What is left of a refused body is not read.
+      // The rest of a refused body is not read.
       ...(!request.complete && { Connection: 'close' }),
     });
     response.end(body);
   }
 
-  /** Only what a token would change is challenged: who asks is known by then, or must be. */
+  /** Only what a token would change is challenged: by then the caller is known, or must be. */
   private challenge(
     request: IncomingMessage & IncomingRequest,
     status: number,

@@ -6,15 +6,15 @@ import type { SessionStream } from '../../session/session-stream.js';
 import { SseResponse } from '../../session/sse-response.js';
 
 /**
- * The answer to one POST: plain JSON when nothing precedes it, otherwise a stream. Nothing is decided before the
- * first message, so a call that says nothing on its way costs no stream.
+ * The answer to one POST: plain JSON if nothing precedes it, otherwise a stream. Nothing is decided before the first
+ * message, so a call without reports costs no stream.
  */
 export class HttpResponder implements BatchResponder {
   private sse: SseResponse | undefined;
   private stream: SessionStream | undefined;
   /**
-   * Headers of the answer, e.g. the id of a session that this request opened. Names and values alternately: an object
-   * with other values in every answer gets a hidden class of its own, which outlives the answer.
+   * Headers of the response, e.g. the id of a new session. Names and values alternate: an object with different values
+   * per response would get a hidden class of its own, which outlives the response.
    */
   readonly headers: string[] = [];
 
@@ -30,7 +30,7 @@ export class HttpResponder implements BatchResponder {
     return this.acceptsSse;
   }
 
-  /** Opens the stream although there is nothing to say yet, or keeps it alive. */
+  /** Opens the stream although there is nothing to send yet, or keeps it alive. */
   keepAlive(): void {
     if (this.sse) this.sse.comment();
     else if (this.acceptsSse) this.openStream().comment();
@@ -38,7 +38,7 @@ export class HttpResponder implements BatchResponder {
 
   send(message: string): void {
     if (!this.acceptsSse) return;
-    // A session's stream also takes what is sent while nobody reads: it is replayed.
+    // A session's stream also accepts messages without a reader: they are replayed.
     if (!this.stream && this.response.writableEnded) return;
     const sse = this.openStream();
     if (this.stream) this.stream.send(message);
@@ -55,7 +55,7 @@ export class HttpResponder implements BatchResponder {
     this.response.end(message);
   }
 
-  /** The answers to a batch, at least one unless all were given up. */
+  /** The answers to a batch, at least one unless all were cancelled. */
   respondAll(messages: readonly string[]): void {
     const last = messages.at(-1);
     if (last === undefined) return this.close();
@@ -76,7 +76,7 @@ export class HttpResponder implements BatchResponder {
     this.stream?.pause(retryMs);
   }
 
-  /** The client has gone; a session's stream waits for it, unless it is already back on another response. */
+  /** The client has disconnected; a session's stream waits for it, unless it is already back on another response. */
   gone(): void {
     this.stream?.release(this.sse);
   }

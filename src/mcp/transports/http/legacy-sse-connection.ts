@@ -15,8 +15,8 @@ import type { Responder } from '../../session/responder.js';
 import type { SseResponse } from '../../session/sse-response.js';
 
 /**
- * One client of the transport of 2024-11-05: what it is sent comes on one event stream, what it sends comes as POSTs.
- * Its session ends with the stream, since nothing could take it up again.
+ * One client of the transport of 2024-11-05: it receives everything on one event stream and sends POSTs. Its session
+ * ends with the stream, since nothing could resume it.
  */
 export class LegacySseConnection {
   private readonly inFlight = new InFlight();
@@ -39,7 +39,7 @@ export class LegacySseConnection {
     };
   }
 
-  /** Serves the body of one POST; the answers come on the stream. */
+  /** Serves the body of one POST; the answers are sent on the stream. */
   receive(body: RpcMessage | readonly RpcMessage[], from: PostOrigin): void {
     if ('kind' in body) return this.dispatch(body, this.responder, from);
     const error = classifyFrame(body).refusal?.error ?? batchProblem(this.session?.protocolVersion);
@@ -79,7 +79,7 @@ export class LegacySseConnection {
   };
 }
 
-/** Where a POST came from. */
+/** Origin of a POST. */
 interface PostOrigin {
   readonly address: string;
   readonly headers: IncomingHttpHeaders;
@@ -101,7 +101,7 @@ function responderOn(stream: SseResponse): BatchResponder {
   };
 }
 
-/** Answers a POST whose message was taken. */
+/** Answers a POST whose message was accepted. */
 export function acceptPost(response: ServerResponse): void {
   response.writeHead(202, { 'Content-Type': 'text/plain; charset=utf-8' }).end('Accepted');
 }

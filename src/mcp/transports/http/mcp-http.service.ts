@@ -78,7 +78,7 @@ export class McpHttp implements OnModuleDestroy {
     private readonly legacySse: LegacySse,
   ) {}
 
-  /** Puts the endpoint in front of whatever the server serves. */
+  /** Installs the endpoint ahead of everything else on the server. */
   mount(server: Server): void {
     const behind = server.listeners('request') as RequestListener[];
     server.removeAllListeners('request');
@@ -112,7 +112,7 @@ export class McpHttp implements OnModuleDestroy {
       if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
       if (this.security.open(request, response)) return;
       const principal = await this.authenticate(request);
-      // Each message of a POST is counted on its own; what opens or ends a stream is never refused for its number.
+      // Each message of a POST counts; opening or ending a stream is never refused by the limit.
       if (request.method !== 'POST') this.limits.takeRequest(principal, this.addressOf(request), true);
       if (request.method === 'POST') return await this.post(request, response, principal);
       if (request.method === 'GET') return this.openStream(request, response, principal);
@@ -170,7 +170,7 @@ export class McpHttp implements OnModuleDestroy {
     whileValid(principal, response);
   }
 
-  /** Counts one message. @returns the refusal of one that is over the caller's limit */
+  /** Counts one message. @returns the refusal if the caller is over the limit */
   private overLimit(message: RpcMessage, { principal, address }: MessageContext): OpstreamError | undefined {
     try {
       this.limits.takeRequest(principal, address, endsWork(message));

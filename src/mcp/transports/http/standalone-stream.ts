@@ -7,10 +7,10 @@ import { SseResponse } from '../../session/sse-response.js';
 import { keepAlive } from './waiting-response.js';
 
 /**
- * Serves GET in a session: a new stream for what the server initiates, or, with `Last-Event-ID`, the rest of the stream
- * that broke. A stream that is over is answered with 204, which tells clients not to come back.
- * @throws RpcError (400) for an event that this session never sent, or whose answer is no longer kept. Not 404: beside a
- * session id that says that the session is gone.
+ * Serves GET in a session: a new stream for server-initiated messages or, with `Last-Event-ID`, the rest of a broken
+ * stream. A finished stream is answered with 204, which tells clients not to reconnect.
+ * @throws RpcError (400) for an event that this session never sent, or whose answer is no longer kept. Not 404: with a
+ *   session id, that means that the session has ended.
  */
 export function serveGet(
   { headers }: IncomingMessage,
@@ -48,7 +48,7 @@ export function serveGet(
   }
 }
 
-/** The session's own messages go to this stream until its reader goes. */
+/** The session's own messages go to this stream until its reader disconnects. */
 function attach(session: McpSession, stream: SessionStream, response: ServerResponse): void {
   const channel: SessionChannel = {
     exclusive: false,

@@ -2,12 +2,12 @@ import type { ServerResponse } from 'node:http';
 import type { InFlight } from '../../protocol/in-flight.js';
 import type { HttpResponder } from './http-responder.js';
 
-/** The first sign of life: some clients wait five seconds for the header of an answer. */
+/** Time of the first comment: some clients wait five seconds for the header of an answer. */
 const FIRST_AFTER_MS = 4000;
-/** A response that has been quiet for this long gets a comment, so that proxies keep it open. */
+/** A response that has been idle this long gets a comment, so that proxies keep it open. */
 const KEEP_ALIVE_MS = 15_000;
 
-/** Gone readers are noticed: that cancels in 2026-07-28, and waits for a resumption in sessions. */
+/** Detects readers that disconnect: that cancels in 2026-07-28, and waits for a resumption in sessions. */
 export function waitFor(
   response: ServerResponse,
   responder: HttpResponder,
@@ -23,9 +23,8 @@ export function waitFor(
 }
 
 /**
- * Calls whenever nothing was written or taken for a while, at least once a heartbeat.
- * The timeout of the socket itself tells when a response was quiet for long: a list of our own of everything that
- * waits would drag each of its short-lived entries into the old generation of the heap.
+ * Calls back whenever nothing was written or taken for a while, at least once per heartbeat. It uses the socket's own
+ * timeout to detect idle responses: a list of all of them would promote each short-lived entry to the old generation.
  */
 export function keepAlive(
   response: ServerResponse,

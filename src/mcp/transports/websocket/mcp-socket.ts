@@ -18,21 +18,21 @@ import type { Responder } from '../../session/responder.js';
 import { SocketResponder } from './socket-responder.js';
 import { StartWindow } from './start-window.js';
 
-/** Parts of the service that a connection works with. */
+/** Parts of the service a connection needs. */
 export interface SocketDependencies {
   readonly dispatcher: McpDispatcher;
   readonly sessions: McpSessions;
   readonly trace: McpMessageLogger;
 }
 
-/** The session that a client wants to take up is gone. */
+/** The session that a client wants to resume has ended. */
 const SESSION_NOT_FOUND = 4404;
 const GOING_AWAY = 1001;
 const NORMAL = 1000;
 
 /**
- * One MCP connection over WebSocket: one message, or batch, per text frame, in either era. It opens a session with
- * `initialize`, or takes up an earlier one by `?session_id=`; the session outlives the connection.
+ * One MCP connection over WebSocket: one message or batch per text frame, in either era. It opens a session with
+ * `initialize`, or resumes one by `?session_id=`; the session outlives the connection.
  */
 export class McpSocket {
   private readonly logger = new Logger('Mcp');
@@ -42,7 +42,7 @@ export class McpSocket {
   private readonly inFlight = new InFlight();
   private readonly channel: SessionChannel;
   private session: McpSession | undefined;
-  /** As the log calls it. */
+  /** Its name in the log. */
   private readonly name: string;
 
   /** @param headers of the upgrade request; @param resume id of an earlier session, from the query */
@@ -84,7 +84,7 @@ export class McpSocket {
     else this.inbox.receive(frame);
   }
 
-  /** @returns a promise when the next message has to wait: requests run side by side, but begin within a window */
+  /** @returns a promise when the next message has to wait: requests run concurrently, but start within a window */
   private handle(frame: Buffer): Promise<void> | undefined {
     const text = frame.toString();
     this.dependencies.trace.message('received', this.name, text);
@@ -110,7 +110,7 @@ export class McpSocket {
     this.session?.detach(this.channel);
   }
 
-  /** Sessions of 2025-03-26 and before may send several messages at once. */
+  /** Sessions of 2025-03-26 and earlier may send batches. */
   private receiveBatch(messages: readonly RpcMessage[]): void {
     const classified = classifyFrame(messages);
     const error = classified.refusal?.error ?? batchProblem(this.session?.protocolVersion);
@@ -130,7 +130,7 @@ export class McpSocket {
     return { principal, address, headers, session, responder, inFlight, openSession };
   }
 
-  /** MCP messages are text: what a binary frame says is not served, but its sender is told. */
+  /** MCP messages are text: a binary frame is not served, but its sender is told. */
   private refuseBinary(frame: Buffer): void {
     const body = parseMessages(frame.toString());
     if ('kind' in body && !this.admits(body)) return;
@@ -139,7 +139,7 @@ export class McpSocket {
     this.responder.respond(encodeError(id, new RpcError(RPC.invalidRequest, why)));
   }
 
-  /** Every message counts, answers to our own requests included; those are never refused. */
+  /** Every message counts, including answers to our own requests; those are never refused. */
   private admits(message: RpcMessage): boolean {
     try {
       this.gate.count(endsWork(message));
@@ -152,14 +152,14 @@ export class McpSocket {
     }
   }
 
-  /** What a session's request says after its connection was lost is read over the next one. */
+  /** Messages of a session's request after its connection was lost are sent over the next one. */
   private leaveBehind(message: string, isAnswer: boolean): void {
     this.session?.detach(this.channel);
     if (isAnswer) this.session?.leaveAnswer(message);
     else this.session?.tell(message);
   }
 
-  /** `initialize` may come again on a connection: it begins a new session. */
+  /** `initialize` may be repeated on a connection: it begins a new session. */
   private readonly openSession = (params: Params): McpSession => {
     const opened = this.dependencies.sessions.open(this.connection.principal, params, 'websocket');
     const previous = this.session;

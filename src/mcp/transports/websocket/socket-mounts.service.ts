@@ -13,7 +13,7 @@ const GOING_AWAY = 1001;
 /** Where else MCP is served over WebSocket: further paths of this application, and paths of other HTTP servers. */
 @Injectable()
 export class SocketMounts implements OnModuleDestroy {
-  /** Of this application; the upgrade router reads it anew for every connection. */
+  /** Of this application; the upgrade router reads it for every connection. */
   readonly paths: string[] = [...EXISTING_CLIENT_PATHS.mcp];
   private readonly attached = new Map<Server, UpgradeListener[]>();
   /** Upgrade requests that came to other servers. */
@@ -21,7 +21,7 @@ export class SocketMounts implements OnModuleDestroy {
   private readonly connections = new Set<Connection>();
   private sockets: SocketServer | undefined;
 
-  /** Called by the gateway, whose connections these are. */
+  /** Called by the gateway, which owns these connections. */
   serveWith(sockets: SocketServer): void {
     this.sockets = sockets;
   }
@@ -39,7 +39,7 @@ export class SocketMounts implements OnModuleDestroy {
     if (!this.paths.includes(path)) this.paths.push(path);
   }
 
-  /** Serves the path on another server, whose other paths stay its own. @throws Error for what is not a path */
+  /** Serves the path on another server, whose other paths remain its own. @throws Error for an invalid path */
   attach(server: Server, path: string): void {
     checkPath(path);
     const listener: UpgradeListener = (request, socket, head) => {
@@ -57,7 +57,7 @@ export class SocketMounts implements OnModuleDestroy {
     this.attached.set(server, [...(this.attached.get(server) ?? []), listener]);
   }
 
-  /** Unmounts everything, and closes the connections that came over it (1001). Resolves when they have ended. */
+  /** Unmounts everything and closes the connections that came over it (1001). Resolves when they have ended. */
   async unmountAll(): Promise<void> {
     this.detach();
     this.paths.length = 0;

@@ -16,8 +16,8 @@ export class SocketResponder implements BatchResponder, WatchedReader {
   private readonly watch = new ReaderWatch(this);
 
   /**
-   * @param afterwards takes what is sent once the connection has closed; @param written sees all else
-   * @param answered told of each request that is over
+   * @param afterwards receives what is sent after the connection has closed; @param written sees everything else
+   * @param answered called for each request that is finished
    */
   constructor(
     private readonly connection: Connection,
@@ -50,7 +50,7 @@ export class SocketResponder implements BatchResponder, WatchedReader {
     setImmediate(() => (this.wroteThisTurn = false));
   }
 
-  /** An answer never shares a write with what precedes it: clients lose progress that comes with its result. */
+  /** An answer never shares a write with an earlier message: clients lose progress that arrives with its result. */
   respond(message: string): void {
     if (this.wroteThisTurn) {
       setImmediate(() => this.respond(message));
@@ -60,7 +60,7 @@ export class SocketResponder implements BatchResponder, WatchedReader {
     this.answered();
   }
 
-  /** The answers to a batch come together, as they do over HTTP. */
+  /** The answers to a batch are sent together, as over HTTP. */
   respondAll(messages: readonly string[]): void {
     if (messages.length > 0) this.respond(`[${messages.join(',')}]`);
   }
@@ -75,7 +75,7 @@ export class SocketResponder implements BatchResponder, WatchedReader {
     return new Promise((resolve) => connection.onceDrained(resolve));
   }
 
-  /** Long messages leave compressed where the client can read that; unread ones must be able to pause it. */
+  /** Long messages are compressed if the client supports it; unread ones must be able to pause it. */
   private write(message: string, isAnswer: boolean): void {
     const { connection } = this;
     if (!connection.open) return this.afterwards(message, isAnswer);

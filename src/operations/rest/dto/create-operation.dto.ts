@@ -44,7 +44,7 @@ const MEMBERS = new Set(['operation_type', 'metadata', 'operation_id', 'lease_se
 /**
  * Reads a body as it came: the service checks its members, as it does for every transport, and a library that copies
  * them would lose names such as `__proto__` and the digits of long integers.
- * @throws OpstreamError `invalid_request` for a body that is no object, or has an unknown member
+ * @throws OpstreamError `invalid_request` for a body that is not an object, or has an unknown member
  */
 export function parseCreateOperation(body: unknown): Readonly<Record<string, JsonValue | undefined>> {
   if (!isJsonObject(body)) throw new OpstreamError('invalid_request', 'The body must be a JSON object');

@@ -35,7 +35,7 @@ const NUMBERED_LEVELS: Readonly<Record<number, string>> = {
 };
 
 /**
- * The events of one record. Nothing that arrives is lost: a record that is no event of ours, and no log record of a
+ * The events of one record. Nothing that arrives is lost: a record that is neither one of our events nor a log record of a
  * known form, is recorded as its text.
  */
 export function draftsOf(record: LineRecord, operationId: string): EventDraft[] {
