@@ -43,7 +43,7 @@ export class OriginPolicy {
     const { origin, host } = request.headers;
     if (origin === undefined) {
       if (!isCrossSite(request)) return;
-      throw new OpstreamError('forbidden', 'A page of another site may not load this');
+      throw new OpstreamError('forbidden', 'Cross-site requests are not allowed');
     }
     if (this.lists(origin) || this.isOwn(origin, host)) return;
     const named = origin.slice(0, 200);
@@ -57,7 +57,7 @@ export class OriginPolicy {
 
   private checkHost({ headers: { host }, rawHeaders = [] }: Arrival): void {
     if (hostsIn(rawHeaders) > 1) {
-      throw new OpstreamError('invalid_request', 'There are two Host headers');
+      throw new OpstreamError('invalid_request', 'The request has two Host headers');
     }
     // Without a list of names, a service on a public address cannot tell right from wrong.
     if (this.hosts.size === 0 && !this.exposure.onLoopback) return;

@@ -95,7 +95,7 @@ function checkStrength(secret: string, exposure: Exposure): void {
   if (!isShort && !EXAMPLE.test(secret)) return;
   const fault = isShort ? `has fewer than ${SECRET_BYTES} bytes` : 'is that of an example';
   if (exposure.isLocal) {
-    new Logger('Auth').warn(`JWT_SECRET ${fault}: whoever has a token may guess it`);
+    new Logger('Auth').warn(`JWT_SECRET ${fault}: anyone with a token may guess it`);
     return;
   }
   throw new InvalidConfigurationError(

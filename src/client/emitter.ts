@@ -2,7 +2,7 @@ import { inheritFromNodes } from './node-emitter.js';
 
 type Listener<Args extends readonly unknown[]> = (...args: Args) => void;
 
-/** A listener as it was given, and what is called in its place: not the same for one that is called once. */
+/** A listener as given, and the function called in its place; they differ for one that is called once. */
 interface Entry {
   readonly given: Listener<never>;
   readonly called: Listener<never>;
@@ -36,7 +36,7 @@ export class Emitter<Events extends Record<keyof Events, readonly unknown[]>> {
     return this.#add(name, this.#onlyOnce(name, listener), 'first');
   }
 
-  /** Removes a listener, the one that was added last where it was added several times. */
+  /** Removes a listener; if it was added several times, the last one. */
   off<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): this {
     const present = this.#listeners.get(name) ?? [];
     const at = present.findLastIndex(({ given, called }) => given === listener || called === listener);
@@ -48,7 +48,7 @@ export class Emitter<Events extends Record<keyof Events, readonly unknown[]>> {
     return this.off(name, listener);
   }
 
-  /** @param name of the event; every event when it is left out */
+  /** @param name of the event; by default every event */
   removeAllListeners(name?: keyof Events): this {
     if (name === undefined) this.#listeners.clear();
     else this.#listeners.delete(name);
@@ -63,7 +63,7 @@ export class Emitter<Events extends Record<keyof Events, readonly unknown[]>> {
     return true;
   }
 
-  /** @param listener counts this one alone */
+  /** @param listener counts only this one */
   listenerCount<Name extends keyof Events>(name: Name, listener?: Listener<Events[Name]>): number {
     const entries = this.#listeners.get(name) ?? [];
     return listener === undefined
@@ -75,7 +75,7 @@ export class Emitter<Events extends Record<keyof Events, readonly unknown[]>> {
     return (this.#listeners.get(name) ?? []).map(({ given }) => given as unknown as Listener<Events[Name]>);
   }
 
-  /** As `listeners`, with the wrappers of those that are called once. */
+  /** Like `listeners`, with the wrappers of those that are called once. */
   rawListeners<Name extends keyof Events>(name: Name): Listener<Events[Name]>[] {
     return (this.#listeners.get(name) ?? []).map(({ called }) => called as unknown as Listener<Events[Name]>);
   }
@@ -93,7 +93,7 @@ export class Emitter<Events extends Record<keyof Events, readonly unknown[]>> {
   }
 
   #add(name: keyof Events, entry: Entry, where: 'first' | 'last'): this {
-    // A new array, so that an emit under way is not disturbed.
+    // A new array, so that an emit in progress is not disturbed.
     const present = this.#listeners.get(name) ?? [];
     return this.#set(name, where === 'first' ? [entry, ...present] : [...present, entry]);
   }

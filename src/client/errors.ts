@@ -1,11 +1,11 @@
 /**
- * The one error of the SDK. `code` is what to branch on: a code of the service's catalogue (docs/protocol.md), or
- * one of the client's own below.
+ * The SDK's only error. Branch on `code`: a code of the service's catalogue (docs/protocol.md), or one of the client's
+ * own below.
  */
 export class OpstreamClientError extends Error {
   override readonly name = 'OpstreamClientError';
 
-  /** @param status the HTTP status, where there was one */
+  /** @param status the HTTP status, if any */
   constructor(
     readonly code: string,
     message: string,
@@ -15,7 +15,7 @@ export class OpstreamClientError extends Error {
     super(message, options);
   }
 
-  /** True when the same request may succeed later: the service was away, overloaded or shutting down. */
+  /** True when the same request may succeed later: the service was unreachable, overloaded or shutting down. */
   get retryable(): boolean {
     return (
       RETRYABLE.has(this.code) || (this.status !== undefined && this.status >= 500 && this.status !== 501)
@@ -23,19 +23,19 @@ export class OpstreamClientError extends Error {
   }
 }
 
-/** Codes the client itself gives. */
+/** Codes of the client itself. */
 export const CLIENT_ERROR = {
-  /** Nothing answered at this address. */
+  /** Nothing responded at this address. */
   unreachable: 'unreachable',
-  /** No answer in time; whether the request was carried out is unknown. */
+  /** No answer in time; whether the request was executed is unknown. */
   timeout: 'timeout',
-  /** The connection was lost and will not be opened again. */
+  /** The connection was lost and will not be reopened. */
   connectionLost: 'connection_lost',
   /** The client was closed. */
   closed: 'closed',
   /** Too many commands wait for a connection or an answer. */
   queueFull: 'queue_full',
-  /** The answer is not one of an Opstream service. */
+  /** The response is not from an Opstream service. */
   unexpectedAnswer: 'unexpected_answer',
 } as const;
 

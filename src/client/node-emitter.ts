@@ -3,8 +3,8 @@ interface NodeProcess {
 }
 
 /**
- * Makes a class count as Node's `EventEmitter` where there is one, for programs that ask with `instanceof`. The class
- * brings every method itself, and bundlers for pages find no import of a Node module.
+ * Makes a class pass `instanceof EventEmitter` in Node. The class implements every method itself, and bundlers for
+ * pages find no import of a Node module.
  */
 export function inheritFromNodes(emitter: { readonly prototype: object }): void {
   const { process } = globalThis as { process?: NodeProcess };

@@ -1,4 +1,4 @@
-/** A UUID v4; also on pages served without TLS, where browsers leave out `crypto.randomUUID`. */
+/** A UUID v4; also on pages without TLS, where browsers lack `crypto.randomUUID`. */
 export function randomId(): string {
   if (typeof crypto.randomUUID === 'function') return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

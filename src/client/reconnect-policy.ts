@@ -1,14 +1,14 @@
 /**
- * When to try again after a lost connection. One shape serves every client of the SDK; the presets name the rules
- * that existing systems use.
+ * When to retry after a lost connection. One shape serves every client of the SDK; the presets follow existing
+ * systems.
  */
 export interface ReconnectPolicy {
-  /** Tries in a row that may fail before the client gives up; `Infinity` never gives up. */
+  /** Consecutive failed attempts before the client gives up; `Infinity` never gives up. */
   readonly maxAttempts: number;
   /**
-   * @param attempt 1 for the first try after a loss
+   * @param attempt 1 for the first attempt after a loss
    * @param random a number from 0 to below 1, `Math.random()` outside of tests
-   * @returns milliseconds to wait before this try
+   * @returns milliseconds to wait before this attempt
    */
   delay(attempt: number, random: number): number;
 }
@@ -19,7 +19,10 @@ interface Exponential {
   readonly maxMs: number;
 }
 
-/** The nominal wait: `firstMs · factor^(attempt - 1)`, at most `maxMs`, also for attempts beyond what a double holds. */
+/**
+ * The nominal delay: `firstMs · factor^(attempt - 1)`, at most `maxMs`, even for attempts beyond the range of a
+ * double.
+ */
 function exponential({ firstMs, factor, maxMs }: Exponential, attempt: number): number {
   return Math.min(maxMs, firstMs * factor ** (attempt - 1));
 }
@@ -56,7 +59,7 @@ export const RECONNECT: Readonly<Record<ReconnectPreset, ReconnectPolicy>> = {
   linear: { maxAttempts: 5, delay: (attempt) => 2000 * attempt },
   /** MCP peers: 1 s, doubling up to ten minutes, forever. */
   peer: { maxAttempts: Infinity, delay: (attempt) => exponential(peer, attempt) },
-  /** The first loss is the last. */
+  /** Do not reconnect. */
   never: { maxAttempts: 0, delay: () => 0 },
 };
 

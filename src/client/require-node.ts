@@ -1,5 +1,5 @@
 import { nodeProblem } from './node-version.js';
 
-/** The first import of the SDK: a sentence is better than what an old version makes of the rest. */
+/** The first import of the SDK: a clear message beats the syntax errors of an old version. */
 const problem = nodeProblem();
 if (problem !== undefined) throw new Error(problem);

@@ -1,17 +1,17 @@
-/** Where a service is when nothing says otherwise. */
+/** The default address. */
 export const DEFAULT_URL = 'http://127.0.0.1:8765';
 
-/** A bearer token, or what fetches a fresh one for each connection and request. */
+/** A bearer token, or a function that fetches one for each connection and request. */
 export type TokenSource = string | (() => string | Promise<string>);
 
 /**
- * The address of one service, from which every endpoint's URL follows. Accepts `http`, `https`, `ws` and `wss`, with
- * a path when the service stands behind a prefix.
+ * The address of one service, from which every endpoint's URL is derived. Accepts `http`, `https`, `ws` and `wss`,
+ * with a path when the service is behind a prefix.
  */
 export class ServiceAddress {
   readonly #base: URL;
 
-  /** @throws TypeError for a text that is no such URL */
+  /** @throws TypeError for an invalid URL */
   constructor(url: string = DEFAULT_URL) {
     let base: URL;
     try {
@@ -39,7 +39,7 @@ export class ServiceAddress {
     return url;
   }
 
-  /** For messages to people: without a password or token. */
+  /** For display: without a password or token. */
   get displayUrl(): string {
     const url = this.http('');
     url.username = '';

@@ -8,18 +8,18 @@ interface Waiting {
   readonly reject: (error: OpstreamError) => void;
 }
 
-/** Size of one transaction, in characters: larger ones gain little and hold the event loop longer. */
+/** Characters per transaction: larger ones gain little and block the event loop longer. */
 const MAX_BATCH = 1024 * 1024;
-/** What may wait for the store, in characters; beyond it producers are refused instead of memory growing. */
+/** Characters that may wait for the store; beyond it producers are refused, so that memory stays bounded. */
 const MAX_WAITING = 64 * 1024 * 1024;
-/** What a row costs beside its text, in characters, so that many small events count as well as a few large ones. */
+/** Cost of a row besides its text, in characters, so that many small events count as well as a few large ones. */
 const ROW_SIZE = 512;
-/** What opening an operation counts: two rows and its metadata, which is serialized only when it is written. */
+/** Cost of creating an operation: two rows and its metadata, which is serialized only when it is written. */
 const OPEN_SIZE = 8 * 1024;
 
 /**
  * Group commit: all commands of one turn of the event loop share a transaction, and while an asynchronous store is
- * busy the next batch gathers. Outcomes are published before they are acknowledged, in log order.
+ * busy the next batch accumulates. Outcomes are published before they are acknowledged, in log order.
  */
 export class AppendQueue {
   private waiting: Waiting[] = [];
@@ -51,7 +51,7 @@ export class AppendQueue {
     });
   }
 
-  /** Refuses what comes from now on; resolves when everything submitted before has been answered. */
+  /** Refuses new commands; resolves when all earlier ones are answered. */
   close(): Promise<void> {
     this.closed = true;
     if (this.waiting.length === 0 && !this.busy) return Promise.resolve();
@@ -61,7 +61,7 @@ export class AppendQueue {
   private schedule(): void {
     if (this.scheduled || this.busy) return;
     this.scheduled = true;
-    // setImmediate runs after the poll phase: everything that every socket delivered in this turn is in the batch.
+    // setImmediate runs after the poll phase: everything delivered by sockets in this turn is in the batch.
     setImmediate(() => {
       this.scheduled = false;
       void this.flush();
@@ -89,7 +89,7 @@ export class AppendQueue {
     }
   }
 
-  /** The oldest commands up to the size of a transaction; a single larger one is a batch of its own. */
+  /** The oldest commands up to the size of a transaction; a single larger one is its own batch. */
   private takeBatch(): Waiting[] {
     let size = 0;
     let count = 0;

@@ -11,11 +11,11 @@ export interface Backup extends BackupReport {
   readonly path: string;
 }
 
-/** A name in the folder, never a path: no separators, no hidden files, nothing that leads elsewhere. */
+/** A file name, never a path: no separators, no hidden files, no traversal. */
 export const BACKUP_FILE_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$';
 const FILE = new RegExp(BACKUP_FILE_PATTERN);
 
-/** Copies the store into the folder that the operator chose, one copy at a time. */
+/** Copies the store into the operator's backup folder, one copy at a time. */
 @Injectable()
 export class BackupService {
   private readonly logger = new Logger('Backup');

@@ -3,11 +3,11 @@ import type { RecordedEvent } from './operation-event.js';
 import type { RemovedOperation } from './operation-store.js';
 
 /**
- * Port: wakes everything that follows the log (D-05). It carries only what is already stored, in log order per
- * operation; who missed something reads it from the store. Other nodes' events arrive here too.
+ * Port: wakes everything that follows the log. It carries only stored events, in log order per operation; missed
+ * events are read from the store. Events of other nodes arrive here, too.
  */
 export abstract class EventBus {
-  /** One emission per commit, so that followers do their per-flush work once however many events were recorded. */
+  /** One emission per commit, so that followers do their per-flush work once for any number of events. */
   abstract readonly events$: Observable<readonly RecordedEvent[]>;
   abstract readonly removed$: Observable<readonly RemovedOperation[]>;
   abstract publish(events: readonly RecordedEvent[]): void;

@@ -8,13 +8,13 @@ import type { RemovedOperation } from './operation-store.js';
 import { OperationsService } from './operations.service.js';
 
 export interface FollowOptions {
-  /** Begins after this seq; 0, the default, is the beginning of the log. */
+  /** Starts after this seq; 0, the default, is the beginning of the log. */
   readonly afterSeq?: number;
-  /** Ends the following, without an error. */
+  /** Stops following, without an error. */
   readonly signal?: AbortSignal;
 }
 
-/** One reader's place in a log: what arrived live and was not read yet, up to a bound. */
+/** One reader's place in a log, with a bounded number of unread live events. */
 interface Reader {
   cursor: number;
   live: RecordedEvent[];
@@ -22,21 +22,21 @@ interface Reader {
   size: number;
   /** Everything before the live events was read; until then the log is read. */
   caughtUp: boolean;
-  /** How often live events were forgotten, or the operation removed: what was read before then is not enough. */
+  /** How often live events were dropped, or the operation removed: what was read before is incomplete. */
   losses: number;
-  /** The operation was removed: one that is opened under its id later has another log. */
+  /** The operation was removed: a later one with its id has a different log. */
   gone: boolean;
   wake: () => void;
 }
 
 const PAGE = { limit: 256, maxBytes: 256 * 1024 };
-/** Live events that wait for a slow reader, and their characters; beyond either they are read from the log again. */
+/** Live events kept for a slow reader, and their characters; beyond either they are read from the log again. */
 const MAX_LIVE = 256;
 const MAX_LIVE_CHARACTERS = 1024 * 1024;
 
 /**
- * Follows an operation's log inside the process, for code that works with events rather than bytes on a socket:
- * first what is stored, then live, without a gap or a repetition, at the reader's own pace.
+ * Follows an operation's log inside the process, for code that works with events rather than bytes: first stored
+ * events, then live, without gaps or repeats, at the reader's pace.
  */
 @Injectable()
 export class LogFollower implements OnModuleDestroy {
@@ -58,9 +58,8 @@ export class LogFollower implements OnModuleDestroy {
   }
 
   /**
-   * Yields an operation's events until the final one, or until the signal fires. Events that were trimmed from the
-   * beginning of the log are left out.
-   * @throws OpstreamError `operation_not_found`, also when the operation is removed meanwhile
+   * Yields an operation's events until the final one, or until the signal fires. Trimmed events are skipped.
+   * @throws OpstreamError `operation_not_found`, also when the operation is removed while it is followed
    */
   async *follow(
     tenant: string,
@@ -103,16 +102,15 @@ export class LogFollower implements OnModuleDestroy {
     operationId: string,
     reader: Reader,
   ): Promise<readonly RecordedEvent[] | null> {
-    // The reader's own pace may be "at once": a long log must not be read in one turn of the event loop.
+    // A fast reader must not read a long log in one turn of the event loop.
     await turnBudget.turn();
-    if (reader.gone)
-      throw new OpstreamError('operation_not_found', `Operation ${operationId} was removed meanwhile`);
+    if (reader.gone) throw new OpstreamError('operation_not_found', `Operation ${operationId} was deleted`);
     const { losses } = reader;
     const { events, head } = await this.operations.history(tenant, operationId, reader.cursor, PAGE);
     if (events.length > 0) return events;
     const { endedAt } = await this.operations.get(tenant, operationId);
     if (endedAt !== null && reader.cursor >= head) return null;
-    // What was recorded since the page was read is among the live events.
+    // Events recorded since the page was read are among the live events.
     reader.caughtUp = reader.losses === losses;
     return [];
   }
@@ -142,7 +140,7 @@ export class LogFollower implements OnModuleDestroy {
     }
   }
 
-  /** Reading the log again tells the readers that it is gone. */
+  /** Reading the log again reveals to readers that it is gone. */
   private forget(removed: readonly RemovedOperation[]): void {
     for (const { tenant, operationId } of removed) {
       for (const reader of this.readers.get(keyOf(tenant, operationId)) ?? []) {

@@ -3,37 +3,37 @@ import { currentToken, parseLogToken, sharedThrough, type LogToken } from './log
 import { OperationStore } from './operation-store.js';
 import type { Operation } from './operation.js';
 
-/** Reads as little as possible: one event, or only where the log stands. */
+/** Reads as little as possible: one event, or only the head of the log. */
 const ONE = { limit: 1, maxBytes: 1 };
 
-/** A place in a log, checked. */
+/** A validated place in a log. */
 export interface CheckedPlace {
-  /** Where to continue: the place that was asked for, or the last one that still holds. */
+  /** Where to continue: the requested place, or the last valid one. */
   readonly after: number;
-  /** What the reader has beyond `after` is not in this log. */
+  /** The reader's events after `after` are not in this log. */
   readonly lost: boolean;
-  /** Names the log as it is now. */
+  /** Id of the current log. */
   readonly log: string;
 }
 
-/** Names logs, and says whether a place that a reader remembers is one of this log. */
+/** Identifies logs, and decides whether a remembered place belongs to the current one. */
 @Injectable()
 export class LogPlaces {
   constructor(private readonly store: OperationStore) {}
 
-  /** Names a tenant's log. */
+  /** Id of a tenant's log. */
   async tokenOf(tenant: string): Promise<string> {
     return currentToken(await this.store.logIdentity(tenant));
   }
 
-  /** Names an operation's log. */
+  /** Id of an operation's log. */
   async tokenOfOperation({ tenant, number }: Operation): Promise<string> {
     return currentToken(await this.store.logIdentity(tenant), number);
   }
 
   /**
-   * Checks a place in a tenant's log.
-   * @param log the token that came with it; without one, numbers are all there is
+   * Validates a place in a tenant's log.
+   * @param log the token sent with it; without one, only numbers can be compared
    * @throws OpstreamError `invalid_cursor`
    */
   async check(tenant: string, after: number, log: unknown): Promise<CheckedPlace> {
@@ -47,8 +47,8 @@ export class LogPlaces {
   }
 
   /**
-   * Checks a place in an operation's log.
-   * @param known the newest seq that the reader has, when it wants to continue before that
+   * Validates a place in an operation's log.
+   * @param known the newest seq the reader has, when it wants to continue before that
    * @throws OpstreamError `invalid_cursor`
    */
   async checkOperation(
@@ -74,13 +74,13 @@ export class LogPlaces {
     token: LogToken,
     shared: number,
   ): Promise<number> {
-    // Who subscribed before it was opened has nothing of it.
+    // A subscriber from before its creation has none of its events.
     if (token.operation === undefined) return seq === 0 ? 0 : Math.min(seq, operation.eventCount);
     if (token.operation !== operation.number || shared === 0) return 0;
     const newest = Math.min(seq, operation.eventCount);
     if (newest === 0 || shared === Infinity) return newest;
     if ((await this.positionAt(operation, newest)) <= shared) return newest;
-    // The newest event that was recorded before the epoch began; events carry growing positions.
+    // The newest event recorded before the epoch began; positions increase from event to event.
     let low = 0;
     let high = newest;
     while (high - low > 1) {
@@ -91,7 +91,7 @@ export class LogPlaces {
     return low;
   }
 
-  /** The position of an event, or of the first one still stored behind it. */
+  /** The position of an event, or of the first stored one after it. */
   private async positionAt({ tenant, operationId }: Operation, seq: number): Promise<number> {
     const page = await this.store.readOperation(tenant, operationId, seq - 1, ONE);
     return page?.events[0]?.position ?? Infinity;

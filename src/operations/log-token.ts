@@ -2,9 +2,9 @@ import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { LogIdentity } from './operation-store.js';
 
 /**
- * What names a log beside a position or seq in it: `uid.epoch`, and `uid.epoch.number` for the log of one operation.
- * Numbers alone do not tell a log from another one that has grown under the same numbers: after a restore, after a loss
- * of power, in a new data directory, or when an id was opened again.
+ * Identifies a log beside a position or seq in it: `uid.epoch`, and `uid.epoch.number` for the log of one operation.
+ * Numbers alone cannot tell a log from another one with the same numbers: after a restore, a power loss, in a new data
+ * directory, or when an id was reused.
  */
 export interface LogToken {
   readonly uid: string;
@@ -15,7 +15,7 @@ export interface LogToken {
 
 const TOKEN = /^([A-Za-z0-9]{1,40})\.(\d{1,15})(?:\.(\d{1,15}))?$/;
 
-/** @throws OpstreamError `invalid_cursor` when it is given but no token */
+/** @throws OpstreamError `invalid_cursor` when it is present but not a token */
 export function parseLogToken(value: unknown): LogToken | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   const [, uid, epoch, operation] = (typeof value === 'string' && TOKEN.exec(value)) || [];
@@ -27,33 +27,33 @@ export function parseLogToken(value: unknown): LogToken | undefined {
   };
 }
 
-/** Names the log as it is now. @param operation creation number, for the log of one operation */
+/** Token of the current log. @param operation creation number, for the log of one operation */
 export function currentToken({ uid, epochs }: LogIdentity, operation?: number): string {
   const { epoch } = epochs.at(-1)!;
   return operation === undefined ? `${uid}.${epoch}` : `${uid}.${epoch}.${operation}`;
 }
 
 /**
- * Up to which position what a reader has is what the log still holds, going by the epochs alone. An epoch begins when
- * something may have been lost: what a reader of an earlier epoch has beyond its beginning is not in this log.
+ * Up to which position a reader's events are still in the log, judging by epochs alone. An epoch begins when something
+ * may have been lost: events of an earlier epoch beyond its beginning are not in this log.
  * @returns Infinity when the token names the newest epoch
  */
 export function sharedThrough({ uid, epochs }: LogIdentity, token: LogToken): number {
   if (token.uid !== uid) return 0;
   const next = epochs.find(({ epoch }) => epoch > token.epoch);
   if (epochs.some(({ epoch }) => epoch === token.epoch)) return next?.from ?? Infinity;
-  // An epoch that this log never had: the reader comes from another branch of it, as after a restored backup.
+  // An epoch this log never had: the reader comes from another branch, e.g. after a restored backup.
   const before = epochs.findLast(({ epoch }) => epoch < token.epoch);
   if (before === undefined) return 0;
   return next?.from ?? before.from;
 }
 
-/** `17@k3f9a2.2`: a place in a log as one word, as the ids of event streams carry it. */
+/** `17@k3f9a2.2`: a place in a log as one word, as in the ids of event streams. */
 export function formatPlace(place: number, token: string): string {
   return `${place}@${token}`;
 }
 
-/** Splits a place that may carry its log. */
+/** Splits a place that may include its log. */
 export function splitPlace(value: unknown): { place: unknown; log: unknown } {
   if (typeof value !== 'string') return { place: value, log: undefined };
   const at = value.indexOf('@');

@@ -1,6 +1,6 @@
 import { exceedsBytes, MAX_EVENT_DATA_BYTES, standInFor } from '../platform/json-stand-in.js';
 
-/** The events of an operation's log: their types, their numbered record and the JSON every JSON face shows. */
+/** The events of an operation's log: their types, their numbered record and their JSON form. */
 
 export const EVENT_TYPES = [
   'progress',
@@ -13,7 +13,7 @@ export const EVENT_TYPES = [
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** What a recorded event is made of. `data` is JSON text: it is serialized once, when the event is accepted. */
+/** The parts of a recorded event. `data` is JSON text: it is serialized once, when the event is accepted. */
 export interface EventFields {
   readonly tenant: string;
   readonly operationId: string;
@@ -28,8 +28,8 @@ export interface EventFields {
 }
 
 /**
- * One durable event. Its JSON form is built on first use and kept with it, so that it is encoded once however many
- * subscribers and faces it reaches.
+ * One durable event. Its JSON form is built on first use and kept, so that it is encoded once for all subscribers and
+ * transports.
  */
 export class RecordedEvent implements EventFields {
   readonly tenant: string;
@@ -53,7 +53,7 @@ export class RecordedEvent implements EventFields {
 
   /** `{"event_type","operation_id","seq","position","timestamp","data"}` as JSON text. */
   get json(): string {
-    // Ids are restricted to characters that need no escaping, so the text can be put together directly.
+    // Ids contain only characters that need no escaping, so the text can be concatenated.
     this.#json ??=
       `{"event_type":"${this.type}","operation_id":"${this.operationId}","seq":${this.seq},` +
       `"position":"${this.position}","timestamp":${this.timestamp},"data":${sendable(this.data)}}`;
@@ -61,7 +61,7 @@ export class RecordedEvent implements EventFields {
   }
 }
 
-/** Data that was recorded under an earlier, larger bound is shown by a stand-in: its message would not fit. */
+/** Data recorded under an earlier, larger limit becomes a stand-in: its message would not fit. */
 function sendable(data: string): string {
   return exceedsBytes(data, MAX_EVENT_DATA_BYTES) ? JSON.stringify(standInFor(data)) : data;
 }

@@ -5,7 +5,7 @@ import { OperationStore } from './operation-store.js';
 /** How often ended operations are checked against `OPERATION_MAX_AGE`. */
 const INTERVAL_MS = 30_000;
 
-/** Removes operations that ended longer ago than they are kept. */
+/** Removes operations that ended longer ago than their maximum age. */
 @Injectable()
 export class OperationExpiry implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger(OperationExpiry.name);
@@ -25,7 +25,7 @@ export class OperationExpiry implements OnModuleInit, OnModuleDestroy {
     clearInterval(this.timer);
   }
 
-  /** In steps, so that appends and reads get their turn in between. */
+  /** In steps, so that appends and reads get a turn in between. */
   private async expire(): Promise<void> {
     while (!this.stopped && (await this.store.expire(Date.now() / 1000))) await setImmediate();
   }

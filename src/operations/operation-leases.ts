@@ -6,20 +6,20 @@ import { isFinal } from './operation-event.js';
 import { OperationsService } from './operations.service.js';
 import { isActive, type Operation } from './operation.js';
 
-/** How often leases are looked at, in milliseconds: an operation ends at most this much late. */
+/** How often leases are checked, in milliseconds: an operation ends at most this much late. */
 const CHECK_MS = 1000;
 
 interface Lease {
   readonly tenant: string;
   readonly operationId: string;
   readonly milliseconds: number;
-  /** Of `performance.now()`: the wall clock jumps, and a jump must not end anybody's work. */
+  /** In terms of `performance.now()`: the wall clock jumps, and a jump must not end anybody's work. */
   deadline: number;
 }
 
 /**
- * Ends work that nobody works on any more. What a process ran itself ends as `Interrupted` when the next one starts; an
- * operation that was opened with a lease ends as `Stalled` once its producer has not been heard of for that long.
+ * Ends abandoned work. Work of the service itself ends as `Interrupted` when the next process starts; an operation
+ * with a lease ends as `Stalled` once its producer has been silent for that long.
  */
 @Injectable()
 export class OperationLeases implements OnApplicationBootstrap, OnModuleDestroy {
@@ -59,7 +59,7 @@ export class OperationLeases implements OnApplicationBootstrap, OnModuleDestroy 
     clearInterval(this.timer);
   }
 
-  /** Its producer opened it, or said that it is still there. */
+  /** Its producer created it, or renewed the lease. */
   private heard(operation: Operation): void {
     const { tenant, operationId, leaseSeconds } = operation;
     if (leaseSeconds === null || !isActive(operation)) return;
@@ -90,7 +90,7 @@ export class OperationLeases implements OnApplicationBootstrap, OnModuleDestroy 
       `Nothing was heard of the producer for ${milliseconds / 1000} s`,
       'Stalled',
     );
-    // It is tried again, later than at once.
+    // Retried later, not immediately.
     if (!ended)
       this.leases.set(keyOf(tenant, operationId), { ...lease, deadline: performance.now() + 10_000 });
   }

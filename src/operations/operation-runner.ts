@@ -11,14 +11,14 @@ import { isActive, type Operation } from './operation.js';
 export interface RunOptions {
   readonly tenant?: string;
   readonly metadata?: JsonObject;
-  /** Adopts an operation that is already open instead of opening one. */
+  /** Adopts a running operation instead of creating one. */
   readonly operationId?: string;
 }
 
-/** Types that are remembered: an application whose types never end must not make memory grow. */
+/** Maximum remembered types: an application with unbounded types must not make memory grow. */
 const MAX_TYPES = 200;
 
-/** What the runner needs of the service that it works for. */
+/** What the runner needs from its service. */
 interface Recorder {
   find(tenant: string, operationId: string): Promise<Operation | null>;
   create(
@@ -39,16 +39,16 @@ interface Recorder {
  */
 export class OperationRunner {
   private readonly logger = new Logger('Operations');
-  /** Controllers of the work that runs here, by tenant and operation. */
+  /** Controllers of running work, by tenant and operation. */
   private readonly running = new Map<string, AbortController>();
   private readonly cancellations: Subscription;
-  /** Types that this application has run itself: words of its own, which may become labels. */
+  /** Types this application has run itself: its own words, which may become labels. */
   readonly types = new Set<string>();
 
   constructor(
     private readonly operations: Recorder,
     bus: EventBus,
-    /** Names this run of the service, whose end is the end of the work. */
+    /** Identifies this run of the service; work ends with it. */
     private readonly owner: string,
   ) {
     this.cancellations = bus.events$.subscribe((events) => {
@@ -60,7 +60,7 @@ export class OperationRunner {
     });
   }
 
-  /** Tells the work that still runs to end, because the service stops. */
+  /** Signals all running work to end, because the service stops. */
   stop(): void {
     this.cancellations.unsubscribe();
     for (const controller of this.running.values()) {
@@ -87,7 +87,7 @@ export class OperationRunner {
     if (operationId !== null) this.running.set(key(tenant, operationId), controller);
     try {
       const value = await withinScope(scope, () => work(scope));
-      // When someone else cancelled, the operation has ended, and there is nothing to add. A stop ends no work.
+      // After an external cancellation the operation has already ended. A shutdown does not end the work itself.
       const { aborted, reason } = controller.signal as { aborted: boolean; reason: unknown };
       if (!aborted || reason instanceof OpstreamError) {
         await scope.result(asJson(value));
@@ -102,7 +102,7 @@ export class OperationRunner {
     }
   }
 
-  /** @returns null when it cannot be opened; the work runs all the same */
+  /** @returns null when it cannot be created; the work runs nevertheless */
   private async open(
     tenant: string,
     operationType: string,
@@ -144,7 +144,7 @@ export class OperationRunner {
   }
 
   private emitFailed(operationId: string | null, error: unknown): void {
-    // Work goes on reporting after somebody else ended its operation; that is nothing to warn of.
+    // Work may keep reporting after its operation was ended elsewhere; that needs no warning.
     if (operationId !== null && error instanceof OpstreamError && error.code === 'operation_ended') return;
     this.logger.warn(
       { event: 'emit_failed', operation_id: operationId, error },
@@ -161,7 +161,7 @@ function cancelled(): DOMException {
   return new DOMException('The operation was cancelled', 'AbortError');
 }
 
-/** Values without a JSON form (a function, a circular object) are shown as text: the work did succeed. */
+/** Values without a JSON form (a function, a circular object) become text: the work did succeed. */
 function asJson(value: unknown): JsonValue {
   try {
     const text: string | undefined = JSON.stringify(value);

@@ -3,18 +3,18 @@ import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { JsonObject, JsonValue } from '../platform/json.js';
 import { parseDraft, type EventDraft, type ProducerEventType } from './operation-draft.js';
 
-/** Records one event of the scope's operation; null where the operation itself could not be opened. */
+/** Records one event of the scope's operation; null if the operation could not be created. */
 export type Emit = (draft: EventDraft) => Promise<unknown>;
 
 /**
- * What running work reports through. No method rejects: failing to emit never breaks the work itself; the
- * failure goes to `onEmitFailure`, and the rest of the work goes on.
+ * The reporting interface of running work. No method rejects: failing to emit never breaks the work. Failures go to
+ * `onEmitFailure`, and the work continues.
  */
 export class OperationScope {
   private over = false;
 
   constructor(
-    /** Null when the operation could not be opened and the work runs unseen. */
+    /** Null when the operation could not be created and the work runs unrecorded. */
     readonly operationId: string | null,
     /** Fires when the operation is cancelled by anyone. */
     readonly signal: AbortSignal,
@@ -52,7 +52,7 @@ export class OperationScope {
     return this.end('cancelled', { reason });
   }
 
-  /** The first end counts. One that is not valid counts as none, so that the work's return or failure ends it. */
+  /** The first end counts. An invalid one does not, so that the work's return or failure ends it. */
   private async end(type: ProducerEventType, data: unknown): Promise<void> {
     if (this.over) return;
     this.over = true;
@@ -67,14 +67,14 @@ export class OperationScope {
     await this.recordEnd(draft, FIRST_RETRY_MS);
   }
 
-  /** A store that is full or away for a while must not leave the operation running: the end is tried again. */
+  /** A full or unavailable store must not leave the operation running: the end is retried. */
   private async recordEnd(draft: EventDraft, retryAfterMs: number): Promise<void> {
     try {
       await this.emit(draft);
     } catch (error) {
       this.onEmitFailure(error);
       if (!isPassing(error)) return;
-      // The work goes on meanwhile.
+      // The work continues in the meantime.
       setTimeout(
         () => void this.recordEnd(draft, Math.min(2 * retryAfterMs, LAST_RETRY_MS)),
         retryAfterMs,
@@ -91,7 +91,7 @@ export class OperationScope {
   }
 }
 
-/** How soon the end of an operation is tried again that could not be recorded, at first and at last. */
+/** First and last delay before a failed end is retried. */
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 60_000;
 
@@ -100,13 +100,13 @@ function isPassing(error: unknown): boolean {
   return !PERMANENT.has(error.code);
 }
 
-/** Refusals that no repetition changes; what a stop leaves running, the next start ends. */
+/** Refusals that no retry changes; what a shutdown leaves running, the next start ends. */
 const PERMANENT: ReadonlySet<string> = new Set(['operation_ended', 'operation_not_found', 'shutting_down']);
 
 const scopes = new AsyncLocalStorage<OperationScope>();
 
 /**
- * The operation that the calling code runs in, however deep.
+ * The operation the calling code runs in, at any depth.
  * @throws Error outside of `operations.run` and `@StreamOperation`
  */
 export function currentOperation(): OperationScope {

@@ -18,14 +18,14 @@ export interface OperationSnapshot {
   /** Seconds, once ended. */
   duration: number | null;
   first_seq: number;
-  /** Names the log it was folded from; see `log-token.ts`. */
+  /** Id of the log it was folded from; see `log-token.ts`. */
   log?: string;
   result?: JsonValue;
   error?: string;
   error_type?: string;
 }
 
-/** @param withResult lists leave the result out: it may be large, and `GET /api/operations/:id` has it */
+/** @param withResult lists omit the result: it may be large, and `GET /api/operations/:id` has it */
 export function toSnapshot(operation: Operation, withResult = true): OperationSnapshot {
   return {
     operation_id: operation.operationId,

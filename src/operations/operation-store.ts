@@ -3,7 +3,7 @@ import type { EventDraft } from './operation-draft.js';
 import type { RecordedEvent } from './operation-event.js';
 import type { NewOperation, Operation, OperationState } from './operation.js';
 
-/** Opens an operation. Repeating it with the same type and metadata gives the stored one. */
+/** Creates an operation. Repeating it with the same type and metadata returns the stored one. */
 export interface OpenCommand {
   readonly kind: 'open';
   readonly operation: NewOperation;
@@ -23,7 +23,7 @@ export interface RecordCommand {
 
 export type StoreCommand = OpenCommand | RecordCommand;
 
-/** Where one draft went: the seq of its event, the first answer again when its `event_id` was known. */
+/** Where one draft was recorded: the seq of its event, or the first receipt again for a known `event_id`. */
 export interface Receipt {
   readonly seq: number;
   /** Unix seconds. */
@@ -35,7 +35,7 @@ export interface Recorded {
   readonly operation: Operation;
   /** What was added to the log, in order; empty for a repeated command. */
   readonly events: readonly RecordedEvent[];
-  /** One per draft; one for an open. */
+  /** One per draft; one for a creation. */
   readonly receipts: readonly Receipt[];
 }
 
@@ -43,7 +43,7 @@ export type StoreOutcome = Recorded | OpstreamError;
 
 export interface LogPage {
   readonly events: readonly RecordedEvent[];
-  /** Lowest seq (of an operation) or position (of a tenant's log) from which on nothing was trimmed. */
+  /** Lowest seq (of an operation) or position (of a tenant's log) after which nothing was trimmed. */
   readonly first: number;
   /** Newest seq or position. */
   readonly head: number;
@@ -75,48 +75,51 @@ export interface OperationCounts {
 
 export type StateCounts = Readonly<Record<OperationState, number>>;
 
-/** How much is kept, per tenant. 0 means no limit for `maxAge`. */
+/** Retention limits per tenant. 0 means no limit for `maxAge`. */
 export interface Retention {
   readonly maxOperations: number;
   /** For operations of type `mcp.tool/…`, which never displace others. */
   readonly maxToolOperations: number;
   readonly maxEventsPerOperation: number;
-  /** Seconds after its end that an operation is kept. */
+  /** Seconds an operation is kept after its end. */
   readonly maxAge: number;
 }
 
-/** Operations of recorded MCP tool calls carry this type prefix and have a limit of their own. */
+/** Operations of recorded MCP tool calls have this type prefix and their own limit. */
 export const TOOL_OPERATION_PREFIX = 'mcp.tool/';
 
 /** When one stretch of a tenant's log began. */
 export interface LogEpoch {
-  /** Grows from epoch to epoch, not by one: two logs that go on from the same backup share no later number. */
+  /** Increases from epoch to epoch, not by one: two logs continued from the same backup share no later number. */
   readonly epoch: number;
-  /** The head of the log when the epoch began: what is at or below it belongs to the epochs before. */
+  /** The head of the log when the epoch began: everything up to it belongs to earlier epochs. */
   readonly from: number;
 }
 
-/** Which log this is, so that a position can be recognized as one of another log or of a stretch that was lost. */
+/** Identity of a log, so that a position can be recognized as one of another log or of a lost stretch. */
 export interface LogIdentity {
-  /** Made at random with the engine's storage. */
+  /** Chosen at random with the engine's storage. */
   readonly uid: string;
-  /** Oldest first, at least one. Beginning an epoch without a loss costs nothing: positions up to its `from` stay valid. */
+  /**
+   * Oldest first, at least one. Beginning an epoch without a loss costs nothing: positions up to its `from` stay
+   * valid.
+   */
   readonly epochs: readonly LogEpoch[];
 }
 
-/** How the engine did last. */
+/** Condition of the engine. */
 export interface StoreHealth {
   readonly status: 'up' | 'down';
-  /** Why, and since when, in a sentence; no secrets. */
+  /** Why and since when, in one sentence; no secrets. */
   readonly detail?: string;
 }
 
-/** A copy of the store that was made while it ran. */
+/** A copy of the store made while it ran. */
 export interface BackupReport {
   readonly bytes: number;
   /** Operations of all tenants in the copy. */
   readonly operations: number;
-  /** The highest position of a tenant's log that the copy holds. */
+  /** The highest position of a tenant's log in the copy. */
   readonly mark: number;
 }
 
@@ -127,14 +130,14 @@ export interface OperationKey {
 export type RemovedOperation = OperationKey;
 
 /**
- * Port: the durable log of operations and the snapshots folded from it. Transitions are decided inside the store
- * (by the pure functions of `operation.ts`), because only it can make "decide, then append" atomic when several
- * processes share one engine. Everything is scoped by tenant.
+ * Port: the durable log of operations and the snapshots folded from it. Transitions are decided inside the store (by
+ * the pure functions of `operation.ts`), because only it can make "decide, then append" atomic when several processes
+ * share one engine. Everything is scoped by tenant.
  */
 export abstract class OperationStore {
   /**
-   * Carries out commands in order, in one transaction as far as the engine has such; resolves once they are durable.
-   * @returns one outcome per command; a refused command does not touch the others
+   * Executes commands in order, in one transaction if the engine has them; resolves once they are durable.
+   * @returns one outcome per command; a refused command does not affect the others
    * @throws OpstreamError `storage_full` | `store_unavailable` when nothing of the batch was recorded
    */
   abstract append(commands: readonly StoreCommand[]): Promise<readonly StoreOutcome[]>;
@@ -157,37 +160,37 @@ export abstract class OperationStore {
 
   abstract counts(tenant: string): Promise<OperationCounts>;
 
-  /** How many operations of all tenants are stored in each state. */
+  /** Stored operations of all tenants, by state. */
   abstract countsByState(): Promise<StateCounts>;
 
   /**
-   * Operations of all tenants that have not ended, oldest first: after a restart their runners ask what they left.
-   * @param typePrefix what the operations' types begin with
+   * Running operations of all tenants, oldest first: after a restart their runners ask what they left.
+   * @param typePrefix prefix of the operations' types
    */
   abstract unfinished(typePrefix: string): Promise<readonly OperationKey[]>;
 
   /** Removes an ended operation. @throws OpstreamError `operation_running`; false when it is unknown */
   abstract remove(tenant: string, operationId: string): Promise<boolean>;
 
-  /** Which log a tenant's positions belong to. */
+  /** The log that a tenant's positions belong to. */
   abstract logIdentity(tenant: string): Promise<LogIdentity>;
 
-  /** How the last write went and whether the engine is still what the next start would find; answers at once. */
+  /** How the last write went and whether the next start would find the engine unchanged; returns immediately. */
   abstract health(): StoreHealth;
 
   /**
-   * Writes a sound copy of everything that was acknowledged before the call to a new file, while the store goes on.
+   * Writes a consistent copy of everything acknowledged before the call to a new file, while the store continues.
    * @param tenant whose mark is reported; the copy holds all tenants
-   * @throws OpstreamError `invalid_request` when the file exists or the engine keeps no files, `storage_full`,
+   * @throws OpstreamError `invalid_request` when the file exists or the engine has no files, `storage_full`,
    *   `store_unavailable`, `shutting_down`
    */
   abstract backup(path: string, tenant: string): Promise<BackupReport>;
 
-  /** Called with the code of every failure of the engine; must not throw. */
+  /** Called with the code of every engine failure; must not throw. */
   onFailure: (code: string) => void = () => {};
 
   /**
-   * Removes what ended longer ago than `maxAge`, a bounded number at a time.
+   * Removes a bounded number of operations that ended longer ago than `maxAge`.
    * @param at Unix seconds
    * @returns whether more is due
    */
@@ -196,7 +199,7 @@ export abstract class OperationStore {
   /** Called with every operation that was removed, for any reason, after it is gone; must not throw. */
   onRemoved: (removed: readonly RemovedOperation[]) => void = () => {};
 
-  /** An operation may end and make room within one append: its last events are published before its removal is. */
+  /** An operation may end and be removed within one append: its last events are published before its removal. */
   protected tellRemoved(removed: readonly RemovedOperation[]): void {
     if (removed.length > 0) setImmediate(() => this.onRemoved(removed));
   }

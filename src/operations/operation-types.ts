@@ -1,23 +1,23 @@
 import type { RecordedEvent } from './operation-event.js';
 import { TOOL_OPERATION_PREFIX } from './operation-store.js';
 
-/** Families of types that Opstream's own parts give, each of which is one label. */
+/** Type families used by Opstream itself, each of which is one label. */
 const FAMILIES = ['forge.attempt', TOOL_OPERATION_PREFIX.replace(/\/$/, ''), 'run'] as const;
 const OTHER = 'other';
 
 /**
- * The label of each operation's type. Clients name types as they like, so only those that the operator lists, that
- * this application runs itself, or that Opstream gives have a label; all others share one. That bounds the series,
- * and no tenant reads another's words.
+ * Maps operation types to labels. Clients choose types freely, so only types listed by the operator, run by this
+ * application or used by Opstream have their own label; all others share one. That bounds the series, and no tenant
+ * sees another's words.
  */
 export class OperationTypes {
-  /** Labels of operations that have not ended, by tenant and id. */
+  /** Labels of running operations, by tenant and id. */
   private readonly running = new Map<string, string>();
 
-  /** @param known whether a type has a label of its own */
+  /** @param known whether a type has its own label */
   constructor(private readonly known: (type: string) => boolean) {}
 
-  /** The label of the operation that an event belongs to; undefined for one that was opened in an earlier run. */
+  /** The label of an event's operation; undefined for one created in an earlier run. */
   labelOf({ tenant, operationId, seq, data }: RecordedEvent, isLast: boolean): string | undefined {
     const key = `${tenant}/${operationId}`;
     if (seq === 1) this.running.set(key, this.label(typeOf(data)));
@@ -36,7 +36,7 @@ export class OperationTypes {
   }
 }
 
-/** Of the first event's data, which says what was opened. */
+/** From the first event's data, which says what was created. */
 function typeOf(data: string): string {
   const { operation_type: type } = JSON.parse(data) as { operation_type?: unknown };
   return typeof type === 'string' ? type : OTHER;

@@ -12,17 +12,17 @@ export type OperationState = 'running' | 'completed' | 'error' | 'cancelled';
 /** Snapshot: the state folded from an operation's log. Times are Unix seconds with fraction. */
 export interface Operation {
   readonly tenant: string;
-  /** Order of creation, unique within the store: an id that is opened again after its removal has another number. */
+  /** Creation number, unique within the store: an id that is reused after removal gets another number. */
   readonly number: number;
   readonly operationId: string;
   readonly operationType: string;
   readonly metadata: JsonObject;
-  /** Who runs the work; null when nobody said so. */
+  /** Who runs the work; null if unknown. */
   readonly owner: string | null;
-  /** Seconds without a sign of life after which the work counts as given up; null without a lease. */
+  /** Seconds without a sign of life after which the work counts as abandoned; null without a lease. */
   readonly leaseSeconds: number | null;
   readonly state: OperationState;
-  /** Free text from `status` events while running, afterwards the final state. */
+  /** Free text from `status` events while running, then the final state. */
   readonly status: string;
   /** 0 to 1. */
   readonly progress: number;
@@ -30,7 +30,7 @@ export interface Operation {
   readonly startedAt: number;
   readonly updatedAt: number;
   readonly endedAt: number | null;
-  /** Number of events ever recorded, which is the seq of the newest one. */
+  /** Number of events ever recorded, i.e. the seq of the newest one. */
   readonly eventCount: number;
   /** Lowest seq still stored; above 1 the beginning was trimmed. */
   readonly firstSeq: number;
@@ -39,7 +39,7 @@ export interface Operation {
   readonly errorType?: string;
 }
 
-/** An event that has its seq, but no position yet: the store gives that when it records it. */
+/** An event with its seq, but without a position: the store assigns that when it records it. */
 export interface NumberedEvent {
   readonly seq: number;
   readonly type: EventType;
@@ -65,8 +65,8 @@ export interface NewOperation {
 const FINAL_STATES: ReadonlySet<string> = new Set(['completed', 'error', 'cancelled']);
 
 /**
- * Opens an operation: its log begins with the `started` status event, which leaves `status` at `running`.
- * @param number its order of creation
+ * Creates an operation: its log begins with the `started` status event, which leaves `status` at `running`.
+ * @param number its creation number
  */
 export function open(input: NewOperation, number: number, at: number): Transition {
   const data = JSON.stringify({
@@ -148,12 +148,12 @@ export function isActive(operation: Operation): boolean {
   return operation.state === 'running';
 }
 
-/** Seconds from start to `at`, to the millisecond and never negative, even when the clock was set back. */
+/** Seconds from start to `at`, in milliseconds precision and never negative, even when the clock was set back. */
 export function duration(operation: Operation, at: number): number {
   return Math.max(0, Math.round((at - operation.startedAt) * 1000) / 1000);
 }
 
-/** A status event that names a final state is recorded, but it neither ends the operation nor changes its status. */
+/** A status event that names a final state is recorded, but neither ends the operation nor changes its status. */
 function withStatus(operation: Operation, draft: EventDraft): Operation {
   const status = draft.status ?? operation.status;
   return FINAL_STATES.has(status)

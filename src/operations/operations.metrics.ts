@@ -11,8 +11,8 @@ import { OperationsService } from './operations.service.js';
 const DURATION_BUCKETS = [0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200, 28_800];
 
 /**
- * What is recorded, as Prometheus counts it: all that the bus tells, which with several nodes is the same on
- * each. Tenants never become labels, and types of operations only where they are not the clients' own words.
+ * Metrics of recorded operations, counted from the event bus, so that they are equal on all nodes. Tenants never
+ * become labels, and operation types only when clients did not choose them.
  */
 @Injectable()
 export class OperationsMetrics implements OnModuleDestroy {
@@ -94,7 +94,7 @@ export class OperationsMetrics implements OnModuleDestroy {
     const isLast = isFinal(event.type);
     const type = this.types.labelOf(event, isLast);
     if (type !== undefined) return this.countAs(type, event);
-    // Opened in an earlier run of the service.
+    // Created in an earlier run of the service.
     void this.operations
       .find(event.tenant, event.operationId)
       .catch(() => null)

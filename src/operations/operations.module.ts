@@ -20,7 +20,7 @@ import { OperationsService } from './operations.service.js';
 import { StoreHealthReporter } from './store-health.js';
 import { WorkMetrics } from './work-metrics.js';
 
-/** Chooses the engine: the only place that knows the adapters. */
+/** Chooses the engine: only this module knows the adapters. */
 function createStore({ store }: Configuration, { connection }: SharedDatabase): OperationStore {
   if (!connection) return new MemoryOperationStore(store);
   const logger = new Logger('OperationStore');

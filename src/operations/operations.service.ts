@@ -33,17 +33,17 @@ import type { Operation } from './operation.js';
 export interface CreateOperation {
   readonly operationType: unknown;
   readonly metadata?: unknown;
-  /** A client's own id makes creation repeatable; without one a UUID is given. */
+  /** A client's own id makes creation repeatable; by default a UUID. */
   readonly operationId?: unknown;
-  /** Seconds that the producer may be silent before the operation ends as `Stalled`; any event renews them. */
+  /** Seconds the producer may be silent before the operation ends as `Stalled`; any event renews them. */
   readonly leaseSeconds?: unknown;
-  /** The run of the service that does the work itself: its end is the end of the work. */
+  /** The run of the service that does the work itself: the work ends with it. */
   readonly owner?: string;
 }
 
 export interface CreatedOperation {
   readonly operation: Operation;
-  /** False when this id was opened before with the same type and metadata. */
+  /** False when this id was created before with the same type and metadata. */
   readonly created: boolean;
 }
 
@@ -52,17 +52,17 @@ export interface AppendReceipt extends Receipt {
 }
 
 /**
- * The heart: opens operations and records their events. A promise that resolves here means the event is stored and
- * was published; a rejection is an `OpstreamError` and means nothing was recorded.
+ * Creates operations and records their events. A resolved promise means that the event is stored and published; a
+ * rejection is an `OpstreamError` and means that nothing was recorded.
  */
 @Injectable()
 export class OperationsService implements OnModuleDestroy, OnApplicationShutdown {
   private readonly logger = new Logger(OperationsService.name);
   private readonly queue: AppendQueue;
   private readonly runner: OperationRunner;
-  /** Names this run of the service: work that it does itself ends with it. */
+  /** Identifies this run of the service: its own work ends with it. */
   readonly incarnation = randomUUID();
-  /** Told whenever a producer opens an operation or says that it is still there; must not throw. */
+  /** Called whenever a producer creates an operation or renews its lease; must not throw. */
   onHeard: (operation: Operation) => void = () => {};
 
   constructor(
@@ -104,7 +104,7 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
   }
 
   /**
-   * Records one event and returns where it went; with an `event_id` that was recorded before, the first answer again.
+   * Records one event and returns its receipt; for a known `event_id`, the first receipt.
    * @throws OpstreamError `operation_not_found`, `operation_ended`, `storage_full`, `store_unavailable`
    */
   append(tenant: string, operationId: string, draft: EventDraft): Promise<AppendReceipt> {
@@ -113,7 +113,7 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
       .then(toAppendReceipt);
   }
 
-  /** Records several events of one operation, all or none. None at all say that the producer is still there. */
+  /** Records several events of one operation, all or none. An empty list renews the lease. */
   async appendAll(tenant: string, operationId: string, drafts: readonly EventDraft[]): Promise<Recorded> {
     const recorded = await this.queue.submit({ kind: 'record', tenant, operationId, drafts, at: now() });
     if (drafts.length === 0) this.onHeard(recorded.operation);
@@ -148,7 +148,7 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
     return this.emit(tenant, operationId, 'cancelled', { reason }, eventId);
   }
 
-  /** Like `append`, with data still to be validated: a refusal is a rejection, too. */
+  /** Like `append`, for data that is not validated yet: a refusal is a rejection, too. */
   private emit(
     tenant: string,
     operationId: string,
@@ -166,10 +166,10 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
   }
 
   /**
-   * Runs work as an operation: opens it, and ends it with what the work returns, throws, or was cancelled with.
-   * Failing to record never breaks the work.
-   * @param work reports through its scope, or through `currentOperation()`; its `signal` fires on cancellation. What
-   *   it returns becomes the result, as JSON; what it throws becomes the error
+   * Runs work as an operation: creates it, and ends it with the work's result, exception or cancellation. Failing to
+   * record never breaks the work.
+   * @param work reports through its scope, or through `currentOperation()`; its `signal` fires on cancellation. Its
+   *   return value becomes the result, as JSON; an exception becomes the error
    * @returns what the work returns; rejects with what it throws
    */
   run<T>(
@@ -180,7 +180,7 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
     return this.runner.run(operationType, options, work);
   }
 
-  /** Types of the operations that `run` was called with, up to a bound. */
+  /** Types that `run` was called with, up to a limit. */
   get ownTypes(): ReadonlySet<string> {
     return this.runner.types;
   }
@@ -214,7 +214,7 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
 
   /** Position of the newest event of the tenant's log. */
   async headOf(tenant: string): Promise<number> {
-    // Behind everything there is: nothing is read to learn where the log ends.
+    // After everything: nothing is read to find the end of the log.
     const { head } = await this.store.readTenant(tenant, Number.MAX_SAFE_INTEGER, { limit: 1, maxBytes: 1 });
     return head;
   }
@@ -227,12 +227,12 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
     return this.store.countsByState();
   }
 
-  /** Operations of all tenants that have not ended and whose type begins with `typePrefix`, oldest first. */
+  /** Running operations of all tenants whose type begins with `typePrefix`, oldest first. */
   unfinished(typePrefix: string): Promise<readonly OperationKey[]> {
     return this.store.unfinished(typePrefix);
   }
 
-  /** Forgets an ended operation. @throws OpstreamError `operation_not_found`, `operation_running` */
+  /** Removes an ended operation. @throws OpstreamError `operation_not_found`, `operation_running` */
   async remove(tenant: string, operationId: string): Promise<void> {
     if (!(await this.store.remove(tenant, operationId))) throw notFound(operationId);
   }

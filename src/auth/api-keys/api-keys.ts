@@ -90,7 +90,7 @@ export class ApiKeys {
   /** Revokes a key immediately, live connections included. @throws OpstreamError `not_found` */
   async revoke(tenant: string, id: string): Promise<void> {
     const entry = [...this.byHash.values()].find(({ key }) => key.id === id && key.tenant === tenant);
-    if (entry === undefined) throw new OpstreamError('not_found', 'There is no such API key');
+    if (entry === undefined) throw new OpstreamError('not_found', 'API key not found');
     await this.change(
       () => this.all().filter((key) => key.id !== id),
       () => {

@@ -22,7 +22,7 @@ export class MCPWebSocketClient {
   ws: Socket | null = null;
   readonly #listeners = new Map<string, ((event: HubFrame) => void)[]>();
   readonly #webSocket: SocketConstructor | undefined;
-  /** Subscriptions asked for before the connection was open. */
+  /** Subscriptions requested before the connection was open. */
   #waiting: string[] = [];
 
   constructor(
@@ -53,7 +53,7 @@ export class MCPWebSocketClient {
     for (const operationId of waiting) this.subscribe(operationId);
   }
 
-  /** Asks for the events of an operation from now on; before the connection is open, as soon as it is. */
+  /** Subscribes to an operation's events from now on; before the connection is open, as soon as it is. */
   subscribe(operationId: string): void {
     if (this.ws?.readyState === SOCKET_OPEN) {
       this.ws.send(JSON.stringify({ command: 'subscribe', operation_id: operationId }));
@@ -62,13 +62,13 @@ export class MCPWebSocketClient {
     }
   }
 
-  /** Several callbacks per event type are called in the order in which they were given. */
+  /** Several callbacks per event type are called in the order of registration. */
   on<EventType extends string>(eventType: EventType, callback: Callback<EventType>): void {
     const present = this.#listeners.get(eventType) ?? [];
     this.#listeners.set(eventType, [...present, callback as (event: HubFrame) => void]);
   }
 
-  /** Hands one frame to the callbacks of its type; called for every frame that arrives. */
+  /** Passes one frame to the callbacks of its type; called for every frame. */
   handleEvent(event: HubFrame): void {
     for (const callback of this.#listeners.get(event.event_type) ?? []) callback(event);
   }

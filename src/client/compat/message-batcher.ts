@@ -19,14 +19,14 @@ export interface MessageBatcherOptions {
   readonly batchSize?: number;
   /** Milliseconds between flushes by the timer; 1000 by default, also for 0. */
   readonly flushInterval?: number;
-  /** Milliseconds since the last flush after which the next message is not kept waiting; 5000 by default, also for 0. */
+  /** Milliseconds since the last flush after which the next message is sent at once; 5000 by default, also for 0. */
   readonly maxBatchAge?: number;
   readonly logger?: ClientLogger;
 }
 
 /**
- * Gathers messages into the batches of the agents protocol: emits `batch` with the batch and
- * the reason. Its timer keeps a Node program alive until `stop`.
+ * Collects messages into the batches of the agents protocol: emits `batch` with the batch and the reason. Its timer
+ * keeps a Node program alive until `stop`.
  */
 export class MessageBatcher<Message = unknown> extends Emitter<{
   batch: [MessageBatch<Message>, FlushReason];
@@ -49,7 +49,7 @@ export class MessageBatcher<Message = unknown> extends Emitter<{
   add(message: Message): void {
     this.#messages.push(message);
     if (this.#messages.length >= this.#batchSize) this.#flush('batch_full');
-    // The age counts from the last flush, so a message that comes after a long silence goes at once.
+    // The age counts from the last flush, so a message after a long silence is sent at once.
     else if (Date.now() - this.#startedAt >= this.#maxBatchAge) this.#flush('batch_age');
   }
 
@@ -57,14 +57,14 @@ export class MessageBatcher<Message = unknown> extends Emitter<{
     this.#flush('force');
   }
 
-  /** Forgets what has gathered. */
+  /** Discards the collected messages. */
   clear(): void {
     this.#messages = [];
     this.#startedAt = Date.now();
     this.#logger.debug({ event: 'message_batch_cleared', timestamp: new Date().toISOString() });
   }
 
-  /** Ends the timer and flushes what is left. */
+  /** Stops the timer and flushes the rest. */
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;

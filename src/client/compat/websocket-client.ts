@@ -15,7 +15,7 @@ import { CLOSE_CODES } from '../protocol/close-codes.js';
 export interface WebSocketClientOptions {
   /** `agents` by default: 1 s · 1.5ⁿ up to 30 s, plus up to 30 %. */
   readonly reconnect?: ReconnectPreset | ReconnectPolicy;
-  /** Messages kept while there is no connection; further ones are refused with an `error` event. 10,000 by default. */
+  /** Messages queued while disconnected; further ones are refused with an `error` event. 10,000 by default. */
   readonly maxQueueSize?: number;
   readonly webSocket?: SocketConstructor;
   readonly logger?: ClientLogger;
@@ -45,7 +45,7 @@ export class WebSocketClient extends Emitter<WebSocketClientEvents> {
   readonly #maxQueueSize: number;
   readonly #logger: ClientLogger;
   #socket: Socket | null = null;
-  /** Tells a try that is under way from one that `close` has overtaken. */
+  /** Tells a pending attempt from one that `close` has overtaken. */
   #generation = 0;
   #opening = false;
   #reconnectAttempts = 0;
@@ -66,7 +66,7 @@ export class WebSocketClient extends Emitter<WebSocketClientEvents> {
     this.#logger = options.logger ?? silentLogger;
   }
 
-  /** Does nothing after `close`, or while a connection is there or being opened. */
+  /** Does nothing after `close`, or while connected or connecting. */
   connect(): void {
     if (this.#intentionallyClosed || this.#connected || this.#opening) return;
     clearTimeout(this.#reconnectTimer);
@@ -80,7 +80,7 @@ export class WebSocketClient extends Emitter<WebSocketClientEvents> {
     });
   }
 
-  /** @returns false when the message was queued for the next connection, or could not be sent (`error` tells why) */
+  /** @returns false when the message was queued for the next connection, or could not be sent (see `error`) */
   send(data: unknown): boolean {
     if (this.#connected) return this.#transmit(data);
     if (this.#queue.length < this.#maxQueueSize) this.#queue.push(data);

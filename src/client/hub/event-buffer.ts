@@ -1,10 +1,10 @@
 import { toJson } from '../json.js';
 import type { EventDraft } from '../rest/rest-client.js';
 
-/** JSON characters of one request at most, well below what the service accepts as a body. */
+/** Maximum JSON characters per request, well below the service's body limit. */
 const MAX_BATCH_CHARACTERS = 256 * 1024;
 
-/** Events on their way to the service, oldest first; bounded in number and in size. */
+/** Events waiting to be sent, oldest first; bounded in number and size. */
 export class EventBuffer {
   #events: { readonly event: EventDraft; readonly characters: number }[] = [];
   #characters = 0;
@@ -22,7 +22,7 @@ export class EventBuffer {
     return this.#events.length >= this.maxEvents || this.#characters >= this.maxCharacters;
   }
 
-  /** Takes an event also when it is full. @throws TypeError when it cannot be written as JSON */
+  /** Accepts an event even when full. @throws TypeError when it cannot be written as JSON */
   push(event: EventDraft): void {
     const characters = toJson(event).length;
     this.#events.push({ event, characters });

@@ -4,16 +4,16 @@ interface Waiter<Item> {
 }
 
 export interface QueueHooks {
-  /** The reader has taken everything that was there. */
+  /** The reader has taken everything buffered. */
   drained(): void;
-  /** Nobody will read any more: the reader left its loop, or the end was reached. */
+  /** Nobody will read any longer: the reader left its loop, or the end was reached. */
   released(): void;
 }
 
-/** A bounded buffer between a connection that pushes and a `for await` loop that takes. */
+/** A bounded buffer between a connection that pushes and a `for await` loop that pulls. */
 export class EventQueue<Item> implements AsyncIterableIterator<Item, undefined> {
   #items: Item[] = [];
-  /** Index of the oldest item still here; the array is cut only now and then, so that taking stays cheap. */
+  /** Index of the oldest item; the array is cut only occasionally, so that taking stays cheap. */
   #head = 0;
   #waiters: Waiter<Item>[] = [];
   #end: { readonly error?: Error } | undefined;
@@ -24,7 +24,7 @@ export class EventQueue<Item> implements AsyncIterableIterator<Item, undefined> 
     private readonly hooks: QueueHooks,
   ) {}
 
-  /** @returns false when the buffer is full (or the queue has ended) and the item was not taken */
+  /** @returns false when the buffer is full or the queue has ended, and the item was not taken */
   push(item: Item): boolean {
     if (this.#end) return false;
     const waiter = this.#waiters.shift();
@@ -44,7 +44,7 @@ export class EventQueue<Item> implements AsyncIterableIterator<Item, undefined> 
     this.#forgetSignal();
     const waiters = this.#waiters;
     this.#waiters = [];
-    // Waiters are there only when nothing is buffered: the first learns of the error, the rest that it is over.
+    // There are waiters only when nothing is buffered: the first gets the error, the others the end.
     waiters.forEach((waiter, index) => {
       if (error && index === 0) waiter.reject(error);
       else waiter.resolve({ value: undefined, done: true });
@@ -53,7 +53,7 @@ export class EventQueue<Item> implements AsyncIterableIterator<Item, undefined> 
     this.hooks.released();
   }
 
-  /** Ends the loop when the signal fires, without what is still buffered. */
+  /** Ends the loop when the signal fires, dropping what is buffered. */
   endWith(signal: AbortSignal): void {
     if (this.#end) return;
     const stop = (): void => void this.return();

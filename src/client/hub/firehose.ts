@@ -6,10 +6,9 @@ import type { FollowedEvent } from './operation-feed.js';
 import { isHistoryLost, isHistoryTrimmed, isOperationEvent } from '../protocol/operation-events.js';
 
 /**
- * The events of all operations, in the order of their positions. It has a connection of its own, because a frame does
- * not say for which subscription it was sent. A reader that falls behind lets go of the connection and takes the
- * rest from the log.
- * @param after the `position` to continue behind; without one, from now on
+ * The events of all operations, in order of position. It has a separate connection, because frames do not name their
+ * subscription. A reader that falls behind drops the connection and reads the rest from the log.
+ * @param after the `position` to continue after; by default, from now on
  */
 export function firehose(
   options: HubConnectionOptions,
@@ -19,7 +18,7 @@ export function firehose(
 ): EventQueue<FollowedEvent> {
   const connection = new HubConnection(options);
   let position = after;
-  /** Names the log that the position belongs to. */
+  /** Id of the log that the position belongs to. */
   let log: string | undefined;
   let lagging = false;
   const queue = new EventQueue<FollowedEvent>(capacity, {
@@ -51,9 +50,9 @@ export function firehose(
     try {
       const command = { command: 'subscribe_all', after: position, log };
       const { data } = await connection.request(command, { resend: false });
-      // Where "now" was, so that a connection lost before the first event leaves no gap.
+      // Position of "now", so that a connection lost before the first event leaves no gap.
       if (isObject(data) && typeof data.position === 'string') position ??= data.position;
-      // A loss is told by a notice, which names the log: until it has come, the position belongs to the old one.
+      // A loss is reported by a notice that names the log: until it arrives, the position belongs to the old one.
       if (isObject(data) && typeof data.log === 'string' && data.history_lost !== true) log = data.log;
     } catch (error) {
       if (error instanceof OpstreamClientError && error.code !== CLIENT_ERROR.connectionLost)

@@ -24,30 +24,30 @@ import { randomId } from '../random-id.js';
 import type { EventPage, ListQuery, OperationPage } from '../rest/rest-client.js';
 
 export interface HubClientOptions extends HubConnectionOptions {
-  /** Events held for one loop that reads slowly, before the rest is left in the log for later. 10,000 by default. */
+  /** Events held for one slow loop, before the rest is left in the log for later. 10,000 by default. */
   readonly maxBuffered?: number;
 }
 
 export interface FollowOptions {
-  /** Begin behind this event: 0 for the whole log. Without it, from now on. */
+  /** Start after this event: 0 for the whole log. By default, from now on. */
   readonly afterSeq?: number;
-  /** Lets the service leave out `progress` events that newer ones have overtaken. */
+  /** Lets the service omit `progress` events that newer ones supersede. */
   readonly coalesce?: boolean;
-  /** Ends the loop. */
+  /** Stops the loop. */
   readonly signal?: AbortSignal;
 }
 
 export interface FollowAllOptions {
   /**
-   * Begin behind the event with this `position`. Without it, from now on. A position that was kept from another run
-   * tells a lost log only with its log: `position@log`.
+   * Start after the event at this `position`. By default, from now on. A position kept from an earlier run reveals a
+   * lost log only with its log: `position@log`.
    */
   readonly after?: string;
   readonly signal?: AbortSignal;
 }
 
 interface HubClientEvents extends Omit<HubConnectionEvents, 'frame'> {
-  /** The service has another log of an operation than the one that was followed; its followers are told as well. */
+  /** The service has another log of an operation than the one that was followed; its followers are notified, too. */
   historyLost: [HistoryLost];
 }
 
@@ -67,10 +67,10 @@ export class HubClient extends Emitter<HubClientEvents> {
   readonly #options: HubClientOptions;
   readonly #connection: HubConnection;
   readonly #feeds = new Map<string, OperationFeed>();
-  /** Firehoses under way; they end with the client. */
+  /** Active firehoses; they end with the client. */
   readonly #firehoses = new Set<EventQueue<FollowedEvent>>();
 
-  /** @throws TypeError for an address that is no URL */
+  /** @throws TypeError for an invalid URL */
   constructor(options: HubClientOptions = {}) {
     super();
     this.#options = options;
@@ -95,29 +95,29 @@ export class HubClient extends Emitter<HubClientEvents> {
     return this.#connection.isOpen;
   }
 
-  /** Commands that wait for a connection or an answer. */
+  /** Commands waiting for a connection or an answer. */
   get pendingCount(): number {
     return this.#connection.pendingCount;
   }
 
   /**
-   * Connects at once, to learn whether the service is there; every other method also connects, but keeps trying.
+   * Connects at once, to find out whether the service is there; every other method also connects, but keeps trying.
    * @throws OpstreamClientError `unreachable`, `unauthorized`, `forbidden`; the client is closed then
    */
   connect(): Promise<void> {
     return this.#connection.connect();
   }
 
-  /** Ends every loop, refuses what is unanswered, and disconnects for good. */
+  /** Ends every loop, rejects pending commands, and disconnects for good. */
   close(): void {
     for (const queue of this.#firehoses) queue.end();
     this.#connection.close();
   }
 
   /**
-   * The events of one operation until its end, also when it is opened only later. Yields a `history_trimmed` where
-   * the service no longer has the events. The loop throws OpstreamClientError when the service refuses, is given up,
-   * or has lost the operation.
+   * The events of one operation until its end, even if it is created later. Yields a `history_trimmed` where the
+   * service no longer has the events. The loop throws OpstreamClientError when the service refuses, is given up, or
+   * has lost the operation.
    */
   follow(operationId: string, options: FollowOptions = {}): AsyncIterableIterator<FollowedEvent, undefined> {
     if (this.#connection.hasEnded)
@@ -133,7 +133,7 @@ export class HubClient extends Emitter<HubClientEvents> {
     return queue;
   }
 
-  /** The events of all operations, in the order in which they were recorded, until the signal or the client ends it. */
+  /** The events of all operations, in the order of recording, until the signal or the client ends it. */
   followAll(options: FollowAllOptions = {}): AsyncIterableIterator<FollowedEvent, undefined> {
     if (this.#connection.hasEnded)
       throw new OpstreamClientError(CLIENT_ERROR.closed, 'The client was closed');
@@ -154,8 +154,8 @@ export class HubClient extends Emitter<HubClientEvents> {
   }
 
   /**
-   * Opens an operation. The id is given here when the caller gives none, so that a repeat after a lost connection
-   * opens no second one.
+   * Creates an operation. The id is chosen here unless the caller gives one, so that a repeat after a lost connection
+   * does not create a second one.
    */
   async createOperation(
     operationType: string,

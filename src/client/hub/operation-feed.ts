@@ -12,7 +12,7 @@ import {
 
 export type FollowedEvent = OperationEvent | HistoryTrimmed | HistoryLost;
 
-/** Consecutive tries to close a gap that may bring nothing before the log is taken to be broken. */
+/** Consecutive attempts to close a gap without progress before the log is considered broken. */
 const MAX_RESYNCS = 3;
 
 interface Follower {
@@ -21,25 +21,25 @@ interface Follower {
   /** The seq up to which this follower has everything. */
   last: number;
   /**
-   * It takes nothing for now: because it is not yet known where "now" is, or because its buffer was full. It is served
-   * from the log again once that is over.
+   * It takes nothing for now, because "now" is not yet known or its buffer was full. Afterwards it is served from the
+   * log.
    */
   paused: boolean;
-  /** A loss that it has not been told of, because it was paused. */
+  /** A loss it has not been notified of, because it was paused. */
   owed: HistoryLost | undefined;
 }
 
 /**
- * One operation on one connection, and everybody who follows it there. The service holds one subscription per
- * operation and connection, so the feed asks from the lowest seq any follower still needs; each takes what is new
- * to it. A gap, a reconnect or a slow reader is repaired in one way: subscribe again from there.
+ * One operation on one connection, and its followers there. The service holds one subscription per operation and
+ * connection, so the feed subscribes from the lowest seq any follower needs; each takes what is new to it. Gaps,
+ * reconnects and slow readers are repaired in one way: subscribe again from there.
  */
 export class OperationFeed {
   readonly #followers = new Set<Follower>();
-  /** Subscriptions sent and not yet answered: until then a gap is expected and filled by the replay. */
+  /** Unanswered subscriptions: until then a gap is expected and filled by the replay. */
   #subscribing = 0;
   #resyncs = 0;
-  /** Names the log that the followers' places belong to, once the service has told. */
+  /** Id of the log that the followers' places belong to, once known. */
   #log: string | undefined;
 
   /** @param onEmpty called when the last follower has left */
@@ -67,7 +67,7 @@ export class OperationFeed {
     return follower.queue;
   }
 
-  /** Asks the service for everything from the lowest seq a follower needs; for the first time or again. */
+  /** Subscribes from the lowest seq a follower needs; for the first time or again. */
   subscribe(): void {
     const reading = [...this.#followers].filter((follower) => !follower.paused);
     if (reading.length === 0 || !this.connection.isOpen) return;
@@ -88,7 +88,7 @@ export class OperationFeed {
     }
   }
 
-  /** The service has another log than the one that was followed: what is not in it is told, and the rest comes again. */
+  /** The service has another log than the one that was followed: followers are notified, and the rest is sent again. */
   lost(notice: HistoryLost): void {
     const kept = Number(notice.data.kept_through);
     this.#log = notice.data.log;
@@ -102,7 +102,7 @@ export class OperationFeed {
     }
   }
 
-  /** The operation was removed. Who has nothing of it waits on: it may be opened again. */
+  /** The operation was removed. A follower without any of its events keeps waiting: it may be created again. */
   #gone(): void {
     const message = `There is no operation ${this.operationId} any more`;
     for (const follower of this.#followers) {
@@ -119,7 +119,7 @@ export class OperationFeed {
     for (const follower of this.#followers) follower.queue.end();
   }
 
-  /** "Now" becomes a seq, so that everything behind it survives a lost connection. */
+  /** "Now" becomes a seq, so that everything after it survives a lost connection. */
   async #findNow(follower: Follower): Promise<void> {
     try {
       const command = { command: 'get_operation', operation_id: this.operationId };
@@ -135,7 +135,7 @@ export class OperationFeed {
       command: 'subscribe',
       operation_id: this.operationId,
       after_seq: Math.min(...reading.map((follower) => follower.last)),
-      // Whether all that was delivered is in the service's log, also to those that wait for now.
+      // Whether everything delivered is in the service's log, also for those that wait for now.
       known_seq: Math.max(...[...this.#followers].map((follower) => follower.last)),
       log: this.#log,
       coalesce: reading.every((follower) => follower.coalesce),
@@ -144,7 +144,7 @@ export class OperationFeed {
     const asked = new Map(reading.map((follower) => [follower, follower.last]));
     this.#subscribing++;
     try {
-      // Both go out at once: the second tells whether there is anything to wait for.
+      // Both are sent at once: the second shows whether there is anything to wait for.
       const [subscribed, answer] = await Promise.all([
         this.connection.request(command, { resend: false }),
         this.connection.request(look, { resend: false }),
@@ -160,19 +160,19 @@ export class OperationFeed {
     }
   }
 
-  /** @returns whether the service itself tells of a loss: it names its log and was told which one is known here */
+  /** @returns whether the service itself reports losses: it names its log and was told which one is known here */
   #takeLog(data: unknown): boolean {
     if (!isObject(data) || typeof data.log !== 'string') return false;
     const told = this.#log !== undefined;
-    // Until the notice of a loss has come, the places here belong to the old log.
+    // Until the notice of a loss arrives, the places here belong to the old log.
     if (data.history_lost !== true) this.#log = data.log;
     return told;
   }
 
   /**
-   * Finds followers who wait for what will never come.
-   * @param told whether the service itself tells of a log that is shorter
-   * @param asked what each had when the service was asked; by now a live event may have brought it further
+   * Finds followers that wait for events that will never come.
+   * @param told whether the service itself reports a shorter log
+   * @param asked what each had when the service was asked; a live event may have brought it further
    */
   #compareWith(
     snapshot: OperationSnapshot | null,
@@ -181,7 +181,7 @@ export class OperationFeed {
   ): void {
     const known = snapshot?.event_count ?? 0;
     for (const [follower, last] of asked) {
-      // An operation that nobody has opened yet may still come; one that was there and is gone may not.
+      // An operation that does not exist yet may still be created; one that was removed is gone.
       if (last > known) {
         if (told && snapshot) continue;
         const message = snapshot

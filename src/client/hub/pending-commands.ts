@@ -5,7 +5,7 @@ export type HubAnswer = Readonly<Record<string, unknown>>;
 
 interface Pending {
   readonly frame: string;
-  /** Whether it may be sent again on the next connection; what cannot is refused when the connection is lost. */
+  /** Whether it may be sent again on the next connection; otherwise it is rejected when the connection is lost. */
   readonly resend: boolean;
   /** Milliseconds as of `performance.now()`; undefined while it waits for a connection. */
   deadline?: number;
@@ -14,9 +14,8 @@ interface Pending {
 }
 
 /**
- * Commands without an answer yet, in the order they were given. While there is no connection it is the offline
- * queue; after a reconnect everything here goes out again, which is safe because commands that record something
- * carry an id of their own.
+ * Unanswered commands, in order. Without a connection this is the offline queue; after a reconnect everything is sent
+ * again, which is safe because recording commands carry an id.
  */
 export class PendingCommands {
   readonly #pending = new Map<string, Pending>();
@@ -24,8 +23,8 @@ export class PendingCommands {
   #sweeper: ReturnType<typeof setInterval> | undefined;
 
   /**
-   * @param max commands held at most
-   * @param timeoutMs how long an answer may take, counted from when the command was sent
+   * @param max maximum commands held
+   * @param timeoutMs how long an answer may take, counted from sending
    */
   constructor(
     private readonly max: number,
@@ -36,7 +35,7 @@ export class PendingCommands {
     return this.#pending.size;
   }
 
-  /** @param send given the frame when there is a connection to send it on now */
+  /** @param send receives the frame if there is a connection now */
   add(
     command: object,
     resend: boolean,
@@ -70,7 +69,7 @@ export class PendingCommands {
     });
   }
 
-  /** @returns whether the frame was the answer to one of these commands */
+  /** @returns whether the frame answered one of these commands */
   answer(frame: HubAnswer): boolean {
     if (typeof frame.request_id !== 'string') return false;
     const pending = this.#settle(frame.request_id);
@@ -84,7 +83,7 @@ export class PendingCommands {
     for (const pending of this.#pending.values()) this.#send(pending, send);
   }
 
-  /** The connection is gone: what may be repeated waits for the next one. */
+  /** The connection is lost: repeatable commands wait for the next one. */
   connectionLost(): void {
     for (const [id, pending] of this.#pending) {
       pending.deadline = undefined;
@@ -117,7 +116,7 @@ export class PendingCommands {
     return pending;
   }
 
-  /** One timer for all: every command has the same time limit, so the oldest runs out first. */
+  /** One timer for all: every command has the same timeout, so the oldest expires first. */
   #sweep(): void {
     const now = performance.now();
     for (const [id, pending] of this.#pending) {

@@ -1,13 +1,13 @@
-/** What to do when a peer says nothing. */
+/** What to do when a peer is silent. */
 export interface SilenceHandlers {
-  /** Makes the peer answer, if it is there. */
+  /** Makes the peer answer, if it is alive. */
   ask(): void;
   giveUp(): void;
 }
 
 /**
- * Notices a peer that is gone without a word, as half-open connections are: asks after a silence, gives up after a
- * second one. Browsers do not show protocol pings, so the question is a message.
+ * Detects a peer that is gone without notice, as in half-open connections: pings after a silence, gives up after a
+ * second one. Browsers do not expose protocol pings, so the ping is a message.
  */
 export class SilenceWatch {
   #timer: ReturnType<typeof setInterval> | undefined;

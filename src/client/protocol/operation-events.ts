@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, type JsonValue } from '../json.js';
 
-/** What a service tells about operations, as it stands on the wire (docs/protocol.md). */
+/** What a service sends about operations, as on the wire (docs/protocol.md). */
 
 /** The `data` of each type of event. */
 export interface EventData {
@@ -29,7 +29,7 @@ export interface EventOf<Type extends EventType> {
   operation_id: string;
   /** 1, 2, 3 … within the operation, without gaps. */
   seq: number;
-  /** Order over all operations; only to be handed back, as `after`. */
+  /** Order over all operations; send it back as `after`. */
   position: string;
   /** Unix seconds with fraction. */
   timestamp: number;
@@ -38,11 +38,11 @@ export interface EventOf<Type extends EventType> {
 
 export type OperationEvent = { [Type in EventType]: EventOf<Type> }[EventType];
 
-/** Stands in a stream where events are missing because the service no longer keeps them. */
+/** Yielded where events are missing because the service no longer keeps them. */
 export interface HistoryTrimmed {
   event_type: 'history_trimmed';
   operation_id: string;
-  /** Of one operation: seqs, `first_seq` null when it is gone. Of all operations: positions. */
+  /** For one operation: seqs, `first_seq` null when it is gone. For all operations: positions. */
   data: {
     after_seq?: number;
     first_seq?: number | null;
@@ -59,7 +59,7 @@ export interface HistoryTrimmed {
 export interface HistoryLost {
   event_type: 'history_lost';
   operation_id: string;
-  /** `kept_through` is a seq, or (of all operations) a position; `log` names the log as it is now. */
+  /** `kept_through` is a seq or, for all operations, a position; `log` is the current log. */
   data: { kept_through: number | string; log: string };
 }
 
@@ -78,9 +78,9 @@ export interface OperationSnapshot {
   ended_at: number | null;
   /** Seconds, once ended. */
   duration: number | null;
-  /** The oldest event still kept. */
+  /** The oldest stored event. */
   first_seq: number;
-  /** Names the log it was folded from; not in lists. */
+  /** Id of the log it was folded from; not in lists. */
   log?: string;
   result?: JsonValue;
   error?: string;
@@ -125,7 +125,7 @@ const EVENT_TYPES: ReadonlySet<unknown> = new Set<EventType>([
   'cancelled',
 ]);
 
-/** Tells an operation's event from the other frames of a connection. */
+/** Tells an operation's event from other frames of a connection. */
 export function isOperationEvent(frame: unknown): frame is OperationEvent {
   return (
     isObject(frame) &&

@@ -23,7 +23,7 @@ export interface ListQuery {
   readonly status?: string;
   readonly type?: string;
   readonly limit?: number;
-  /** The `next_cursor` of the page before. */
+  /** The `next_cursor` of the previous page. */
   readonly cursor?: string;
 }
 
@@ -46,7 +46,7 @@ export type EventDraft = {
   [Type in ProducerEventType]: { event_type: Type; data: ProducerEventData[Type]; event_id?: string };
 }[ProducerEventType];
 
-/** An API key, without the key itself; times are Unix seconds. */
+/** An API key without its secret; times are Unix seconds. */
 export interface ApiKey {
   id: string;
   name: string;
@@ -61,19 +61,19 @@ export interface CreateApiKey {
   readonly role?: 'user' | 'admin';
   readonly scopes?: readonly string[];
   readonly user_id?: string;
-  /** Seconds; without it the key holds until it is revoked. */
+  /** Seconds; by default the key is valid until it is revoked. */
   readonly expires_in?: number;
 }
 
-/** A copy of the store that the service made beside it. */
+/** A copy of the store made by the service. */
 export interface Backup {
   file: string;
-  /** Where it lies, on the machine of the service. */
+  /** Its path on the service's machine. */
   path: string;
   bytes: number;
   /** Operations of all tenants in the copy. */
   operations: number;
-  /** The highest position of the caller's log that the copy holds. */
+  /** The highest position of the caller's log in the copy. */
   mark: string;
 }
 
@@ -88,7 +88,7 @@ export interface RestCall {
   readonly signal?: AbortSignal;
 }
 
-/** A request as it goes out. */
+/** An outgoing request. */
 export interface OpenCall {
   readonly query?: Readonly<Record<string, string | number>>;
   readonly headers?: Readonly<Record<string, string>>;
@@ -97,7 +97,7 @@ export interface OpenCall {
 }
 
 /**
- * The REST interface of a service (docs/protocol.md, "REST"). Nothing is repeated here: what fails throws an
+ * The REST interface of a service (docs/protocol.md, "REST"). Nothing is retried here: failures throw an
  * OpstreamClientError with the service's code, or `unreachable`, `timeout`, `unexpected_answer`.
  */
 export class RestClient {
@@ -106,7 +106,7 @@ export class RestClient {
   readonly #fetch: typeof fetch;
   readonly #timeoutMs: number;
 
-  /** @throws TypeError for an address that is no URL */
+  /** @throws TypeError for an invalid URL */
   constructor(options: RestClientOptions = {}) {
     this.address = new ServiceAddress(options.url);
     this.#token = options.token;
@@ -114,13 +114,13 @@ export class RestClient {
     this.#timeoutMs = options.timeoutMs ?? 30_000;
   }
 
-  /** Repeating it with the same `operationId`, type and metadata gives the same operation again. */
+  /** Repeating it with the same `operationId`, type and metadata returns the same operation. */
   createOperation(
     operationType: string,
     options: {
       operationId?: string;
       metadata?: JsonObject;
-      /** How long the service may hear nothing before it ends the operation as `Stalled`. */
+      /** Seconds of silence after which the service ends the operation as `Stalled`. */
       leaseSeconds?: number | undefined;
       signal?: AbortSignal;
     } = {},
@@ -148,7 +148,7 @@ export class RestClient {
     return this.#call('GET', operationPath(operationId, 'events'), { query: { after_seq: afterSeq, limit } });
   }
 
-  /** Records events in one transaction: all of them or none. None at all renew the operation's lease. */
+  /** Records events in one transaction, all or none. An empty list renews the operation's lease. */
   record(
     operationId: string,
     events: readonly EventDraft[],
@@ -161,34 +161,34 @@ export class RestClient {
     return this.#call('POST', operationPath(operationId, 'cancel'), { body: { reason } });
   }
 
-  /** Forgets an ended operation. */
+  /** Deletes an ended operation. */
   async deleteOperation(operationId: string): Promise<void> {
     await this.#call('DELETE', operationPath(operationId));
   }
 
-  /** Mirrors an attempt of a Forge agent into an operation, which all who watch it share. */
+  /** Mirrors a Forge attempt into an operation, shared by all its watchers. */
   watchForgeAttempt(attemptId: string): Promise<OperationSnapshot> {
     return this.#call('POST', `api/forge/attempts/${encodeURIComponent(attemptId)}/watch`);
   }
 
-  /** The keys of the caller's tenant; wants the scope `admin`. */
+  /** The keys of the caller's tenant; requires the scope `admin`. */
   async listApiKeys(): Promise<ApiKey[]> {
     return (await this.#call<{ keys: ApiKey[] }>('GET', 'api/keys')).keys;
   }
 
-  /** Makes a key; `key` is shown this once. */
+  /** Creates a key; `key` is shown only once. */
   createApiKey(key: CreateApiKey): Promise<ApiKey & { key: string }> {
     return this.#call('POST', 'api/keys', { body: key });
   }
 
-  /** Ends a key and every connection that it opened. */
+  /** Revokes a key and closes every connection opened with it. */
   async revokeApiKey(id: string): Promise<void> {
     await this.#call('DELETE', `api/keys/${encodeURIComponent(id)}`);
   }
 
   /**
-   * Has the service copy its store while it runs; wants the scope `admin`. Give the client a `timeoutMs` that fits.
-   * @param file a name in the service's BACKUP_DIR; one with the time without it
+   * Makes the service copy its store while it runs; requires the scope `admin`. Choose a sufficient `timeoutMs`.
+   * @param file a name in the service's BACKUP_DIR; by default one with the time
    */
   createBackup(file?: string): Promise<Backup> {
     return this.#call('POST', 'api/admin/backup', { body: { file } });
@@ -199,7 +199,7 @@ export class RestClient {
     return isObject(answer.stats) ? (answer.stats as ServerStats) : (answer as ServerStats);
   }
 
-  /** Any request below the service's root, for what has no method of its own. */
+  /** Any request below the service's root, for calls without their own method. */
   request<Answer>(method: string, path: string, call: RestCall = {}): Promise<Answer> {
     return this.#call(method, path, call);
   }
@@ -217,7 +217,7 @@ export class RestClient {
   }
 
   /**
-   * A request whose answer is read by the caller, for as long as it takes.
+   * A request whose response is read by the caller, without a time limit.
    * @throws OpstreamClientError the service's refusal, or `unreachable`
    */
   async open(method: string, path: string, call: OpenCall = {}): Promise<Response> {
@@ -283,7 +283,7 @@ export class RestClient {
     }
   }
 
-  /** An answer to HEAD has no body that says more. */
+  /** A response to HEAD has no body with details. */
   #refusedHead(status: number): OpstreamClientError {
     const code = HEAD_REFUSALS[status];
     if (code === undefined) return this.#unexpected(status);
@@ -316,7 +316,7 @@ function operationPath(operationId: string, below?: string): string {
   return below ? `${path}/${below}` : path;
 }
 
-/** `fetch` hides what happened in the cause of a "fetch failed", which may itself hold one error per address tried. */
+/** `fetch` hides the reason in the cause of a "fetch failed", which may itself hold one error per address tried. */
 function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   if (thrown instanceof AggregateError && thrown.errors.length > 0) return reasonOf(thrown.errors[0]);

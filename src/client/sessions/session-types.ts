@@ -15,7 +15,7 @@ export interface SharedSessionInfo {
 }
 
 export interface SessionMessage {
-  /** 1, 2, 3 … within the session; where one is missing, it is somebody else's. */
+  /** 1, 2, 3 … within the session; a missing one is not visible to you. */
   seq: number;
   id: number;
   session_id: string;
@@ -33,7 +33,7 @@ export interface NewSessionMessage {
   readonly visibility?: Visibility;
   readonly metadata?: JsonObject;
   readonly parent_message_id?: number;
-  /** Makes it repeatable; the SDK chooses one when none is given. */
+  /** Makes it repeatable; by default the SDK chooses one. */
   readonly message_key?: string;
   readonly message_type?: string;
 }

@@ -14,15 +14,15 @@ import type {
 } from './session-types.js';
 
 export interface SessionFollowOptions {
-  /** Begin behind this seq; 0, the default, is the beginning. */
+  /** Start after this seq; 0, the default, is the beginning. */
   readonly afterSeq?: number;
   readonly signal?: AbortSignal;
   readonly reconnect?: ReconnectPolicy;
 }
 
 /**
- * One shared session. `for await (const message of session)` reads what was said and goes on live, over lost
- * connections as well; each message comes once.
+ * One shared session. `for await (const message of session)` reads its messages and continues live, across lost
+ * connections; each message comes once.
  */
 export class SharedSession implements AsyncIterable<SessionMessage> {
   readonly #rest: RestClient;
@@ -60,7 +60,7 @@ export class SharedSession implements AsyncIterable<SessionMessage> {
     return this.#rest.request('GET', this.#path('messages'), { query: { ...query } });
   }
 
-  /** Messages that nearly say something, best first. @param threshold least similarity, 0 to 100 */
+  /** Fuzzy search, best match first. @param threshold minimum similarity, 0 to 100 */
   async search(
     text: string,
     options: { readonly threshold?: number; readonly limit?: number } = {},
@@ -76,12 +76,12 @@ export class SharedSession implements AsyncIterable<SessionMessage> {
     return (await this.#rest.request<Answer>('GET', this.#path('presence'))).participants;
   }
 
-  /** Ends the session; it can still be read. */
+  /** Closes the session; it can still be read. */
   close(): Promise<SharedSessionInfo> {
     return this.#rest.request('POST', this.#path('close'));
   }
 
-  /** What you keep in this session. */
+  /** Your memory in this session. */
   readonly memory = {
     get: (key: string): Promise<MemoryEntry> => this.#memory('GET', key),
     set: (
@@ -98,7 +98,7 @@ export class SharedSession implements AsyncIterable<SessionMessage> {
   }
 
   /**
-   * The messages you may see, in order, until the signal ends it.
+   * The messages you may see, in order, until the signal fires.
    * @throws OpstreamClientError when the service refuses, or is given up
    */
   async *follow(options: SessionFollowOptions = {}): AsyncGenerator<SessionMessage, void> {

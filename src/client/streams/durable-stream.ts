@@ -8,9 +8,9 @@ import { isUnreachable, StreamAppender } from './stream-appender.js';
 import { placeOf, StreamChunk, type StreamPlace } from './stream-chunk.js';
 
 export interface DurableStreamOptions {
-  /** Path of all streams below the service; `v1/stream` by default. */
+  /** Base path of all streams; `v1/stream` by default. */
   readonly root?: string;
-  /** Names this writer: two writers of one name and epoch repeat each other. One of its own by default. */
+  /** Identifies this writer: two writers with the same name and epoch repeat each other. Unique by default. */
   readonly producerId?: string;
   readonly reconnect?: ReconnectPolicy;
 }
@@ -18,19 +18,19 @@ export interface DurableStreamOptions {
 export interface CreateStreamOptions {
   /** `application/json` by default. */
   readonly contentType?: string;
-  /** Seconds without a read or write after which the stream is gone. */
+  /** Seconds without a read or write after which the stream is removed. */
   readonly ttlSeconds?: number;
-  /** Time after which it is gone. */
+  /** Time at which it is removed. */
   readonly expiresAt?: Date;
   /** Lets shared caches keep what is read. */
   readonly isPublic?: boolean;
-  /** Opens an operation that starts and ends with the stream. */
+  /** Creates an operation that starts and ends with the stream. */
   readonly operation?: boolean;
 }
 
 export interface StreamInfo extends StreamPlace {
   readonly contentType: string;
-  /** The operation that was opened with the stream, or that this stream shows. */
+  /** The operation created with the stream, or shown by this stream. */
   readonly operationId: string | undefined;
 }
 
@@ -41,15 +41,15 @@ export interface StreamFollowOptions {
 }
 
 /**
- * One Durable Stream (docs/streams.md). `for await (const chunk of stream)` reads it from its beginning and goes on live
- * until it is closed, over lost connections as well; every byte comes once.
+ * One Durable Stream (docs/streams.md). `for await (const chunk of stream)` reads it from the beginning and continues
+ * live until it is closed, across lost connections; every byte comes once.
  */
 export class DurableStream implements AsyncIterable<StreamChunk> {
   readonly #rest: RestClient;
   readonly #address: string;
   readonly #reconnect: ReconnectPolicy;
   readonly #appender: StreamAppender;
-  /** Never changes; asked for once, so that appends wait for it in their order. */
+  /** Never changes; fetched once, so that appends wait for it in order. */
   #contentType: Promise<string> | undefined;
 
   /** @param path of the stream, like `chat/42`; `operations/<id>` and `sessions/<id>` are read only */
@@ -66,7 +66,7 @@ export class DurableStream implements AsyncIterable<StreamChunk> {
     this.#appender = new StreamAppender(rest, this.#address, contentType, reconnect, producerId);
   }
 
-  /** Creates the stream, or confirms that it exists just so. @throws OpstreamClientError `stream_exists` */
+  /** Creates the stream, or confirms that it exists with these options. @throws OpstreamClientError `stream_exists` */
   async create(options: CreateStreamOptions = {}): Promise<StreamInfo> {
     const { contentType = 'application/json', ttlSeconds, expiresAt, isPublic, operation } = options;
     const headers = {
@@ -85,7 +85,7 @@ export class DurableStream implements AsyncIterable<StreamChunk> {
 
   /**
    * Appends a message of a JSON stream, or text or bytes of any other; resolves once it is recorded. Appends are
-   * recorded in the order of the calls, each once.
+   * recorded in order, each once.
    */
   async append(data: JsonValue | Uint8Array): Promise<StreamPlace> {
     return this.#appender.append(this.#encode(data, await this.#isJson()), false);
@@ -97,7 +97,7 @@ export class DurableStream implements AsyncIterable<StreamChunk> {
     return this.#appender.append(data, true);
   }
 
-  /** Removes the stream. */
+  /** Deletes the stream. */
   async delete(): Promise<void> {
     await this.#rest.open('DELETE', this.#address);
   }
@@ -106,7 +106,7 @@ export class DurableStream implements AsyncIterable<StreamChunk> {
     return this.follow();
   }
 
-  /** What is there now, from an offset on. */
+  /** The current content after an offset. */
   async *read(offset = '-1'): AsyncGenerator<StreamChunk, void> {
     for (let place: StreamPlace = { offset, upToDate: false, closed: false }; !place.upToDate;) {
       const chunk = await this.#get({ offset: place.offset });
@@ -116,8 +116,8 @@ export class DurableStream implements AsyncIterable<StreamChunk> {
   }
 
   /**
-   * What is there, then what comes, until the stream is closed or the signal ends it.
-   * @throws OpstreamClientError `stream_gone` where the offset's log was lost, other refusals, or when it is given up
+   * The current content, then new data, until the stream is closed or the signal fires.
+   * @throws OpstreamClientError `stream_gone` when the offset's log was lost, other refusals, or when it is given up
    */
   async *follow(options: StreamFollowOptions = {}): AsyncGenerator<StreamChunk, void> {
     const { signal } = options;

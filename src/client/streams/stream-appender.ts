@@ -5,7 +5,7 @@ import type { ReconnectPolicy } from '../reconnect-policy.js';
 import type { RestClient } from '../rest/rest-client.js';
 import { placeOf, type StreamPlace } from './stream-chunk.js';
 
-/** Bytes of one request; what more is waiting goes with the next. */
+/** Bytes per request; the rest goes with the next. */
 const MAX_BATCH_BYTES = 1024 * 1024;
 
 interface Waiting {
@@ -17,8 +17,8 @@ interface Waiting {
 }
 
 /**
- * Appends in order, one request at a time: what is appended meanwhile goes with the next one. Each request is numbered,
- * so that one repeated after a lost connection is recorded once.
+ * Appends in order, one request at a time: what is appended during one goes with the next. Requests are numbered, so
+ * that one repeated after a lost connection is recorded once.
  */
 export class StreamAppender {
   readonly #waiting: Waiting[] = [];
@@ -46,7 +46,7 @@ export class StreamAppender {
 
   async #run(): Promise<void> {
     this.#running = true;
-    // What is appended in the same turn goes with the first request.
+    // Appends of the same turn go with the first request.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const batch = this.#takeBatch();
@@ -97,7 +97,7 @@ export class StreamAppender {
         const isUncertain = thrown instanceof OpstreamClientError && thrown.retryable;
         if (!isUncertain) throw thrown;
         if (attempt > this.reconnect.maxAttempts) {
-          // Whether it was recorded is unknown: what comes next must not be taken for its repetition.
+          // Whether it was recorded is unknown: the next one must not be mistaken for its repetition.
           this.#epoch += 1;
           this.#seq = 0;
           throw thrown;

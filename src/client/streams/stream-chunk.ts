@@ -1,8 +1,8 @@
 import { parseJson, type JsonValue } from '../json.js';
 
-/** Where a reader of a stream stands. */
+/** A reader's place in a stream. */
 export interface StreamPlace {
-  /** Read or follow from here to go on. */
+  /** Read or follow from here to continue. */
   readonly offset: string;
   /** Nothing more was there when this was sent. */
   readonly upToDate: boolean;
@@ -10,7 +10,7 @@ export interface StreamPlace {
   readonly closed: boolean;
 }
 
-/** A part of a stream; it may be empty, and then only says where the reader stands. */
+/** A part of a stream; an empty one only reports the reader's place. */
 export class StreamChunk implements StreamPlace {
   readonly offset: string;
   readonly upToDate: boolean;
@@ -25,7 +25,7 @@ export class StreamChunk implements StreamPlace {
     this.closed = place.closed;
   }
 
-  /** The bytes as UTF-8; of a JSON stream, an array of messages. */
+  /** The bytes as UTF-8; for a JSON stream, an array of messages. */
   get text(): string {
     return new TextDecoder().decode(this.bytes);
   }
@@ -36,7 +36,7 @@ export class StreamChunk implements StreamPlace {
   }
 }
 
-/** The place that an answer's headers tell. */
+/** The place given by a response's headers. */
 export function placeOf({ headers }: Response, fallback = '-1'): StreamPlace {
   const closed = headers.get('stream-closed') === 'true';
   return {

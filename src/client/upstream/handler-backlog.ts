@@ -1,14 +1,14 @@
 import type { UpstreamSocket } from './upstream-socket.js';
 
 /**
- * Messages whose handlers have not finished, and their characters: above the first bound of either the socket is
- * paused, at the second of both it reads on. Small on purpose: what waits here for long outlives its youth in V8's
- * eyes, and a flood would grow the heap several times over before it is collected.
+ * Messages with unfinished handlers, and their characters: above the first of either the socket is paused, below the
+ * second of both it resumes. Deliberately small: messages that wait long are promoted to the old generation, and a
+ * flood would grow the heap several times over before it is collected.
  */
 const PAUSE_ABOVE = { messages: 16, length: 32 * 1024 };
 const RESUME_AT = { messages: 4, length: 8 * 1024 };
 
-/** The handlers of one socket's messages that have not finished: while they are many, the socket is not read. */
+/** The unfinished message handlers of one socket: while there are many, the socket is not read. */
 export class HandlerBacklog {
   private messages = 0;
   private length = 0;

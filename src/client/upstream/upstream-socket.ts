@@ -1,7 +1,7 @@
 export interface UpstreamOptions {
   /** Sent with the upgrade; browsers cannot. Default: `User-Agent: Genie-MCP/1.0`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Milliseconds between pings; a peer that answers none of them until the next one is given up. 0 = off. */
+  /** Milliseconds between pings; a peer that has not answered by the next one is disconnected. 0 = off. */
   readonly keepAliveMs?: number;
   /** Milliseconds for the upgrade. Default 10000. */
   readonly handshakeTimeoutMs?: number;
@@ -13,16 +13,16 @@ export interface UpstreamHandlers {
   readonly onOpen: () => void;
   readonly onMessage: (text: string) => void;
   readonly onError: (error: Error) => void;
-  /** Always the last call, also after a failed or refused upgrade. */
+  /** Always the last call, even after a failed or refused upgrade. */
   readonly onClose: (code: number) => void;
 }
 
-/** The socket upgrade was answered with an ordinary HTTP response; only Node can tell. */
+/** The upgrade was answered with an ordinary HTTP response; only Node can tell. */
 export class StreamRefusedError extends Error {
   override readonly name = 'StreamRefusedError';
 
   /**
-   * @param contentType empty when the answer had none
+   * @param contentType empty if the response had none
    * @param body its first 2000 characters
    */
   constructor(
@@ -41,7 +41,7 @@ export interface UpstreamSocket {
   readonly readyState: number;
   /** Connecting or open. */
   readonly isAlive: boolean;
-  /** Stops reading, so that the peer is slowed down; without effect in browsers. */
+  /** Stops reading, which slows the peer down; no effect in browsers. */
   pause(): void;
   resume(): void;
   close(): void;
@@ -51,7 +51,7 @@ const DEFAULT_HEADERS = { 'User-Agent': 'Genie-MCP/1.0' };
 const REFUSAL_BODY_LIMIT = 2000;
 const CLOSED = 3;
 
-/** The part of `ws`'s socket that is used, written down because browsers must not have to resolve the package. */
+/** The part of `ws`'s socket we use, declared here because browsers must not have to resolve the package. */
 interface NodeWebSocket {
   readonly readyState: number;
   readonly isPaused: boolean;
@@ -77,7 +77,7 @@ interface HttpResponse {
   on(event: 'close', listener: () => void): unknown;
 }
 
-/** Opens a socket where the code runs: `ws` in Node, the global `WebSocket` elsewhere. */
+/** Opens a socket for the current environment: `ws` in Node, the global `WebSocket` elsewhere. */
 export function openUpstreamSocket(
   url: string,
   options: UpstreamOptions,
@@ -153,7 +153,7 @@ class NodeSocket implements UpstreamSocket {
     });
     socket.on('message', (data) => onMessage(data.toString()));
     let refused = false;
-    // Ending a refused socket is an error of its own to ws; the refusal has said it all.
+    // To ws, closing a refused socket is another error; the refusal has been reported.
     socket.on('error', (error) => {
       if (!refused) onError(error);
     });
@@ -168,7 +168,7 @@ class NodeSocket implements UpstreamSocket {
       response.on('close', () => {
         const contentType = response.headers['content-type'] ?? '';
         onError(new StreamRefusedError(this.url, response.statusCode ?? 0, contentType, body));
-        // With a listener for this event, ws leaves the ending of the socket to us.
+        // With a listener for this event, ws leaves closing the socket to us.
         refused = true;
         socket.terminate();
       });
@@ -184,7 +184,7 @@ class NodeSocket implements UpstreamSocket {
     if (interval === 0) return;
     socket.on('pong', () => (this.answered = true));
     this.keepAlive = setInterval(() => {
-      // While it is paused no pong can be read.
+      // No pong can be read while it is paused.
       if (!this.answered && !socket.isPaused) {
         socket.terminate();
         return;

@@ -2,7 +2,7 @@ import { HandlerBacklog } from './handler-backlog.js';
 import { RECONNECT, type ReconnectPolicy } from '../reconnect-policy.js';
 import { openUpstreamSocket, type UpstreamOptions, type UpstreamSocket } from './upstream-socket.js';
 
-/** What a stream's owner may want to know besides its messages. */
+/** What a stream's owner may need besides its messages. */
 export interface StreamHooks {
   /** The socket is open, for the first time or again: servers replay from here, so folded state starts from scratch. */
   readonly onOpen?: () => void;
@@ -17,24 +17,27 @@ type OnMessage = (data: unknown, text: string) => void | Promise<void>;
 export interface Subscription {
   readonly id: string;
   readonly url: string;
-  /** The pooled socket that serves this subscription now. */
+  /** The pooled socket currently serving this subscription. */
   ws: UpstreamSocket;
   readonly onMessage: OnMessage;
   readonly onError: ((error: Error) => void) | undefined;
   readonly hooks: StreamHooks;
   reconnectAttempts: number;
   readonly maxReconnectAttempts: number;
-  /** Milliseconds before the next attempt, nominally. */
+  /** Nominal milliseconds before the next attempt. */
   reconnectDelay: number;
   closed: boolean;
 }
 
 export interface WebSocketManagerOptions extends UpstreamOptions {
-  /** When to try again. Default: the `upstream` preset, 1, 2, 4, 8, 16 s; how often is each subscription's choice. */
+  /**
+   * Delays between attempts; by default the `upstream` preset, 1, 2, 4, 8, 16 s. Each subscription chooses the number
+   * of attempts.
+   */
   readonly reconnect?: Pick<ReconnectPolicy, 'delay'>;
 }
 
-/** Everything that belongs to one pooled URL: its listeners and its reconnects. */
+/** Everything belonging to one pooled URL: its listeners and its reconnects. */
 interface Stream {
   readonly url: string;
   readonly listeners: Set<Subscription>;
@@ -61,9 +64,9 @@ export class WebSocketManager {
   }
 
   /**
-   * Listens to a stream, over the socket that is already open to its URL if there is one. What a server sends only
-   * once per socket (a replay, a snapshot) does not reach those who join an open one.
-   * @param onError connection errors, refusals (`StreamRefusedError`), listener failures, and at last giving up
+   * Subscribes to a stream, over an already open socket to its URL if there is one. What a server sends only once per
+   * socket (a replay, a snapshot) does not reach later subscribers.
+   * @param onError connection errors, refusals (`StreamRefusedError`), listener failures, and finally giving up
    * @param maxReconnectAttempts consecutive failures after which this subscription gives up
    * @returns the subscription's id
    */
@@ -93,7 +96,10 @@ export class WebSocketManager {
     return id;
   }
 
-  /** Ends a subscription; an unknown id is ignored. The last one of a URL closes its socket, even while it connects. */
+  /**
+   * Ends a subscription; an unknown id is ignored. The last one of a URL closes its socket, even while it is
+   * connecting.
+   */
   unsubscribe(subscriptionId: string): void {
     const subscription = this.subscriptions.get(subscriptionId);
     if (!subscription) return;
@@ -133,7 +139,7 @@ export class WebSocketManager {
     socket?.close();
   }
 
-  /** The stream's socket, new unless one is connecting, open, or due to be replaced by the running reconnect. */
+  /** The stream's socket; a new one unless one is connecting, open, or about to be replaced by a reconnect. */
   private liveSocket(stream: Stream): UpstreamSocket {
     const socket = this.connectionPool.get(stream.url);
     if (socket && (stream.timer !== undefined || socket.isAlive)) return socket;
@@ -226,7 +232,7 @@ export class WebSocketManager {
   }
 }
 
-/** The instance for programs that want one pool for the whole process. */
+/** For programs that want one pool for the whole process. */
 export const wsManager = new WebSocketManager();
 
 /** A copy: listeners may unsubscribe, or subscribe others, while they are called. */

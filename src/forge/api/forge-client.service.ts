@@ -207,7 +207,7 @@ function attemptPath(attemptId: string, action?: string): string {
 /** An id in a path must not lead to another path. @throws OpstreamError `invalid_request` */
 function segment(id: string): string {
   if (id === '' || id === '.' || id === '..' || id.length > 200) {
-    throw new OpstreamError('invalid_request', 'The id is not one of Forge');
+    throw new OpstreamError('invalid_request', 'Not a valid Forge id');
   }
   return encodeURIComponent(id);
 }

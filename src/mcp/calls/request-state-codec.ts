@@ -38,7 +38,7 @@ export class RequestStateCodec {
     const [body, signature, ...rest] =
       typeof state === 'string' && state.length <= MAX_STATE_LENGTH ? state.split('.') : [];
     if (body === undefined || signature === undefined || rest.length > 0 || !this.matches(body, signature)) {
-      throw new RpcError(RPC.invalidParams, 'requestState was not given out by this server');
+      throw new RpcError(RPC.invalidParams, 'requestState was not issued by this server');
     }
     const sealed: unknown = JSON.parse(Buffer.from(body, 'base64url').toString());
     if (!isObject(sealed) || sealed.for !== subject(principal, name, args)) {

@@ -81,7 +81,7 @@ export class OpenApiTools implements OnApplicationBootstrap, OnModuleDestroy {
         // For this application's own API, the hand-written tool is the better one.
         if (source.document === 'self' && this.registry.get(tool.name)) continue;
         if (this.registry.get(tool.name) || tools.has(tool.name)) {
-          throw new OpenApiProblem('there already is a tool of this name');
+          throw new OpenApiProblem('a tool of this name already exists');
         }
         const size = JSON.stringify(tool.listed).length;
         if (size > MAX_TOOL_CHARACTERS) throw new OpenApiProblem(`its description has ${size} characters`);

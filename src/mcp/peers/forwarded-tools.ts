@@ -71,7 +71,7 @@ export class ForwardedTools {
         continue;
       }
       if (this.registry.get(definition.name) && !this.offered.has(definition.name)) {
-        this.skip(definition.name, 'there already is a tool of this name');
+        this.skip(definition.name, 'a tool of this name already exists');
         continue;
       }
       tools.set(definition.name, definition);

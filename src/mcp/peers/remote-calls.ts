@@ -50,7 +50,7 @@ export class RemoteCalls {
     if (method === 'roots/list') return this.roots(call, params);
     if (!call) {
       const why = this.running.size > 1 ? 'it cannot be told which call it belongs to' : 'no call is running';
-      throw new RpcError(RPC.invalidRequest, `Nobody can be asked: ${why}`);
+      throw new RpcError(RPC.invalidRequest, `No caller can be asked: ${why}`);
     }
     try {
       return await call.ask(method, params);

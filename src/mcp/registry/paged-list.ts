@@ -95,7 +95,7 @@ function readCursor(cursor: unknown, length: number): number {
   if (cursor === undefined) return 0;
   if (typeof cursor === 'string' && /^\d{1,9}$/.test(cursor) && Number(cursor) <= length)
     return Number(cursor);
-  throw new RpcError(RPC.invalidParams, 'The cursor is not one this server gave out', {
+  throw new RpcError(RPC.invalidParams, 'The cursor was not issued by this server', {
     code: 'invalid_cursor',
   });
 }

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 
-/** The key of the newest acknowledged event and, as text, the boot of the machine it was acknowledged in. */
+/** Key of the newest acknowledged event and, as text, the boot of the machine it was acknowledged in. */
 export interface Acknowledged {
   readonly key: number;
   readonly sameBoot: boolean;
@@ -10,11 +10,11 @@ const KEY_BYTES = 8;
 const BOOT_BYTES = 36;
 
 /**
- * Remembers beside the database which event was acknowledged last, so that the next start can tell whether the
- * database still has it. The mark is written without a sync: it outlives the process, as what it speaks of should.
+ * Records beside the database which event was acknowledged last, so that the next start can tell whether the database
+ * still has it. The mark is written without a sync: it survives the process, like the events it refers to.
  */
 export class AcknowledgedMark {
-  /** What an earlier process left; undefined without one. */
+  /** The mark of an earlier process; undefined if there is none. */
   readonly found: Acknowledged | undefined;
   private readonly file: number;
   private readonly buffer = Buffer.alloc(KEY_BYTES);
@@ -35,7 +35,7 @@ export class AcknowledgedMark {
     writeSync(this.file, Buffer.concat([this.buffer, Buffer.from(boot, 'latin1')]), 0, undefined, 0);
   }
 
-  /** @param key of the newest event that is about to be acknowledged */
+  /** @param key of the newest event about to be acknowledged */
   write(key: number): void {
     this.buffer.writeDoubleLE(key);
     writeSync(this.file, this.buffer, 0, KEY_BYTES, 0);
@@ -46,7 +46,7 @@ export class AcknowledgedMark {
   }
 }
 
-/** Differs after every start of the machine; where the system does not tell, every start counts as the same. */
+/** Differs after every boot; where the system does not tell, all boots count as the same. */
 function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1')

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import { TENANT_SPAN } from './sqlite-rows.js';
 
-/** What a copy of the store holds, read from the state that is copied. */
+/** What a copy of the store contains, read from the copied state. */
 
 export function countOperations(database: Database.Database): number {
   return database
@@ -10,7 +10,7 @@ export function countOperations(database: Database.Database): number {
     .get() as number;
 }
 
-/** The highest position of a tenant's log, 0 without one. */
+/** The highest position of a tenant's log; 0 if there is none. */
 export function markOf(database: Database.Database, tenant: string): number {
   const row = database
     .prepare('SELECT tenant_no, trimmed_through FROM tenants WHERE name = ?')
@@ -24,7 +24,7 @@ export function markOf(database: Database.Database, tenant: string): number {
   return Math.max(row.trimmed_through, newest === null ? 0 : newest - base);
 }
 
-/** The marks of all tenants, by their names. */
+/** The marks of all tenants, by name. */
 export function marksOf(database: Database.Database): ReadonlyMap<string, number> {
   const names = database.prepare('SELECT name FROM tenants ORDER BY name').pluck().all() as string[];
   return new Map(names.map((name) => [name, markOf(database, name)]));

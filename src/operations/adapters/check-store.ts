@@ -5,25 +5,25 @@ import { marksOf } from './backup-marks.js';
 import { isSound, TENANT_SPAN, toOperation } from './sqlite-rows.js';
 import type { EventRow, OperationRow } from './sqlite-statements.js';
 
-/** Findings of SQLite's own check that are named. */
+/** Findings of SQLite's own check that are listed. */
 const INTEGRITY_FINDINGS = 100;
-/** The first schema whose rows carry checksums and counters. */
+/** The first schema with checksums and counters in its rows. */
 const CHECKSUMS_SINCE = 4;
 
-/** What a store holds, and how it is. */
+/** The contents and condition of a store. */
 export interface StoreCheck {
   readonly path: string;
   readonly bytes: number;
   readonly schema: number;
   readonly operations: number;
   readonly events: number;
-  /** Names the log, and the epoch of the last start; null in files of before there were epochs. */
+  /** Identity of the log and the epoch of the last start; null in files from before epochs. */
   readonly log: string | null;
-  /** Epochs that are remembered, of all tenants. */
+  /** Remembered epochs of all tenants. */
   readonly epochs: number;
   /** The highest position of each tenant's log. */
   readonly marks: ReadonlyMap<string, number>;
-  /** Rows and findings that are not as they should be; each was told. */
+  /** Number of damaged rows and other findings; each was reported. */
   readonly problems: number;
 }
 
@@ -85,7 +85,7 @@ class StoreChecker {
     };
   }
 
-  /** A page that cannot be read ends one part of the check, not the others. */
+  /** An unreadable page ends one part of the check, not the others. */
   private part<T>(what: string, work: () => T, otherwise: T): T {
     try {
       return work();
@@ -96,7 +96,7 @@ class StoreChecker {
     }
   }
 
-  /** SQLite's own check: pages, and indexes beside their tables. */
+  /** SQLite's own check: pages, and indexes against their tables. */
   private checkPages(): void {
     const findings = this.database.pragma(`integrity_check(${INTEGRITY_FINDINGS})`) as {
       readonly integrity_check: string;
@@ -104,7 +104,7 @@ class StoreChecker {
     for (const { integrity_check: finding } of findings) if (finding !== 'ok') this.tell(finding);
   }
 
-  /** Every event beside its checksum, those of removed operations that wait to be deleted among them. */
+  /** Checks every event's checksum, including events of removed operations that wait to be deleted. */
   private checkEvents(): void {
     const rows = this.database.prepare<[], Omit<EventRow, 'operation_id'>>(
       'SELECT position, op, seq, type, timestamp, data, crc FROM events ORDER BY position',
@@ -130,7 +130,7 @@ class StoreChecker {
   }
 
   /**
-   * Events of an operation are numbered without a gap, and their positions lie in the range of its tenant.
+   * Events of an operation are numbered without gaps, and their positions are in the range of its tenant.
    * @returns how many there are
    */
   private checkSequences(): number {

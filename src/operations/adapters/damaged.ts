@@ -2,7 +2,7 @@ import type { JsonObject } from '../../platform/json.js';
 import type { EventType } from '../operation-event.js';
 import { isEventType } from './event-checksum.js';
 
-/** What is shown in the place of stored bytes that are not those that were recorded. */
+/** Shown in place of stored bytes that differ from what was recorded. */
 const MESSAGE = 'The stored event is damaged; its content is lost';
 
 /**
@@ -25,8 +25,8 @@ export function damagedEvent(type: string): { readonly type: EventType; readonly
   }
 }
 
-/** Stands for metadata that cannot be read. */
+/** Shown in place of unreadable metadata. */
 export const DAMAGED_METADATA: JsonObject = Object.freeze({ damaged: true });
 
-/** Stands for a result that cannot be read. */
+/** Shown in place of an unreadable result. */
 export const DAMAGED_RESULT: JsonObject = DAMAGED_METADATA;

@@ -3,7 +3,7 @@ import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { isActive, open, record, type NumberedEvent, type Operation } from '../operation.js';
 import type { OpenCommand, Receipt, RecordCommand } from '../operation-store.js';
 
-/** What a command changes, before anything is written; shared by every adapter. */
+/** The changes of a command, before anything is written; shared by every adapter. */
 export interface Decision {
   readonly operation: Operation;
   readonly events: readonly NumberedEvent[];
@@ -11,7 +11,7 @@ export interface Decision {
 }
 
 /**
- * @param number the order of creation that a new operation gets
+ * @param number creation number of a new operation
  * @param stored the operation that already has this id, if any
  * @throws OpstreamError `operation_exists` when that one differs in type or metadata
  */
@@ -38,7 +38,7 @@ export function decideOpen(command: OpenCommand, number: number, stored: Operati
 }
 
 /**
- * @param known finds the receipt of an `event_id` that was recorded before
+ * @param known finds the receipt of an already recorded `event_id`
  * @throws OpstreamError `operation_not_found`, `operation_ended`
  */
 export function decideRecord(
@@ -49,13 +49,13 @@ export function decideRecord(
   if (!stored) {
     throw new OpstreamError('operation_not_found', `There is no operation ${command.operationId}`);
   }
-  // The clock may have been set back; an event is never before the one before it.
+  // The clock may have been set back; an event never precedes the previous one.
   const at = Math.max(command.at, stored.updatedAt);
-  // Without an event it is a sign of life.
+  // Without events it is a sign of life.
   let operation = command.drafts.length === 0 && isActive(stored) ? { ...stored, updatedAt: at } : stored;
   const events: NumberedEvent[] = [];
   const receipts: Receipt[] = [];
-  /** What this command itself recorded: an `event_id` may come twice in one batch. */
+  /** What this command itself recorded: a batch may contain an `event_id` twice. */
   let here: Map<string, Receipt> | undefined;
   for (const draft of command.drafts) {
     const { eventId } = draft;

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { EVENT_TYPES, type EventType } from '../operation-event.js';
 
-/** What a stored event is made of, as far as its checksum covers it: everything. */
+/** Everything a stored event consists of; the checksum covers all of it. */
 export interface ChecksummedEvent {
   readonly position: number;
   readonly op: number;
@@ -13,18 +13,18 @@ export interface ChecksummedEvent {
 
 const TYPE_NUMBERS = new Map<string, number>(EVENT_TYPES.map((type, index) => [type, index + 1]));
 
-/** CRC-32 of the data, begun with a mix of the other columns: one pass over the text, and any change shows. */
+/** CRC-32 of the data, seeded with a mix of the other columns: one pass over the text, and any change shows. */
 export function eventChecksum({ position, op, seq, type, timestamp, data }: ChecksummedEvent): number {
   let mix = TYPE_NUMBERS.get(type) ?? 0;
   mix = Math.imul(mix ^ seq, 0x9e37_79b1);
   mix = Math.imul(mix ^ op, 0x85eb_ca6b);
   mix = Math.imul(mix ^ (position % 0x1_0000_0000), 0xc2b2_ae35);
-  // Times have milliseconds; the seconds and the rest are mixed apart, so that no digit is lost to 32 bits.
+  // Times have milliseconds; seconds and the fraction are mixed separately, so that no digit is lost to 32 bits.
   mix = Math.imul(mix ^ Math.floor(timestamp), 0x27d4_eb2f) ^ Math.round((timestamp % 1) * 1e6);
   return crc32(data, mix >>> 0);
 }
 
-/** Checksum of what never changes in an operation's row. */
+/** Checksum of the immutable parts of an operation's row. */
 export function operationChecksum(operationId: string, operationType: string, metadata: string): number {
   return crc32(metadata, crc32(`${operationId}\n${operationType}`));
 }

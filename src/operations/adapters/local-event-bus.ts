@@ -20,7 +20,7 @@ export class LocalEventBus extends EventBus implements OnApplicationShutdown {
     this.removed.next(removed);
   }
 
-  /** Only now: until their sockets are closed, subscribers are told what is recorded. */
+  /** Not earlier: subscribers receive events until their sockets are closed. */
   onApplicationShutdown(): void {
     this.events.complete();
     this.removed.complete();

@@ -23,7 +23,7 @@ import { parseCursor } from './retention.js';
 
 /**
  * Keeps everything in this process, for tests and throw-away runs (`STORE=memory`). Its methods are async although
- * nothing is awaited, so that failures are rejections as they are of every other store.
+ * they await nothing, so that failures are rejections, as in every other store.
  */
 export class MemoryOperationStore extends OperationStore {
   private readonly tenants = new Map<string, MemoryTenantLog>();
@@ -35,7 +35,7 @@ export class MemoryOperationStore extends OperationStore {
     uid: randomBytes(5).toString('hex'),
     epochs: [{ epoch: 1, from: 0 }],
   };
-  /** Gone, and not yet told. */
+  /** Removed, but not yet reported. */
   private removed: RemovedOperation[] = [];
   private closed = false;
 

@@ -18,24 +18,24 @@ import { NumberIndex } from './number-index.js';
 import { PositionLog } from './position-log.js';
 import { eventsToTrim, LIST_PAGE_BYTES, parseCursor, REMOVAL_STEP } from './retention.js';
 
-/** An operation with its own part of the log. */
+/** An operation with its part of the log. */
 export interface MemoryEntry {
-  /** Order of creation, the listing's cursor. */
+  /** Creation number, the cursor of listings. */
   readonly number: number;
   operation: Operation;
-  /** What its metadata counts on a page of a listing. */
+  /** Its share of a listing page's size. */
   readonly size: number;
   readonly events: RecordedEvent[];
   readonly receipts: Map<string, Receipt>;
 }
 
-/** What has ended, in the order of the positions of their ends. */
+/** Ended operations, in the order of the positions of their ends. */
 interface Ended {
   readonly number: number;
   readonly entry: MemoryEntry;
 }
 
-/** What the logs of all tenants share. */
+/** Shared by the logs of all tenants. */
 export interface SharedCounts {
   /** Number of the newest operation. */
   created: number;
@@ -44,11 +44,11 @@ export interface SharedCounts {
 
 type Pool = 0 | 1;
 
-/** One tenant's operations and its whole log, within the limits of its retention. */
+/** One tenant's operations and its whole log, within its retention limits. */
 export class MemoryTenantLog {
   readonly states: Record<OperationState, number> = { running: 0, completed: 0, error: 0, cancelled: 0 };
   private readonly entries = new Map<string, MemoryEntry>();
-  /** Every filter of a listing is a few of these, by `keyOf`. */
+  /** Every filter of a listing combines a few of these, by `keyOf`. */
   private readonly listed = new Map<string, NumberIndex<MemoryEntry>>();
   private readonly ended = [new NumberIndex<Ended>(), new NumberIndex<Ended>()] as const;
   private readonly sizes: [number, number] = [0, 0];
@@ -60,7 +60,7 @@ export class MemoryTenantLog {
     private readonly tenant: string,
     private readonly retention: Retention,
     private readonly shared: SharedCounts,
-    /** Told the id of every operation that is gone. */
+    /** Called with the id of every removed operation. */
     private readonly onRemoved: (operationId: string) => void,
   ) {}
 
@@ -128,7 +128,7 @@ export class MemoryTenantLog {
     return this.commit(entry!, decision);
   }
 
-  /** Forgets an ended operation and its events. */
+  /** Removes an ended operation and its events. */
   drop(entry: MemoryEntry): void {
     const { operationId, operationType, state } = entry.operation;
     const pool = poolOf(operationType);
@@ -141,7 +141,7 @@ export class MemoryTenantLog {
     this.onRemoved(operationId);
   }
 
-  /** Removes a step of what ended before `deadline`. @returns whether more may be due */
+  /** Removes one step of what ended before `deadline`. @returns whether more may be due */
   expire(deadline: number): boolean {
     let dropped = 0;
     for (const entry of this.entries.values()) {
@@ -254,7 +254,7 @@ export class MemoryTenantLog {
   }
 }
 
-/** What one answer may hold of the events from an index on. */
+/** The events from an index on that fit into one answer. */
 export function page(
   events: readonly RecordedEvent[],
   from: number,
@@ -279,7 +279,7 @@ function statesOf({ active }: ListQuery): readonly OperationState[] {
   return active ? ['running'] : ['completed', 'error', 'cancelled'];
 }
 
-/** Names and types cannot hold control characters. */
+/** Names and types cannot contain control characters. */
 function keyOf(state: OperationState, status: string | undefined, type: string | undefined): string {
   return `${state}\n${status ?? ''}\n${type ?? ''}`;
 }

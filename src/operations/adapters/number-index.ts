@@ -1,9 +1,9 @@
-/** Something with a number that only grows in the order of creation. */
+/** Something with a number that increases in the order of creation. */
 export interface Numbered {
   readonly number: number;
 }
 
-/** Entries in the order of their numbers: added near the end, found and removed by bisection. */
+/** Entries sorted by number: added near the end, found and removed by bisection. */
 export class NumberIndex<T extends Numbered> {
   private readonly entries: T[] = [];
 
@@ -33,7 +33,7 @@ export class NumberIndex<T extends Numbered> {
     return this.entries[0];
   }
 
-  /** Where the first entry with this number or a higher one is. */
+  /** Index of the first entry with this number or a higher one. */
   private indexOf(number: number): number {
     let low = 0;
     let high = this.entries.length;

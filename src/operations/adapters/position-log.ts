@@ -4,7 +4,9 @@ import type { PageBounds } from '../operation-store.js';
 /** Holes below which the log is not compacted. */
 const FEW_HOLES = 1024;
 
-/** A tenant's events in order of position; removed ones leave holes, which are closed once they are the larger part. */
+/**
+ * A tenant's events sorted by position; removed ones leave holes, which are compacted once they are the larger part.
+ */
 export class PositionLog {
   private positions: number[] = [];
   private events: (RecordedEvent | undefined)[] = [];

@@ -1,17 +1,17 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Operation } from '../operation.js';
 
-/** Characters of metadata and messages after which a page of a listing ends. */
+/** Characters of metadata and messages per page of a listing. */
 export const LIST_PAGE_BYTES = 1024 * 1024;
-/** Events of one operation that one transaction trims; more follow in steps. */
+/** Events of one operation trimmed per transaction; more follow in steps. */
 export const TRIM_STEP = 1000;
-/** Operations that one transaction removes to make room or for their age; more follow in steps. */
+/** Operations removed per transaction for space or age; more follow in steps. */
 export const REMOVAL_STEP = 50;
 
 /**
- * How many of an operation's oldest events go now. Above 100 stored events trimming waits for one percent of excess,
- * so that a long-running operation at its limit does not pay for a deletion with every event. What a lowered limit leaves
- * over goes in steps.
+ * How many of an operation's oldest events to trim now. Above 100 stored events trimming waits for one percent of
+ * excess, so that a long-running operation at its limit does not pay for a deletion with every event. The excess after
+ * a lowered limit is trimmed in steps.
  */
 export function eventsToTrim(operation: Operation, maxEvents: number): number {
   const stored = operation.eventCount - operation.firstSeq + 1;
@@ -19,7 +19,7 @@ export function eventsToTrim(operation: Operation, maxEvents: number): number {
   return stored > maxEvents + slack ? Math.min(stored - maxEvents, TRIM_STEP) : 0;
 }
 
-/** Listing cursors are creation numbers; a page holds what was created before it. */
+/** Listing cursors are creation numbers; a page holds what was created before. */
 export function parseCursor(cursor: string | undefined): number {
   if (cursor === undefined) return Number.MAX_SAFE_INTEGER;
   if (/^[1-9]\d{0,15}$/.test(cursor)) return Number(cursor);

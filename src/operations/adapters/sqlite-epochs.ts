@@ -5,7 +5,7 @@ import type { Statements } from './sqlite-statements.js';
 
 /** Epochs kept per tenant; a position from before them is answered as lost. */
 const KEPT_EPOCHS = 256;
-/** How far a new epoch's number may jump: two logs that go on from one backup meet on none. */
+/** Maximum jump of a new epoch's number: two logs continued from one backup never share one. */
 const MAX_JUMP = 2 ** 24;
 
 /**
@@ -16,7 +16,7 @@ const MAX_JUMP = 2 ** 24;
 export class SqliteEpochs {
   private readonly uid: string;
   private readonly epoch: number;
-  /** The number is in the file; on a full disk that waits for the first write that succeeds. */
+  /** The number is in the file; on a full disk that waits for the first successful write. */
   private begun = false;
 
   constructor(private readonly sql: Statements) {
@@ -32,7 +32,7 @@ export class SqliteEpochs {
     this.begun = true;
   }
 
-  /** Writes the number again: a write that changes nothing. */
+  /** Writes the number again: a write without effect. */
   touch(): void {
     this.sql.beginEpoch.run(this.epoch);
     this.begun = true;
@@ -43,7 +43,7 @@ export class SqliteEpochs {
     this.begun = this.sql.identity.get()!.epoch === this.epoch;
   }
 
-  /** Before a tenant's first append of the epoch: keeps where it began. */
+  /** Before a tenant's first append of the epoch: records where it began. */
   record(tenant: TenantState): void {
     if (tenant.epochRecorded) return;
     this.begin();
@@ -52,7 +52,7 @@ export class SqliteEpochs {
     tenant.epochRecorded = true;
   }
 
-  /** @param name a tenant's; it may have no log yet */
+  /** @param name of a tenant; it may have no log yet */
   of(snapshots: SqliteSnapshots, name: string): LogIdentity {
     const tenant = snapshots.tenant(name);
     const epochs = tenant ? (tenant.epochs ??= this.read(tenant)) : [{ epoch: this.epoch, from: 0 }];

@@ -7,8 +7,8 @@ const ACTIVE: readonly number[] = [PHASES.running, PHASES.working];
 const ENDED: readonly number[] = [PHASES.completed, PHASES.error, PHASES.cancelled];
 
 /**
- * One page of a listing, whose cost is that of its rows: each filter is a few ranges of an index, each in the order of
- * the listing, merged here. No row is read that is not shown.
+ * One page of a listing, at a cost proportional to its rows: each filter is a few index ranges, each in the order of
+ * the listing, merged here. Only rows that are shown are read.
  */
 export function listOperations(
   sql: Statements,
@@ -35,7 +35,7 @@ export function listOperations(
     if (size >= LIST_PAGE_BYTES) break;
     last = op;
     const row = sql.listed.get(op);
-    // An index of a damaged file may name a row that is not there.
+    // An index of a damaged file may point to a missing row.
     if (!row) {
       onDamage(`the listing: operation number ${op} is missing`);
       continue;
@@ -57,7 +57,7 @@ function armOf(sql: Statements, range: Omit<ListArm, 'phase'>, query: ListQuery,
   return arm.all(parameters).map(({ op }) => op);
 }
 
-/** A status is that of one phase: a final state, `running`, or a running operation's own. */
+/** A status belongs to one phase: a final state, `running`, or a running operation's own. */
 function phasesOf({ status, active }: ListQuery): readonly number[] {
   const byActivity = active === undefined ? [...ACTIVE, ...ENDED] : active ? ACTIVE : ENDED;
   if (status === undefined) return byActivity;

@@ -4,16 +4,16 @@ import { TENANT_SPAN, toEvent, type OnDamage } from './sqlite-rows.js';
 import type { TenantState } from './sqlite-snapshots.js';
 import type { EventRow, Statements } from './sqlite-statements.js';
 
-/** Rows that one read looks at, where those of removed operations still lie in between. */
+/** Rows scanned per read where removed operations' rows are still present. */
 const SCAN_STEP = 2000;
 
-/** Some events, or where to look further when all that was looked at is gone already. */
+/** Some events, or where to continue when everything scanned belongs to removed operations. */
 export interface TenantEvents {
   readonly events: readonly RecordedEvent[];
   readonly next?: number;
 }
 
-/** The reading half of the SQLite store: pages of logs, each event compared with its checksum. */
+/** The reading half of the SQLite store: pages of logs, each event verified against its checksum. */
 export class SqliteLogReader {
   constructor(
     private readonly sql: Statements,
@@ -29,7 +29,7 @@ export class SqliteLogReader {
   ): RecordedEvent[] {
     const events: RecordedEvent[] = [];
     let size = 0;
-    // Stopping early keeps large events from piling up in memory.
+    // Stopping early keeps large events from accumulating in memory.
     for (const row of this.sql.eventsOfOperation.iterate(operationId, op, afterSeq, limit)) {
       events.push(toEvent(tenant, row, this.onDamage));
       size += row.data.length;

@@ -22,18 +22,18 @@ import type { RemovalRow, Statements } from './sqlite-statements.js';
 
 const STATES: readonly OperationState[] = ['running', 'running', 'completed', 'error', 'cancelled'];
 
-/** Work that a transaction left over, to be done in further ones. */
+/** Work left over by a transaction, to be done in further ones. */
 export interface Leftovers {
   /** Operations with more events than their limit. */
   readonly trims: Map<string, OperationKey>;
-  /** Tenants with more ended operations than their limit, each with the pool in question. */
+  /** Tenants with more ended operations than their limit, with the pool concerned. */
   readonly crowded: Map<string, { readonly tenant: string; readonly pool: 0 | 1 }>;
 }
 
-/** The writing half of the SQLite store: carries out commands inside a transaction that its owner began. */
+/** The writing half of the SQLite store: executes commands within a transaction begun by its owner. */
 export class SqliteLogWriter {
   readonly leftovers: Leftovers = { trims: new Map(), crowded: new Map() };
-  /** Key of the last event that was recorded in this transaction; 0 without one. */
+  /** Key of the last event recorded in this transaction; 0 if none. */
   lastEvent = 0;
   private readonly removed: RemovedOperation[] = [];
 
@@ -48,19 +48,19 @@ export class SqliteLogWriter {
     try {
       return command.kind === 'open' ? this.open(command) : this.record(command);
     } catch (thrown) {
-      // Refusals come before the first write, so the rest of the transaction stands.
+      // Refusals precede the first write, so the rest of the transaction stands.
       if (thrown instanceof OpstreamError) return thrown;
       throw thrown;
     }
   }
 
-  /** Writes what changed; to be called last in the transaction. @returns what was removed in it */
+  /** Writes what changed; call it last in the transaction. @returns what was removed in it */
   finish(): readonly RemovedOperation[] {
     this.snapshots.write();
     return this.removed.splice(0);
   }
 
-  /** After a rollback: nothing in memory can be trusted any more. */
+  /** After a rollback, nothing in memory can be trusted. */
   forget(): void {
     this.snapshots.forget();
     this.removed.length = 0;
@@ -88,7 +88,7 @@ export class SqliteLogWriter {
     return rows.length === REMOVAL_STEP;
   }
 
-  /** Removes some of what a tenant has beyond a limit that was lowered. @returns whether more is due */
+  /** Removes some of a tenant's operations above a lowered limit. @returns whether more is due */
   thinOut(tenantName: string, pool: 0 | 1): boolean {
     const tenant = this.snapshots.tenant(tenantName);
     if (!tenant) return false;
@@ -109,7 +109,7 @@ export class SqliteLogWriter {
     return eventsToTrim(stored.operation, this.retention.maxEventsPerOperation) > 0;
   }
 
-  /** Takes an ended operation, whose snapshot is written, out of sight; its events are deleted later, in steps. */
+  /** Hides an ended operation whose snapshot is written; its events are deleted later, in steps. */
   private drop(tenant: TenantState, { op, operation_id: operationId, pool, phase }: RemovalRow): void {
     this.trimmed(tenant, this.sql.lastPosition.get(op, Number.MAX_SAFE_INTEGER)?.position);
     this.sql.removeOperation.run(op);
@@ -209,7 +209,7 @@ export class SqliteLogWriter {
     const limit = this.limitOf(pool);
     const excess = sizeOf(tenant, pool) - limit + 1;
     if (excess <= 0) return;
-    // Ends of this transaction are not in the table yet.
+    // Operations that ended in this transaction are not in the table yet.
     this.snapshots.writeOperations();
     let row: RemovalRow | undefined;
     for (let n = 0; n < Math.min(excess, REMOVAL_STEP); n++) {
@@ -235,7 +235,7 @@ function sizeOf({ counts }: TenantState, pool: 0 | 1): number {
   return counts.running + counts.completed + counts.error + counts.cancelled - counts.tools;
 }
 
-/** @throws OpstreamError `storage_full` before a tenant's log would run into the next one's range of the key */
+/** @throws OpstreamError `storage_full` before a tenant's log would reach the next one's key range */
 function checkPositions(tenant: TenantState, wanted: number): void {
   if (tenant.head + wanted < TENANT_SPAN) return;
   throw new OpstreamError('storage_full', 'This tenant has used up its positions');

@@ -5,18 +5,18 @@ import type { SqliteLogWriter } from './sqlite-log-writer.js';
 import type { Statements } from './sqlite-statements.js';
 import type { SqliteTransactions } from './sqlite-transactions.js';
 
-/** Rows of removed operations deleted at a time; about a millisecond. */
+/** Rows of removed operations deleted at a time; takes about a millisecond. */
 const PURGE_STEP = 500;
 
 /**
- * Does in small steps, each a transaction of its own and a turn of the budget, what appends and removals leave over:
- * operations beyond a lowered limit, the trimming of long logs, the events of removed operations.
+ * Does the follow-up work of appends and removals in small steps, each a transaction and a turn of the budget: removes
+ * operations above a lowered limit, trims long logs, deletes events of removed operations.
  */
 export class SqliteMaintenance {
   private running = false;
   private stopped = false;
 
-  /** @param onRemoved told what a step removed; must not throw */
+  /** @param onRemoved called with what a step removed; must not throw */
   constructor(
     private readonly sql: Statements,
     private readonly writer: SqliteLogWriter,
@@ -24,7 +24,7 @@ export class SqliteMaintenance {
     private readonly onRemoved: (removed: readonly RemovedOperation[]) => void,
   ) {}
 
-  /** Begins, unless it is under way. A step that fails (on a full disk) is repeated after the next removal. */
+  /** Starts unless already running. A step that fails (on a full disk) is retried after the next removal. */
   start(): void {
     if (this.running || this.stopped) return;
     this.running = true;

@@ -33,10 +33,10 @@ import { SqliteTransactions, type Transacted } from './sqlite-transactions.js';
 import { reportLosses } from './start-report.js';
 import { StoreWatch } from './store-watch.js';
 
-/** How often the file is compared with the one at its path, and a store that is down is tried again. */
+/** How often the file is compared with the one at its path, and a failed store is retried. */
 const WATCH_INTERVAL_MS = 2000;
 
-/** Told what an operator should know; must not throw. */
+/** Receives messages for the operator; must not throw. */
 export type StoreLog = (message: string) => void;
 
 /** The embedded default: one SQLite file in WAL mode, owned by this process. */
@@ -131,7 +131,7 @@ export class SqliteOperationStore extends OperationStore {
         return { events, first: log.trimmedThrough + 1, head: log.head, next };
       });
       const { next, ...found } = page;
-      // Everything that was looked at belongs to operations that are being deleted.
+      // Everything scanned belongs to operations that are being deleted.
       if (next === undefined) return found;
       after = next;
       await turnBudget.turn();
@@ -205,7 +205,7 @@ export class SqliteOperationStore extends OperationStore {
     return Promise.resolve();
   }
 
-  /** Begins the epoch. On a full disk the service starts nevertheless: it can be read, and made room in. */
+  /** Begins the epoch. On a full disk the service starts nevertheless: it can serve reads and delete data. */
   private begin(): void {
     try {
       this.transactions.run(() => this.epochs.begin());
@@ -220,12 +220,12 @@ export class SqliteOperationStore extends OperationStore {
     else if (this.watch.health().status === 'down') this.tryAgain();
   }
 
-  /** A write that changes nothing: the store is up again as soon as it succeeds. */
+  /** A write without effect: the store recovers as soon as it succeeds. */
   private tryAgain(): void {
     try {
       this.transactions.run(() => this.epochs.touch());
     } catch {
-      // Still down; the watch knows.
+      // Still failing; the watch records it.
     }
   }
 
@@ -238,7 +238,7 @@ export class SqliteOperationStore extends OperationStore {
     }
   }
 
-  /** Either everything of it is durable when the promise resolves, or nothing was recorded. */
+  /** Either all of it is durable when the promise resolves, or nothing was recorded. */
   private async write<T>(work: () => Transacted<T>): Promise<T> {
     this.checkOpen();
     let transacted: Transacted<T>;

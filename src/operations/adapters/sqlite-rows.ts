@@ -10,10 +10,10 @@ import type { EventRow, OperationRow } from './sqlite-statements.js';
 export const TENANT_SPAN = 2 ** 36;
 export const MAX_TENANTS = 2 ** 17 - 1;
 
-/** Phases of `operations.phase`; a listing's filters are ranges of them. */
+/** Values of `operations.phase`; a listing's filters are ranges of them. */
 export const PHASES = { running: 0, working: 1, completed: 2, error: 3, cancelled: 4 } as const;
 
-/** Told where damage was found; must not throw. */
+/** Called with where damage was found; must not throw. */
 export type OnDamage = (where: string) => void;
 
 interface Outcome {
@@ -55,21 +55,21 @@ function readMetadata(row: OperationRow, onDamage: () => void): JsonObject {
     try {
       return parseJson(row.metadata) as JsonObject;
     } catch {
-      // Told below, like a checksum that differs.
+      // Reported below, like a checksum mismatch.
     }
   }
   onDamage();
   return DAMAGED_METADATA;
 }
 
-/** A listing leaves out results, and with them what the checksum covers. */
+/** A listing omits results, and with them what the checksum covers. */
 function readOutcome(row: OperationRow, onDamage: () => void): Outcome {
   const text = row.outcome!;
   if (row.outcome_crc === null || row.outcome_crc === crc32(text)) {
     try {
       return parseJson(text) as Outcome;
     } catch {
-      // Told below, like a checksum that differs.
+      // Reported below, like a checksum mismatch.
     }
   }
   onDamage();
@@ -92,7 +92,7 @@ export function phaseOf({ state, status }: Operation): number {
   return status === 'running' ? PHASES.running : PHASES.working;
 }
 
-/** What the row holds, or what is shown in its place when it is not what was recorded. */
+/** The event of a row, or its stand-in if the row is damaged. */
 export function toEvent(tenant: string, row: EventRow, onDamage: OnDamage): RecordedEvent {
   const position = row.position % TENANT_SPAN;
   const fields = {
@@ -107,7 +107,7 @@ export function toEvent(tenant: string, row: EventRow, onDamage: OnDamage): Reco
   return new RecordedEvent({ ...fields, ...damagedEvent(row.type) });
 }
 
-/** Rows of earlier versions have no checksum: they must at least be what clients can read. */
+/** Rows of earlier versions have no checksum: they must at least be readable for clients. */
 export function isSound(row: Omit<EventRow, 'operation_id'>): boolean {
   if (row.crc !== null) return row.crc === eventChecksum(row);
   if (!isEventType(row.type)) return false;

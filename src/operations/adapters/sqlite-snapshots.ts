@@ -5,47 +5,46 @@ import type { LogEpoch, StateCounts } from '../operation-store.js';
 import { MAX_TENANTS, outcomeOf, phaseOf, TENANT_SPAN, toOperation, type OnDamage } from './sqlite-rows.js';
 import type { LogRow, Statements } from './sqlite-statements.js';
 
-/** An operation and the row it lives in. */
+/** An operation and its row. */
 export interface StoredOperation {
   readonly tenant: TenantState;
   readonly op: number;
   readonly pool: 0 | 1;
   operation: Operation;
-  /** What of it still has to be written: nothing, the columns of a running one, or also its status or end. */
+  /** What still has to be written: nothing, the columns of a running one, or also its status or end. */
   pending: 'nothing' | 'running' | 'phase';
-  /** Position of its newest event, known when that was recorded in this transaction. */
+  /** Position of its newest event, known if it was recorded in this transaction. */
   lastPosition: number;
-  /** What it takes in memory, in bytes, estimated. */
+  /** Estimated memory in bytes. */
   readonly weight: number;
 }
 
-/** What the log of a tenant is like, in memory. */
+/** In-memory state of a tenant's log. */
 export interface TenantState {
   readonly name: string;
   readonly tenantNo: number;
   head: number;
   trimmedThrough: number;
-  /** Stored operations by state, and those of all states that are tool calls. */
+  /** Stored operations by state, and the number of tool calls among all. */
   readonly counts: { running: number; completed: number; error: number; cancelled: number; tools: number };
   readonly operations: Map<string, StoredOperation>;
-  /** Read when first asked for. */
+  /** Read on first use. */
   epochs: readonly LogEpoch[] | undefined;
   /** The current epoch is in the table. */
   epochRecorded: boolean;
   dirty: boolean;
 }
 
-/** Snapshots kept in memory over all tenants, in bytes, so that an append needs no read; the oldest go first. */
+/** Bytes of snapshots cached over all tenants, so that an append needs no read; the oldest are dropped first. */
 const CACHE_BYTES = 64 * 1024 * 1024;
-/** A snapshot without its metadata; and what a parsed object takes at most for each character of its JSON text. */
+/** Bytes of a snapshot without metadata, and of a parsed object per character of its JSON text, at most. */
 const SNAPSHOT_BYTES = 600;
 const BYTES_PER_CHARACTER = 20;
 const CACHED_TENANTS = 1024;
 
 /**
- * The snapshots of operations and tenants in memory, so that an append needs no read, and what of them still has to
- * be written before the transaction under way is committed. Nothing else writes to the file; should another program
- * have done so, `forget` is called.
+ * Snapshots of operations and tenants in memory, so that an append needs no read, and what still has to be written
+ * before the current transaction commits. Nothing else writes to the file; if another program did, `forget` is called.
  */
 export class SqliteSnapshots {
   private readonly tenants = new Map<string, TenantState>();
@@ -66,7 +65,7 @@ export class SqliteSnapshots {
     this.lastNumber = sql.lastNumber.get()!.op;
   }
 
-  /** What the cached snapshots are estimated to take. */
+  /** Estimated size of the cached snapshots. */
   get bytes(): number {
     return this.cachedBytes;
   }
@@ -131,7 +130,7 @@ export class SqliteSnapshots {
     return ++this.lastNumber;
   }
 
-  /** Takes in an operation whose row was just inserted. */
+  /** Adds an operation whose row was just inserted. */
   add(tenant: TenantState, pool: 0 | 1, operation: Operation, metadataSize: number): StoredOperation {
     tenant.counts.running += 1;
     tenant.counts.tools += pool;
@@ -148,7 +147,7 @@ export class SqliteSnapshots {
     });
   }
 
-  /** Forgets a removed operation. */
+  /** Drops a removed operation. */
   removed(tenant: TenantState, operationId: string, pool: number, state: keyof StateCounts): void {
     const stored = tenant.operations.get(operationId);
     if (stored) this.release(stored);
@@ -175,7 +174,7 @@ export class SqliteSnapshots {
     return row.ended_at === null ? this.remember(stored) : stored;
   }
 
-  /** Takes over a snapshot after events were recorded; how many and when, their rows tell. */
+  /** Updates a snapshot after events were recorded; their rows determine count and time. */
   change(stored: StoredOperation, operation: Operation): void {
     const before = stored.operation;
     stored.operation = operation;
@@ -199,7 +198,7 @@ export class SqliteSnapshots {
     this.changedTenants.push(tenant);
   }
 
-  /** Writes everything that changed: snapshots once per transaction, however many events changed them. */
+  /** Writes everything that changed: each snapshot once per transaction, however many events changed it. */
   write(): void {
     this.writeOperations();
     for (const tenant of this.changedTenants) {
@@ -212,18 +211,18 @@ export class SqliteSnapshots {
     this.changedTenants.length = 0;
   }
 
-  /** Writes the snapshots alone, for statements that look at the table. */
+  /** Writes only the snapshots, for statements that read the table. */
   writeOperations(): void {
     for (const stored of this.changedOperations) {
       this.writeSnapshot(stored);
       stored.pending = 'nothing';
-      // Ended ones are rarely asked for and may carry a large result.
+      // Ended ones are rarely requested and may have a large result.
       if (!isActive(stored.operation)) this.release(stored);
     }
     this.changedOperations.length = 0;
   }
 
-  /** After a failed write, or one of another program: nothing in memory can be trusted any more. */
+  /** After a failed write, or one of another program, nothing in memory can be trusted. */
   forget(): void {
     this.tenants.clear();
     this.cached.clear();
@@ -285,7 +284,7 @@ export class SqliteSnapshots {
   }
 
   private dropOldestTenant(): void {
-    // A tenant that leaves takes its operations along, so their snapshots must be in the table.
+    // Dropping a tenant drops its operations, so their snapshots must be in the table.
     this.writeOperations();
     for (const tenant of this.tenants.values()) {
       if (tenant.dirty) continue;

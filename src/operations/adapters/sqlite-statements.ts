@@ -1,6 +1,6 @@
 import type BetterSqlite3 from 'better-sqlite3';
 
-/** One row of `operations`, with what its newest event tells: `updated_at` and `event_count`. */
+/** One row of `operations`, plus `updated_at` and `event_count` from its newest event. */
 export interface OperationRow {
   op: number;
   tenant_no: number;
@@ -25,7 +25,7 @@ export interface OperationRow {
   outcome_crc: number | null;
 }
 
-/** What is needed to remove an operation. */
+/** What removing an operation requires. */
 export interface RemovalRow {
   op: number;
   operation_id: string;
@@ -33,7 +33,7 @@ export interface RemovalRow {
   phase: number;
 }
 
-/** Where an operation's log is stored and how far it goes. */
+/** Where an operation's log is stored and how long it is. */
 export interface LogRow {
   op: number;
   first_seq: number;
@@ -65,7 +65,7 @@ export interface TenantRow extends CountRow {
   tools: number;
 }
 
-/** Where one range of a listing begins: an index in the order of the listing, of which rows are numbers alone. */
+/** The start of one range of a listing: an index in listing order that yields only numbers. */
 export interface ListArm {
   tenantNo: number;
   phase: number;
@@ -75,7 +75,7 @@ export interface ListArm {
   limit: number;
 }
 
-/** A compiled statement, as far as the store uses it, with its parameters and the row it yields. */
+/** A compiled statement with its parameters and row type. */
 export interface Statement<Parameters extends unknown[], Row> {
   readonly source: string;
   run(...parameters: Parameters): { readonly changes: number };
@@ -84,7 +84,7 @@ export interface Statement<Parameters extends unknown[], Row> {
   iterate(...parameters: Parameters): IterableIterator<Row>;
 }
 
-/** The newest event's seq and time: one look-up each in the index of an operation's events. */
+/** Seq and time of the newest event: one index look-up each. */
 const EVENT_COUNT = '(SELECT max(seq) FROM events WHERE events.op = operations.op) AS event_count';
 const UPDATED_AT = `(SELECT timestamp FROM events WHERE events.op = operations.op ORDER BY seq DESC LIMIT 1)
          AS updated_at`;
@@ -134,7 +134,7 @@ export function prepareStatements(db: BetterSqlite3.Database) {
     lastTenant: prepare<[], { tenant_no: number }>(
       'SELECT coalesce(max(tenant_no), 0) AS tenant_no FROM tenants',
     ),
-    /** Once at the start and after a failed write; from then on the sums are known. */
+    /** At start and after a failed write; afterwards the sums are known. */
     countsOfAll: prepare<[], CountRow>(
       `SELECT coalesce(sum(running), 0) AS running, coalesce(sum(completed), 0) AS completed,
          coalesce(sum(failed), 0) AS failed, coalesce(sum(cancelled), 0) AS cancelled FROM tenants`,
@@ -156,7 +156,7 @@ export function prepareStatements(db: BetterSqlite3.Database) {
          lease_seconds, crc, state, status, progress, message, first_seq)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', 'running', 0, '', 1)`,
     ),
-    // Leave out indexed columns that do not change: naming one costs a write to its index.
+    // Omit unchanged indexed columns: naming one costs an index write.
     updateRunning: prepare<[number, string, number, number | null, number]>(
       'UPDATE operations SET progress = ?, message = ?, first_seq = ?, renewed_at = ? WHERE op = ?',
     ),
@@ -231,7 +231,7 @@ export function prepareStatements(db: BetterSqlite3.Database) {
     trimEvents: prepare<[number, number]>('DELETE FROM events WHERE op = ? AND seq < ?'),
 
     orphanLog: prepare<[number]>('INSERT INTO orphaned_logs (op) VALUES (?)'),
-    /** Any one of them: the table holds nothing but what waits to be deleted. */
+    /** Any one of them: the table contains only what waits to be deleted. */
     orphan: prepare<[], { op: number }>('SELECT op FROM orphaned_logs ORDER BY op LIMIT 1'),
     deleteOrphanedEvents: prepare<[number, number]>(
       'DELETE FROM events WHERE position IN (SELECT position FROM events WHERE op = ? ORDER BY seq LIMIT ?)',

@@ -8,7 +8,7 @@ import type { SqliteLogWriter } from './sqlite-log-writer.js';
 import type { Statements } from './sqlite-statements.js';
 import type { StoreWatch } from './store-watch.js';
 
-/** What one transaction did. */
+/** The outcome of one transaction. */
 export interface Transacted<T> {
   readonly result: T;
   readonly removed: readonly RemovedOperation[];
@@ -24,7 +24,7 @@ interface TransactionDependencies {
   readonly onFailure: (code: string) => void;
 }
 
-/** Runs work in transactions: all of it is durable when `run` returns, or nothing of it was recorded. */
+/** Runs work in transactions: all of it is durable when `run` returns, or nothing was recorded. */
 export class SqliteTransactions {
   private readonly dataVersion: () => number;
   private version: number;
@@ -57,7 +57,7 @@ export class SqliteTransactions {
     }
   }
 
-  /** Like `run` for what frees space: on a full disk it is tried again with the room that was held back. */
+  /** Like `run` for work that frees space: on a full disk it is retried with the reserved space. */
   runMakingRoom<T>(work: () => T): Transacted<T> {
     try {
       return this.run(work);
@@ -69,16 +69,16 @@ export class SqliteTransactions {
     }
   }
 
-  /** Moves the write-ahead log into the database, which needs room there only for pages that are new. */
+  /** Checkpoints the write-ahead log into the database, which needs space there only for new pages. */
   private emptyWriteAheadLog(): void {
     try {
       this.dependencies.database.pragma('wal_checkpoint(TRUNCATE)');
     } catch {
-      // The database cannot grow either; the reserve may be enough.
+      // The database cannot grow either; the reserve may suffice.
     }
   }
 
-  /** Another program that wrote to the file made what is known in memory wrong. */
+  /** A write of another program invalidates what is known in memory. */
   private noticeOthers(): void {
     const version = this.dataVersion();
     if (version === this.version) return;
@@ -91,7 +91,7 @@ export class SqliteTransactions {
     const { database, sql, writer, epochs, watch, onFailure } = this.dependencies;
     // A full disk may already have rolled the transaction back.
     if (database.inTransaction) sql.rollback.run();
-    // A refusal comes before the first write: what is known in memory still holds.
+    // A refusal precedes the first write: memory is still valid.
     if (thrown instanceof OpstreamError) return thrown;
     writer.forget();
     epochs.forget();

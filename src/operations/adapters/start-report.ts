@@ -3,8 +3,8 @@ import { TENANT_SPAN } from './sqlite-rows.js';
 import type { Statements } from './sqlite-statements.js';
 
 /**
- * Says in the service's log when the database lacks what was acknowledged last: the end of the write-ahead log was
- * cut, damaged or left behind, or an older copy was put in the place of the file.
+ * Logs at start that the database lacks the last acknowledged event: the end of the write-ahead log was cut, damaged
+ * or left behind, or an older copy replaced the file.
  */
 export function reportLosses(
   sql: Statements,
@@ -16,7 +16,7 @@ export function reportLosses(
   const base = tenantNo * TENANT_SPAN;
   const name = sql.tenantName.get(tenantNo)?.name;
   const trimmed = name === undefined ? undefined : sql.tenant.get(name)?.trimmed_through;
-  // It was removed in the ordinary way.
+  // It was removed regularly.
   if (trimmed !== undefined && trimmed >= mark.key - base) return;
   const newest = sql.newestPosition.get(base, base + TENANT_SPAN)?.position;
   const head = Math.max(trimmed ?? 0, newest == null ? 0 : newest - base);

@@ -2,9 +2,9 @@ import { closeSync, openSync, rmSync, statfsSync, statSync, writeSync } from 'no
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { StoreHealth } from '../operation-store.js';
 
-/** Room that is given up when the disk is full, so that removals can be written. */
+/** Space released when the disk is full, so that removals can be written. */
 const RESERVE_BYTES = 2 * 1024 * 1024;
-/** The reserve is made again once this much is free. */
+/** The reserve is recreated once this much is free. */
 const COMFORT_BYTES = 32 * RESERVE_BYTES;
 
 interface Failure {
@@ -12,7 +12,7 @@ interface Failure {
   readonly since: number;
 }
 
-/** Knows how the last write went, and whether the file at the path is still the one that is written. */
+/** Knows how the last write went, and whether the file at the path is still the open one. */
 export class StoreWatch {
   private failure: Failure | undefined;
   private replaced: Failure | undefined;
@@ -46,7 +46,7 @@ export class StoreWatch {
     this.failure = { error, since: this.failure?.since ?? Date.now() };
   }
 
-  /** @throws OpstreamError `store_unavailable` when what is written now would not be found by the next start */
+  /** @throws OpstreamError `store_unavailable` when the next start would not find what is written now */
   checkFile(): void {
     if (this.path === undefined) return;
     if (fileIdentity(this.path) === this.identity) {
@@ -65,7 +65,7 @@ export class StoreWatch {
     if (this.replaced) throw this.replaced.error;
   }
 
-  /** Gives the reserve up. @returns whether there was one */
+  /** Releases the reserve. @returns whether there was one */
   releaseReserve(): boolean {
     if (this.reserve === undefined) return false;
     try {
@@ -76,7 +76,7 @@ export class StoreWatch {
     }
   }
 
-  /** Holds some room back for a full disk, as long as there is plenty. */
+  /** Reserves some space for a full disk, as long as there is plenty. */
   makeReserve(): void {
     if (this.reserve === undefined || this.path === undefined) return;
     try {
@@ -90,7 +90,7 @@ export class StoreWatch {
         closeSync(file);
       }
     } catch {
-      // Without a reserve a full disk has to be made room on by hand.
+      // Without a reserve, an operator has to make room on a full disk.
       this.releaseReserve();
     }
   }
@@ -100,7 +100,7 @@ export class StoreWatch {
   }
 }
 
-/** Device and inode: a file that was moved away or overwritten by `mv` has others. */
+/** Device and inode: a file that was moved away or replaced with `mv` has others. */
 function fileIdentity(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat && `${stat.dev}:${stat.ino}`;

@@ -9,7 +9,7 @@ import { RequestValidationPipe } from '../../rest/request-validation.pipe.js';
 import { BackupService } from '../backup.service.js';
 import { BackupDto, CreateBackupDto } from './dto/backup.dto.js';
 
-/** Copies of the store, for administrators. */
+/** Backups of the store, for administrators. */
 @ApiTags('admin')
 @Controller('api/admin')
 @UseGuards(AuthGuard)
@@ -32,7 +32,7 @@ export class BackupController {
     @CurrentPrincipal() caller: Principal,
     @Req() request: AuthenticatedRequest & { readonly id?: unknown },
   ): Promise<BackupDto> {
-    // A request without a body asks for a name with the time.
+    // Without a body, the name contains the time.
     const wanted = (body as CreateBackupDto | undefined)?.file ?? undefined;
     const backup = await this.backups.make(caller.tenant, wanted);
     const { file, path, bytes, operations, mark } = backup;

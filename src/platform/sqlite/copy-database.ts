@@ -78,7 +78,7 @@ function refuseWithoutRoom(folder: string, source: Database.Database): void {
   const bytes = pages * (source.pragma('page_size', { simple: true }) as number);
   const { bavail, bsize } = statfsSync(folder);
   if (bavail * bsize >= bytes + SPARE_BYTES) return;
-  throw new OpstreamError('storage_full', `There is no room for a copy of ${bytes} bytes`);
+  throw new OpstreamError('storage_full', `Not enough space for a copy of ${bytes} bytes`);
 }
 
 /**
@@ -96,7 +96,7 @@ function giveName(partial: string, target: string): void {
 }
 
 function alreadyThere(): OpstreamError {
-  return new OpstreamError('invalid_request', 'There is a file of this name already');
+  return new OpstreamError('invalid_request', 'A file with this name already exists');
 }
 
 /** The directory entry must survive a power loss, too; not every system can sync a folder. */

@@ -17,7 +17,7 @@ export class BodyBudget {
   take(bytes: number): void {
     const ofAddress = (byAddress.get(this.address) ?? 0) + bytes;
     if (total + bytes > MAX_BYTES || ofAddress > MAX_BYTES_OF_ADDRESS) {
-      throw new OpstreamError('overloaded', 'Too many bodies are on their way; try again in a moment', {
+      throw new OpstreamError('overloaded', 'Too many request bodies in progress; retry shortly', {
         retry_after: 1,
       });
     }

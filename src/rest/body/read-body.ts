@@ -82,7 +82,7 @@ async function unpack(
     if (thrown instanceof OpstreamError) throw thrown;
     throw new OpstreamError(
       'invalid_request',
-      'The body is not what its Content-Encoding says',
+      'The body does not match its Content-Encoding',
       {},
       { cause: thrown },
     );

@@ -15,7 +15,7 @@ export function parseCursor(cursor: string | undefined): ListPlace {
   if (cursor === undefined) return { at: Infinity, number: 0 };
   const [, at, number] = /^(\d+(?:\.\d+)?)-(\d{1,15})$/.exec(cursor) ?? [];
   if (at === undefined || number === undefined) {
-    throw new OpstreamError('invalid_cursor', 'The cursor is not one this service gave out');
+    throw new OpstreamError('invalid_cursor', 'The cursor was not issued by this service');
   }
   return { at: Number(at), number: Number(number) };
 }

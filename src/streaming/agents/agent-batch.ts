@@ -55,7 +55,7 @@ export class AgentBatch {
     if (this.answered + bytes > MAX_ANSWER_BYTES + MAX_LAST_BYTES) {
       const tooLarge = new OpstreamError(
         'payload_too_large',
-        'The answer is too large for this batch; ask for it alone',
+        'The answer is too large for this batch; request it separately',
       );
       text = refusal(input.id, tooLarge, false);
       // Later messages are not executed.
@@ -74,7 +74,7 @@ export class AgentBatch {
     if (this.answered > MAX_ANSWER_BYTES) {
       throw new OpstreamError(
         'payload_too_large',
-        'The answers of this batch are too large already: not carried out, to be sent again in another one',
+        'The answers of this batch are too large: this message was not executed; send it in another batch',
       );
     }
     let result = '{}';

@@ -84,7 +84,7 @@ export class CommandSession {
         principal.tenant !== current.tenant ||
         (current.authenticated && principal.userId !== current.userId)
       ) {
-        throw new OpstreamError('forbidden', "This connection is another user's");
+        throw new OpstreamError('forbidden', 'This connection belongs to another user');
       }
       this.connection.refresh(principal);
       this.following.keepOnly(principal.scopes);

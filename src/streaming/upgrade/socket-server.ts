@@ -79,7 +79,7 @@ export class SocketServer extends EventEmitter {
 
   /** @throws Error when the gateway has not configured it */
   get sockets(): WebSocketServer {
-    if (this.server === undefined) throw new Error(`The protocol on ${this.path} was never configured`);
+    if (this.server === undefined) throw new Error(`The protocol on ${this.path} has not been configured`);
     return this.server;
   }
 

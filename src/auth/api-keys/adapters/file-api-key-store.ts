@@ -34,9 +34,12 @@ export class FileApiKeyStore extends ApiKeyStore {
       return fileSchema.parse(JSON.parse(readFileSync(this.path, 'utf8'))).keys;
     } catch (thrown) {
       // Starting without them would lock out every key holder, and the next save would lose all keys.
-      throw new InvalidConfigurationError(`${this.path} is no file of API keys: repair it or move it away`, {
-        cause: thrown,
-      });
+      throw new InvalidConfigurationError(
+        `${this.path} is not a valid API key file: repair it or move it away`,
+        {
+          cause: thrown,
+        },
+      );
     }
   }
 

@@ -8,11 +8,11 @@ import {
 } from '../../operation-draft.js';
 import { OperationDto } from './operation.dto.js';
 
-/** Bodies of the event endpoints, for OpenAPI; `operation-draft.ts` validates them, as it does for every transport. */
+/** Bodies of the event endpoints, for OpenAPI; `operation-draft.ts` validates them, as for every transport. */
 
-// Defaults stand in descriptions: generators make a field that has one required.
+// Defaults are in descriptions: generators make a field with a default required.
 
-/** An optional field that is null counts as left out. */
+/** An optional field that is null counts as absent. */
 const optional = { type: String, nullable: true } as const;
 const CUT = `More than ${LIMITS.message} characters are cut, with a mark`;
 const message = { ...optional, description: CUT };

@@ -5,20 +5,20 @@ export type LineRecord =
   | { readonly kind: 'line' | 'element'; readonly text: string }
   | { readonly kind: 'form'; readonly fields: URLSearchParams };
 
-/** Characters that are held of a record whose end has not come; a longer line is cut, a longer element refused. */
+/** Characters buffered of an incomplete record; a longer line is cut, a longer element refused. */
 const MAX_RECORD = 1024 * 1024;
 /** Names under which Python's HTTPHandler and other loggers send the text of a form. */
 const FORM_TEXTS = ['msg', 'message'];
 
 /**
- * Cuts an upload into records while it arrives. What it is shows in its first characters and not in its type, because
- * few producers let their users set one: `[{` and `["` begin a JSON array, everything else is lines.
+ * Splits an upload into records as it arrives. The format is detected from the first characters, not from the type,
+ * because few producers let their users set one: `[{` and `["` begin a JSON array, everything else is lines.
  */
 export class LineReader {
   private readonly decoder = new TextDecoder();
   private mode: 'unknown' | 'lines' | 'array' | 'form' = 'unknown';
   private rest = '';
-  /** Where the array scanner is: characters of `rest` before it have been looked at. */
+  /** Position of the array scanner: characters of `rest` before it have been scanned. */
   private at = 0;
   private depth = 0;
   private inString = false;
