@@ -11,18 +11,18 @@ import {
   type Era,
 } from '../protocol/versions.js';
 
-/** What a message is, in which era, and which session it names: decided here and nowhere else. Pure. */
+/** Decides what a message is, in which era, and which session it names. Pure; nothing else decides this. */
 export interface Classification {
   readonly era: Era;
   readonly kind: 'initialize' | 'batch' | RpcMessage['kind'];
-  /** The session that the message belongs to; whether there is one is not known here. */
+  /** The session the message names; it may not exist. */
   readonly sessionId?: string;
-  /** Why it is not served, whatever session it belongs to. */
+  /** Why the message is refused, regardless of its session. */
   readonly refusal?: Refusal;
 }
 
 export interface Refusal {
-  /** Of the request, where it can be told. */
+  /** Of the request, if known. */
   readonly id: WrittenId;
   readonly error: RpcError;
 }
@@ -32,7 +32,7 @@ const MAX_BATCH = 100;
 /** Methods that only exist in the era without sessions. */
 const MODERN_ONLY: ReadonlySet<string> = new Set(['server/discover', 'subscriptions/listen', 'tasks/update']);
 
-/** Classifies the body of a POST. A message that says nothing of itself is of the era that its header names. */
+/** Classifies the body of a POST. A message without an era of its own has the one its header names. */
 export function classifyPost(
   message: RpcMessage | readonly RpcMessage[],
   headers: IncomingHttpHeaders,
@@ -54,7 +54,7 @@ export function classifyPost(
   return error ? refuse(era, kind, message.id, error) : { era, kind };
 }
 
-/** Classifies a message of a connection that is, or has, the session: WebSocket, peers, HTTP with SSE. */
+/** Classifies a message of a connection that has or is the session: WebSocket, peers, HTTP with SSE. */
 export function classifyFrame(message: RpcMessage | readonly RpcMessage[]): Classification {
   if (isBatch(message)) return classifyBatch(message);
   const era = eraOf(message);
@@ -63,12 +63,12 @@ export function classifyFrame(message: RpcMessage | readonly RpcMessage[]): Clas
   return error ? refuse(era, kind, idOf(message), error) : { era, kind };
 }
 
-/** The session that the headers of a GET or DELETE name. */
+/** The session named by the headers of a GET or DELETE. */
 export function classifyStream(headers: IncomingHttpHeaders): Pick<Classification, 'sessionId' | 'refusal'> {
   return inSession('request', null, headers);
 }
 
-/** Why a session of a revision is sent no answer to a batch; undefined where batches are served. */
+/** Why a session of this revision cannot send a batch; undefined where batches are served. */
 export function batchProblem(revision: string | undefined): RpcError | undefined {
   if (revision === undefined) return invalid('batches belong to sessions of 2025-03-26 and before');
   return revision >= WITHOUT_BATCHES ? invalid(`${revision} has no batches`) : undefined;
@@ -91,7 +91,7 @@ function problemOfBatch(messages: readonly RpcMessage[]): string | undefined {
   return undefined;
 }
 
-/** A request of 2026-07-28 says so in its `_meta`, or uses a method that only exists there. */
+/** A request of 2026-07-28 says so in its `_meta`, or uses a method that exists only there. */
 function eraOf(message: RpcMessage): Era {
   if (message.kind !== 'request') return 'legacy';
   const { _meta: meta } = message.params;
@@ -118,7 +118,7 @@ function inSession(
     : refuse('legacy', kind, id, badRequest('Mcp-Session-Id header is required'));
 }
 
-/** What the envelope of a request of 2026-07-28 lacks. */
+/** What is missing in the envelope of a 2026-07-28 request. */
 function envelopeProblem({ params }: RpcRequest): RpcError | undefined {
   const meta = params._meta ?? {};
   if (!isObject(meta)) return new RpcError(RPC.invalidParams, '_meta must be an object');

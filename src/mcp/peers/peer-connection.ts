@@ -15,10 +15,10 @@ import { readPeerMessages, reportsError } from './peer-messages.js';
 import { PeerServer } from './peer-server.js';
 import { UnaskedBudget } from './unasked-budget.js';
 
-/** Which half of MCP we are on a connection: the peer calls our tools, we call its, or both. */
+/** Our half of MCP on a connection: the peer calls our tools, we call its, or both. */
 export type PeerRole = 'server' | 'client' | 'both';
 
-/** Parts of the service that a connection works with. */
+/** Parts of the service a connection needs. */
 export interface PeerDependencies {
   readonly dialer: PeerDialer;
   readonly dispatcher: McpDispatcher;
@@ -32,7 +32,7 @@ export interface PeerDependencies {
 export interface PeerTerms {
   readonly target: PeerTarget;
   readonly role: PeerRole;
-  /** Whom the peer acts for when it calls our tools. */
+  /** The principal of the peer's calls to our tools. */
   readonly principal: Principal;
   readonly logLevel: string;
 }
@@ -41,26 +41,26 @@ export interface ConnectionEvents {
   toolsChanged(): void;
   /** @returns whether the notification belongs to anything */
   notified(method: string, params: Params, bytes: number, requestId: number | undefined): boolean;
-  /** The peer asks something of whoever called its tool. @throws RpcError what it is answered instead */
+  /** The peer asks something of its tool's caller. @throws RpcError the answer it gets instead */
   asked(method: string, params: Params, requestId: number | undefined): Promise<Params>;
-  /** What to wait for before more of the answer to this request is read. */
+  /** A promise to await before more of this request's answer is read. */
   room(requestId: number): Promise<void> | undefined;
-  /** A new session, after the one before was lost. */
+  /** A new session, after the previous one was lost. */
   renewed(result: Params): void;
-  /** What is wrong with a connection that is still there; undefined: nothing any more. */
+  /** What is wrong with a live connection; undefined: nothing any longer. */
   troubled(problem: string | undefined): void;
 }
 
-/** Characters of a peer's error report that the log shows. */
+/** Characters of a peer's error report that are logged. */
 const MAX_LOGGED = 2000;
-/** Requests of a server's that only a client can answer. */
+/** Server requests that only a client can answer. */
 const QUESTIONS: ReadonlySet<string> = new Set([
   'elicitation/create',
   'sampling/createMessage',
   'roots/list',
 ]);
 
-/** One connection to a peer, from dialling to its end: tells what belongs to which half. */
+/** One connection to a peer, from dialling to its end: routes messages to the right half. */
 export class PeerConnection {
   private static readonly logger = new Logger('McpPeers');
   readonly client: PeerClient;
@@ -69,7 +69,7 @@ export class PeerConnection {
   readonly ended: Promise<string>;
   /** When the peer last sent something, in milliseconds of `performance.now()`. */
   lastHeardAt = performance.now();
-  /** The peer has begun as an MCP client. */
+  /** The peer has started as an MCP client. */
   peerIsClient = false;
   private readonly server: PeerServer | undefined;
   private readonly route: Record<'incoming' | 'outgoing', MessageRoute>;
@@ -77,7 +77,7 @@ export class PeerConnection {
   private readonly unasked = new UnaskedBudget();
   private readonly finishing = new AbortController();
   private channel: PeerChannel | undefined;
-  /** What came with the answer to the upgrade, before we could answer it. */
+  /** Messages that arrived with the upgrade response, before we could handle them. */
   private early: [text: string, requestId: number | undefined][] | undefined = [];
   private end!: (reason: string) => void;
 
@@ -118,7 +118,7 @@ export class PeerConnection {
     };
   }
 
-  /** @throws Error that says in a sentence why there is no connection */
+  /** @throws Error that says in one sentence why the connection failed */
   static async open(
     terms: PeerTerms,
     services: PeerDependencies,
@@ -133,7 +133,7 @@ export class PeerConnection {
     return connection;
   }
 
-  /** The handshake is done: from now on the peer is watched. */
+  /** The handshake succeeded: from now on the peer is monitored. */
   welcomed(): void {
     if (this.hasEnded || this.channel?.noticesLoss) return;
     this.liveness.start();

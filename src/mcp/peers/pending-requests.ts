@@ -1,20 +1,20 @@
 import { encodeNotification, encodeRequest, type Params, type RpcResponse } from '../protocol/json-rpc.js';
 import { MAX_ANSWER_BYTES, type RequestFailure, type SentRequest } from './peer-channel.js';
 
-/** A request that got no answer: the connection was lost, it took too long, or it was given up. */
+/** A request without an answer: the connection was lost, it timed out, or it was cancelled. */
 export class Unanswered extends Error {
   override readonly name: string = 'Unanswered';
 
   constructor(
     message: string,
-    /** Whether the peer may have carried it out. */
+    /** Whether the peer may have executed it. */
     readonly maybeCarriedOut = true,
   ) {
     super(message);
   }
 }
 
-/** A request that was not carried out because the peer has forgotten the session it was made in. */
+/** A request that was not executed because the peer no longer knows its session. */
 export class SessionLost extends Unanswered {
   override readonly name = 'SessionLost';
 
@@ -24,24 +24,24 @@ export class SessionLost extends Unanswered {
 }
 
 export interface RequestOptions {
-  /** Milliseconds; progress begins them anew. Infinity: none. */
+  /** Milliseconds; progress restarts them. Infinity: no limit. */
   readonly timeoutMs: number;
   /** Milliseconds in which it must be answered in any case. */
   readonly maxMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Called with every notification of progress that belongs to this request; asks the remote for progress. */
+  /** Called with every progress notification of this request; requests progress from the remote. */
   readonly onProgress?: (params: Params, bytes: number) => void;
   /** Called with the id of the request before it is sent. */
   readonly onId?: (id: number) => void;
-  /** What HTTP headers repeat of it. */
+  /** Headers that repeat parts of it. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What carries the requests. */
+/** Carries the requests. */
 export interface RequestCarrier {
   send(text: string, request?: SentRequest): void;
   abandon(id: number): void;
-  /** Whether `notifications/cancelled` is how a request is given up. */
+  /** Whether `notifications/cancelled` cancels a request. */
   readonly announcesCancellation: boolean;
 }
 
@@ -55,16 +55,16 @@ interface Pending {
   timer: NodeJS.Timeout | undefined;
   /** Characters received for it so far. */
   received: number;
-  /** Questions of the peer that are open at its caller: meanwhile no time runs. */
+  /** Open questions of the peer at its caller: the timeout is paused. */
   held: number;
 }
 
-/** Requests that one connection may have unanswered. */
+/** Maximum unanswered requests per connection. */
 const MAX_PENDING = 1024;
 
 /**
- * Finds the request that an answer belongs to. The ids on the wire are our own integers from 1, as
- * those of the official clients, so that callers may use any ids, also the same at once.
+ * Matches answers to requests. The ids on the wire are our own integers from 1, as in the official clients, so that
+ * callers may use any ids, even the same one concurrently.
  */
 export class PendingRequests {
   private readonly pending = new Map<number, Pending>();
@@ -77,7 +77,7 @@ export class PendingRequests {
   }
 
   /**
-   * Sends a request and resolves with its answer, also when that is an error.
+   * Sends a request and resolves with its answer, even if it is an error.
    * @throws Unanswered
    */
   request(method: string, params: Params, options: RequestOptions): Promise<RpcResponse> {
@@ -114,14 +114,14 @@ export class PendingRequests {
     return answer.finally(() => signal?.removeEventListener('abort', abort));
   }
 
-  /** @returns false for an answer to nothing of ours */
+  /** @returns false for an answer to no request of ours */
   settle(response: RpcResponse): boolean {
     const pending = this.take(response.id);
     pending?.resolve(response);
     return pending !== undefined;
   }
 
-  /** Takes `notifications/progress`; the request has so long again. @returns false when it belongs to none */
+  /** Handles `notifications/progress`, which restarts the timeout. @returns false when it belongs to no request */
   progress(params: Params, bytes: number, requestId?: number): boolean {
     const id = [params.progressToken, requestId].find((one) => this.pending.has(Number(one)));
     const pending = this.pending.get(Number(id));
@@ -144,7 +144,7 @@ export class PendingRequests {
     }
   }
 
-  /** No time runs for a request while its caller is asked something. @returns lets it run again */
+  /** Pauses a request's timeout while its caller is asked something. @returns resumes it */
   hold(id: number): () => void {
     const pending = this.pending.get(id);
     if (!pending) return () => {};
@@ -165,7 +165,7 @@ export class PendingRequests {
     for (const id of this.pending.keys()) this.take(id)?.reject(new Unanswered(reason));
   }
 
-  /** The remote is told, so that it need not go on, and nothing of the request stays behind. */
+  /** Notifies the remote, so that it can stop, and releases the request. */
   giveUp(id: number, reason: string): void {
     const pending = this.take(id);
     if (!pending) return;
@@ -187,7 +187,7 @@ export class PendingRequests {
   }
 
   private take(id: string | number | null): Pending | undefined {
-    // Some servers answer with the text of a number.
+    // Some servers answer with a number as text.
     const key = typeof id === 'string' && /^\d+$/.test(id) ? Number(id) : id;
     const pending = typeof key === 'number' ? this.pending.get(key) : undefined;
     if (!pending) return undefined;

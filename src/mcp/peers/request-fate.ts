@@ -3,9 +3,9 @@ import { RPC } from '../protocol/rpc-error.js';
 import type { RequestFailure } from './peer-channel.js';
 
 /**
- * What an HTTP answer means for the request it belongs to, in one table. The fates of a request, of its session and of
- * the endpoint are three things: an answer settles its own request and nothing else; only 400 and 404 speak of the
- * session; that the endpoint is away shows when a request cannot be made, not by any answer.
+ * What an HTTP response means for its request, in one table. A request, its session and the endpoint fail
+ * independently: a response settles its own request and nothing else; only 400 and 404 concern the session; an
+ * unreachable endpoint shows when a request cannot be made, not by any response.
  */
 export type Fate =
   /** The answer, as the message that settles the request. */
@@ -20,12 +20,12 @@ export interface HttpAnswer {
   readonly location?: string | undefined;
 }
 
-/** Errors of a peer that has understood the request, and so knows its session. */
+/** Errors of a peer that has understood the request, and therefore knows its session. */
 const UNDERSTOOD: ReadonlySet<unknown> = new Set([RPC.methodNotFound, RPC.invalidParams]);
-/** Statuses that say that nothing was done, beside those of 4xx. */
+/** Statuses besides 4xx that mean that nothing was executed. */
 const NOT_DONE: ReadonlySet<number> = new Set([501, 503, 505]);
 
-/** Judges what came in answer to the request `id`. @param hadSession whether it named a session */
+/** Judges the response to the request `id`. @param hadSession whether it named a session */
 export function fateOf(id: number, hadSession: boolean, answer: HttpAnswer): Fate {
   const { status, type, body } = answer;
   const message = /^application\/([^/]+\+)?json$/.test(type) ? rpcMessage(body, id) : undefined;
@@ -37,7 +37,7 @@ export function fateOf(id: number, hadSession: boolean, answer: HttpAnswer): Fat
     const understood = message !== undefined && namesRequest(message, id) && UNDERSTOOD.has(error?.code);
     if (!understood) return sessionLost(status, error);
   }
-  // Whatever id the error names: it is what came of this request.
+  // Whichever id the error names, it is the outcome of this request.
   if (message && error) return { fate: 'answered', message: { ...message, id } };
   return {
     fate: 'failed',
@@ -61,7 +61,7 @@ function reasonOf({ status, type, location }: HttpAnswer, isOk: boolean): string
   return `the peer answered ${status}`;
 }
 
-/** The message of a JSON body; of a batch the one that belongs to the request. */
+/** The message of a JSON body; in a batch the one that belongs to the request. */
 function rpcMessage(body: string, id: number): Params | undefined {
   let value: unknown;
   try {
@@ -80,7 +80,7 @@ export function namesRequest({ id: given }: Params, id: number): boolean {
   return given === id || (typeof given === 'string' && /^\d+$/.test(given) && Number(given) === id);
 }
 
-/** What came in answer to a ping is a sign of life when it says that the ping, or its method, was understood. */
+/** An answer to a ping is a sign of life if it shows that the ping, or its method, was understood. */
 export function isSignOfLife(response: { readonly result?: Params; readonly error?: Params }): boolean {
   if (response.result) return true;
   return response.error?.code === RPC.methodNotFound || response.error?.code === RPC.invalidRequest;

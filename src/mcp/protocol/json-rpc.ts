@@ -10,7 +10,7 @@ import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { numberText } from '../../platform/verbatim-json.js';
 import { RPC, RpcError } from './rpc-error.js';
 
-/** JSON-RPC 2.0 messages as MCP uses them, read by hand because every message passes here. */
+/** JSON-RPC 2.0 messages as MCP uses them, parsed by hand because every message passes here. */
 
 export type RequestId = string | number;
 /** An id as it was written: refusals also name one that is not served, such as an integer beyond 2^53. */
@@ -37,7 +37,7 @@ export interface RpcResponse {
   readonly result?: Params;
   readonly error?: Params;
 }
-/** What was sent is no message; `id` is the sender's where it can be told. */
+/** Input that is not a message; `id` is the sender's, if known. */
 export interface RpcMalformed {
   readonly kind: 'malformed';
   readonly id: WrittenId;
@@ -45,7 +45,7 @@ export interface RpcMalformed {
 }
 export type RpcMessage = RpcRequest | RpcNotification | RpcResponse | RpcMalformed;
 
-/** Longer ids are refused: they are repeated in every answer. */
+/** Longer ids are refused: every answer repeats them. */
 const MAX_ID_LENGTH = 1024;
 const MAX_METHOD_LENGTH = 200;
 const NO_PARAMS: Params = Object.freeze({});
@@ -54,7 +54,7 @@ export function isObject(value: unknown): value is Params {
   return isJsonObject(value);
 }
 
-/** Reads one frame or body. Never throws: what cannot be read is `malformed`. */
+/** Parses one frame or body. Never throws: unreadable input is `malformed`. */
 export function parseMessage(text: string): RpcMessage {
   return parseWith(readMessage, text);
 }
@@ -114,7 +114,7 @@ export function readMessage(value: unknown, size = 0): RpcMessage {
   }
   if (typeof value.method === 'string') {
     if (value.method === '' || value.method.length > MAX_METHOD_LENGTH) {
-      return malformed(id, RPC.invalidRequest, 'Invalid Request: method is no method name');
+      return malformed(id, RPC.invalidRequest, 'Invalid Request: method is not a method name');
     }
     if (value.params !== undefined && value.params !== null && !isObject(value.params)) {
       return malformed(id, RPC.invalidRequest, 'Invalid Request: params must be an object');
@@ -128,8 +128,8 @@ export function readMessage(value: unknown, size = 0): RpcMessage {
 }
 
 /**
- * An answer is never answered, however odd it is: two programs that did so would never stop. Whoever waits for it gets
- * an error where it cannot be used.
+ * An answer is never answered, however odd it is: two programs that did so would never stop. The one that waits
+ * for it gets an error if it cannot be used.
  */
 function readResponse(id: RequestId | null, { result, error }: Params): RpcResponse {
   if (isObject(result)) return { kind: 'response', id, result };
@@ -184,7 +184,7 @@ export function encodeRequest(id: RequestId, method: string, params: Params): st
   return wellFormed(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
 }
 
-/** No member of params, nor of `_meta`, may be null in any revision: callers mean that it is left out. */
+/** No member of params or `_meta` may be null in any revision: callers mean that it is absent. */
 export function withoutNulls(params: Params): Params {
   for (const key in params) {
     if (params[key] === null)
@@ -193,7 +193,7 @@ export function withoutNulls(params: Params): Params {
   return params;
 }
 
-/** The object under a key of params, `{}` where there is none. @throws RpcError when it is something else */
+/** The object under a key of params, `{}` if absent. @throws RpcError when it is something else */
 export function objectAt(params: Params, key: string): Params {
   const value = params[key];
   if (value === undefined || value === null) return NO_PARAMS;

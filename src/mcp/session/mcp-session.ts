@@ -11,43 +11,43 @@ import { levelNumber } from './log-level.js';
 import { SessionQuestions, type QuestionCarrier } from './session-questions.js';
 import { SessionStreams } from './session-streams.js';
 
-/** Where a client reads what the server initiates in a session: a GET stream of HTTP, or a socket. */
+/** Where a client reads server-initiated messages of a session: a GET stream of HTTP, or a socket. */
 export interface SessionChannel extends QuestionCarrier {
   /** A socket has its session to itself; HTTP may have several streams. */
   readonly exclusive: boolean;
-  /** Ends it because another connection has taken the session over, or the session has ended. */
+  /** Closes it because another connection took the session over, or the session ended. */
   close(reason: string, ending: SessionEnding): void;
 }
 
 /** What ends a channel: the session, a connection that took it over, or the service. */
 export type SessionEnding = 'session' | 'taken over' | 'service';
 
-/** What a session was opened over; it may be taken up over another. */
+/** The transport a session was opened over; it may be resumed over another. */
 export type SessionTransport = 'http' | 'sse' | 'websocket' | 'peer';
 
-/** The revision from which on clients understand an empty first event that carries an id. */
+/** The first revision whose clients understand an empty first event with an id. */
 const PRIMED_SINCE = '2025-11-25';
 
 /** To a peer in both roles we also send requests as its client, which count from 1 on the same connection. */
 const QUESTIONS_OF_PEERS = 1_000_000_000;
 
-/** Subscribed resources per session. */
+/** Maximum subscribed resources per session. */
 const MAX_SUBSCRIPTIONS = 1000;
 
 /**
  * A session of the eras that have them (up to 2025-11-25). It belongs to one user of one tenant and outlives its
- * connections. Everything rarely used is made on demand: there may be thousands that never do more than initialize.
+ * connections. Rarely used parts are created on demand: thousands of sessions may never do more than initialize.
  */
 export class McpSession implements ToolSession {
   readonly clientInfo: ToolSession['clientInfo'];
   readonly capabilities: Params;
-  /** Least severe level that is sent, as `levelNumber`. */
+  /** Minimum severity sent, as `levelNumber`. */
   minimumLevel = levelNumber('info')!;
   /** Milliseconds of `performance.now()`. */
   lastUsedAt = performance.now();
-  /** It was ended: whatever still refers to it finds nothing here. */
+  /** It has ended: references to it find nothing. */
   ended = false;
-  /** Set by who keeps it, to let go of what belongs to it. */
+  /** Set by its owner, to release what belongs to it. */
   onEnd: (() => void) | undefined;
   /** In the order in which they were opened. */
   private channels: SessionChannel[] | undefined;
@@ -77,7 +77,7 @@ export class McpSession implements ToolSession {
     return (this.flights ??= new InFlight());
   }
 
-  /** What the server asks of the client. */
+  /** Questions of the server to the client. */
   get questions(): SessionQuestions {
     return (this.asked ??= new SessionQuestions(
       () => this.channel,
@@ -95,18 +95,18 @@ export class McpSession implements ToolSession {
     return this.sse?.replayCharacters ?? 0;
   }
 
-  /** Whether somebody reads what the server initiates. */
+  /** Whether anybody reads server-initiated messages. */
   get connected(): boolean {
     return this.channel !== undefined;
   }
 
-  /** True while nobody would miss it: no connection, no unanswered request. */
+  /** True while it can be dropped: no connection, no unanswered request. */
   get idle(): boolean {
     return !this.connected && (this.flights?.size ?? 0) === 0;
   }
 
   /**
-   * Notes a subscription. @param release ends it, when the client unsubscribes or the session ends
+   * Registers a subscription. @param release ends it, when the client unsubscribes or the session ends
    * @throws RpcError when there are too many
    */
   subscribe(uri: string, release: () => void): void {
@@ -127,8 +127,8 @@ export class McpSession implements ToolSession {
   }
 
   /**
-   * Tells the client what belongs to no open request. Without a connection that reads it, it waits for one.
-   * @param topic several messages of one topic say the same, so one that waits is enough
+   * Sends the client a message that belongs to no open request, or keeps it until a connection reads it.
+   * @param topic messages of one topic are equivalent, so one waiting message suffices
    */
   tell(message: string, topic?: string): void {
     const { channel } = this;
@@ -137,14 +137,14 @@ export class McpSession implements ToolSession {
     else this.backlog?.addReport(message);
   }
 
-  /** An answer whose connection is gone: it is read over the next one. */
+  /** An answer whose connection is gone: it is sent over the next one. */
   leaveAnswer(message: string): void {
     const { channel } = this;
     if (channel) channel.send(message);
     else this.backlog?.addAnswer(message);
   }
 
-  /** A connection that reads what the server initiates. Messages go to the newest. */
+  /** Adds a connection that reads server-initiated messages; the newest gets them. */
   attach(channel: SessionChannel): void {
     if (channel.exclusive) {
       const others = this.channels?.filter((other) => other !== channel && other.exclusive) ?? [];
@@ -163,7 +163,7 @@ export class McpSession implements ToolSession {
     if (at >= 0) this.channels!.splice(at, 1);
   }
 
-  /** The client's answer to a question; answers to nothing are ignored. */
+  /** The client's answer to a question; unexpected answers are ignored. */
   settle(response: RpcResponse): void {
     this.asked?.settle(response);
   }
@@ -172,7 +172,7 @@ export class McpSession implements ToolSession {
     this.ended = true;
     this.onEnd?.();
     this.flights?.cancelAll(reason);
-    // A task may wait for an answer beyond the request that began it.
+    // A task may wait for an answer longer than the request that began it.
     this.asked?.endAll(new UserError(reason));
     for (const release of this.subscribed?.values() ?? []) release();
     this.subscribed = undefined;

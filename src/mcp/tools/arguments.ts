@@ -1,26 +1,24 @@
 import { isObject, type Params } from '../protocol/json-rpc.js';
 import type { JsonSchema } from './json-schema.js';
 
-/** What callers leave out or misspell, judged by the schema of a tool. Pure. */
+/** Handles what callers omit or misspell, based on a tool's schema. Pure. */
 
-/** Deeper objects are left as they are. */
+/** Deeper objects are left unchanged. */
 const MAX_DEPTH = 16;
 /** Schemas that one value is held against. */
 const MAX_PARTS = 50;
-/** Names that one note mentions. */
+/** Names mentioned in one note. */
 const MAX_NAMED = 10;
 
 /**
- * Arguments as they are meant: to most callers null is what is left out. It goes wherever the schema has an optional
- * member that may not be null. @returns the same object when there is nothing to leave out
+ * Drops nulls that mean "absent": they are removed wherever the schema has an optional member that may not be null.
+ * @returns the same object when there is nothing to drop
  */
 export function withoutOptionalNulls(args: Params, schema: JsonSchema): Params {
   return hasNull(args, MAX_DEPTH) ? (prune(args, schema, schema, MAX_DEPTH) as Params) : args;
 }
 
-/**
- * The arguments that a tool does not have. A schema that says nothing of its members, or allows others, knows them all.
- */
+/** The arguments that a tool does not have. A schema without members, or one that allows others, accepts all. */
 export function unknownArguments(args: Params, schema: JsonSchema): readonly string[] {
   const { properties, additionalProperties, patternProperties } = schema;
   const isOpen = additionalProperties !== undefined && additionalProperties !== false;
@@ -30,7 +28,7 @@ export function unknownArguments(args: Params, schema: JsonSchema): readonly str
   return Object.keys(args).filter((name) => !Object.hasOwn(properties, name));
 }
 
-/** Names unknown arguments beside those that there are. */
+/** Names unknown arguments, and those that exist. */
 export function describeUnknown(unknown: readonly string[], { properties }: JsonSchema): string {
   const known = isObject(properties) ? Object.keys(properties) : [];
   const there = known.length === 0 ? 'the tool has none' : `the tool has ${listed(known)}`;
@@ -129,7 +127,7 @@ function allowsNull(schema: unknown, root: JsonSchema, depth: number): boolean {
   return !Array.isArray(parts) || parts.every((part) => allowsNull(part, root, depth - 1));
 }
 
-/** Follows references within the schema itself. @returns undefined for what is not an object schema */
+/** Follows references within the schema itself. @returns undefined for anything but an object schema */
 function resolve(schema: unknown, root: JsonSchema): Params | undefined {
   let found = schema;
   for (let steps = 0; steps < MAX_DEPTH; steps += 1) {

@@ -9,7 +9,7 @@ export interface RequestTarget {
 /** Scheme and authority of the absolute form, which every server must accept (RFC 9112, section 3.2.2). */
 const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i;
 
-/** Reads a target as the web framework does, for whatever is served ahead of it. */
+/** Parses a target as the web framework does, for handlers ahead of it. */
 export function requestTarget(url = '/'): RequestTarget {
   const target = url.startsWith('/') ? url : url.replace(ORIGIN, '');
   const query = target.indexOf('?');

@@ -28,12 +28,12 @@ export const SSE_PATH = '/sse';
 const MESSAGES_PATH = '/messages';
 /** Bytes of one message. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
-/** Streams at once; each costs a socket, and a session that cannot be taken up again. */
+/** Concurrent streams; each costs a socket, and a session that cannot be resumed. */
 const MAX_CONNECTIONS = 1000;
 
 /**
- * MCP's transport of 2024-11-05 (HTTP with SSE), for programs that know nothing else: `GET /sse` opens a stream whose
- * first event names the address for POSTs. There with `MCP_LEGACY_SSE=true`.
+ * MCP's transport of 2024-11-05 (HTTP with SSE), for clients that support nothing else: `GET /sse` opens a stream
+ * whose first event names the URL for POSTs. Enabled with `MCP_LEGACY_SSE=true`.
  */
 @Injectable()
 export class LegacySse implements OnModuleDestroy {
@@ -55,7 +55,7 @@ export class LegacySse implements OnModuleDestroy {
     for (const connection of this.connections.values()) connection.close();
   }
 
-  /** Whether a request is one of this transport. */
+  /** Whether a request belongs to this transport. */
   takes({ url }: IncomingMessage): boolean {
     if (!this.configuration.mcp.legacySse) return false;
     const pathname = pathOf(url);
@@ -109,7 +109,7 @@ export class LegacySse implements OnModuleDestroy {
     const connection = this.find(request.url ?? '', principal);
     const body = parseMessages(await readBody(request, MAX_BODY_BYTES));
     if ('kind' in body && body.kind === 'malformed' && body.id === null) {
-      // Nobody waits for the answer to what has no id.
+      // A message without an id is not answered.
       const text = encodeError(null, body.error);
       response.writeHead(400, { 'Content-Type': 'application/json' }).end(text);
       return;
@@ -123,7 +123,7 @@ export class LegacySse implements OnModuleDestroy {
     });
   }
 
-  /** @throws RpcError (404) for a stream that is not there, or is another user's */
+  /** @throws RpcError (404) for a stream that does not exist, or is another user's */
   private find(url: string, { tenant, userId }: Principal): LegacySseConnection {
     const id = new URLSearchParams(requestTarget(url).query).get('sessionId') ?? '';
     const connection = this.connections.get(id);
@@ -137,7 +137,7 @@ function pathOf(url: string | undefined): string {
   return withoutTrailingSlash(requestTarget(url).pathname);
 }
 
-/** A token in the query stands there again, since these clients send nothing of their own in its place. */
+/** Repeats a token from the query, since these clients do not add it themselves. */
 function addressFor(id: string, url: string): string {
   const token = new URLSearchParams(requestTarget(url).query).get('token');
   const query = new URLSearchParams({ sessionId: id, ...(token !== null && { token }) });

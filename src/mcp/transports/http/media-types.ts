@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { OpstreamError } from '../../../platform/errors/opstream-error.js';
 import { RPC, RpcError } from '../../protocol/rpc-error.js';
 
-/** Media types and ranges as RFC 9110 writes them: in any case, in any order, with parameters and weights. */
+/** Media types and ranges of RFC 9110: any case, any order, with parameters and weights. */
 
 /** The type of a `Content-Type`, in lower case and without parameters. */
 export function mediaTypeOf(contentType: string | undefined): string {

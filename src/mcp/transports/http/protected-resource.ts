@@ -7,20 +7,20 @@ import { Configuration } from '../../../config/configuration.js';
 import { requestTarget, withoutTrailingSlash } from '../../../platform/http/request-target.js';
 import { SERVER_INFO } from '../../protocol/server-info.js';
 
-/** Where clients look for it (RFC 9728); the path of the resource may follow. */
+/** Well-known path of the metadata (RFC 9728); the path of the resource may follow. */
 const METADATA_PATH = '/.well-known/oauth-protected-resource';
 
-/** Why a request is refused, in the words of RFC 6750. */
+/** Why a request is refused, in the terms of RFC 6750. */
 export type BearerError = 'invalid_token' | 'insufficient_scope';
 
 /**
- * The endpoint as a protected resource of OAuth: which issuer's tokens it takes, and how a client that was refused
- * finds that out. Without an issuer there is nothing to find.
+ * The endpoint as an OAuth protected resource: whose tokens it accepts, and how a refused client discovers that.
+ * Without an issuer there is no metadata.
  */
 @Injectable()
 export class ProtectedResource {
   private readonly issuer: string | undefined;
-  /** Whether the proxy says over which scheme the client came. */
+  /** Whether the proxy reports the client's scheme. */
   private readonly trustProxy: boolean;
 
   constructor(
@@ -32,7 +32,7 @@ export class ProtectedResource {
     this.trustProxy = http.trustProxy;
   }
 
-  /** The protected path whose metadata a request asks for. @param paths that are protected, the most usual first */
+  /** The protected path whose metadata a request asks for. @param paths protected paths, the most common first */
   pathOf({ url, method }: IncomingMessage, paths: readonly string[]): string | undefined {
     if (method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS') return undefined;
     if (this.issuer === undefined) return undefined;
@@ -43,8 +43,8 @@ export class ProtectedResource {
   }
 
   /**
-   * Serves the metadata of a path to anyone: it says whose tokens are taken.
-   * @throws OpstreamError `forbidden` for a Host or Origin that may not come in
+   * Serves the metadata of a path to anyone: it says whose tokens are accepted.
+   * @throws OpstreamError `forbidden` for a Host or Origin that is not allowed
    */
   serve(request: IncomingMessage, response: ServerResponse, path: string): void {
     if (this.security.open(request, response)) return;
@@ -60,7 +60,7 @@ export class ProtectedResource {
     response.end(request.method === 'HEAD' ? undefined : body);
   }
 
-  /** The `WWW-Authenticate` of a refusal. @param path of the resource that was asked for */
+  /** The `WWW-Authenticate` of a refusal. @param path of the requested resource */
   challenge(request: IncomingMessage, path: string, error: BearerError | undefined): string {
     const parts = [
       error !== undefined && `error="${error}"`,
@@ -70,7 +70,7 @@ export class ProtectedResource {
     return parts.length === 0 ? 'Bearer' : `Bearer ${parts.join(', ')}`;
   }
 
-  /** As the client knows it: its Host was checked before. */
+  /** As the client sees it: its Host was checked before. */
   private origin({ headers, socket }: IncomingMessage): string {
     const forwarded = this.trustProxy ? headers['x-forwarded-proto'] : undefined;
     const own = (socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http';
