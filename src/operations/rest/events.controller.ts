@@ -39,7 +39,7 @@ import type { Receipt } from '../operation-store.js';
 import { OperationIdParameter } from './openapi-decorators.js';
 import { OperationsService } from '../operations.service.js';
 
-/** Events of one batch. */
+/** Maximum events per batch. */
 const MAX_BATCH = 10_000;
 /** Characters of a batch that are read in one turn of the event loop; about a millisecond. */
 const STEP_SIZE = 256 * 1024;
