@@ -132,7 +132,7 @@ describe('ForgeClient', () => {
 
   it('an id cannot lead to another path', async () => {
     forge.route('GET', /./, envelope({ id: 'x' }));
-    expect(() => client.getTaskAttempt('..')).toThrow('not one of Forge');
+    expect(() => client.getTaskAttempt('..')).toThrow('Not a valid Forge id');
     await client.getTaskAttempt('../projects?x=1');
     expect(forge.requests.at(-1)!.path).toBe('/api/task-attempts/..%2Fprojects%3Fx%3D1');
   });
