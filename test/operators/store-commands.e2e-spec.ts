@@ -44,7 +44,7 @@ describe('opstream backup', () => {
     );
     const again = await run('backup', target, '--data-dir', service.dataDir);
     expect(again).toMatchObject({ code: 4, out: '' });
-    expect(again.complaint).toContain('a file of this name');
+    expect(again.complaint).toContain('file with this name already exists');
     expect((await run('check', target)).code).toBe(0);
   });
 

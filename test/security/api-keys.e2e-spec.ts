@@ -122,7 +122,7 @@ describe('trust: API keys (S4-73)', () => {
     const path = join(broken, 'api-keys.json');
     await writeFile(path, '{"keys":[{}]}');
     await expect(RunningService.start({ JWT_SECRET: SECRET, DATA_DIR: broken })).rejects.toThrow(
-      'no file of API keys',
+      'not a valid API key file',
     );
     expect(await readFile(path, 'utf8')).toBe('{"keys":[{}]}');
     await eventually('cleaned up', () => rm(broken, { recursive: true, force: true }).then(() => true));
