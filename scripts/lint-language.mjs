@@ -25,7 +25,7 @@ const PHRASES = [
   [/\b(?:more|other|many|every|whichever|all) faces?\b/i, 'say "transport"'],
   [/\bsay (?:nothing|a word) of (?:our|its) own\b/i, 'say what is printed'],
   [
-    /(?<!\bthere )\b(?:is|are) no (?:JSON|object|text|file|address|method|event|operation|batch|command|end|failure|answer)\b/i,
+    /(?<!\bthere )\b(?:is|are) no (?:JSON|object|text|file|address|method|event|operation|command|end|failure|answer)\b/i,
     'say "is not a …"',
   ],
   [/\b(?:whence|thither|hither|thereby|hereby|thereof)\b/i, 'use a plain word'],
