@@ -20,9 +20,9 @@ if (files.length === 0 || files.length > MAX_FILES) {
 console.log(`\nRunning again, on their own: ${files.join(', ')}`);
 const again = `${reportFile}.again`;
 const { status } = spawnSync(
-  'npx',
+  process.execPath,
   [
-    'vitest',
+    'node_modules/vitest/vitest.mjs',
     'run',
     ...options,
     '--no-file-parallelism',
