@@ -8,6 +8,7 @@ import { EventBus } from './event-bus.js';
 import { BackupService } from './backup.service.js';
 import { BackupController } from './rest/backup.controller.js';
 import { EventsController } from './rest/events.controller.js';
+import { RawLogController } from './rest/log/raw-log.controller.js';
 import { LinesController } from './rest/lines/lines.controller.js';
 import { LogPlaces } from './log-places.js';
 import { LogFollower } from './log-follower.service.js';
@@ -29,7 +30,7 @@ function createStore({ store }: Configuration, { connection }: SharedDatabase): 
 
 @Module({
   imports: [DatabaseModule],
-  controllers: [OperationsController, EventsController, LinesController, BackupController],
+  controllers: [OperationsController, EventsController, LinesController, RawLogController, BackupController],
   providers: [
     { provide: OperationStore, useFactory: createStore, inject: [Configuration, SharedDatabase] },
     { provide: EventBus, useClass: LocalEventBus },

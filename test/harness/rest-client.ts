@@ -30,7 +30,7 @@ export class RestClient {
     });
     const answer = await response.text();
     const type = response.headers.get('content-type') ?? '';
-    const parsed: unknown = /json/.test(type) && answer !== '' ? JSON.parse(answer) : undefined;
+    const parsed: unknown = /\bjson\b/.test(type) && answer !== '' ? JSON.parse(answer) : undefined;
     return {
       status: response.status,
       type,

@@ -111,6 +111,7 @@ describe('OpenAPI', () => {
     await call('cancel_operation', id, { body: { reason: 'enough' } });
     const failed = await call('create_operation', '', { body: { operation_type: 'build' } });
     await call('emit_error', failed, { body: { error: 'broken', details: { line: 1 } } });
+    await call('read_log', failed, {}, '?level=error&timestamps=utc');
     await call('stream_operation', failed);
     await call('stream_operation', failed, { headers: { 'last-event-id': '2' } });
     await call('get_operation', failed);

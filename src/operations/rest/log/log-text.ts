@@ -1,0 +1,126 @@
+import { stripVTControlCharacters } from 'node:util';
+import { OpstreamError } from '../../../platform/errors/opstream-error.js';
+import { isJsonObject, type JsonValue } from '../../../platform/json.js';
+import type { RecordedEvent } from '../../operation-event.js';
+
+/** Renders `log` events as lines of text: pure, without a connection. */
+
+export const LEVELS = ['debug', 'info', 'warning', 'error'] as const;
+export type Level = (typeof LEVELS)[number];
+export const TIMESTAMPS = ['none', 'utc', 'elapsed'] as const;
+export type Timestamps = (typeof TIMESTAMPS)[number];
+
+/** Names of other loggers for the four levels; an unknown level counts as `info`. */
+const LEVEL_NUMBERS: ReadonlyMap<string, number> = new Map([
+  ['trace', 0],
+  ['verbose', 0],
+  ['debug', 0],
+  ['warn', 2],
+  ['warning', 2],
+  ['error', 3],
+  ['err', 3],
+  ['critical', 3],
+  ['crit', 3],
+  ['fatal', 3],
+  ['alert', 3],
+  ['emergency', 3],
+  ['emerg', 3],
+  ['panic', 3],
+]);
+
+export interface TextOptions {
+  /** The least severe level that is shown. */
+  readonly level: Level;
+  readonly timestamps: Timestamps;
+  /** Keep colours (SGR sequences); every other control sequence is removed in any case. */
+  readonly keepColours: boolean;
+  /** Unix seconds that `elapsed` counts from. */
+  readonly startedAt: number;
+}
+
+/** @returns whether an event is a log event of at least this level */
+export function isShown(event: RecordedEvent, least: Level): boolean {
+  if (event.type !== 'log') return false;
+  if (least === 'debug') return true;
+  return levelNumber(logOf(event).level) >= LEVELS.indexOf(least);
+}
+
+/** The lines of a log event, each with its line break. */
+export function textOf(event: RecordedEvent, { timestamps, keepColours, startedAt }: TextOptions): string {
+  const { message, ansi } = logOf(event);
+  const prefix = prefixOf(event.timestamp, timestamps, startedAt);
+  return linesOf(keepColours ? (ansi ?? message) : message, keepColours)
+    .map((line) => `${prefix}${line}\n`)
+    .join('');
+}
+
+/** What stands in the text where events are no longer kept. @param first the oldest seq that is */
+export function trimmedText(first: number): string {
+  return `[earlier events are no longer kept; the log goes on with event ${first}]\n`;
+}
+
+/** @throws OpstreamError `invalid_request` when it is given but not one of them */
+export function oneOf<T extends string>(
+  value: unknown,
+  field: string,
+  choices: readonly T[],
+  fallback: T,
+): T {
+  if (value === undefined || value === '') return fallback;
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  throw new OpstreamError('invalid_request', `${field} must be one of ${choices.join(', ')}`);
+}
+
+function levelNumber(level: JsonValue | undefined): number {
+  return typeof level === 'string' ? (LEVEL_NUMBERS.get(level.toLowerCase()) ?? 1) : 1;
+}
+
+function logOf(event: RecordedEvent): { level: JsonValue | undefined; message: string; ansi?: string } {
+  const data = JSON.parse(event.data) as JsonValue;
+  if (!isJsonObject(data)) return { level: undefined, message: '' };
+  const { level, message, details } = data;
+  const ansi = isJsonObject(details) ? details.ansi : undefined;
+  return {
+    level,
+    message: typeof message === 'string' ? message : '',
+    ...(typeof ansi === 'string' && { ansi }),
+  };
+}
+
+function prefixOf(timestamp: number, timestamps: Timestamps, startedAt: number): string {
+  if (timestamps === 'none') return '';
+  if (timestamps === 'utc') return `${new Date(timestamp * 1000).toISOString()} `;
+  return `+${Math.max(0, timestamp - startedAt).toFixed(3)}s `;
+}
+
+function linesOf(message: string, keepColours: boolean): string[] {
+  return message
+    .replace(/\r?\n$/, '')
+    .split(/\r?\n/)
+    .map((line) => cleaned(overwritten(line), keepColours));
+}
+
+/** What a terminal shows of a line that goes back to its beginning: the text after the last `\r` that has any. */
+function overwritten(line: string): string {
+  return line.includes('\r') ? (line.split('\r').findLast((part) => part !== '') ?? '') : line;
+}
+
+const ESCAPE = String.fromCharCode(27);
+/** A colour or style: SGR, "Select Graphic Rendition" (ECMA-48, section 8.3.117). */
+const COLOUR = new RegExp(`(${ESCAPE}\\[[0-9;:]*m)`);
+const RESET = `${ESCAPE}[0m`;
+/** Control characters but the tab, and marks that display a text in another order than it is written. */
+const HARMFUL = /[^\P{Cc}\t]|[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
+
+/** Output of a program must not move the cursor of the terminal that shows it, or retitle its window. */
+function cleaned(line: string, keepColours: boolean): string {
+  if (!keepColours || !line.includes(ESCAPE)) return plain(line);
+  // The captured separators stand at the odd places.
+  const parts = line.split(COLOUR).map((part, index) => (index % 2 === 1 ? part : plain(part)));
+  return parts.length > 1 && parts.at(-2) !== RESET ? `${parts.join('')}${RESET}` : parts.join('');
+}
+
+function plain(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(HARMFUL, '');
+}
