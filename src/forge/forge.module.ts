@@ -3,6 +3,7 @@ import { ConditionalModule } from '@nestjs/config';
 import type { Configuration } from '../config/configuration.js';
 import { McpModule } from '../mcp/mcp.module.js';
 import { OperationsModule } from '../operations/operations.module.js';
+import { StreamingModule } from '../streaming/streaming.module.js';
 import { ForgeClient } from './api/forge-client.service.js';
 import { ForgeController } from './forge.controller.js';
 import { ForgeHealth } from './forge-health.service.js';
@@ -24,7 +25,7 @@ import { WatchTools } from './tools/watch-tools.service.js';
 
 /** The Forge integration; part of the application only when `FORGE_URL` is set. */
 @Module({
-  imports: [OperationsModule, McpModule],
+  imports: [OperationsModule, StreamingModule, McpModule],
   controllers: [ForgeController],
   providers: [
     ForgeMetrics,

@@ -218,6 +218,28 @@ describe('forge_watch_task', () => {
     for (const result of await Promise.all(results)) expect(textOf(result)).toContain('Received 2 updates');
     expect(streamed(watchers[2])).toEqual(['[Diff #1] a: []...\n', '[Diff #2] b: []...\n']);
     expect(forge.sockets).toHaveLength(2);
+    await eventually('the socket is released', () => forge.openSockets === 0);
+  });
+
+  it('S0-28: the next watch of an older Forge continues the operation of the last one', async () => {
+    seedRoutes();
+    forge.stream(SEED_DIFF);
+    const client = await connect();
+    const watch = (seconds: number) =>
+      call(client, 'forge_watch_task', { attempt_id: ATTEMPT, duration_seconds: seconds });
+    const first = watch(1);
+    await eventually('one socket', () => forge.open(SEED_DIFF).length === 1);
+    forge.send(SEED_DIFF, { file: 'a', changes: [] });
+    expect(textOf(await first)).toContain('Received 1 updates');
+    await eventually('the socket is released', () => forge.openSockets === 0);
+    const second = watch(1);
+    await eventually('one socket again', () => forge.open(SEED_DIFF).length === 1);
+    forge.send(SEED_DIFF, { file: 'b', changes: [] });
+    expect(textOf(await second)).toContain('Received 2 updates');
+    const { operations } = (await service.rest.get('/api/operations?type=forge.attempt')).body as {
+      operations: { status: string }[];
+    };
+    expect(operations).toHaveLength(1);
   });
 
   it('S0-33, S0-36, S0-67: stream errors are logged to the caller; a Forge that is gone ends the watch', async () => {

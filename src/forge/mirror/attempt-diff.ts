@@ -1,5 +1,6 @@
 import type { DiffDecoder } from '../decoding/diff-decoder.js';
 import type { ForgeStream, StreamEnd } from '../streams/forge-stream.js';
+import { isLegacyUrl } from '../streams/stream-urls.js';
 import type { ForgeStreams } from '../streams/forge-streams.service.js';
 import { diffEvent, streamErrorEvent, type MirrorEvent } from './mirror-events.js';
 
@@ -34,6 +35,11 @@ export class AttemptDiff {
   /** Milliseconds; when the stream last delivered something or opened. 0 before that. */
   get movedAt(): number {
     return this.moved;
+  }
+
+  /** Read from a server with the older API, which does not tell when a run ends. */
+  get isLegacy(): boolean {
+    return this.stream !== undefined && isLegacyUrl(this.stream.url);
   }
 
   open(): void {

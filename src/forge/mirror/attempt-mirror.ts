@@ -140,6 +140,23 @@ export class AttemptMirror {
     this.logs.close();
   }
 
+  /**
+   * Whether it must not hold its sockets without a watcher: the older API has no event for the end of a run, so they
+   * might stay open for good.
+   */
+  get needsWatcher(): boolean {
+    return this.active && this.diff.isLegacy;
+  }
+
+  /** Nobody watches any more: releases the sockets and stores what arrived. The next watch continues its operation. */
+  async release(): Promise<void> {
+    if (this.over) return;
+    this.over = true;
+    this.pause();
+    await this.writer.write([]).catch((error: unknown) => this.warnUnlessEnded(error));
+    this.writer.close();
+  }
+
   get isOver(): boolean {
     return this.over;
   }

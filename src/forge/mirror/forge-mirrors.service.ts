@@ -7,6 +7,7 @@ import { isFinal, type RecordedEvent } from '../../operations/operation-event.js
 import type { Operation } from '../../operations/operation.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { ForgeClient } from '../api/forge-client.service.js';
+import { Subscriptions } from '../../streaming/delivery/subscriptions.js';
 import { ForgeMetrics } from '../forge.metrics.js';
 import { ForgeStreams } from '../streams/forge-streams.service.js';
 import { AttemptMirror, type MirrorTarget } from './attempt-mirror.js';
@@ -20,6 +21,12 @@ export interface AttemptWatch {
   readonly operation: Operation;
   /** True when this watch created it. */
   readonly created: boolean;
+}
+
+/** A watch by somebody who leaves at some point. */
+export interface TemporaryWatch extends AttemptWatch {
+  /** Ends the watch; safe to call twice. */
+  leave(): void;
 }
 
 interface Mirrored {
@@ -45,6 +52,12 @@ export class ForgeMirrors implements OnModuleDestroy {
   private readonly mirrored = new Map<string, Promise<Mirrored>>();
   /** Keys of `mirrored`, by operation. */
   private readonly keys = new Map<string, string>();
+  /** Mirrors that still store what arrived, by key: the next one reads it back. */
+  private readonly releasing = new Map<string, Promise<void>>();
+  /** Temporary watches, by key. */
+  private readonly watches = new Map<string, number>();
+  /** Keys of runs that somebody asked to record to their end. */
+  private readonly kept = new Set<string>();
   private readonly bus: Subscription;
   private readonly retries = new Set<NodeJS.Timeout>();
   private stopped = false;
@@ -55,6 +68,7 @@ export class ForgeMirrors implements OnModuleDestroy {
     private readonly streams: ForgeStreams,
     private readonly updates: ForgeResourceUpdates,
     private readonly configuration: Configuration,
+    private readonly subscriptions: Subscriptions,
     bus: EventBus,
     metrics: ForgeMetrics,
   ) {
@@ -79,6 +93,48 @@ export class ForgeMirrors implements OnModuleDestroy {
    *   `too_many_operations`
    */
   async watch(tenant: string, attemptId: string): Promise<AttemptWatch> {
+    const watch = await this.join(tenant, attemptId);
+    this.kept.add(`${tenant}/${attemptId}`);
+    return watch;
+  }
+
+  /**
+   * Like `watch`, until the caller leaves. Real servers are recorded on to the end of the run; a server with the older
+   * API only while somebody watches, since it does not tell the end.
+   * @throws OpstreamError as `watch`
+   */
+  async watchForNow(tenant: string, attemptId: string): Promise<TemporaryWatch> {
+    const key = `${tenant}/${attemptId}`;
+    this.watches.set(key, (this.watches.get(key) ?? 0) + 1);
+    let present = true;
+    const leave = (): void => {
+      if (!present) return;
+      present = false;
+      const left = (this.watches.get(key) ?? 1) - 1;
+      if (left > 0) this.watches.set(key, left);
+      else this.watches.delete(key);
+      void this.releaseUnwatched(key);
+    };
+    try {
+      return { ...(await this.join(tenant, attemptId)), leave };
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  private async releaseUnwatched(key: string): Promise<void> {
+    const mirrored = await this.mirrored.get(key)?.catch(() => undefined);
+    const mirror = mirrored?.mirror;
+    if (!mirror?.needsWatcher || this.kept.has(key) || this.watches.has(key)) return;
+    const { tenant, operationId } = mirror.target;
+    if (this.subscriptions.isFollowed(tenant, operationId)) return;
+    this.forget(key, tenant, operationId);
+    const releasing = mirror.release().finally(() => this.releasing.delete(key));
+    this.releasing.set(key, releasing);
+  }
+
+  private async join(tenant: string, attemptId: string): Promise<AttemptWatch> {
     if (!ATTEMPT_ID.test(attemptId)) {
       throw new OpstreamError('invalid_request', 'attempt_id must be an id of Forge');
     }
@@ -119,6 +175,7 @@ export class ForgeMirrors implements OnModuleDestroy {
   private async mirror(key: string, tenant: string, attemptId: string): Promise<Mirrored> {
     const attempt = await this.client.getTaskAttempt(attemptId);
     const processes = await this.client.listExecutionProcesses(attemptId, true);
+    await this.releasing.get(key);
     const { operation, created, ignored } = await operationOfRun(this.operations, tenant, attempt, processes);
     if (operation.endedAt !== null) {
       this.mirrored.delete(key);
@@ -153,6 +210,7 @@ export class ForgeMirrors implements OnModuleDestroy {
 
   private forget(key: string, tenant: string, operationId: string): void {
     this.mirrored.delete(key);
+    this.kept.delete(key);
     this.keys.delete(operationKey(tenant, operationId));
   }
 

@@ -55,6 +55,11 @@ export class ForgeStream {
     this.connect();
   }
 
+  /** The URL in use, or tried next. */
+  get url(): string {
+    return this.urls[this.current]!;
+  }
+
   /** No handler is called after this. */
   close(): void {
     this.ended = true;
@@ -64,7 +69,7 @@ export class ForgeStream {
 
   private connect(): void {
     this.subscription = this.manager.subscribe(
-      this.urls[this.current]!,
+      this.url,
       (data, text) => this.receive(decodeFrame(data, text)),
       (error) => this.failed(error),
       this.options.maxReconnectAttempts,

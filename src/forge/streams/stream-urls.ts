@@ -20,6 +20,11 @@ const LEGACY_PATHS: Partial<Record<StreamKind, (id: string) => string>> = {
   diff: (attemptId) => `/api/tasks/${attemptId}/diff/ws`,
 };
 
+/** Whether a URL is one that only the older API has. */
+export function isLegacyUrl(url: string): boolean {
+  return /\/api\/(?:tasks\/[^/]+\/diff|processes\/[^/]+\/logs)\/ws$/.test(url);
+}
+
 /**
  * Candidate URLs of a stream, in the order to try; empty when this Forge version has no such stream.
  * @param forgeUrl `http(s)://host[:port][/path]`, without a trailing slash

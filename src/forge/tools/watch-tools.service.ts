@@ -54,30 +54,34 @@ export class WatchTools implements OnModuleDestroy {
     const started = Date.now();
     const timeout = AbortSignal.timeout(durationMs);
     const stop = AbortSignal.any([timeout, signal, this.shutdown.signal]);
-    const { operation } = await this.mirrors.watch(principal.tenant, attempt_id);
+    const { operation, leave } = await this.mirrors.watchForNow(principal.tenant, attempt_id);
     let updates = 0;
     let last: RecordedEvent | undefined;
     let lost = '';
     const { operationId } = operation;
-    for await (const event of this.follower.follow(principal.tenant, operationId, { signal: stop })) {
-      last = event;
-      const text = diffText(event, updates + 1);
-      if (text !== undefined) {
-        updates++;
-        await context.streamContent({ type: 'text', text });
-        const elapsed = Date.now() - started;
-        await reportProgress({
-          progress: Math.min(99, Math.floor((elapsed / durationMs) * 100)),
-          total: 100,
-        });
+    try {
+      for await (const event of this.follower.follow(principal.tenant, operationId, { signal: stop })) {
+        last = event;
+        const text = diffText(event, updates + 1);
+        if (text !== undefined) {
+          updates++;
+          await context.streamContent({ type: 'text', text });
+          const elapsed = Date.now() - started;
+          await reportProgress({
+            progress: Math.min(99, Math.floor((elapsed / durationMs) * 100)),
+            total: 100,
+          });
+        }
+        const problem = streamError(event);
+        if (problem) log.error(problem.message);
+        // Recording resumes when Forge is back; the watcher is told now.
+        if (problem?.lost) {
+          lost = `. ${problem.message}`;
+          break;
+        }
       }
-      const problem = streamError(event);
-      if (problem) log.error(problem.message);
-      // Recording resumes when Forge is back; the watcher is told now.
-      if (problem?.lost) {
-        lost = `. ${problem.message}`;
-        break;
-      }
+    } finally {
+      leave();
     }
     if (timeout.aborted) return `Watch completed. Received ${updates} updates over ${duration_seconds}s`;
     if (stop.aborted || last?.type === 'cancelled') return `Watch interrupted. Received ${updates} updates.`;

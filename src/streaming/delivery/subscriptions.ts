@@ -61,6 +61,11 @@ export class Subscriptions implements OnApplicationShutdown {
     this.followers.unsubscribe(subscription);
   }
 
+  /** Whether anyone follows the operation itself. */
+  isFollowed(tenant: string, operationId: string): boolean {
+    return this.followers.has(topicKey(tenant, operationId));
+  }
+
   /** Subscriptions of a tenant, or of all. */
   count(tenant?: string): number {
     return this.followers.count(tenant);
