@@ -101,7 +101,8 @@ describe.runIf(process.platform === 'linux')('the output of a command fails', { 
     async (kind) => {
       const id = runs.newId();
       using output = FailingOutput.open(kind);
-      const running = start(['run', '--quiet', '--operation-id', id, '--', 'sh', '-c', script], output.fd);
+      const program = kind === 'unread' ? 'for n in 1 2 3; do echo "line $n"; done; sleep 60' : script;
+      const running = start(['run', '--quiet', '--operation-id', id, '--', 'sh', '-c', program], output.fd);
       if (kind === 'unread') {
         const lines = (): Promise<boolean> =>
           runs.log(id).then(

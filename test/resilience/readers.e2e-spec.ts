@@ -54,7 +54,8 @@ describe('readers that are slow, deaf or gone', () => {
     await service.rest.post('/api/operations', { operation_type: 't', operation_id: 'long' });
     const batch = Array.from({ length: 2000 }, () => ({
       event_type: 'log',
-      data: { message: 'm'.repeat(1000) },
+      // In all more than the kernel may hold for a reader: up to 36 MB on some machines.
+      data: { message: 'm'.repeat(2500) },
     }));
     for (let round = 0; round < 12; round++) await service.rest.post('/api/operations/long/events', batch);
   });

@@ -141,7 +141,6 @@ describe('faults of clients', () => {
     ['a key that is none', (text: string) => text.replace('AAAAAAAAAAAAAAAAAAAAAA==', 'short'), 400],
     ['another method', (text: string) => text.replace('GET', 'POST'), 404],
     ['another protocol', (text: string) => text.replace('Upgrade: websocket', 'Upgrade: h2c'), 404],
-    ['an absolute path', (text: string) => text.replace('GET /hub', 'GET http://127.0.0.1/hub'), 400],
     ['a path that leaves', (text: string) => text.replace('GET /hub', 'GET /../../etc/passwd'), 400],
     ['a path that cannot be decoded', (text: string) => text.replace('GET /hub', 'GET /sessions/%ff'), 400],
   ])('an upgrade with %s is refused', async (_what, spoil, status) => {
@@ -151,6 +150,16 @@ describe('faults of clients', () => {
     socket.write(spoil(upgradeRequest('/hub')));
     await eventually('an answer', () => answer.includes('\r\n'));
     expect(answer).toContain(`HTTP/1.1 ${status} `);
+    socket.destroy();
+  });
+
+  it('an upgrade with an absolute path of this server is taken (RFC 9112, section 3.2.2)', async () => {
+    const socket = await tcp(service.port);
+    let answer = '';
+    socket.on('data', (bytes: Buffer) => (answer += bytes.toString('latin1')));
+    socket.write(upgradeRequest('/hub').replace('GET /hub', 'GET http://127.0.0.1/hub'));
+    await eventually('an answer', () => answer.includes('\r\n'));
+    expect(answer).toContain('HTTP/1.1 101 ');
     socket.destroy();
   });
 });

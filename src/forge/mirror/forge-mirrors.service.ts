@@ -26,7 +26,7 @@ export interface AttemptWatch {
 /** A watch by somebody who leaves at some point. */
 export interface TemporaryWatch extends AttemptWatch {
   /** Ends the watch; safe to call twice. */
-  leave(): void;
+  readonly leave: () => void;
 }
 
 interface Mirrored {
