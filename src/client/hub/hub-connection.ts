@@ -81,7 +81,7 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
     this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.#silence = new SilenceWatch(options.idleMs ?? 30_000, {
       ask: () => this.#socket?.send('{"command":"ping"}'),
-      giveUp: () => this.#lost(this.#generation, 1006, 'The service fell silent'),
+      giveUp: () => this.#lost(this.#generation, CLOSE_CODES.abnormal.code, 'The service fell silent'),
     });
     this.#pending = new PendingCommands(options.maxPending ?? 10_000, this.#timeoutMs);
   }
@@ -151,11 +151,15 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
     this.#state = 'opening';
     const generation = ++this.#generation;
     this.#timer = setTimeout(
-      () => this.#lost(generation, 1006, 'The service did not greet in time'),
+      () => this.#lost(generation, CLOSE_CODES.abnormal.code, 'The service did not greet in time'),
       this.#timeoutMs,
     );
     this.#connectSocket(generation).catch((error: unknown) =>
-      this.#lost(generation, 1006, error instanceof Error ? error.message : String(error)),
+      this.#lost(
+        generation,
+        CLOSE_CODES.abnormal.code,
+        error instanceof Error ? error.message : String(error),
+      ),
     );
   }
 

@@ -1,3 +1,5 @@
+import { CLOSE_CODES } from '../protocol/close-codes.js';
+
 export interface UpstreamOptions {
   /** Sent with the upgrade; browsers cannot. Default: `User-Agent: Genie-MCP/1.0`. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -199,7 +201,7 @@ class NodeSocket implements UpstreamSocket {
     if (this.ended) return;
     this.ended = true;
     this.handlers.onError(error instanceof Error ? error : new Error(String(error)));
-    this.handlers.onClose(1006);
+    this.handlers.onClose(CLOSE_CODES.abnormal.code);
   }
 }
 

@@ -5,10 +5,9 @@ import { EXISTING_CLIENT_PATHS } from '../../../streaming/existing-client-paths.
 import type { Connection } from '../../../streaming/socket/connection.js';
 import type { UpgradeRequest } from '../../../streaming/socket/upgrade-request.js';
 import type { SocketServer } from '../../../streaming/upgrade/socket-server.js';
+import { CLOSE_CODES } from '../../../client/protocol/close-codes.js';
 
 type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
-
-const GOING_AWAY = 1001;
 
 /** Where else MCP is served over WebSocket: further paths of this application, and paths of other HTTP servers. */
 @Injectable()
@@ -64,7 +63,7 @@ export class SocketMounts implements OnModuleDestroy {
     const ended = [...this.connections].map(
       ({ ws }) => new Promise<void>((resolve) => ws.once('close', () => resolve())),
     );
-    for (const connection of this.connections) connection.close(GOING_AWAY, 'Going away');
+    for (const connection of this.connections) connection.close(CLOSE_CODES.goingAway.code, 'Going away');
     await Promise.all(ended);
   }
 
