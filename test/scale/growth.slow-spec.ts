@@ -99,6 +99,8 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   limit: ['1', '100'],
   cursor: ['500'],
   after_seq: ['0', '1', '99'],
+  // What is followed does not end.
+  follow: ['false'],
 };
 
 interface Parameter {
