@@ -21,6 +21,8 @@ export class SqliteStreamStore extends StreamStore {
   private readonly statements: StreamStatements;
   private readonly rows: SqliteStreamRows;
   private readonly writer: StreamWriter;
+  /** The generation of this start while it is not recorded: on a full disk the first write records it. */
+  private unrecorded: string | undefined;
 
   /** @param isNewEpoch the log may have lost something since the last start: positions get a new generation */
   constructor(
@@ -136,21 +138,37 @@ export class SqliteStreamStore extends StreamStore {
     const known = this.statements.generation.get()?.generation;
     if (known !== undefined && !isNewEpoch) return known;
     const generation = nextGeneration(Date.now(), known);
-    this.statements.clearGeneration.run();
-    this.statements.putGeneration.run(generation);
+    this.unrecorded = generation;
+    try {
+      this.database.transaction(() => this.recordGeneration()).immediate();
+      this.unrecorded = undefined;
+    } catch (thrown) {
+      // Reading goes on without it; a service that does not start could not free anything.
+      const error = toStoreError(thrown, this.database.name);
+      if (!(error instanceof OpstreamError && error.code === 'storage_full')) throw thrown;
+    }
     return generation;
+  }
+
+  private recordGeneration(): void {
+    if (this.unrecorded === undefined) return;
+    this.statements.clearGeneration.run();
+    this.statements.putGeneration.run(this.unrecorded);
   }
 
   private transact<T>(work: () => T): Promise<T> {
     return this.attempt(() => {
       try {
-        return this.database
+        const result = this.database
           .transaction(() => {
+            this.recordGeneration();
             const done = work();
             this.rows.flush();
             return done;
           })
           .immediate();
+        this.unrecorded = undefined;
+        return result;
       } catch (thrown) {
         this.rows.forget();
         throw thrown;
