@@ -19,7 +19,8 @@ interface Block {
 /** What a newcomer types, in the order in which README says it, for a service on another port. */
 function blocks(port: number): Block[] {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const found = [...readme.matchAll(/^```(\w+)\n(.*?)^```/gms)];
+  // What is marked as a console shows a session; it is not to be typed.
+  const found = [...readme.matchAll(/^```(\w+)\n(.*?)^```/gms)].filter(([, kind]) => kind !== 'console');
   return found.map(([, language, text]) => ({
     language: language!,
     text: text!.replaceAll(':8765', `:${port}`),
