@@ -1,7 +1,7 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 
 const TAG = 'durable-streams';
-const ANY_BYTES = { '*/*': { schema: { type: 'string', format: 'binary' } } };
+const ANY_BYTES = { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } };
 const text = (description: string, maxLength = 256) => ({
   description,
   schema: { type: 'string', maxLength },
