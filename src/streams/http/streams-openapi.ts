@@ -80,7 +80,12 @@ export function describeStreams(document: OpenAPIObject, root: string | undefine
         path,
         { name: 'offset', in: 'query', ...text('-1 (the beginning), now, or a Stream-Next-Offset') },
         { name: 'live', in: 'query', schema: { type: 'string', enum: ['long-poll', 'sse'] } },
-        { name: 'cursor', in: 'query', ...text('The Stream-Cursor of the last answer') },
+        {
+          name: 'cursor',
+          in: 'query',
+          description: 'The Stream-Cursor of the last answer; anything else counts as none',
+          schema: { type: 'string' },
+        },
       ],
       responses: answers({
         200: {
