@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import {
   type BeforeApplicationShutdown,
   Controller,
@@ -26,9 +25,7 @@ import { actorOf } from '../actor.js';
 import { sseMessages } from '../delivery/session-formats.js';
 import { SessionSubscriptions } from '../delivery/session-subscriptions.service.js';
 import { SessionsService } from '../sessions.service.js';
-
-/** Fastify's reply holds the response; Express's is the response. */
-type Reply = ServerResponse | { readonly raw: ServerResponse; hijack(): void };
+import { type Reply, responseOf, takeOver } from '../../rest/reply.js';
 
 /** A session as server-sent events: its whole log, then live. */
 @ApiTags('sessions')
@@ -98,14 +95,4 @@ export class SessionStreamController implements BeforeApplicationShutdown {
   beforeApplicationShutdown(): void {
     for (const stream of this.open) stream.goAway();
   }
-}
-
-/** From here on the response is ours, not the framework's. */
-function takeOver(reply: Reply): ServerResponse {
-  if ('raw' in reply) reply.hijack();
-  return responseOf(reply);
-}
-
-function responseOf(reply: Reply): ServerResponse {
-  return 'raw' in reply ? reply.raw : reply;
 }

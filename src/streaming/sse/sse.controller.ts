@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import {
   type BeforeApplicationShutdown,
   Controller,
@@ -37,9 +36,7 @@ import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-e
 import { Subscriptions } from '../delivery/subscriptions.js';
 import { SseFormats } from './sse-formats.js';
 import { SSE_HEADERS, SseStream } from './sse-stream.js';
-
-/** Fastify's reply holds the response; Express's is the response. */
-type Reply = ServerResponse | { readonly raw: ServerResponse; hijack(): void };
+import { type Reply, responseOf, takeOver } from '../../rest/reply.js';
 
 const EVENT_STREAM = { 'text/event-stream': { schema: { type: 'string' } } };
 const LOG = {
@@ -191,14 +188,4 @@ export class SseController implements BeforeApplicationShutdown {
     });
     validity.watch(principal);
   }
-}
-
-/** From here on the response is ours, not the framework's. */
-function takeOver(reply: Reply): ServerResponse {
-  if ('raw' in reply) reply.hijack();
-  return responseOf(reply);
-}
-
-function responseOf(reply: Reply): ServerResponse {
-  return 'raw' in reply ? reply.raw : reply;
 }

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import {
   type BeforeApplicationShutdown,
   Controller,
@@ -30,9 +29,7 @@ import { OperationIdParameter } from '../openapi-decorators.js';
 import { boolean, wholeNumber } from '../request-values.js';
 import { LogResponse } from './log-response.js';
 import { isShown, LEVELS, oneOf, textOf, TIMESTAMPS, trimmedText, type TextOptions } from './log-text.js';
-
-/** Fastify's reply holds the response; Express's is the response. */
-type Reply = ServerResponse | { readonly raw: ServerResponse; hijack(): void };
+import { type Reply, responseOf, takeOver } from '../../../rest/reply.js';
 
 interface LogRequest extends TextOptions {
   readonly tenant: string;
@@ -219,14 +216,4 @@ function headersOf({ operationId, ndjson, download }: LogRequest): Record<string
 function trimmedJson(after: number, { operationId, seq }: RecordedEvent): string {
   const data = { operation_id: operationId, after_seq: after, first_seq: seq };
   return `${JSON.stringify({ event_type: 'history_trimmed', operation_id: operationId, data })}\n`;
-}
-
-/** From here on the response is ours, not the framework's. */
-function takeOver(reply: Reply): ServerResponse {
-  if ('raw' in reply) reply.hijack();
-  return responseOf(reply);
-}
-
-function responseOf(reply: Reply): ServerResponse {
-  return 'raw' in reply ? reply.raw : reply;
 }
