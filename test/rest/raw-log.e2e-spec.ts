@@ -3,6 +3,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../harness/eventually.js';
 import { RunningService } from '../harness/running-service.js';
+import { inSeconds, SECRET, sign } from '../harness/tokens.js';
 
 /** One response as it comes in. */
 class Reading {
@@ -210,5 +211,30 @@ describe('raw log', () => {
     await stopping.stop();
     await reading.is('broken');
     expect(reading.text).toBe('so far\n');
+  });
+});
+
+describe('raw log, behind tokens', () => {
+  let service: RunningService;
+
+  beforeAll(async () => {
+    service = await RunningService.start({ JWT_SECRET: SECRET, STORE: 'memory' });
+    await service.rest.request('POST', '/api/operations', {
+      headers: { authorization: `Bearer ${await sign({ sub: 'u', tenant: 'a' })}` },
+      body: { operation_type: 't', operation_id: 'job' },
+    });
+  });
+  afterAll(() => service.stop());
+
+  const read = async (claims: Record<string, unknown>): Promise<string> =>
+    `http://127.0.0.1:${service.port}/api/operations/job/log?follow=true&token=${await sign({ sub: 'u', ...claims })}`;
+
+  it("knows no other tenant's operation", async () => {
+    expect((await fetch(await read({ tenant: 'b' }))).status).toBe(404);
+  });
+
+  it('breaks off, rather than ends, with its token', async () => {
+    const reading = await Reading.open(await read({ tenant: 'a', exp: inSeconds(2) }));
+    await reading.is('broken');
   });
 });
