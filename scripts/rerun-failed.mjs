@@ -19,10 +19,11 @@ if (files.length === 0 || files.length > MAX_FILES) {
 
 console.log(`\nRunning again, on their own: ${files.join(', ')}`);
 const again = `${reportFile}.again`;
+// npx, as the first run had it: it finds the Node that an older one brought into node_modules.
 const { status } = spawnSync(
-  process.execPath,
+  'npx',
   [
-    'node_modules/vitest/vitest.mjs',
+    'vitest',
     'run',
     ...options,
     '--no-file-parallelism',

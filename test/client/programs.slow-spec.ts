@@ -169,7 +169,8 @@ ${await serverBlock(port)}
   });
   afterAll(async () => {
     nginx.kill('SIGQUIT');
-    await rm(folder, { recursive: true, force: true });
+    // A browser's helpers still write into its profile for a moment after it was killed.
+    await rm(folder, { recursive: true, force: true, maxRetries: 20 });
   });
 
   /** The page's own block, with this test's ports in place of its own. */

@@ -44,7 +44,7 @@ describe('S1-28: pages written for the hub, opened in a browser', { timeout: 60_
     await browser.close();
     files.close();
     await service?.stop();
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, maxRetries: 20 });
   });
 
   /** What a page of this address logs, with an operation that ends once it is subscribed to. */
