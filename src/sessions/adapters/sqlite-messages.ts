@@ -30,6 +30,8 @@ import { Selects } from './selects.js';
 const EXPIRY_STEP = 200;
 /** Messages removed above the limit as one is added. */
 const TRIM_STEP = 50;
+/** Pages of the search index that one transaction merges: at least, for each so many characters one more, at most. */
+const MERGED_PAGES = { least: 16, charactersEach: 80, most: 64 };
 
 /** The messages of the SQLite store. The caller has the session's row and, to write, has begun a transaction. */
 export class SqliteMessages {
@@ -85,6 +87,13 @@ export class SqliteMessages {
     this.trim(session, Math.min(seq - this.retention.maxMessages, session.first_seq - 1 + TRIM_STEP));
     this.sql.advance.run(seq, session.updated_at, session.first_seq, session.first_at, session.session_no);
     return { message: added, repeated: false };
+  }
+
+  /** Tidies the search index a little, after a transaction has added to it: every transaction leaves it one segment more. */
+  mergeIndex(messages: readonly NewMessage[]): void {
+    const { least, charactersEach, most } = MERGED_PAGES;
+    const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
+    this.sql.mergeIndex.run(Math.min(most, least + Math.ceil(characters / charactersEach)));
   }
 
   find(session: SessionRow, tenant: string, query: MessageQuery): MessagePage {

@@ -17,6 +17,8 @@ import {
 const SCANNED = 1000;
 /** The newest messages of a session, which tell how common a trigram is there. */
 const SAMPLED = 64;
+/** Hits of one trigram that are counted, of the newest messages: in a large session, some are in all of them. */
+const MAX_LIST = 6000;
 /** Messages read at a time, where some of the likeliest are not for the viewer. */
 const CHUNK = 500;
 
@@ -71,10 +73,10 @@ export class SqliteSearch {
       .all({ low, high, limit: SAMPLED })
       .map((row) => searchText(toMessage(tenant, session.id, row)));
     const hits = this.selects.keys(
-      `SELECT rowid - @first FROM session_search WHERE session_search MATCH @text AND rowid BETWEEN @first AND @high`,
+      `SELECT rowid - @first FROM session_search WHERE session_search MATCH @text AND rowid BETWEEN @first AND @high ORDER BY rowid DESC LIMIT @limit`,
     );
     const lists = trigramsToLookUp(wanted, sample, size).map((trigram) =>
-      hits.all({ first, high, text: quoted(trigram) }),
+      hits.all({ first, high, text: quoted(trigram), limit: MAX_LIST }),
     );
     const places = mostShared(lists, size);
     const read = this.selects.prepared(

@@ -101,6 +101,10 @@ export function prepareMessageStatements(database: BetterSqlite3.Database) {
         @messageType, @metadata, @parentId, @at, @messageKey)`,
     ),
     index: prepare<[number, string]>(database, 'INSERT INTO session_search (rowid, text) VALUES (?, ?)'),
+    mergeIndex: prepare<[number]>(
+      database,
+      "INSERT INTO session_search (session_search, rank) VALUES ('merge', ?)",
+    ),
     unindex: prepare<[number]>(database, 'DELETE FROM session_search WHERE rowid = ?'),
     delete: prepare<[number]>(database, 'DELETE FROM session_messages WHERE key = ?'),
     kind: prepare<[number], Pick<MessageRow, 'visibility' | 'sender' | 'owner'>>(

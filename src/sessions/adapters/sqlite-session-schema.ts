@@ -106,6 +106,13 @@ const VERSIONS: readonly string[] = [
     last_seq INTEGER NOT NULL
   );
   `,
+  `
+  -- Segments of the index are merged in small steps, with each transaction. SQLite's own way merges many at once now
+  -- and then, and everybody waits for it: 20 to 60 ms at 15,000 messages, more with more of them.
+  INSERT INTO session_search (session_search, rank) VALUES ('automerge', 0);
+  INSERT INTO session_search (session_search, rank) VALUES ('crisismerge', 500);
+  INSERT INTO session_search (session_search, rank) VALUES ('usermerge', 8);
+  `,
 ];
 
 /** @throws Error when a newer version of Opstream wrote the tables */

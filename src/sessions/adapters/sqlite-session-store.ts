@@ -115,7 +115,11 @@ export class SqliteSessionStore extends SessionStore {
   }
 
   add(messages: readonly NewMessage[], at: number): Promise<readonly AddOutcome[]> {
-    return this.write(() => messages.map((message) => this.addOne(message, at)));
+    return this.write(() => {
+      const outcomes = messages.map((message) => this.addOne(message, at));
+      this.messages.mergeIndex(messages);
+      return outcomes;
+    });
   }
 
   find(tenant: string, sessionId: string, query: MessageQuery): Promise<MessagePage | null> {
