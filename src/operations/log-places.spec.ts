@@ -79,7 +79,15 @@ describe('places in a log', () => {
         expect(other).toMatchObject({ after: 0, lost: seen > 0 });
         const elsewhere = await places.check(TENANT, seen, 'new.1');
         expect(elsewhere).toMatchObject({ after: 0, lost: seen > 0 });
-        // Without a token, numbers are all there is.
+        // Without a token, numbers are all there is: what is beyond the end is of another log.
+        const now = kept + after;
+        expect(await places.checkOperation(TENANT, 'o', seen, undefined)).toMatchObject(
+          seen > now ? { after: 0, lost: true } : { after: seen, lost: false },
+        );
+        expect(await places.checkOperation(TENANT, 'o', 0, undefined, seen)).toMatchObject({
+          after: 0,
+          lost: seen > now,
+        });
         expect(await places.check(TENANT, seen, undefined)).toMatchObject({ after: seen, lost: false });
       }),
     );

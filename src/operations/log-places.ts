@@ -47,7 +47,8 @@ export class LogPlaces {
   }
 
   /**
-   * Validates a place in an operation's log.
+   * Validates a place in an operation's log. Without a token, only a place beyond the end is recognized as another
+   * log's.
    * @param known the newest seq the reader has, when it wants to continue before that
    * @throws OpstreamError `invalid_cursor`
    */
@@ -63,7 +64,12 @@ export class LogPlaces {
     const operation = await this.store.get(tenant, operationId);
     const current = currentToken(identity, operation?.number);
     // The reader reports an operation that does not exist.
-    if (token === undefined || operation === null) return { after, lost: false, log: current };
+    if (operation === null) return { after, lost: false, log: current };
+    if (token === undefined) {
+      // A place beyond the end belongs to another log, of which nothing is known to be the same.
+      const isBeyond = Math.max(after, known) > operation.eventCount;
+      return { after: isBeyond ? 0 : after, lost: isBeyond, log: current };
+    }
     const kept = await this.keptThrough(operation, known, token, sharedThrough(identity, token));
     return { after: Math.min(after, kept), lost: known > kept, log: current };
   }

@@ -22,9 +22,9 @@ import { SECRET, sign } from '../harness/tokens.js';
 interface Place {
   readonly seq: number;
   readonly position: string;
-  /** Name of the operation's log, and of the tenant's. */
-  readonly log: string;
-  readonly logOfAll: string;
+  /** Name of the operation's log, and of the tenant's; left out by a reader that kept only numbers. */
+  readonly log?: string;
+  readonly logOfAll?: string;
 }
 
 /** What a follower was sent after it resumed, up to the end of the operation. */
@@ -91,6 +91,12 @@ function fromTexts(texts: readonly string[]): Resumed {
 }
 
 const agentsUrl = async ({ ws }: RunningService) => `${ws}/agents?token=${await sign({ id: 'a' })}`;
+/** A place as a query, with the name of its log where the reader has it. */
+const queryOf = (name: string, place: string | number, log: string | undefined) =>
+  `${name}=${place}${log === undefined ? '' : `&log=${log}`}`;
+/** A place and its log in one. */
+const joined = (place: string | number, log: string | undefined) =>
+  log === undefined ? String(place) : `${place}@${log}`;
 const watching = ({ seq, log }: Place) => ({ operation_id: 'job', after_seq: seq, log });
 
 const RESUMES: Readonly<Record<string, (service: RunningService, place: Place) => Promise<Resumed>>> = {
@@ -98,7 +104,7 @@ const RESUMES: Readonly<Record<string, (service: RunningService, place: Place) =
   'hub, subscribe_all': ({ ws }, { position, logOfAll }) =>
     overSocket(`${ws}/hub`, { command: 'subscribe_all', after: position, log: logOfAll }),
   'hub, subscribe_all, joined': ({ ws }, { position, logOfAll }) =>
-    overSocket(`${ws}/hub`, { command: 'subscribe_all', after: `${position}@${logOfAll}` }),
+    overSocket(`${ws}/hub`, { command: 'subscribe_all', after: joined(position, logOfAll) }),
   'hub, get_history': async (service, place) => {
     const hub = await service.hub();
     const { data } = await hub.request({ command: 'get_history', limit: 100, ...watching(place) });
@@ -109,15 +115,15 @@ const RESUMES: Readonly<Record<string, (service: RunningService, place: Place) =
   'agents, subscribe_all': async (service, { position, logOfAll }) =>
     overSocket(await agentsUrl(service), { type: 'subscribe_all', id: 1, after: position, log: logOfAll }),
   'SSE of one, Last-Event-ID': ({ http }, { seq, log }) =>
-    overSse(`${http}/api/operations/job/stream`, { 'last-event-id': `${seq}@${log}` }),
+    overSse(`${http}/api/operations/job/stream`, { 'last-event-id': joined(seq, log) }),
   'SSE of one, query': ({ http }, { seq, log }) =>
-    overSse(`${http}/api/operations/job/stream?after_seq=${seq}&log=${log}`),
+    overSse(`${http}/api/operations/job/stream?${queryOf('after_seq', seq, log)}`),
   'SSE of all, Last-Event-ID': ({ http }, { position, logOfAll }) =>
-    overSse(`${http}/api/stream`, { 'last-event-id': `${position}@${logOfAll}` }),
+    overSse(`${http}/api/stream`, { 'last-event-id': joined(position, logOfAll) }),
   'SSE of all, query': ({ http }, { position, logOfAll }) =>
-    overSse(`${http}/api/stream?after=${position}&log=${logOfAll}`),
+    overSse(`${http}/api/stream?${queryOf('after', position, logOfAll)}`),
   'REST, polling': async ({ rest }, { seq, log }) => {
-    const { body } = await rest.get(`/api/operations/job/events?limit=100&after_seq=${seq}&log=${log}`);
+    const { body } = await rest.get(`/api/operations/job/events?limit=100&${queryOf('after_seq', seq, log)}`);
     return fromPage(body as unknown as Parameters<typeof fromPage>[0]);
   },
   'MCP over WebSocket, watch_operation': async ({ ws }, place) => {
@@ -274,7 +280,7 @@ const HAPPENINGS: Readonly<Record<string, Happening>> = {
   },
 };
 
-async function placeOf({ rest }: RunningService): Promise<Place> {
+async function placeOf({ rest }: RunningService): Promise<Required<Place>> {
   const { body } = await rest.get('/api/operations/job');
   const page = (await rest.get('/api/operations/job/events?limit=1000')).body as unknown as {
     events: { seq: number; position: string }[];
@@ -393,5 +399,30 @@ describe('when the service is restarted and nothing is lost', () => {
     expect(told).toEqual(
       Object.fromEntries(Object.keys(RESUMES).map((name) => [name, { lost: false, lines: NEW }])),
     );
+  });
+});
+
+describe('when a reader kept no name of its log, and the log is shorter than its place', () => {
+  /** Readers of all operations learn it from `history_trimmed`. */
+  const ofOne = Object.entries(RESUMES).filter(([name]) => !/_all|of all/.test(name));
+
+  it('every transport tells it, and begins anew', async () => {
+    const service = await start({ STORE: 'memory' });
+    await openJob(service);
+    await record(service, ...SEEN);
+    const { seq, position } = await placeOf(service);
+    await stop(service);
+    const again = await start({ STORE: 'memory' });
+    await reach(again);
+    await openJob(again);
+    await record(again, 'new');
+    const pages = ofOne.filter(([name]) => /get_history|polling/.test(name));
+    expect(pages).toHaveLength(3);
+    const right = { lost: true, lines: ['new'] };
+    for (const [name, resume] of pages)
+      expect([name, await resume(again, { seq, position })]).toEqual([name, expect.objectContaining(right)]);
+    await again.rest.emit('job', 'result', { result: 'done' });
+    for (const [name, resume] of ofOne)
+      expect([name, await resume(again, { seq, position })]).toEqual([name, expect.objectContaining(right)]);
   });
 });

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AuditLog } from '../../auth/audit-log.js';
 import { LIMITS } from '../../operations/operation-draft.js';
 import { LogFollower } from '../../operations/log-follower.service.js';
-import { LogPlaces, type CheckedPlace } from '../../operations/log-places.js';
+import { LogPlaces } from '../../operations/log-places.js';
 import type { Operation } from '../../operations/operation.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
@@ -126,7 +126,7 @@ export class OperationTools {
   ): Promise<object> {
     const { tenant } = principal;
     const tell = (text: string) => streamContent({ type: 'text', text: `${text}\n` });
-    const place = await this.placeIn(tenant, operation_id, after_seq, log);
+    const place = await this.places.checkOperation(tenant, operation_id, after_seq, log);
     if (place.lost)
       await tell(historyLostText({ id: operation_id, keptThrough: place.after, log: place.log }));
     let cursor = place.after;
@@ -148,19 +148,6 @@ export class OperationTools {
   /** A snapshot with the log it was folded from. */
   private async named(operation: Operation): Promise<object> {
     return { ...toSnapshot(operation), log: await this.places.tokenOfOperation(operation) };
-  }
-
-  /** A place beyond the end of the log belongs to another log, regardless of the name sent with it. */
-  private async placeIn(
-    tenant: string,
-    operationId: string,
-    after: number,
-    log?: string,
-  ): Promise<CheckedPlace> {
-    const { eventCount } = await this.operations.get(tenant, operationId);
-    const place = await this.places.checkOperation(tenant, operationId, after, log);
-    if (place.after <= eventCount) return place;
-    return { ...place, after: 0, lost: true };
   }
 
   @Tool({
