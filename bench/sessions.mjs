@@ -165,9 +165,9 @@ async function stalledViewers() {
   const stalled = quick ? 25 : 100;
   const without = await stalledRun(healthy, 0);
   const within = await stalledRun(healthy, stalled);
-  const growth = (within.growth - without.growth) / stalled;
-  results.stalled = { healthy, stalled, owed: within.bytes, growth };
-  log('stalled', 'session', `${(growth / 1024).toFixed(1)} KB each`);
+  const each = (of) => (within.growth[of] - without.growth[of]) / stalled;
+  results.stalled = { healthy, stalled, owed: within.bytes, held: each('held'), rss: each('rss') };
+  log('stalled', 'session', `${(each('held') / 1024).toFixed(1)} KB each`);
 }
 
 async function stalledRun(healthy, stalled) {
@@ -182,10 +182,11 @@ async function stalledRun(healthy, stalled) {
     check(match, await generator.ask('finish', warm.last, 60_000));
     await generator.ask('stall', stalled);
     await generator.ask('begin', warm.last);
-    const before = (await server.ask('usage')).rss;
+    const before = await server.ask('usage');
     const published = await server.ask('publish', 'offer', 32, quick ? 12 : 25, bytes);
     check(match, await generator.ask('finish', published.last, 60_000));
-    const growth = (await server.ask('usage')).rss - before;
+    const after = await server.ask('usage');
+    const growth = { held: after.held - before.held, rss: after.rss - before.rss };
     await generator.ask('unstall');
     const read = await generator.ask('finish', published.last, 120_000);
     check(match, read);

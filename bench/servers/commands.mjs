@@ -51,7 +51,8 @@ function usage() {
   globalThis.gc?.();
   globalThis.gc?.();
   const { user, system } = process.cpuUsage();
-  return { cpu_us: user + system, rss: process.memoryUsage.rss() };
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { cpu_us: user + system, rss, held: heapUsed + external };
 }
 
 async function publish(publisher, mode, amount, seconds, bytes) {
