@@ -1,4 +1,4 @@
-import { mostShared, trigramsToLookUp } from '../search/rank-by-trigrams.js';
+import { MAX_LIST, mostShared, trigramsToLookUp } from '../search/rank-by-trigrams.js';
 import { searchText, trigrams } from '../search/search-text.js';
 import { PAGE_CHARACTERS, type SearchCandidates, type SearchQuery } from '../session-store.js';
 import { upTo } from '../up-to.js';
@@ -17,10 +17,6 @@ import {
 const SCANNED = 1000;
 /** The newest messages of a session, which tell how common a trigram is there. */
 const SAMPLED = 64;
-/** Hits of one trigram that are counted, of the newest messages: in a large session, some are in all of them. */
-const MAX_LIST = 6000;
-/** Messages read at a time, where some of the likeliest are not for the viewer. */
-const CHUNK = 500;
 
 /** Finds the messages of a session that a text may match. */
 export class SqliteSearch {
@@ -83,8 +79,9 @@ export class SqliteSearch {
       `SELECT session_messages.* FROM (SELECT value FROM json_each(@keys)) CROSS JOIN session_messages ON key = value WHERE ${visible}`,
     );
     const rows: MessageRow[] = [];
-    for (let at = 0; at < places.length && rows.length < limit; at += CHUNK) {
-      const keys = places.slice(at, at + CHUNK).map((place) => first + place);
+    // Some of the likeliest may not be for this viewer: then the next are read.
+    for (let at = 0; at < places.length && rows.length < limit; at += limit) {
+      const keys = places.slice(at, at + limit).map((place) => first + place);
       rows.push(...scored(read.iterate({ ...parameters, keys: JSON.stringify(keys) })));
     }
     return scored(rows)

@@ -1,9 +1,13 @@
 /** Of a text's trigrams, those that are looked up, evenly over its length. */
 const MAX_TRIGRAMS = 24;
 /** Hits of all trigrams together that are counted; each costs a quarter of a microsecond. */
-const MAX_HITS = 12_000;
+const MAX_HITS = 10_000;
 /** Trigrams that are looked up however common they are, of those that occur at all. */
 const LEAST_COMMON = 2;
+/** Hits of one trigram that are read, of the newest messages: in a large session, some are in all of them. */
+export const MAX_LIST = 2500;
+/** What a list that was read whole counts, where one that was cut counts 1: cut ones decide only between equals. */
+const WHOLE = LEAST_COMMON + 1;
 
 /**
  * The trigrams to look up: the rarest, as many as may be counted. What nearly every message has tells the messages
@@ -32,14 +36,16 @@ export function trigramsToLookUp(
 }
 
 /**
- * Places by the number of lists that they are in: most first, of equals the last one.
+ * Places by the number of lists that they are in: most first, of equals the last one. A list that was cut says nothing
+ * of places that it does not have, so that it hardly counts.
  * @param lists of places from 0 to before `size`, each at most once
  */
 export function mostShared(lists: Iterable<readonly number[]>, size: number): readonly number[] {
   const shared = new Uint8Array(size);
   let most = 0;
   for (const list of lists) {
-    for (const place of list) most = Math.max(most, ++shared[place]!);
+    const weight = list.length < MAX_LIST ? WHOLE : 1;
+    for (const place of list) most = Math.max(most, (shared[place]! += weight));
   }
   const byCount = Array.from({ length: most + 1 }, (): number[] => []);
   for (let place = size - 1; place >= 0; place--) {
