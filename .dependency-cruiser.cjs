@@ -31,7 +31,7 @@ module.exports = {
     only('platform', ['^src/config/']),
     only('auth', ['^src/config/', '^src/platform/']),
     only('rest', ['^src/config/', '^src/platform/', '^src/auth/']),
-    only('operations', [infrastructure]),
+    only('operations', [infrastructure, wire]),
     only('streaming', [infrastructure, wire, '^src/operations/']),
     only('streams', [infrastructure, wire, '^src/streaming/', '^src/operations/']),
     only('mcp', [infrastructure, wire, '^src/operations/', '^src/streaming/']),

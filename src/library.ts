@@ -25,7 +25,8 @@ export { WorkMetrics } from './operations/work-metrics.js';
 export type { Operation, OperationState } from './operations/operation.js';
 export type { EventType, RecordedEvent } from './operations/operation-event.js';
 export type { JsonObject, JsonValue } from './platform/json.js';
-export { toSnapshot, type OperationSnapshot } from './operations/operation-snapshot.js';
+export { toSnapshot } from './operations/operation-snapshot.js';
+export type { OperationSnapshot, ServerStats } from './client/protocol/operation-events.js';
 export type { RunOptions } from './operations/operation-runner.js';
 export { currentOperation, type OperationScope } from './operations/operation-scope.js';
 export { StreamOperation } from './operations/running/stream-operation.decorator.js';
@@ -40,7 +41,7 @@ export {
 } from './operations/running/operation-helpers.js';
 export { AgentsGateway } from './streaming/agents/agents.gateway.js';
 export { HubGateway } from './streaming/hub/hub.gateway.js';
-export { HubStatus, type HubStats, type WebSocketStatus } from './streaming/commands/status.js';
+export { HubStatus, type WebSocketStatus } from './streaming/commands/status.js';
 
 export { Tool } from './mcp/tools/tool.decorator.js';
 export type { ToolContext } from './mcp/tools/tool-context.js';

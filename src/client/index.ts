@@ -25,16 +25,23 @@ export {
   isOperationEvent,
   type EventData,
   type EventOf,
+  type EventPage,
   type EventType,
   type HistoryLost,
   type HistoryTrimmed,
   type OperationEvent,
+  type OperationPage,
   type OperationSnapshot,
   type ProducerEventData,
   type ProducerEventType,
   type Receipt,
   type ServerStats,
 } from './protocol/operation-events.js';
+export type * from './protocol/agent-messages.js';
+export { CLOSE_CODES, type CloseCode } from './protocol/close-codes.js';
+export type * from './protocol/hub-commands.js';
+export type * from './protocol/hub-messages.js';
+export type * from './protocol/session-messages.js';
 export type { FollowedEvent } from './hub/operation-feed.js';
 export { OperationProducer, type ProducerEvents, type ProducerOptions } from './hub/operation-producer.js';
 export {
@@ -50,10 +57,8 @@ export {
   type BatchReceipt,
   type CreateApiKey,
   type EventDraft,
-  type EventPage,
   type ListQuery,
   type OpenCall,
-  type OperationPage,
   type RestCall,
   type RestClientOptions,
 } from './rest/rest-client.js';
@@ -65,7 +70,7 @@ export type {
   SessionSearchHit,
   SharedSessionInfo,
   Visibility,
-} from './sessions/session-types.js';
+} from './protocol/session-types.js';
 export {
   DurableStream,
   type CreateStreamOptions,

@@ -4,7 +4,8 @@ import { AuthGuard, requireScope, RequireScope } from '../auth/auth.guard.js';
 import { CurrentPrincipal } from '../auth/current-principal.decorator.js';
 import type { Principal } from '../auth/principal.js';
 import { OperationDto } from '../operations/rest/dto/operation.dto.js';
-import { toSnapshot, type OperationSnapshot } from '../operations/operation-snapshot.js';
+import type { OperationSnapshot } from '../client/protocol/operation-events.js';
+import { toSnapshot } from '../operations/operation-snapshot.js';
 import { ProblemDetailsFilter } from '../rest/problem-details.filter.js';
 import { ForgeMirrors } from './mirror/forge-mirrors.service.js';
 

@@ -1,3 +1,11 @@
+import type {
+  MemoryUpdate,
+  NewSessionMessageEvent,
+  SessionMessageRow,
+  SessionUpdate,
+  StoredSessionRow,
+} from '../client/protocol/session-messages.js';
+import type { SessionMessage as MessageView, SharedSessionInfo } from '../client/protocol/session-types.js';
 import type { JsonObject } from '../platform/json.js';
 import type { MemoryEntry, Session, SessionMessage } from './session.js';
 
@@ -21,7 +29,7 @@ export function sessionMetadata({ metadata, presence }: Session): JsonObject | n
 }
 
 /** A session as a row: metadata is JSON text, or null. */
-export function sessionRow(session: Session): JsonObject {
+export function sessionRow(session: Session): StoredSessionRow {
   const metadata = sessionMetadata(session);
   return {
     id: session.sessionId,
@@ -35,7 +43,7 @@ export function sessionRow(session: Session): JsonObject {
 }
 
 /** A message as a row: metadata is JSON text, or null. */
-export function messageRow(message: SessionMessage): JsonObject {
+export function messageRow(message: SessionMessage): Omit<SessionMessageRow, 'seq'> {
   return {
     id: message.id,
     session_id: message.sessionId,
@@ -51,7 +59,7 @@ export function messageRow(message: SessionMessage): JsonObject {
 }
 
 /** Session and message for Opstream's own interfaces: metadata is an object. */
-export function sessionView(session: Session): JsonObject {
+export function sessionView(session: Session): SharedSessionInfo {
   return {
     session_id: session.sessionId,
     purpose: session.purpose,
@@ -67,7 +75,7 @@ export function sessionView(session: Session): JsonObject {
 /** JSON text, put together from the stored one, so that metadata is not parsed to be written again. */
 export function messageText(message: SessionMessage): string {
   const { metadata: _metadata, ...row } = messageRow(message);
-  const text = JSON.stringify({ seq: message.seq, ...row });
+  const text = JSON.stringify({ seq: message.seq, ...row } satisfies Omit<MessageView, 'metadata'>);
   return `${text.slice(0, -1)},"metadata":${message.metadata ?? '{}'}}`;
 }
 
@@ -81,7 +89,7 @@ export function newMessage(message: SessionMessage, withSeq: boolean): string {
     content: message.content,
     visibility: message.visibility,
     timestamp: isoOf(message.timestamp),
-  });
+  } satisfies Omit<NewSessionMessageEvent['data'], 'metadata'>);
   return `{"type":"new_message","data":${data.slice(0, -1)},"metadata":${message.metadata ?? '{}'}}}`;
 }
 
@@ -92,17 +100,20 @@ export function sessionUpdate(sessionId: string, agentId: string, at: number): s
     session_id: sessionId,
     agent_id: agentId,
     timestamp: isoOf(at),
-  });
+  } satisfies SessionUpdate);
 }
 
 export function memoryUpdate(agentId: string, sessionId: string, entry: MemoryEntry): string {
   const { key, value, createdAt, updatedAt } = entry;
-  const start = JSON.stringify({ agent_id: agentId, key }).slice(0, -1);
+  const start = JSON.stringify({ agent_id: agentId, key } satisfies Partial<MemoryUpdate['data']>).slice(
+    0,
+    -1,
+  );
   const end = JSON.stringify({
     session_id: sessionId,
     scope: 'session',
     created_at: createdAt,
     updated_at: isoOf(updatedAt),
-  }).slice(1);
+  } satisfies Partial<MemoryUpdate['data']>).slice(1);
   return `{"type":"memory_update","data":${start},"value":${value},${end}}`;
 }

@@ -1,6 +1,5 @@
 import { WebSocket, type ClientOptions } from 'ws';
-import type { OperationSnapshot } from '../../src/operations/operation-snapshot.js';
-import type { HubStats } from '../../src/streaming/commands/status.js';
+import type { OperationSnapshot, ServerStats } from '../../src/client/protocol/operation-events.js';
 
 /** Any message of the hub: an event, or an answer, which has the same envelope and its own members at the top. */
 export interface HubMessage {
@@ -14,7 +13,7 @@ export interface HubMessage {
   readonly status?: string;
   readonly error?: string;
   readonly operation?: OperationSnapshot | null;
-  readonly stats?: HubStats;
+  readonly stats?: ServerStats;
 }
 
 /** The members that tests look into; the rest is compared as a whole. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineTool } from '../../src/mcp/tools/tool-definition.js';
 import { ToolRegistry } from '../../src/mcp/tools/tool-registry.js';
-import type { OperationSnapshot } from '../../src/operations/operation-snapshot.js';
+import type { OperationSnapshot } from '../../src/client/protocol/operation-events.js';
 import { McpClient, modern, type Json } from '../harness/mcp-client.js';
 import { McpHttpClient, modernHeaders, readEvents } from '../harness/mcp-http.js';
 import { RunningService } from '../harness/running-service.js';

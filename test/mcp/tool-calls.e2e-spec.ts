@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { OperationSnapshot } from '../../src/operations/operation-snapshot.js';
+import type { OperationSnapshot } from '../../src/client/protocol/operation-events.js';
 import { eventually } from '../harness/eventually.js';
 import { McpClient, modern, type Json } from '../harness/mcp-client.js';
 import { RunningService } from '../harness/running-service.js';

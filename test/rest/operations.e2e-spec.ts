@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { OperationSnapshot } from '../../src/operations/operation-snapshot.js';
+import type { OperationSnapshot } from '../../src/client/protocol/operation-events.js';
 import { nowInSeconds, NUMBER, UUID } from '../harness/matchers.js';
 import { RunningService } from '../harness/running-service.js';
 

@@ -40,7 +40,12 @@ describe('event lines', () => {
   });
 
   it('name what is no longer kept', () => {
-    const notice = { event_type: 'history_trimmed', operation_id: 'op', data: { first_seq: 12 } } as const;
+    const notice = {
+      event_type: 'history_trimmed',
+      operation_id: 'op',
+      timestamp: 1,
+      data: { first_seq: 12 },
+    } as const;
     expect(eventLine(notice, plain)).toContain('no longer kept; the log begins with event 12');
   });
 });

@@ -1,8 +1,8 @@
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
 import { EventQueue } from './event-queue.js';
 import { HubConnection, type HubConnectionOptions } from './hub-connection.js';
-import { isObject } from '../json.js';
 import type { FollowedEvent } from './operation-feed.js';
+import type { SubscribeAllCommand } from '../protocol/hub-commands.js';
 import { isHistoryLost, isHistoryTrimmed, isOperationEvent } from '../protocol/operation-events.js';
 
 /**
@@ -48,12 +48,12 @@ export function firehose(
 
   const subscribe = async (): Promise<void> => {
     try {
-      const command = { command: 'subscribe_all', after: position, log };
+      const command: SubscribeAllCommand = { command: 'subscribe_all', after: position, log };
       const { data } = await connection.request(command, { resend: false });
       // Position of "now", so that a connection lost before the first event leaves no gap.
-      if (isObject(data) && typeof data.position === 'string') position ??= data.position;
+      position ??= data.position;
       // A loss is reported by a notice that names the log: until it arrives, the position belongs to the old one.
-      if (isObject(data) && typeof data.log === 'string' && data.history_lost !== true) log = data.log;
+      if (data.history_lost !== true) log = data.log;
     } catch (error) {
       if (error instanceof OpstreamClientError && error.code !== CLIENT_ERROR.connectionLost)
         queue.end(error);

@@ -7,21 +7,24 @@ import type { EventQueue } from './event-queue.js';
 import { firehose } from './firehose.js';
 import { HubConnection, type HubConnectionEvents, type HubConnectionOptions } from './hub-connection.js';
 import type { JsonObject } from '../json.js';
-import { OperationFeed, snapshotOf, type FollowedEvent } from './operation-feed.js';
+import { OperationFeed, type FollowedEvent } from './operation-feed.js';
 import {
   isHistoryLost,
   isHistoryTrimmed,
   isOperationEvent,
+  type EventPage,
   type HistoryLost,
+  type OperationPage,
   type OperationSnapshot,
   type ProducerEventData,
   type ProducerEventType,
   type Receipt,
   type ServerStats,
 } from '../protocol/operation-events.js';
-import type { HubAnswer } from './pending-commands.js';
+import type { Frame } from './pending-commands.js';
+import type { EmitCommand } from '../protocol/hub-commands.js';
 import { randomId } from '../random-id.js';
-import type { EventPage, ListQuery, OperationPage } from '../rest/rest-client.js';
+import type { ListQuery } from '../rest/rest-client.js';
 
 export interface HubClientOptions extends HubConnectionOptions {
   /** Events held for one slow loop, before the rest is left in the log for later. 10,000 by default. */
@@ -193,8 +196,8 @@ export class HubClient extends Emitter<HubClientEvents> {
       event_type: eventType,
       data,
       event_id: eventId,
-    });
-    return answer.data as Omit<Receipt, 'timestamp'>;
+    } as EmitCommand);
+    return answer.data;
   }
 
   /** Ends an operation as `cancelled`; its producer is notified. */
@@ -210,23 +213,28 @@ export class HubClient extends Emitter<HubClientEvents> {
   /** @returns null for an operation the service does not know */
   async getOperation(operationId: string): Promise<OperationSnapshot | null> {
     const answer = await this.#connection.request({ command: 'get_operation', operation_id: operationId });
-    return snapshotOf(answer.operation);
+    return answer.operation;
   }
 
   async listOperations(query: ListQuery = {}): Promise<OperationPage> {
     const answer = await this.#connection.request({ command: 'list_operations', ...query });
-    return answer.data as OperationPage;
+    return answer.data;
   }
 
   /** @param afterSeq 0 for the beginning */
   async getHistory(operationId: string, afterSeq = 0, limit?: number): Promise<EventPage> {
-    const command = { command: 'get_history', operation_id: operationId, after_seq: afterSeq, limit };
-    return (await this.#connection.request(command)).data as EventPage;
+    const answer = await this.#connection.request({
+      command: 'get_history',
+      operation_id: operationId,
+      after_seq: afterSeq,
+      limit,
+    });
+    return answer.data;
   }
 
   async getStats(): Promise<ServerStats> {
     const answer = await this.#connection.request({ command: 'get_stats' });
-    return answer.stats as ServerStats;
+    return answer.stats;
   }
 
   /** @returns the round trip in milliseconds */
@@ -245,7 +253,7 @@ export class HubClient extends Emitter<HubClientEvents> {
     return this.#options.maxBuffered ?? 10_000;
   }
 
-  #receive(frame: HubAnswer): void {
+  #receive(frame: Frame): void {
     if (isOperationEvent(frame)) this.#feeds.get(frame.operation_id)?.accept(frame);
     else if (isHistoryTrimmed(frame)) this.#feeds.get(frame.operation_id)?.trimmed(frame);
     else if (isHistoryLost(frame)) {

@@ -1,7 +1,7 @@
 import { Emitter } from '../emitter.js';
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
 import { isObject, parseJson } from '../json.js';
-import { PendingCommands, type HubAnswer } from './pending-commands.js';
+import { PendingCommands, type Frame } from './pending-commands.js';
 import { reconnectPolicy, type ReconnectPolicy, type ReconnectPreset } from '../reconnect-policy.js';
 import { refusalOf } from '../connection-refusal.js';
 import { resolveToken, ServiceAddress, type TokenSource } from '../service-address.js';
@@ -17,6 +17,8 @@ import {
   type SocketFactory,
 } from '../socket.js';
 import { CLOSE_CODES } from '../protocol/close-codes.js';
+import type { HubCommandName, HubCommandOf } from '../protocol/hub-commands.js';
+import type { HubAnswers } from '../protocol/hub-messages.js';
 
 export interface HubConnectionOptions {
   /** The service's address; `http://127.0.0.1:8765` by default. */
@@ -41,7 +43,7 @@ export interface HubConnectionEvents {
   /** `delay` in milliseconds. */
   reconnecting: [{ attempt: number; delay: number }];
   /** A frame that answers no command. */
-  frame: [HubAnswer];
+  frame: [Frame];
   /** For good: closed, refused, or given up. */
   ended: [OpstreamClientError];
 }
@@ -128,11 +130,16 @@ export class HubConnection extends Emitter<HubConnectionEvents> {
    * Sends a command and waits for its answer, through reconnects when `resend` is not false.
    * @throws OpstreamClientError with the service's code, or `timeout`, `queue_full`, `connection_lost`, `closed`
    */
-  request(command: object, options: { resend?: boolean; signal?: AbortSignal } = {}): Promise<HubAnswer> {
+  request<Name extends HubCommandName>(
+    command: { command: Name } & HubCommandOf<Name>,
+    options: { resend?: boolean; signal?: AbortSignal } = {},
+  ): Promise<HubAnswers[Name]> {
     if (this.hasEnded) return Promise.reject(closedError());
     this.start();
     const send = this.isOpen ? (frame: string) => this.#socket?.send(frame) : undefined;
-    return this.#pending.add(command, options.resend ?? true, send, options.signal);
+    const answer: Promise<unknown> = this.#pending.add(command, options.resend ?? true, send, options.signal);
+    // The service answers a command with its own answer, or with an error, which rejects.
+    return answer as Promise<HubAnswers[Name]>;
   }
 
   /** Lets go of the socket without ending: `start` opens a new one. */

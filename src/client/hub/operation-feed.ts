@@ -1,7 +1,8 @@
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
 import { EventQueue } from './event-queue.js';
 import type { HubConnection } from './hub-connection.js';
-import { isObject } from '../json.js';
+import type { GetOperationCommand, SubscribeCommand } from '../protocol/hub-commands.js';
+import type { SubscribedAnswer } from '../protocol/hub-messages.js';
 import {
   isFinalEvent,
   type HistoryLost,
@@ -119,11 +120,15 @@ export class OperationFeed {
     for (const follower of this.#followers) follower.queue.end();
   }
 
+  get #look(): GetOperationCommand {
+    return { command: 'get_operation', operation_id: this.operationId };
+  }
+
   /** "Now" becomes a seq, so that everything after it survives a lost connection. */
   async #findNow(follower: Follower): Promise<void> {
     try {
-      const command = { command: 'get_operation', operation_id: this.operationId };
-      follower.last = snapshotOf((await this.connection.request(command)).operation)?.event_count ?? 0;
+      const { operation } = await this.connection.request(this.#look);
+      follower.last = operation?.event_count ?? 0;
       this.#catchUp(follower);
     } catch (error) {
       follower.queue.end(error as Error);
@@ -131,7 +136,7 @@ export class OperationFeed {
   }
 
   async #subscribe(reading: readonly Follower[]): Promise<void> {
-    const command = {
+    const command: SubscribeCommand = {
       command: 'subscribe',
       operation_id: this.operationId,
       after_seq: Math.min(...reading.map((follower) => follower.last)),
@@ -140,17 +145,16 @@ export class OperationFeed {
       log: this.#log,
       coalesce: reading.every((follower) => follower.coalesce),
     };
-    const look = { command: 'get_operation', operation_id: this.operationId };
     const asked = new Map(reading.map((follower) => [follower, follower.last]));
     this.#subscribing++;
     try {
       // Both are sent at once: the second shows whether there is anything to wait for.
       const [subscribed, answer] = await Promise.all([
         this.connection.request(command, { resend: false }),
-        this.connection.request(look, { resend: false }),
+        this.connection.request(this.#look, { resend: false }),
       ]);
       const told = this.#takeLog(subscribed.data);
-      this.#compareWith(snapshotOf(answer.operation), asked, told);
+      this.#compareWith(answer.operation, asked, told);
     } catch (error) {
       // A lost connection does not count: its successor subscribes again.
       if (error instanceof OpstreamClientError && error.code !== CLIENT_ERROR.connectionLost)
@@ -161,8 +165,7 @@ export class OperationFeed {
   }
 
   /** @returns whether the service itself reports losses: it names its log and was told which one is known here */
-  #takeLog(data: unknown): boolean {
-    if (!isObject(data) || typeof data.log !== 'string') return false;
+  #takeLog(data: SubscribedAnswer['data']): boolean {
     const told = this.#log !== undefined;
     // Until the notice of a loss arrives, the places here belong to the old log.
     if (data.history_lost !== true) this.#log = data.log;
@@ -244,10 +247,4 @@ export class OperationFeed {
       // Nothing depends on the answer: without a connection there is no subscription either.
       .catch(() => {});
   }
-}
-
-export function snapshotOf(value: unknown): OperationSnapshot | null {
-  return isObject(value) && typeof value.operation_id === 'string' && typeof value.event_count === 'number'
-    ? (value as unknown as OperationSnapshot)
-    : null;
 }

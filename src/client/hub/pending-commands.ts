@@ -1,7 +1,8 @@
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
 import { isObject, toJson } from '../json.js';
 
-export type HubAnswer = Readonly<Record<string, unknown>>;
+/** A message of the service, before its type is known. */
+export type Frame = Readonly<Record<string, unknown>>;
 
 interface Pending {
   readonly frame: string;
@@ -9,7 +10,7 @@ interface Pending {
   readonly resend: boolean;
   /** Milliseconds as of `performance.now()`; undefined while it waits for a connection. */
   deadline?: number;
-  resolve(answer: HubAnswer): void;
+  resolve(answer: Frame): void;
   reject(error: Error): void;
 }
 
@@ -41,7 +42,7 @@ export class PendingCommands {
     resend: boolean,
     send: ((frame: string) => void) | undefined,
     signal?: AbortSignal,
-  ): Promise<HubAnswer> {
+  ): Promise<Frame> {
     if (this.#pending.size >= this.max) {
       const message = `More than ${this.max} commands wait for the service`;
       return Promise.reject(new OpstreamClientError(CLIENT_ERROR.queueFull, message));
@@ -70,7 +71,7 @@ export class PendingCommands {
   }
 
   /** @returns whether the frame answered one of these commands */
-  answer(frame: HubAnswer): boolean {
+  answer(frame: Frame): boolean {
     if (typeof frame.request_id !== 'string') return false;
     const pending = this.#settle(frame.request_id);
     if (!pending) return false;
@@ -128,7 +129,7 @@ export class PendingCommands {
   }
 }
 
-function errorOf(frame: HubAnswer): OpstreamClientError {
+function errorOf(frame: Frame): OpstreamClientError {
   const code =
     isObject(frame.data) && typeof frame.data.code === 'string' ? frame.data.code : 'command_error';
   return new OpstreamClientError(code, String(frame.error));

@@ -42,6 +42,7 @@ export type OperationEvent = { [Type in EventType]: EventOf<Type> }[EventType];
 export interface HistoryTrimmed {
   event_type: 'history_trimmed';
   operation_id: string;
+  timestamp: number;
   /** For one operation: seqs, `first_seq` null when it is gone. For all operations: positions. */
   data: {
     after_seq?: number;
@@ -59,6 +60,7 @@ export interface HistoryTrimmed {
 export interface HistoryLost {
   event_type: 'history_lost';
   operation_id: string;
+  timestamp: number;
   /** `kept_through` is a seq or, for all operations, a position; `log` is the current log. */
   data: { kept_through: number | string; log: string };
 }
@@ -87,13 +89,35 @@ export interface OperationSnapshot {
   error_type?: string;
 }
 
-export interface ServerStats {
+/** A page of a listing, newest first. */
+export interface OperationPage {
+  operations: OperationSnapshot[];
+  next_cursor: string | null;
+}
+
+/** A page of an operation's log. */
+export interface EventPage {
+  events: OperationEvent[];
+  first_seq: number;
+  head_seq: number;
+  has_more: boolean;
+  /** True when events after `after_seq` are no longer kept. */
+  history_trimmed: boolean;
+  /** Id of the log; send it back with a later `after_seq`. */
+  log: string;
+  /** True when events that were read before are not in this log. */
+  history_lost?: true;
+  /** With `history_lost`: what was read before is valid up to here, and the page begins after it. */
+  kept_through?: number;
+}
+
+/** A type rather than an interface, so that it can be shown as any record. */
+export type ServerStats = {
   connected_clients: number;
   active_operations: number;
   total_operations: number;
   subscriptions: number;
-  [key: string]: JsonValue;
-}
+};
 
 /** What a producer may record; `completed` follows from `result`. */
 export interface ProducerEventData {

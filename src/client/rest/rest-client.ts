@@ -1,7 +1,8 @@
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
 import { isObject, parseJson, type JsonObject, toJson } from '../json.js';
 import type {
-  OperationEvent,
+  EventPage,
+  OperationPage,
   OperationSnapshot,
   ProducerEventData,
   ProducerEventType,
@@ -25,20 +26,6 @@ export interface ListQuery {
   readonly limit?: number;
   /** The `next_cursor` of the previous page. */
   readonly cursor?: string;
-}
-
-export interface OperationPage {
-  operations: OperationSnapshot[];
-  next_cursor: string | null;
-}
-
-export interface EventPage {
-  events: OperationEvent[];
-  first_seq: number;
-  head_seq: number;
-  has_more: boolean;
-  /** True when events after `after_seq` are no longer kept. */
-  history_trimmed: boolean;
 }
 
 /** One event as a producer sends it in a batch. */
@@ -194,9 +181,8 @@ export class RestClient {
     return this.#call('POST', 'api/admin/backup', { body: { file } });
   }
 
-  async getStats(): Promise<ServerStats> {
-    const answer = await this.#call<ServerStats | { stats: ServerStats }>('GET', 'api/stats');
-    return isObject(answer.stats) ? (answer.stats as ServerStats) : (answer as ServerStats);
+  getStats(): Promise<ServerStats> {
+    return this.#call('GET', 'api/stats');
   }
 
   /** Any request below the service's root, for calls without their own method. */

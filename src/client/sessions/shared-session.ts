@@ -11,7 +11,7 @@ import type {
   SessionMessage,
   SessionSearchHit,
   SharedSessionInfo,
-} from './session-types.js';
+} from '../protocol/session-types.js';
 
 export interface SessionFollowOptions {
   /** Start after this seq; 0, the default, is the beginning. */

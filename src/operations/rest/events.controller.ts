@@ -34,7 +34,8 @@ import {
   type EventDraft,
   type ProducerEventType,
 } from '../operation-draft.js';
-import { toSnapshot, type OperationSnapshot } from '../operation-snapshot.js';
+import type { OperationSnapshot } from '../../client/protocol/operation-events.js';
+import { toSnapshot } from '../operation-snapshot.js';
 import type { Receipt } from '../operation-store.js';
 import { OperationIdParameter } from './openapi-decorators.js';
 import { OperationsService } from '../operations.service.js';

@@ -31,7 +31,8 @@ import { EventPageDto, OperationDto, OperationListDto } from './dto/operation.dt
 import { LIMITS, parseOperationId } from '../operation-draft.js';
 import { OfferedAsTool, OperationIdParameter } from './openapi-decorators.js';
 import type { Operation } from '../operation.js';
-import { toSnapshot, type OperationSnapshot } from '../operation-snapshot.js';
+import type { OperationSnapshot } from '../../client/protocol/operation-events.js';
+import { toSnapshot } from '../operation-snapshot.js';
 import { LogPlaces } from '../log-places.js';
 import { OperationsService } from '../operations.service.js';
 import { MAX_LIST_PAGE, pageLimit, parseListQuery, placeAndLog, wholeNumber } from './request-values.js';

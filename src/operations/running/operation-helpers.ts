@@ -1,7 +1,8 @@
 import type { JsonObject, JsonValue } from '../../platform/json.js';
 import type { RunOptions } from '../operation-runner.js';
 import type { OperationScope } from '../operation-scope.js';
-import { toSnapshot, type OperationSnapshot } from '../operation-snapshot.js';
+import type { OperationSnapshot } from '../../client/protocol/operation-events.js';
+import { toSnapshot } from '../operation-snapshot.js';
 import type { OperationsService } from '../operations.service.js';
 
 /** Helpers for code that takes plain callbacks. */

@@ -55,7 +55,7 @@ export function parseAgentRequest(frame: Buffer, isBinary: boolean): AgentReques
 }
 
 /** The answer to a request; undefined where JSON-RPC wants none. */
-export function resultText({ id, isRpc }: AgentRequest, result: JsonObject): string | undefined {
+export function resultText({ id, isRpc }: AgentRequest, result: object): string | undefined {
   if (id === undefined) return isRpc ? undefined : JSON.stringify(result);
   return JSON.stringify({ ...(isRpc && { jsonrpc: '2.0' }), id, result });
 }

@@ -1,3 +1,8 @@
+import type {
+  GetMessagesResult,
+  GetSessionInfoResult,
+  SessionAgentResults,
+} from '../../client/protocol/session-messages.js';
 import type { Connection } from '../../streaming/socket/connection.js';
 import { toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { JsonObject } from '../../platform/json.js';
@@ -14,6 +19,8 @@ import {
   textParam,
   type AgentRequest,
 } from './agent-request.js';
+
+type Name = keyof SessionAgentResults;
 
 /** Messages of one answer. */
 const PAGE = 50;
@@ -62,32 +69,32 @@ export class AgentSocket {
   private async answer(request: AgentRequest): Promise<(() => void) | undefined> {
     const { sessionId } = this.options;
     const { name, params } = request;
-    switch (name) {
+    switch (name as Name) {
       case 'initialize':
-        this.send(request, {
+        this.send<'initialize'>(request, {
           status: 'connected',
           session_id: sessionId,
           server_time: isoOf(Date.now() / 1000),
         });
         return undefined;
       case 'ping':
-        this.send(request, { type: 'pong' });
+        this.send<'ping'>(request, { type: 'pong' });
         return undefined;
       case 'subscribe': {
         const after = this.subscription(params);
-        this.send(request, { status: 'subscribed', session_id: sessionId });
+        this.send<'subscribe'>(request, { status: 'subscribed', session_id: sessionId });
         return () => this.begin(after);
       }
       case 'unsubscribe':
         this.unfollow?.();
         this.unfollow = undefined;
-        this.send(request, { status: 'unsubscribed', session_id: sessionId });
+        this.send<'unsubscribe'>(request, { status: 'unsubscribed', session_id: sessionId });
         return undefined;
       case 'get_messages':
-        this.send(request, await this.messages(params));
+        this.send<'get_messages'>(request, await this.messages(params));
         return undefined;
       case 'get_session_info':
-        this.send(request, await this.info(params));
+        this.send<'get_session_info'>(request, await this.info(params));
         return undefined;
       default:
         throw new RequestFault(FAULT.unknownMethod, `Method not found: ${name.slice(0, 200)}`);
@@ -109,7 +116,7 @@ export class AgentSocket {
     this.unfollow = this.options.follow(after);
   }
 
-  private async messages(params: JsonObject): Promise<JsonObject> {
+  private async messages(params: JsonObject): Promise<GetMessagesResult['result']> {
     const { sessions, actor, sessionId: own } = this.options;
     const sessionId = textParam(params, 'session_id', own);
     const sinceId = countParam(params, 'since_id') ?? null;
@@ -123,7 +130,7 @@ export class AgentSocket {
     };
   }
 
-  private async info(params: JsonObject): Promise<JsonObject> {
+  private async info(params: JsonObject): Promise<GetSessionInfoResult['result']> {
     const { sessions, actor, sessionId: own } = this.options;
     const session = await sessions.get(actor, textParam(params, 'session_id', own));
     return {
@@ -133,7 +140,10 @@ export class AgentSocket {
     };
   }
 
-  private send(request: AgentRequest, result: JsonObject): void {
+  private send<Method extends Name>(
+    request: AgentRequest,
+    result: SessionAgentResults[Method]['result'],
+  ): void {
     const text = resultText(request, result);
     if (text !== undefined) this.connection.send(text);
   }

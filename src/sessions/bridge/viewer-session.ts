@@ -1,3 +1,9 @@
+import type {
+  ViewerError,
+  ViewerPong,
+  ViewerRequest,
+  ViewerSubscribed,
+} from '../../client/protocol/session-messages.js';
 import { parseJson, isJsonObject } from '../../platform/json.js';
 import type { Connection } from '../../streaming/socket/connection.js';
 
@@ -21,7 +27,7 @@ export function answerFrame(frame: Buffer, isBinary: boolean, sessionId: string)
     return text.startsWith('subscribe:') ? subscribed(sessionId) : ERROR_UNKNOWN_COMMAND;
   }
   if (!isJsonObject(input)) return ERROR_NO_OBJECT;
-  switch (input.type) {
+  switch (input.type as ViewerRequest['type'] | undefined) {
     case 'ping':
       return PONG;
     case 'subscribe':
@@ -52,7 +58,7 @@ function subscribed(sessionId: string): string {
   return answer({ type: 'subscribed', session_id: sessionId, status: 'success' });
 }
 
-function answer(value: object): string {
+function answer(value: ViewerPong | ViewerSubscribed | ViewerError): string {
   return JSON.stringify(value);
 }
 

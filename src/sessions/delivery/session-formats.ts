@@ -1,3 +1,4 @@
+import type { AnnouncementsSkipped, SessionHistoryTrimmed } from '../../client/protocol/session-messages.js';
 import { singleLine } from '../../platform/single-line.js';
 import type { HistoryTrimmed } from '../../streaming/delivery/wire-format.js';
 import { WireFormat } from '../../streaming/delivery/wire-format.js';
@@ -10,7 +11,13 @@ import type { AnnouncementEntry } from './announcement-log.js';
 type ToFrame = (text: string) => Buffer;
 
 function trimmedText({ id, after, first }: HistoryTrimmed): string {
-  return JSON.stringify({ type: 'history_trimmed', session_id: id, after_seq: after, first_seq: first });
+  const notice: SessionHistoryTrimmed = {
+    type: 'history_trimmed',
+    session_id: id!,
+    after_seq: after,
+    first_seq: first,
+  };
+  return JSON.stringify(notice);
 }
 
 /** On a socket a message is two: the session's update, then the message itself. */
@@ -47,7 +54,8 @@ class SocketAnnouncements extends WireFormat<AnnouncementEntry> {
   }
 
   notice({ id }: HistoryTrimmed): Buffer {
-    return textFrame(JSON.stringify({ type: 'announcements_skipped', session_id: id }));
+    const notice: AnnouncementsSkipped = { type: 'announcements_skipped', session_id: id! };
+    return textFrame(JSON.stringify(notice));
   }
 }
 

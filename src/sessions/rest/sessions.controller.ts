@@ -17,6 +17,7 @@ import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import type { Principal } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
 import { pageLimit, wholeNumber } from '../../operations/rest/request-values.js';
+import type { SharedSessionInfo } from '../../client/protocol/session-types.js';
 import type { JsonObject } from '../../platform/json.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
 import { actorOf, type Actor } from '../actor.js';
@@ -66,7 +67,7 @@ export class SessionsController {
   @ApiOperation({ operationId: 'create_shared_session', summary: 'Create a session' })
   @ApiBody({ type: CreateSessionDto })
   @ApiCreatedResponse({ type: SessionDto })
-  async create(@Body() body: unknown, @CurrentPrincipal() caller: Principal): Promise<JsonObject> {
+  async create(@Body() body: unknown, @CurrentPrincipal() caller: Principal): Promise<SharedSessionInfo> {
     const { purpose, metadata, session_id: id } = membersOf(body, ['purpose', 'metadata', 'session_id']);
     const session = await this.sessions.create(this.actor(caller), {
       purpose: requiredText(purpose, 'purpose'),
@@ -88,7 +89,7 @@ export class SessionsController {
   async list(
     @Query() query: Record<string, unknown>,
     @CurrentPrincipal() caller: Principal,
-  ): Promise<JsonObject> {
+  ): Promise<{ sessions: SharedSessionInfo[]; next_cursor: string | null }> {
     const cursor = optionalText(query.cursor, 'cursor');
     const page = await this.sessions.list(this.actor(caller), pageLimit(query.limit, 500, 50), cursor);
     return { sessions: page.sessions.map(sessionView), next_cursor: page.nextCursor };
@@ -98,7 +99,10 @@ export class SessionsController {
   @RequireScope('sessions:read')
   @ApiOperation({ operationId: 'get_shared_session', summary: 'One session' })
   @ApiOkResponse({ type: SessionDto })
-  async get(@Param('session_id') id: string, @CurrentPrincipal() caller: Principal): Promise<JsonObject> {
+  async get(
+    @Param('session_id') id: string,
+    @CurrentPrincipal() caller: Principal,
+  ): Promise<SharedSessionInfo> {
     return sessionView(await this.sessions.get(this.actor(caller), id));
   }
 
@@ -107,7 +111,10 @@ export class SessionsController {
   @RequireScope('sessions:write')
   @ApiOperation({ operationId: 'close_shared_session', summary: 'End a session; it can still be read' })
   @ApiOkResponse({ type: SessionDto })
-  async close(@Param('session_id') id: string, @CurrentPrincipal() caller: Principal): Promise<JsonObject> {
+  async close(
+    @Param('session_id') id: string,
+    @CurrentPrincipal() caller: Principal,
+  ): Promise<SharedSessionInfo> {
     return sessionView(await this.sessions.close(this.actor(caller), id));
   }
 

@@ -1,13 +1,19 @@
+import type { AgentMessage, MessageId } from '../../client/protocol/agent-messages.js';
 import type { JsonObject, JsonValue } from '../../platform/json.js';
+import type { Without } from '../commands/answer.js';
 import type { OpstreamError } from '../../platform/errors/opstream-error.js';
 
 /** Messages of the agents protocol: `type`, the client's `id` unchanged, and `timestamp` in ISO 8601. */
 
-type MessageId = JsonValue | undefined;
-
 const now = (): string => new Date().toISOString();
 
-export function message(type: string, members: Readonly<Record<string, unknown>>): string {
+/** The messages of each type; a `response` has functions of its own. */
+type MessageOf<Type extends AgentMessage['type']> = Extract<AgentMessage, { type: Type }>;
+
+export function message<Type extends AgentMessage['type']>(
+  type: Type,
+  members: Without<MessageOf<Type>, 'type' | 'timestamp'>,
+): string {
   return JSON.stringify({ type, ...members, timestamp: now() });
 }
 
@@ -43,12 +49,12 @@ export function shownType(type: JsonValue | undefined): string {
  * The answer to one command: an item of a batch or, with a timestamp, the answer to a hub command sent on its own.
  * @param result the command's answer as JSON, or `processed`, which existing clients expect
  */
-export function success(id: MessageId, result: string, alone: boolean): string {
+export function success(id: MessageId | undefined, result: string, alone: boolean): string {
   const head = JSON.stringify({ id, type: 'response', status: 'success' }).slice(0, -1);
   return `${head},"result":{"processed":true,${result.slice(1)}${alone ? `,"timestamp":"${now()}"` : ''}}`;
 }
 
-export function refusal(id: MessageId, error: OpstreamError, alone: boolean): string {
+export function refusal(id: MessageId | undefined, error: OpstreamError, alone: boolean): string {
   return JSON.stringify({
     id,
     type: 'response',
@@ -61,7 +67,7 @@ export function refusal(id: MessageId, error: OpstreamError, alone: boolean): st
 }
 
 /** @param responses the answers of the items as JSON, in the order of the batch */
-export function batchResponse(id: MessageId, responses: readonly string[]): string {
+export function batchResponse(id: MessageId | undefined, responses: readonly string[]): string {
   const head = JSON.stringify({ type: 'batch_response', id }).slice(0, -1);
   return `${head},"responses":[${responses.join(',')}],"timestamp":"${now()}"}`;
 }

@@ -1,7 +1,8 @@
 import type { Logger } from '@nestjs/common';
+import type { AgentPing, AgentStatus } from '../../client/protocol/agent-messages.js';
 import type { JsonObject, JsonValue } from '../../platform/json.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import type { HubCommand } from '../commands/command-session.js';
+import type { CommandDefinition, Unchecked } from '../commands/command-session.js';
 import { HUB_COMMANDS } from '../commands/hub-commands.js';
 import { message } from './agent-answer.js';
 import type { AgentRoom } from './agent-room.js';
@@ -10,12 +11,12 @@ const MAX_NAME = 200;
 
 /** The commands of the agents protocol: its own messages and every hub command. */
 export interface AgentCommand {
-  readonly definition: HubCommand;
+  readonly definition: CommandDefinition;
   /** Its answer is a message of its own; a hub command's answer is wrapped in a `response`. */
   readonly own: boolean;
 }
 
-const ping: HubCommand = {
+const ping: CommandDefinition<Unchecked<AgentPing>> = {
   scope: null,
   run(_session, { id }, reply) {
     reply.send(message('pong', { id }));
@@ -24,7 +25,7 @@ const ping: HubCommand = {
 
 /** Finds the command of a message by `type`, or by `command` when a hub command is sent unchanged. */
 export class AgentCommands {
-  private readonly agentStatus: HubCommand;
+  private readonly agentStatus: CommandDefinition<Unchecked<AgentStatus>>;
 
   constructor(room: AgentRoom, logger: Logger) {
     this.agentStatus = {

@@ -1,6 +1,7 @@
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../delivery/wire-format.js';
 import type { Connection } from '../socket/connection.js';
+import { message } from './agent-answer.js';
 import { deflatedTextFrame, textFrame } from '../socket/text-frame.js';
 
 /** Characters above which messages are compressed. */
@@ -25,8 +26,7 @@ class AgentFormat extends WireFormat {
       operationId === null
         ? { after: String(after), first_position: first === null ? null : String(first) }
         : { operation_id: operationId, after_seq: after, first_seq: first };
-    const timestamp = new Date().toISOString();
-    return textFrame(JSON.stringify({ type: 'history_trimmed', ...place, timestamp }));
+    return textFrame(message('history_trimmed', place));
   }
 
   override lost({ id, keptThrough, log }: HistoryLost): Buffer {
@@ -34,7 +34,7 @@ class AgentFormat extends WireFormat {
       id === null
         ? { kept_through: String(keptThrough), log }
         : { operation_id: id, kept_through: keptThrough, log };
-    return textFrame(JSON.stringify({ type: 'history_lost', ...place, timestamp: new Date().toISOString() }));
+    return textFrame(message('history_lost', place));
   }
 }
 

@@ -1,3 +1,4 @@
+import type { AgentId } from '../../client/protocol/agent-messages.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { HIGH_WATER_BYTES } from '../delivery/sink.js';
 import type { Connection } from '../socket/connection.js';
@@ -6,9 +7,6 @@ import { message } from './agent-answer.js';
 
 /** Maximum agents with a status, per tenant. */
 const MAX_AGENTS = 10_000;
-
-/** Agent ids may be strings or numbers. */
-export type AgentId = string | number;
 
 interface Agent {
   readonly status: string;

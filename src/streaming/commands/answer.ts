@@ -1,3 +1,10 @@
+import type { HubCommandName, RequestId } from '../../client/protocol/hub-commands.js';
+import type {
+  CommandErrorMessage,
+  ConnectedMessage,
+  HubAnswers,
+} from '../../client/protocol/hub-messages.js';
+import { unixSeconds } from '../../platform/unix-seconds.js';
 import type { OpstreamError } from '../../platform/errors/opstream-error.js';
 
 /**
@@ -5,37 +12,54 @@ import type { OpstreamError } from '../../platform/errors/opstream-error.js';
  * envelope of an event, because its sample clients read `event_type` and `data` of every message.
  */
 
-export type RequestId = string | number | undefined;
+/** Like `Omit`, for each member of a union, and without losing names beside an index signature. */
+export type Without<Message, Names extends PropertyKey> = Message extends unknown
+  ? { [Member in keyof Message as Member extends Names ? never : Member]: Message[Member] }
+  : never;
 
-interface Answer {
-  /** Keys of MCP Hub's form. */
-  readonly top: Readonly<Record<string, unknown>>;
-  readonly eventType: string;
-  readonly operationId?: string;
-  readonly data: unknown;
-}
+/** An answer without what `answer` adds; `operation_id` is `system` by default. */
+type Body<Message> = Without<Message, 'timestamp' | 'request_id' | 'operation_id'> & {
+  operation_id?: string;
+};
 
-/** Current Unix seconds, as every event carries them. */
-const now = (): number => Date.now() / 1000;
-
-export function answer(requestId: RequestId, { top, eventType, operationId, data }: Answer): string {
-  return JSON.stringify({
-    ...top,
-    operation_id: operationId ?? 'system',
-    event_type: eventType,
-    timestamp: now(),
-    data,
-    request_id: requestId,
-  });
+/** @typeParam Name the command that is answered */
+export function answer<Name extends HubCommandName>(
+  requestId: RequestId | undefined,
+  body: Body<HubAnswers[Name]>,
+): string {
+  return encode(requestId, body);
 }
 
 /** `command_error`, not `error`: to the sample clients an `error` event is the end of the operation they follow. */
-export function errorAnswer(requestId: RequestId, error: OpstreamError, operationId?: string): string {
-  return answer(requestId, {
-    top: { error: error.message },
-    eventType: 'command_error',
-    ...(operationId !== undefined && { operationId }),
+export function errorAnswer(
+  requestId: RequestId | undefined,
+  error: OpstreamError,
+  operationId?: string,
+): string {
+  const body: Body<CommandErrorMessage> = {
+    error: error.message,
+    event_type: 'command_error',
+    ...(operationId !== undefined && { operation_id: operationId }),
     data: { ...error.extra, error: error.message, error_type: error.code, code: error.code },
+  };
+  return encode(requestId, body);
+}
+
+interface Encodable {
+  readonly event_type: string;
+  readonly operation_id?: string;
+  readonly data: unknown;
+}
+
+function encode(requestId: RequestId | undefined, body: Encodable): string {
+  const { event_type, operation_id = 'system', data, ...top } = body;
+  return JSON.stringify({
+    ...top,
+    operation_id,
+    event_type,
+    timestamp: unixSeconds(),
+    data,
+    request_id: requestId,
   });
 }
 
@@ -53,12 +77,12 @@ export function welcome(clientId: number, log: string): string {
       // MCP Hub writes local time without a zone.
       timestamp: at.toISOString().slice(0, -1),
     },
-  });
+  } satisfies ConnectedMessage);
 }
 
 /** An acknowledged append, concatenated by hand: producers pipeline tens of thousands of these per second. */
 export function recordedAnswer(
-  requestId: RequestId,
+  requestId: RequestId | undefined,
   operationId: string,
   seq: number,
   repeated: boolean,
@@ -66,6 +90,6 @@ export function recordedAnswer(
   const id = requestId === undefined ? '' : `,"request_id":${JSON.stringify(requestId)}`;
   return (
     `{"status":"recorded","operation_id":"${operationId}","seq":${seq},"event_type":"recorded",` +
-    `"timestamp":${now()},"data":{"seq":${seq},"repeated":${repeated}}${id}}`
+    `"timestamp":${unixSeconds()},"data":{"seq":${seq},"repeated":${repeated}}${id}}`
   );
 }

@@ -1,16 +1,23 @@
 import type { Principal, Scope } from '../../auth/principal.js';
-import type { JsonObject } from '../../platform/json.js';
+import type { JsonObject, JsonValue } from '../../platform/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Connection } from '../socket/connection.js';
 import { MessageLimits } from '../socket/message-limits.js';
 import { ConnectionSubscriptions, type SessionProtocol } from './connection-subscriptions.js';
-import type { RequestId } from './answer.js';
+import type { HubCommandName, HubCommandOf, RequestId } from '../../client/protocol/hub-commands.js';
 import type { CommandDependencies } from './command-dependencies.js';
 
 /** Maximum pending appends per connection; above it the next command waits for them. */
 const MAX_IN_FLIGHT = 10_000;
 
-export interface HubCommand {
+/** The members of a message as they came, before anything is checked. */
+export type Unchecked<Message> = { readonly [Member in keyof Message]?: JsonValue };
+
+export type HubCommandDefinition<Name extends HubCommandName> = CommandDefinition<
+  Unchecked<HubCommandOf<Name>>
+>;
+
+export interface CommandDefinition<Input = JsonObject> {
   /** Null: any connected client may use it. */
   readonly scope: Scope | null;
   /** An append: pipelined, and acknowledged in order once it is durable. */
@@ -18,12 +25,12 @@ export interface HubCommand {
   /** Ends something: counted, but never refused for being one message too many. */
   readonly ends?: boolean;
   /** @throws OpstreamError the answer to the client */
-  run(session: CommandSession, input: JsonObject, reply: Reply): Promise<void> | void;
+  run(session: CommandSession, input: Input, reply: Reply): Promise<void> | void;
 }
 
 /** Receives the answer of one command; used once, unless the command throws. */
 export interface Reply {
-  readonly requestId: RequestId;
+  readonly requestId: RequestId | undefined;
   /** @param text the answer as JSON */
   readonly send: (text: string) => void;
 }
@@ -63,7 +70,7 @@ export class CommandSession {
    * @returns a promise unless the command is done
    * @throws OpstreamError the answer to the client, synchronously or by rejection
    */
-  perform(definition: HubCommand, input: JsonObject, reply: Reply): Promise<void> | void {
+  perform(definition: CommandDefinition, input: JsonObject, reply: Reply): Promise<void> | void {
     this.gate.count(definition.ends);
     if (definition.scope !== null) this.gate.permit(definition.scope);
     if (definition.append) return this.track(definition.run(this, input, reply));

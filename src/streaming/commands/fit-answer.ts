@@ -1,7 +1,7 @@
-import type { JsonValue } from '../../platform/json.js';
+import type { JsonObject, JsonValue } from '../../platform/json.js';
 import { cutText, MAX_FRAME_BYTES, standInFor } from '../../platform/json-stand-in.js';
 import { RecordedEvent } from '../../operations/operation-event.js';
-import type { OperationSnapshot } from '../../operations/operation-snapshot.js';
+import type { OperationSnapshot } from '../../client/protocol/operation-events.js';
 
 /** Bytes of an answer besides its payload: the envelope in both forms, and the longest request id. */
 const ENVELOPE_BYTES = 4 * 1024;
@@ -68,6 +68,6 @@ function withStandIn(event: RecordedEvent): string {
   return new RecordedEvent({ tenant, operationId, seq, position, type, timestamp, data }).json;
 }
 
-function standIn(value: JsonValue): JsonValue {
+function standIn(value: JsonValue): JsonObject {
   return { ...standInFor(JSON.stringify(value)) };
 }

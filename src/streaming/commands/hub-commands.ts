@@ -16,14 +16,16 @@ import {
 } from '../../operations/rest/request-values.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { fitEvents, fitPage, fitSnapshot } from './fit-answer.js';
-import type { HubCommand } from './command-session.js';
+import type { CommandDefinition, HubCommandDefinition } from './command-session.js';
+import type { HubCommandName } from '../../client/protocol/hub-commands.js';
+import { unixSeconds } from '../../platform/unix-seconds.js';
 import { answer, recordedAnswer } from './answer.js';
 
 /** Maximum events of one `get_history` page. */
 const MAX_HISTORY_PAGE = 1000;
 const HISTORY_PAGE_BYTES = 512 * 1024;
 
-const subscribe: HubCommand = {
+const subscribe: HubCommandDefinition<'subscribe'> = {
   scope: 'operations:read',
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
@@ -33,36 +35,45 @@ const subscribe: HubCommand = {
     const { places } = session.dependencies;
     const place = await places.checkOperation(session.tenant, operationId, after ?? 0, input.log, known);
     session.following.subscribe(operationId, after === undefined ? undefined : place.after, coalesce);
-    const data = {
-      operation_id: operationId,
-      after_seq: after,
-      log: place.log,
-      ...lossOf(place, place.after),
-    };
-    const top = { status: 'subscribed', operation_id: operationId };
-    reply.send(answer(reply.requestId, { top, eventType: 'subscribed', operationId, data }));
-    if (place.lost) session.following.tellLost({ id: operationId, keptThrough: place.after, log: place.log });
+    const { log } = place;
+    reply.send(
+      answer<'subscribe'>(reply.requestId, {
+        status: 'subscribed',
+        operation_id: operationId,
+        event_type: 'subscribed',
+        data: { operation_id: operationId, after_seq: after, log, ...lossOf(place, place.after) },
+      }),
+    );
+    if (place.lost) session.following.tellLost({ id: operationId, keptThrough: place.after, log });
   },
 };
 
 /** A client that disconnects before the notice arrives must not mistake the new log for the one it knows. */
-function lossOf({ lost }: CheckedPlace, keptThrough: number | string): object {
+function lossOf<Place extends number | string>(
+  { lost }: CheckedPlace,
+  keptThrough: Place,
+): { history_lost?: true; kept_through?: Place } {
   return lost ? { history_lost: true, kept_through: keptThrough } : {};
 }
 
-const unsubscribe: HubCommand = {
+const unsubscribe: HubCommandDefinition<'unsubscribe'> = {
   scope: 'operations:read',
   ends: true,
   run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     session.following.unsubscribe(operationId);
-    const top = { status: 'unsubscribed' };
-    const data = { operation_id: operationId };
-    reply.send(answer(reply.requestId, { top, eventType: 'unsubscribed', operationId, data }));
+    reply.send(
+      answer<'unsubscribe'>(reply.requestId, {
+        status: 'unsubscribed',
+        operation_id: operationId,
+        event_type: 'unsubscribed',
+        data: { operation_id: operationId },
+      }),
+    );
   },
 };
 
-const subscribeAll: HubCommand = {
+const subscribeAll: HubCommandDefinition<'subscribe_all'> = {
   scope: 'operations:read',
   async run(session, input, reply) {
     const coalesce = boolean(input.coalesce, 'coalesce');
@@ -72,24 +83,35 @@ const subscribeAll: HubCommand = {
     const wanted = parsePosition(given.place) ?? (await operations.headOf(session.tenant));
     const place = await places.check(session.tenant, wanted, given.log);
     const { after, lost, log } = place;
-    const data = { all: true, position: String(after), log, ...lossOf(place, String(after)) };
-    reply.send(answer(reply.requestId, { top: { status: 'subscribed' }, eventType: 'subscribed', data }));
+    const position = String(after);
+    reply.send(
+      answer<'subscribe_all'>(reply.requestId, {
+        status: 'subscribed',
+        event_type: 'subscribed',
+        data: { all: true, position, log, ...lossOf(place, position) },
+      }),
+    );
     if (lost) session.following.tellLost({ id: null, keptThrough: after, log });
     session.following.subscribeAll(after, coalesce);
   },
 };
 
-const unsubscribeAll: HubCommand = {
+const unsubscribeAll: HubCommandDefinition<'unsubscribe_all'> = {
   scope: 'operations:read',
   ends: true,
   run(session, _input, reply) {
     session.following.unsubscribeAll();
-    const top = { status: 'unsubscribed' };
-    reply.send(answer(reply.requestId, { top, eventType: 'unsubscribed', data: { all: true } }));
+    reply.send(
+      answer<'unsubscribe_all'>(reply.requestId, {
+        status: 'unsubscribed',
+        event_type: 'unsubscribed',
+        data: { all: true },
+      }),
+    );
   },
 };
 
-const getOperation: HubCommand = {
+const getOperation: HubCommandDefinition<'get_operation'> = {
   scope: 'operations:read',
   async run(session, input, reply) {
     // An invalid id matches no operation: null, as for an unknown one.
@@ -100,17 +122,17 @@ const getOperation: HubCommand = {
     const operation = found && fitSnapshot({ ...toSnapshot(found), log: log! });
     const operationId = typeof id === 'string' ? id.slice(0, 200) : 'system';
     reply.send(
-      answer(reply.requestId, {
-        top: { operation },
-        eventType: 'operation',
-        operationId,
+      answer<'get_operation'>(reply.requestId, {
+        operation,
+        operation_id: operationId,
+        event_type: 'operation',
         data: { operation },
       }),
     );
   },
 };
 
-const listOperations: HubCommand = {
+const listOperations: HubCommandDefinition<'list_operations'> = {
   scope: 'operations:read',
   async run(session, input, reply) {
     const page = await session.dependencies.operations.list(session.tenant, parseListQuery(input));
@@ -119,12 +141,17 @@ const listOperations: HubCommand = {
     const cut = page.operations[operations.length - 1];
     const nextCursor =
       operations.length < page.operations.length && cut ? String(cut.number) : page.nextCursor;
-    const data = { operations, next_cursor: nextCursor };
-    reply.send(answer(reply.requestId, { top: { status: 'listed' }, eventType: 'operations', data }));
+    reply.send(
+      answer<'list_operations'>(reply.requestId, {
+        status: 'listed',
+        event_type: 'operations',
+        data: { operations, next_cursor: nextCursor },
+      }),
+    );
   },
 };
 
-const getHistory: HubCommand = {
+const getHistory: HubCommandDefinition<'get_history'> = {
   scope: 'operations:read',
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
@@ -140,7 +167,7 @@ const getHistory: HubCommand = {
     const id = requestId === undefined ? '' : `,"request_id":${JSON.stringify(requestId)}`;
     // The events are already JSON.
     reply.send(
-      `{"status":"history","operation_id":"${operationId}","event_type":"history","timestamp":${Date.now() / 1000},` +
+      `{"status":"history","operation_id":"${operationId}","event_type":"history","timestamp":${unixSeconds()},` +
         `"data":{"events":[${events.texts.join(',')}],"first_seq":${page.first},` +
         `"head_seq":${page.head},"has_more":${last < page.head},"history_trimmed":${after + 1 < page.first},` +
         `"log":"${place.log}"${place.lost ? `,"history_lost":true,"kept_through":${after}` : ''}}${id}}`,
@@ -148,15 +175,15 @@ const getHistory: HubCommand = {
   },
 };
 
-const getStats: HubCommand = {
+const getStats: HubCommandDefinition<'get_stats'> = {
   scope: 'operations:read',
   async run(session, _input, reply) {
     const stats = await session.dependencies.status.stats(session.tenant);
-    reply.send(answer(reply.requestId, { top: { stats }, eventType: 'stats', data: { stats } }));
+    reply.send(answer<'get_stats'>(reply.requestId, { stats, event_type: 'stats', data: { stats } }));
   },
 };
 
-const createOperation: HubCommand = {
+const createOperation: HubCommandDefinition<'create_operation'> = {
   scope: 'operations:write',
   append: true,
   async run(session, input, reply) {
@@ -170,10 +197,11 @@ const createOperation: HubCommand = {
     const log = await session.dependencies.places.tokenOfOperation(operation);
     const snapshot = fitSnapshot({ ...toSnapshot(operation), log });
     reply.send(
-      answer(reply.requestId, {
-        top: { status: created ? 'created' : 'exists', operation: snapshot },
-        eventType: 'created',
-        operationId,
+      answer<'create_operation'>(reply.requestId, {
+        status: created ? 'created' : 'exists',
+        operation: snapshot,
+        operation_id: operationId,
+        event_type: 'created',
         data: { operation: snapshot, created },
       }),
     );
@@ -193,7 +221,7 @@ const EMIT_MEMBERS = new Set([
   'event_id',
 ]);
 
-const emit: HubCommand = {
+const emit: HubCommandDefinition<'emit'> = {
   scope: 'operations:write',
   append: true,
   async run(session, input, reply) {
@@ -205,18 +233,24 @@ const emit: HubCommand = {
   },
 };
 
-const renew: HubCommand = {
+const renew: HubCommandDefinition<'renew'> = {
   scope: 'operations:write',
   append: true,
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     await session.dependencies.operations.appendAll(session.tenant, operationId, []);
-    const top = { status: 'renewed' };
-    reply.send(answer(reply.requestId, { top, eventType: 'renewed', operationId, data: {} }));
+    reply.send(
+      answer<'renew'>(reply.requestId, {
+        status: 'renewed',
+        operation_id: operationId,
+        event_type: 'renewed',
+        data: {},
+      }),
+    );
   },
 };
 
-const cancelOperation: HubCommand = {
+const cancelOperation: HubCommandDefinition<'cancel_operation'> = {
   scope: 'operations:write',
   append: true,
   ends: true,
@@ -233,45 +267,59 @@ const cancelOperation: HubCommand = {
         { target: operationId },
       );
     }
-    const top = { status: 'cancelled' };
-    const data = { seq: receipt.seq, repeated: receipt.repeated };
-    reply.send(answer(reply.requestId, { top, eventType: 'recorded', operationId, data }));
+    reply.send(
+      answer<'cancel_operation'>(reply.requestId, {
+        status: 'cancelled',
+        operation_id: operationId,
+        event_type: 'recorded',
+        data: { seq: receipt.seq, repeated: receipt.repeated },
+      }),
+    );
   },
 };
 
-const authenticate: HubCommand = {
+const authenticate: HubCommandDefinition<'authenticate'> = {
   scope: null,
   async run(session, input, reply) {
     const { token } = input;
     if (typeof token !== 'string') throw new OpstreamError('invalid_request', 'token must be a string');
     const { userId, expiresAt = null } = await session.authenticate(token);
-    const top = { status: 'authenticated' };
-    const data = { user_id: userId, expires_at: expiresAt };
-    reply.send(answer(reply.requestId, { top, eventType: 'authenticated', data }));
+    reply.send(
+      answer<'authenticate'>(reply.requestId, {
+        status: 'authenticated',
+        event_type: 'authenticated',
+        data: { user_id: userId, expires_at: expiresAt },
+      }),
+    );
   },
 };
 
-const ping: HubCommand = {
+const ping: HubCommandDefinition<'ping'> = {
   scope: 'operations:read',
   run(session, _input, reply) {
-    reply.send(answer(reply.requestId, { top: { status: 'pong' }, eventType: 'pong', data: {} }));
+    reply.send(answer<'ping'>(reply.requestId, { status: 'pong', event_type: 'pong', data: {} }));
   },
+};
+
+/** Those of Durable Streams come from their own feature. */
+type OperationCommandName = Exclude<HubCommandName, 'subscribe_stream' | 'unsubscribe_stream'>;
+
+const commands: { readonly [Name in OperationCommandName]: HubCommandDefinition<Name> } = {
+  subscribe,
+  unsubscribe,
+  subscribe_all: subscribeAll,
+  unsubscribe_all: unsubscribeAll,
+  get_operation: getOperation,
+  list_operations: listOperations,
+  get_history: getHistory,
+  get_stats: getStats,
+  create_operation: createOperation,
+  emit,
+  renew,
+  cancel_operation: cancelOperation,
+  authenticate,
+  ping,
 };
 
 /** All commands of the hub protocol (docs/protocol.md), by name. */
-export const HUB_COMMANDS: ReadonlyMap<string, HubCommand> = new Map([
-  ['subscribe', subscribe],
-  ['unsubscribe', unsubscribe],
-  ['subscribe_all', subscribeAll],
-  ['unsubscribe_all', unsubscribeAll],
-  ['get_operation', getOperation],
-  ['list_operations', listOperations],
-  ['get_history', getHistory],
-  ['get_stats', getStats],
-  ['create_operation', createOperation],
-  ['emit', emit],
-  ['renew', renew],
-  ['cancel_operation', cancelOperation],
-  ['authenticate', authenticate],
-  ['ping', ping],
-]);
+export const HUB_COMMANDS: ReadonlyMap<string, CommandDefinition> = new Map(Object.entries(commands));

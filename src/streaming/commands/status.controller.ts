@@ -4,9 +4,10 @@ import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
 import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import type { Principal } from '../../auth/principal.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
-import { HubStatus, type HubStats, type WebSocketStatus } from './status.js';
+import type { ServerStats } from '../../client/protocol/operation-events.js';
+import { HubStatus, type WebSocketStatus } from './status.js';
 
-class HubStatsDto implements HubStats {
+class HubStatsDto implements ServerStats {
   @ApiProperty({ type: 'integer' }) connected_clients: number;
   @ApiProperty({ type: 'integer' }) active_operations: number;
   @ApiProperty({ type: 'integer' }) total_operations: number;
@@ -34,7 +35,7 @@ export class StatusController {
   @Get('stats')
   @ApiOperation({ operationId: 'get_stats', summary: 'Counters of clients, operations and subscriptions' })
   @ApiOkResponse({ type: HubStatsDto })
-  stats(@CurrentPrincipal() caller: Principal): Promise<HubStats> {
+  stats(@CurrentPrincipal() caller: Principal): Promise<ServerStats> {
     return this.hub.stats(caller.tenant);
   }
 

@@ -1,21 +1,14 @@
 import { Injectable } from '@nestjs/common';
+import type { ServerStats } from '../../client/protocol/operation-events.js';
 import { Configuration } from '../../config/configuration.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { Subscriptions } from '../delivery/subscriptions.js';
-
-/** The hub's four counters. */
-export interface HubStats {
-  connected_clients: number;
-  active_operations: number;
-  total_operations: number;
-  subscriptions: number;
-}
 
 /** Answer of the status calls. */
 export interface WebSocketStatus {
   available: boolean;
   running: boolean;
-  stats: HubStats | null;
+  stats: ServerStats | null;
 }
 
 /** Status of the WebSocket side, as seen by clients of a tenant. */
@@ -52,7 +45,7 @@ export class HubStatus {
     else this.clients.set(tenant, left);
   }
 
-  async stats(tenant: string): Promise<HubStats> {
+  async stats(tenant: string): Promise<ServerStats> {
     const counts = await this.operations.counts(tenant);
     return {
       connected_clients: this.clients.get(tenant) ?? 0,

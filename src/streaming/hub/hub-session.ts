@@ -5,8 +5,9 @@ import { Inbox } from '../socket/inbox.js';
 import { parseFrame } from '../socket/parse-frame.js';
 import { AnswerOrder } from '../commands/answer-order.js';
 import type { CommandExtensions } from '../commands/command-extensions.js';
-import { CommandSession, type HubCommand, type Reply } from '../commands/command-session.js';
-import { errorAnswer, type RequestId } from '../commands/answer.js';
+import { CommandSession, type CommandDefinition, type Reply } from '../commands/command-session.js';
+import type { RequestId } from '../../client/protocol/hub-commands.js';
+import { errorAnswer } from '../commands/answer.js';
 import { HUB_COMMANDS } from '../commands/hub-commands.js';
 import { hubFormatFor } from './hub-format.js';
 import type { CommandDependencies } from '../commands/command-dependencies.js';
@@ -19,7 +20,7 @@ const MAX_REQUEST_ID = 200;
 
 /** A parsed frame. */
 interface HubRequest extends Reply {
-  readonly definition: HubCommand;
+  readonly definition: CommandDefinition;
   readonly input: JsonObject;
 }
 
@@ -150,6 +151,6 @@ export class HubSession {
   }
 }
 
-function requestIdOf({ request_id: id }: JsonObject): RequestId {
+function requestIdOf({ request_id: id }: JsonObject): RequestId | undefined {
   return (typeof id === 'string' && id.length <= MAX_REQUEST_ID) || typeof id === 'number' ? id : undefined;
 }

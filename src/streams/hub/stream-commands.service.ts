@@ -1,11 +1,17 @@
 import { Injectable } from '@nestjs/common';
+import type { SubscribeStreamCommand } from '../../client/protocol/hub-commands.js';
 import type { Scope } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
-import type { JsonObject } from '../../platform/json.js';
+import type { JsonValue } from '../../platform/json.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import { answer, errorAnswer } from '../../streaming/commands/answer.js';
 import { CommandExtensions } from '../../streaming/commands/command-extensions.js';
-import type { CommandSession, HubCommand, Reply } from '../../streaming/commands/command-session.js';
+import type {
+  CommandSession,
+  HubCommandDefinition,
+  Reply,
+  Unchecked,
+} from '../../streaming/commands/command-session.js';
 import { followFrom } from '../follow-from.js';
 import { streamPathOf } from '../http/stream-path.js';
 import { startOf, type Start } from '../http/stream-reads.js';
@@ -33,25 +39,34 @@ export class StreamCommands {
     configuration: Configuration,
   ) {
     if (configuration.streams.path === undefined) return;
-    const subscribe: HubCommand = {
+    const subscribe: HubCommandDefinition<'subscribe_stream'> = {
       // Which one it is depends on the path.
       scope: null,
       run: (session, input, reply) => this.subscribe(session, input, reply),
     };
-    const unsubscribe: HubCommand = {
+    const unsubscribe: HubCommandDefinition<'unsubscribe_stream'> = {
       scope: null,
       run: (session, input, reply) => {
         const path = pathOf(input);
         session.following.endOther(keyOf(path));
-        const top = { status: 'unsubscribed' };
-        reply.send(answer(reply.requestId, { top, eventType: 'unsubscribed', data: { path } }));
+        reply.send(
+          answer<'unsubscribe_stream'>(reply.requestId, {
+            status: 'unsubscribed',
+            event_type: 'unsubscribed',
+            data: { path },
+          }),
+        );
       },
     };
     commands.register('subscribe_stream', subscribe);
     commands.register('unsubscribe_stream', unsubscribe);
   }
 
-  private async subscribe(session: CommandSession, input: JsonObject, reply: Reply): Promise<void> {
+  private async subscribe(
+    session: CommandSession,
+    input: Unchecked<SubscribeStreamCommand>,
+    reply: Reply,
+  ): Promise<void> {
     const path = pathOf(input);
     const reader = this.readerFor(session, path);
     const { offset = '-1' } = input;
@@ -60,8 +75,13 @@ export class StreamCommands {
     const { contentType, closed, tail } = start.view;
     session.following.makeRoom(keyOf(path));
     const isOver = closed && start.position >= tail;
-    const data = { path, offset: start.offset, content_type: contentType, closed: isOver };
-    reply.send(answer(reply.requestId, { top: { status: 'subscribed' }, eventType: 'subscribed', data }));
+    reply.send(
+      answer<'subscribe_stream'>(reply.requestId, {
+        status: 'subscribed',
+        event_type: 'subscribed',
+        data: { path, offset: start.offset, content_type: contentType, closed: isOver },
+      }),
+    );
     if (!isOver) await this.follow(session, path, reader, start);
   }
 
@@ -135,7 +155,7 @@ export class StreamCommands {
 const keyOf = (path: string): string => `stream ${path}`;
 
 /** @throws OpstreamError `invalid_request` */
-function pathOf({ path }: JsonObject): string {
+function pathOf({ path }: { readonly path?: JsonValue }): string {
   const found =
     typeof path === 'string'
       ? streamPathOf(`/${path.split('/').map(encodeURIComponent).join('/')}`, '')

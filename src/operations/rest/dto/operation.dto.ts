@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import type { JsonValue } from '../../../platform/json.js';
-import type { OperationSnapshot } from '../../operation-snapshot.js';
+import type { JsonObject, JsonValue } from '../../../platform/json.js';
+import type { OperationSnapshot } from '../../../client/protocol/operation-events.js';
 import { ANY_JSON } from '../../../rest/openapi-document.js';
 
 /** An operation's snapshot in OpenAPI. */
@@ -10,7 +10,7 @@ export class OperationDto implements OperationSnapshot {
   @ApiProperty({ description: 'Unix seconds' }) started_at: number;
   @ApiProperty({ description: 'Free text while running, then completed, error or cancelled' }) status: string;
   @ApiProperty({ minimum: 0, maximum: 1 }) progress: number;
-  @ApiProperty({ type: 'object', additionalProperties: true }) metadata: JsonValue;
+  @ApiProperty({ type: 'object', additionalProperties: true }) metadata: JsonObject;
   @ApiProperty({ type: 'integer', description: 'Events recorded; the seq of the newest' })
   event_count: number;
   @ApiProperty() message: string;

@@ -1,0 +1,129 @@
+import type { JsonObject } from '../json.js';
+import type { ProducerEventData, ProducerEventType } from './operation-events.js';
+
+/**
+ * What a client sends to the hub, one JSON object per text frame (docs/protocol.md, "Hub"). An optional member that
+ * is null counts as absent.
+ */
+
+/** Chosen by the client, and returned with the answer; a string has at most 200 characters. */
+export type RequestId = string | number;
+
+interface Command<Name extends string> {
+  command: Name;
+  request_id?: RequestId;
+}
+
+interface OperationCommand<Name extends string> extends Command<Name> {
+  operation_id: string;
+}
+
+export interface SubscribeCommand extends OperationCommand<'subscribe'> {
+  /** Start after this event; by default, from now on. */
+  after_seq?: number;
+  /** The log that `after_seq` belongs to. */
+  log?: string;
+  /** The latest seq you have, when you start before it. */
+  known_seq?: number;
+  /** Same as `after_seq: 0`. */
+  replay?: boolean;
+  /** Omit `progress` that a later one supersedes, while catching up. */
+  coalesce?: boolean;
+}
+
+export type UnsubscribeCommand = OperationCommand<'unsubscribe'>;
+
+export interface SubscribeAllCommand extends Command<'subscribe_all'> {
+  /** Start after the event at this position; by default, from now on. */
+  after?: string;
+  /** The log that `after` belongs to. */
+  log?: string;
+  coalesce?: boolean;
+}
+
+export type UnsubscribeAllCommand = Command<'unsubscribe_all'>;
+
+export interface SubscribeStreamCommand extends Command<'subscribe_stream'> {
+  path: string;
+  /** `-1`, the default, is the beginning of the stream, and `now` its end. */
+  offset?: string;
+}
+
+export interface UnsubscribeStreamCommand extends Command<'unsubscribe_stream'> {
+  path: string;
+}
+
+export type GetOperationCommand = OperationCommand<'get_operation'>;
+
+export interface ListOperationsCommand extends Command<'list_operations'> {
+  /** `active` for all that have not ended. */
+  status?: string;
+  type?: string;
+  limit?: number;
+  /** The `next_cursor` of the previous page. */
+  cursor?: string;
+}
+
+export interface GetHistoryCommand extends OperationCommand<'get_history'> {
+  after_seq?: number;
+  /** The log that `after_seq` belongs to. */
+  log?: string;
+  limit?: number;
+}
+
+export type GetStatsCommand = Command<'get_stats'>;
+
+export interface CreateOperationCommand extends Command<'create_operation'> {
+  operation_type: string;
+  metadata?: JsonObject;
+  /** Your own id makes the command repeatable; by default, the service chooses one. */
+  operation_id?: string;
+  lease_seconds?: number;
+}
+
+/** Records one event. */
+export type EmitCommand = {
+  [Type in ProducerEventType]: EmitCommandOf<Type>;
+}[ProducerEventType];
+
+export interface EmitCommandOf<Type extends ProducerEventType> extends OperationCommand<'emit'> {
+  event_type: Type;
+  data: ProducerEventData[Type];
+  /** Your own id of the event makes the command repeatable. */
+  event_id?: string;
+}
+
+export type RenewCommand = OperationCommand<'renew'>;
+
+export interface CancelOperationCommand extends OperationCommand<'cancel_operation'> {
+  reason?: string;
+  event_id?: string;
+}
+
+export interface AuthenticateCommand extends Command<'authenticate'> {
+  token: string;
+}
+
+export type PingCommand = Command<'ping'>;
+
+export type HubCommand =
+  | SubscribeCommand
+  | UnsubscribeCommand
+  | SubscribeAllCommand
+  | UnsubscribeAllCommand
+  | SubscribeStreamCommand
+  | UnsubscribeStreamCommand
+  | GetOperationCommand
+  | ListOperationsCommand
+  | GetHistoryCommand
+  | GetStatsCommand
+  | CreateOperationCommand
+  | EmitCommand
+  | RenewCommand
+  | CancelOperationCommand
+  | AuthenticateCommand
+  | PingCommand;
+
+export type HubCommandName = HubCommand['command'];
+
+export type HubCommandOf<Name extends HubCommandName> = Extract<HubCommand, { command: Name }>;
