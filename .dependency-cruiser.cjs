@@ -44,7 +44,14 @@ module.exports = {
       '^src/mcp/',
     ]),
     only('forge', [infrastructure, '^src/operations/', '^src/streaming/', '^src/mcp/', '^src/client/']),
-    only('dashboard', [infrastructure]),
+    {
+      name: 'dashboard-server-imports-only-infrastructure',
+      severity: 'error',
+      comment: 'What serves the page does not know what is on it.',
+      from: { path: '^src/dashboard/', pathNot: '^src/dashboard/client/' },
+      to: { path: '^src/', pathNot: ['^src/dashboard/(?!client/)', infrastructure] },
+    },
+    only('dashboard/client', ['^src/client/']),
     only('client', []),
     only('cli', ['^src/client/']),
     {

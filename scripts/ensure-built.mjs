@@ -40,7 +40,14 @@ if (isNodeTooOld && !existsSync(join('node_modules', RUNTIME))) {
 // `npm start` replaces npm's shell by the service, so that signals reach it; Windows' shell has no such word.
 if (process.platform === 'win32') writeFileSync(join('node_modules', '.bin', 'exec.cmd'), '@%*\r\n');
 
-const inputs = ['src', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs', 'package-lock.json'];
+const inputs = [
+  'src',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'scripts/build.mjs',
+  'scripts/build-dashboard.mjs',
+  'package-lock.json',
+];
 const built = 'dist/main.js';
 const stale = !existsSync(built) || Math.max(...inputs.map(newest)) > statSync(built).mtimeMs;
 if (stale) {

@@ -10,6 +10,7 @@ import { GuardedRoutes, type GuardedRoute } from './auth/guarded-routes.js';
 import { HttpSecurity, PAGE_POLICY, type IncomingRequest } from './auth/http-security.js';
 import { isDescription } from './auth/open-paths.js';
 import { Configuration } from './config/configuration.js';
+import { Dashboard } from './dashboard/dashboard.js';
 import { McpHttp } from './mcp/transports/http/mcp-http.service.js';
 import { StreamsHttp } from './streams/http/streams-http.service.js';
 import { describeStreams } from './streams/http/streams-openapi.js';
@@ -37,6 +38,12 @@ import { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
  * @returns the adapter, which can serve additional ports
  */
 export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
+  const adapter = configureEdges(app);
+  app.get(Dashboard).mount(app, undefined);
+  return adapter;
+}
+
+function configureEdges(app: INestApplication): OpstreamWsAdapter {
   const adapter = new OpstreamWsAdapter(app);
   app.useWebSocketAdapter(adapter);
   const http = app.getHttpAdapter();
@@ -54,7 +61,7 @@ export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
 
 /** Additional setup of the standalone service: its exception filter for everything, and OpenAPI at `/docs`. */
 export function configureService(app: INestApplication): OpstreamWsAdapter {
-  const adapter = configureOpstream(app);
+  const adapter = configureEdges(app);
   const fastify = app.getHttpAdapter().getInstance() as FastifyInstance;
   const server = app.getHttpServer() as Server;
   prepareServer(server, app.get(Exposure).onLoopback);
@@ -62,8 +69,9 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   readBodies(fastify);
   refuseUnknownPaths(fastify);
   guardDescription(fastify, app);
-  // Opening the printed address in a browser shows what the API offers.
-  fastify.get('/', (_request, reply) => reply.redirect('docs'));
+  // Opening the printed address in a browser shows the dashboard, or at least what the API offers.
+  if (app.get(Dashboard).mount(app, '/') !== '/')
+    fastify.get('/', (_request, reply) => reply.redirect('docs'));
   serveExamplePages(fastify);
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
   SwaggerModule.setup('docs', app, () => describeWhole(app), {

@@ -4,6 +4,7 @@ import { WebSocketManager } from './client/upstream/websocket-manager.js';
 import { Configuration } from './config/configuration.js';
 import { ConfigurationModule } from './config/configuration.module.js';
 import { environmentOf, type OpstreamOptions } from './config/options.js';
+import { DashboardModule } from './dashboard/dashboard.module.js';
 import { ForgeModule } from './forge/forge.module.js';
 import { ItemsModule } from './mcp/builtin/items.module.js';
 import { McpModule } from './mcp/mcp.module.js';
@@ -96,6 +97,7 @@ function compose(configuration: DynamicModule, ...optional: Imports): DynamicMod
       ApiKeysModule,
       MetricsModule,
       HealthModule,
+      DashboardModule,
       OperationsModule,
       StreamingModule,
       McpModule,

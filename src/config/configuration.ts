@@ -24,6 +24,10 @@ export class Configuration {
     readonly trustProxy: boolean;
   };
   readonly logLevel: Environment['LOG_LEVEL'];
+  readonly dashboard: {
+    /** `off`, or a path; undefined: the service's default, off in a host application. */
+    readonly path: string | undefined;
+  };
   readonly demo: boolean;
   /** Operation types that get their own label in metrics. */
   readonly measuredTypes: readonly string[];
@@ -121,6 +125,7 @@ export class Configuration {
       trustProxy: env.TRUST_PROXY,
     };
     this.logLevel = env.LOG_LEVEL;
+    this.dashboard = { path: env.DASHBOARD_PATH };
     this.demo = env.DEMO;
     this.measuredTypes = env.METRICS_OPERATION_TYPES;
     this.store = {

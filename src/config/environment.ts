@@ -164,6 +164,12 @@ export const environmentSchema = z
     FORGE_RECONNECT_ATTEMPTS: whole(5),
     FORGE_RECONNECT_DELAY_MS: whole(1000, 1),
 
+    DASHBOARD_PATH: z
+      .string()
+      .regex(/^(?:off|\/|(?:\/[A-Za-z0-9_-]+)+)$/, 'must be a path like /dashboard, or off')
+      .refine((value) => !SERVED.test(value), 'is served by the API')
+      .optional(),
+
     DEMO: flag(false),
   })
   .refine(({ MCP_PEERS, EXTERNAL_WS_URL }) => distinct(MCP_PEERS, EXTERNAL_WS_URL), {
@@ -193,6 +199,9 @@ const RESERVED_PATHS = [
   '/api/*',
   '/broadcast/*',
 ];
+
+/** First segments of the service's own HTTP paths. */
+const SERVED = /^\/(?:api|mcp|hub|ws|agents|sessions|broadcast|metrics|v1|health|docs|examples)(?:\/|$)/;
 
 function matches(candidate: string, reserved: string): boolean {
   return reserved.endsWith('/*') ? candidate.startsWith(reserved.slice(0, -1)) : candidate === reserved;

@@ -35,12 +35,6 @@ describe('OpenAPI', () => {
     expect(document).toEqual(JSON.parse(committed));
   });
 
-  it('the address of the service leads to it', async () => {
-    const root = await fetch(service.http, { redirect: 'manual' });
-    expect([root.status, root.headers.get('location')]).toEqual([302, 'docs']);
-    expect((await fetch(service.http)).headers.get('content-type')).toMatch(/^text\/html/);
-  });
-
   it('names every operation once, and says how each fails', () => {
     const ids = described().map(({ operationId }) => operationId);
     expect(ids).toEqual([...new Set(ids)]);

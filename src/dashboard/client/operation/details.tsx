@@ -1,0 +1,60 @@
+import type { ComponentChildren } from 'preact';
+import type { OperationSnapshot } from '../../../client/protocol/operation-events.js';
+import { fullTime } from '../format/time.js';
+import { timeMode } from '../settings/settings.js';
+import { JsonTree } from '../ui/json-tree.js';
+
+/** Outcome, times and metadata, beside the log. */
+export function Details({ snapshot }: { readonly snapshot: OperationSnapshot }) {
+  const { result, error, error_type: errorType, metadata, ended_at: endedAt } = snapshot;
+  return (
+    <aside class="details" aria-label="Details">
+      {error !== undefined && (
+        <Part title="Error">
+          <p class="error-text">
+            <strong>{errorType}</strong> {error}
+          </p>
+        </Part>
+      )}
+      {result !== undefined && (
+        <Part title="Result">
+          <JsonTree value={result} what="Result" />
+        </Part>
+      )}
+      <Part title="Times">
+        <dl>
+          <dt>Started</dt>
+          <dd>{time(snapshot.started_at)}</dd>
+          <dt>Updated</dt>
+          <dd>{time(snapshot.updated_at)}</dd>
+          {endedAt !== null && (
+            <>
+              <dt>Ended</dt>
+              <dd>{time(endedAt)}</dd>
+            </>
+          )}
+        </dl>
+      </Part>
+      <Part title="Metadata">
+        {Object.keys(metadata).length === 0 ? (
+          <p class="muted">None was given.</p>
+        ) : (
+          <JsonTree value={metadata} what="Metadata" />
+        )}
+      </Part>
+    </aside>
+  );
+}
+
+function Part({ title, children }: { readonly title: string; readonly children: ComponentChildren }) {
+  return (
+    <section class="part">
+      <h2>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+function time(timestamp: number): string {
+  return fullTime(timestamp, timeMode.value);
+}
