@@ -22,6 +22,7 @@ export {
   type CreateOperation,
 } from './operations/operations.service.js';
 export { WorkMetrics } from './operations/work-metrics.js';
+export type { OperationKey } from './operations/operation-key.js';
 export type { Operation, OperationState } from './operations/operation.js';
 export type { EventType, RecordedEvent } from './operations/operation-event.js';
 export type { JsonObject, JsonValue } from './platform/json.js';

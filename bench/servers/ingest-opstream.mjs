@@ -35,7 +35,9 @@ for (let n = 0; n < OPERATIONS; n++) {
 let next = 0;
 const recordBatch = (size) =>
   Promise.all(
-    Array.from({ length: size }, () => operations.log(TENANT, operationId(next++), 'info', MESSAGE)),
+    Array.from({ length: size }, () =>
+      operations.log({ tenant: TENANT, operationId: operationId(next++) }, 'info', MESSAGE),
+    ),
   );
 
 await answerLines(

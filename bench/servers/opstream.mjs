@@ -31,7 +31,8 @@ const operations = app.get(OperationsService);
 const subscriptions = app.get(Subscriptions);
 await operations.create(TENANT, { operationType: 'bench', operationId: OPERATION });
 
-const record = (bytes) => operations.log(TENANT, OPERATION, 'info', messageOf(bytes), { sent_ns: nowNs() });
+const KEY = { tenant: TENANT, operationId: OPERATION };
+const record = (bytes) => operations.log(KEY, 'info', messageOf(bytes), { sent_ns: nowNs() });
 
 /** Deliveries that the meter will have counted when everything recorded so far is written. */
 let due = subscriptions.metrics.events;

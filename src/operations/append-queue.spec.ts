@@ -118,7 +118,7 @@ describe('AppendQueue', () => {
     expect(refused.length).toBeGreaterThan(30);
     expect(refused.length).toBeLessThan(40);
     for (const each of refused) expect(each).toMatchObject({ reason: { code: 'overloaded' } });
-    const recorded = (await store.get('t', 'a'))!.eventCount - 1;
+    const recorded = (await store.get({ tenant: 't', operationId: 'a' }))!.eventCount - 1;
     expect(recorded).toBe(100 - refused.length);
     await expect(queue.submit(log('a', 'again'))).resolves.toBeDefined();
   });

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { RecordedEvent } from './operation-event.js';
-import type { RemovedOperation } from './operation-store.js';
+import type { OperationKey } from './operation-key.js';
 
 /**
  * Port: wakes everything that follows the log. It carries only stored events, in log order per operation; missed
@@ -9,7 +9,7 @@ import type { RemovedOperation } from './operation-store.js';
 export abstract class EventBus {
   /** One emission per commit, so that followers do their per-flush work once for any number of events. */
   abstract readonly events$: Observable<readonly RecordedEvent[]>;
-  abstract readonly removed$: Observable<readonly RemovedOperation[]>;
+  abstract readonly removed$: Observable<readonly OperationKey[]>;
   abstract publish(events: readonly RecordedEvent[]): void;
-  abstract publishRemoved(removed: readonly RemovedOperation[]): void;
+  abstract publishRemoved(removed: readonly OperationKey[]): void;
 }

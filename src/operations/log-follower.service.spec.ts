@@ -34,12 +34,14 @@ describe('LogFollower', () => {
           await operations.create(TENANT, { operationType: 't', operationId: 'o' });
           const followed: Promise<number[]>[] = [];
           for (const { batch, join } of rounds) {
-            if (join) followed.push(seqs(follower.follow(TENANT, 'o')));
-            await Promise.all(upTo(batch).map((n) => operations.log(TENANT, 'o', 'info', `${n}`)));
+            if (join) followed.push(seqs(follower.follow({ tenant: TENANT, operationId: 'o' })));
+            await Promise.all(
+              upTo(batch).map((n) => operations.log({ tenant: TENANT, operationId: 'o' }, 'info', `${n}`)),
+            );
           }
-          await operations.result(TENANT, 'o', null);
-          followed.push(seqs(follower.follow(TENANT, 'o')));
-          const { eventCount } = await operations.get(TENANT, 'o');
+          await operations.result({ tenant: TENANT, operationId: 'o' }, null);
+          followed.push(seqs(follower.follow({ tenant: TENANT, operationId: 'o' })));
+          const { eventCount } = await operations.get({ tenant: TENANT, operationId: 'o' });
           for (const one of followed) expect(await one).toEqual(upTo(eventCount));
         },
       ),
@@ -50,22 +52,22 @@ describe('LogFollower', () => {
   it('begins after a seq, also after the last one', async () => {
     const { operations, follower } = start();
     await operations.create(TENANT, { operationType: 't', operationId: 'o' });
-    const later = seqs(follower.follow(TENANT, 'o', { afterSeq: 1 }));
-    await operations.log(TENANT, 'o', 'info', 'x');
-    await operations.cancel(TENANT, 'o');
+    const later = seqs(follower.follow({ tenant: TENANT, operationId: 'o' }, { afterSeq: 1 }));
+    await operations.log({ tenant: TENANT, operationId: 'o' }, 'info', 'x');
+    await operations.cancel({ tenant: TENANT, operationId: 'o' });
     expect(await later).toEqual([2, 3]);
-    expect(await seqs(follower.follow(TENANT, 'o', { afterSeq: 3 }))).toEqual([]);
+    expect(await seqs(follower.follow({ tenant: TENANT, operationId: 'o' }, { afterSeq: 3 }))).toEqual([]);
   });
 
   it('ends quietly when the signal fires, and with an error when the operation is unknown or removed', async () => {
     const { operations, follower } = start();
-    await expect(seqs(follower.follow(TENANT, 'nothing'))).rejects.toMatchObject({
+    await expect(seqs(follower.follow({ tenant: TENANT, operationId: 'nothing' }))).rejects.toMatchObject({
       code: 'operation_not_found',
     });
     await operations.create(TENANT, { operationType: 't', operationId: 'o' });
     const abort = new AbortController();
-    const followed = seqs(follower.follow(TENANT, 'o', { signal: abort.signal }));
-    await operations.log(TENANT, 'o', 'info', 'x');
+    const followed = seqs(follower.follow({ tenant: TENANT, operationId: 'o' }, { signal: abort.signal }));
+    await operations.log({ tenant: TENANT, operationId: 'o' }, 'info', 'x');
     abort.abort();
     expect((await followed).length).toBeLessThanOrEqual(2);
   });
@@ -74,10 +76,13 @@ describe('LogFollower', () => {
     const { operations, follower } = start();
     await operations.create(TENANT, { operationType: 't', operationId: 'o' });
     const read: number[] = [];
-    for await (const { seq } of follower.follow(TENANT, 'o')) {
+    for await (const { seq } of follower.follow({ tenant: TENANT, operationId: 'o' })) {
       read.push(seq);
-      if (seq === 1) await Promise.all(upTo(2000).map((n) => operations.log(TENANT, 'o', 'info', `${n}`)));
-      if (seq === 1500) await operations.result(TENANT, 'o', 1);
+      if (seq === 1)
+        await Promise.all(
+          upTo(2000).map((n) => operations.log({ tenant: TENANT, operationId: 'o' }, 'info', `${n}`)),
+        );
+      if (seq === 1500) await operations.result({ tenant: TENANT, operationId: 'o' }, 1);
     }
     expect(read).toEqual(upTo(2003));
   });

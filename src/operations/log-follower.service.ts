@@ -4,7 +4,7 @@ import { turnBudget } from '../platform/lifecycle/turn-budget.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { EventBus } from './event-bus.js';
 import { isFinal, type RecordedEvent } from './operation-event.js';
-import type { RemovedOperation } from './operation-store.js';
+import { operationKeyText, type OperationKey } from './operation-key.js';
 import { OperationsService } from './operations.service.js';
 
 export interface FollowOptions {
@@ -62,8 +62,7 @@ export class LogFollower implements OnModuleDestroy {
    * @throws OpstreamError `operation_not_found`, also when the operation is removed while it is followed
    */
   async *follow(
-    tenant: string,
-    operationId: string,
+    key: OperationKey,
     { afterSeq = 0, signal }: FollowOptions = {},
   ): AsyncGenerator<RecordedEvent, void> {
     const reader: Reader = {
@@ -75,12 +74,12 @@ export class LogFollower implements OnModuleDestroy {
       gone: false,
       wake: () => {},
     };
-    const leave = this.enter(keyOf(tenant, operationId), reader);
+    const leave = this.enter(operationKeyText(key), reader);
     const stop = () => reader.wake();
     signal?.addEventListener('abort', stop);
     try {
       while (!isAborted(signal)) {
-        const events = reader.caughtUp ? takeLive(reader) : await this.readLog(tenant, operationId, reader);
+        const events = reader.caughtUp ? takeLive(reader) : await this.readLog(key, reader);
         if (events === null) return;
         for (const event of events) {
           if (isAborted(signal)) return;
@@ -98,17 +97,16 @@ export class LogFollower implements OnModuleDestroy {
 
   /** The next page of the log; null when the operation ended before the cursor. */
   private async readLog(
-    tenant: string,
-    operationId: string,
+    { tenant, operationId }: OperationKey,
     reader: Reader,
   ): Promise<readonly RecordedEvent[] | null> {
     // A fast reader must not read a long log in one turn of the event loop.
     await turnBudget.turn();
     if (reader.gone) throw new OpstreamError('operation_not_found', `Operation ${operationId} was deleted`);
     const { losses } = reader;
-    const { events, head } = await this.operations.history(tenant, operationId, reader.cursor, PAGE);
+    const { events, head } = await this.operations.history({ tenant, operationId }, reader.cursor, PAGE);
     if (events.length > 0) return events;
-    const { endedAt } = await this.operations.get(tenant, operationId);
+    const { endedAt } = await this.operations.get({ tenant, operationId });
     if (endedAt !== null && reader.cursor >= head) return null;
     // Events recorded since the page was read are among the live events.
     reader.caughtUp = reader.losses === losses;
@@ -127,7 +125,7 @@ export class LogFollower implements OnModuleDestroy {
   private deliver(events: readonly RecordedEvent[]): void {
     if (this.readers.size === 0) return;
     for (const event of events) {
-      for (const reader of this.readers.get(keyOf(event.tenant, event.operationId)) ?? []) {
+      for (const reader of this.readers.get(operationKeyText(event)) ?? []) {
         if (reader.live.length >= MAX_LIVE || reader.size > MAX_LIVE_CHARACTERS) {
           reader.live = [];
           reader.size = 0;
@@ -141,9 +139,9 @@ export class LogFollower implements OnModuleDestroy {
   }
 
   /** Reading the log again reveals to readers that it is gone. */
-  private forget(removed: readonly RemovedOperation[]): void {
-    for (const { tenant, operationId } of removed) {
-      for (const reader of this.readers.get(keyOf(tenant, operationId)) ?? []) {
+  private forget(removed: readonly OperationKey[]): void {
+    for (const key of removed) {
+      for (const reader of this.readers.get(operationKeyText(key)) ?? []) {
         lose(reader);
         reader.gone = true;
         reader.wake();
@@ -159,11 +157,6 @@ function lose(reader: Reader): void {
 
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
-}
-
-// Tenants and operation ids contain no slash.
-function keyOf(tenant: string, operationId: string): string {
-  return `${tenant}/${operationId}`;
 }
 
 function takeLive(reader: Reader): readonly RecordedEvent[] {

@@ -67,24 +67,30 @@ describe('places in a log', () => {
           { epoch: 50, from: kept },
         ];
         const places = new LogPlaces(store);
-        const { number } = (await store.get(TENANT, 'o'))!;
+        const { number } = (await store.get({ tenant: TENANT, operationId: 'o' }))!;
         for (const place of [
           await places.check(TENANT, seen, 'log.1'),
-          await places.checkOperation(TENANT, 'o', seen, `log.1.${number}`),
+          await places.checkOperation({ tenant: TENANT, operationId: 'o' }, seen, `log.1.${number}`),
         ]) {
           expect(place.lost).toBe(seen > kept);
           expect(place.after).toBe(Math.min(seen, kept));
         }
-        const other = await places.checkOperation(TENANT, 'o', seen, `log.1.${number + 1}`);
+        const other = await places.checkOperation(
+          { tenant: TENANT, operationId: 'o' },
+          seen,
+          `log.1.${number + 1}`,
+        );
         expect(other).toMatchObject({ after: 0, lost: seen > 0 });
         const elsewhere = await places.check(TENANT, seen, 'new.1');
         expect(elsewhere).toMatchObject({ after: 0, lost: seen > 0 });
         // Without a token, numbers are all there is: what is beyond the end is of another log.
         const now = kept + after;
-        expect(await places.checkOperation(TENANT, 'o', seen, undefined)).toMatchObject(
-          seen > now ? { after: 0, lost: true } : { after: seen, lost: false },
-        );
-        expect(await places.checkOperation(TENANT, 'o', 0, undefined, seen)).toMatchObject({
+        expect(
+          await places.checkOperation({ tenant: TENANT, operationId: 'o' }, seen, undefined),
+        ).toMatchObject(seen > now ? { after: 0, lost: true } : { after: seen, lost: false });
+        expect(
+          await places.checkOperation({ tenant: TENANT, operationId: 'o' }, 0, undefined, seen),
+        ).toMatchObject({
           after: 0,
           lost: seen > now,
         });

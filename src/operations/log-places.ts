@@ -1,3 +1,4 @@
+import type { OperationKey } from './operation-key.js';
 import { Injectable } from '@nestjs/common';
 import { currentToken, parseLogToken, sharedThrough, type LogToken } from './log-token.js';
 import { OperationStore } from './operation-store.js';
@@ -53,15 +54,14 @@ export class LogPlaces {
    * @throws OpstreamError `invalid_cursor`
    */
   async checkOperation(
-    tenant: string,
-    operationId: string,
+    { tenant, operationId }: OperationKey,
     after: number,
     log: unknown,
     known = after,
   ): Promise<CheckedPlace> {
     const token = parseLogToken(log);
     const identity = await this.store.logIdentity(tenant);
-    const operation = await this.store.get(tenant, operationId);
+    const operation = await this.store.get({ tenant, operationId });
     const current = currentToken(identity, operation?.number);
     // The reader reports an operation that does not exist.
     if (operation === null) return { after, lost: false, log: current };
@@ -99,7 +99,7 @@ export class LogPlaces {
 
   /** The position of an event, or of the first stored one after it. */
   private async positionAt({ tenant, operationId }: Operation, seq: number): Promise<number> {
-    const page = await this.store.readOperation(tenant, operationId, seq - 1, ONE);
+    const page = await this.store.readOperation({ tenant, operationId }, seq - 1, ONE);
     return page?.events[0]?.position ?? Infinity;
   }
 }

@@ -86,10 +86,10 @@ describe('the end of work', () => {
           (returned) => expect(returned).toBe(value),
           (rejected: unknown) => expect(rejected).toBe(thrown),
         );
-        const { state } = await operations.get(TENANT, id);
+        const { state } = await operations.get({ tenant: TENANT, operationId: id });
         expect(state).not.toBe('running');
         if (!fails) expect(state).toBe('completed');
-        for (const event of (await operations.history(TENANT, id, 0, PAGE)).events)
+        for (const event of (await operations.history({ tenant: TENANT, operationId: id }, 0, PAGE)).events)
           expect(Buffer.byteLength(event.json)).toBeLessThan(MAX_FRAME_BYTES - 4096);
       }),
       { numRuns: 120 },
@@ -99,18 +99,18 @@ describe('the end of work', () => {
   it('records a stand-in for a result that does not fit, and says how much text was left out', async () => {
     const { operations } = start();
     const { operation } = await operations.create(TENANT, { operationType: 't', operationId: 'large' });
-    await operations.result(TENANT, operation.operationId, 'x'.repeat(2_000_000));
-    expect((await operations.get(TENANT, 'large')).result).toMatchObject({
+    await operations.result({ tenant: TENANT, operationId: operation.operationId }, 'x'.repeat(2_000_000));
+    expect((await operations.get({ tenant: TENANT, operationId: 'large' })).result).toMatchObject({
       truncated: true,
       characters: 2_000_002,
     });
     await operations.create(TENANT, { operationType: 't', operationId: 'failed' });
-    await operations.log(TENANT, 'failed', 'info', 'm'.repeat(100_000));
-    await operations.error(TENANT, 'failed', 'e'.repeat(100_000), 't'.repeat(300));
-    const failed = await operations.get(TENANT, 'failed');
+    await operations.log({ tenant: TENANT, operationId: 'failed' }, 'info', 'm'.repeat(100_000));
+    await operations.error({ tenant: TENANT, operationId: 'failed' }, 'e'.repeat(100_000), 't'.repeat(300));
+    const failed = await operations.get({ tenant: TENANT, operationId: 'failed' });
     expect(failed.error).toMatch(/^e+… \[\d+ characters left out\]$/);
     expect(failed.errorType).toMatch(/^t+… \[\d+ characters left out\]$/);
-    const [, log] = (await operations.history(TENANT, 'failed', 0, PAGE)).events;
+    const [, log] = (await operations.history({ tenant: TENANT, operationId: 'failed' }, 0, PAGE)).events;
     expect(JSON.parse(log!.data).message).toMatch(/characters left out\]$/);
   });
 
@@ -122,7 +122,10 @@ describe('the end of work', () => {
       await scope.error(undefined as unknown as string);
       return 'done';
     });
-    expect(await operations.get(TENANT, id)).toMatchObject({ state: 'completed', result: 'done' });
+    expect(await operations.get({ tenant: TENANT, operationId: id })).toMatchObject({
+      state: 'completed',
+      result: 'done',
+    });
   });
 
   it('an end that the store cannot take is tried again, and the work does not wait for it', async () => {
@@ -133,10 +136,13 @@ describe('the end of work', () => {
       store.failing = true;
       return 'done';
     });
-    expect(await operations.get(TENANT, id)).toMatchObject({ state: 'running' });
+    expect(await operations.get({ tenant: TENANT, operationId: id })).toMatchObject({ state: 'running' });
     store.failing = false;
     await vi.waitFor(
-      async () => expect(await operations.get(TENANT, id)).toMatchObject({ state: 'completed' }),
+      async () =>
+        expect(await operations.get({ tenant: TENANT, operationId: id })).toMatchObject({
+          state: 'completed',
+        }),
       { timeout: 5000 },
     );
   });

@@ -1,3 +1,4 @@
+import { operationKeyText, type OperationKey } from './operation-key.js';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import { turnBudget } from '../platform/lifecycle/turn-budget.js';
@@ -35,18 +36,18 @@ export class OperationLeases implements OnApplicationBootstrap, OnModuleDestroy 
     operations.onHeard = (operation) => this.heard(operation);
     this.bus = bus.events$.subscribe((events) => {
       if (this.leases.size === 0) return;
-      for (const { tenant, operationId, type } of events) {
-        if (isFinal(type)) this.leases.delete(keyOf(tenant, operationId));
-        else this.renew(tenant, operationId);
+      for (const event of events) {
+        if (isFinal(event.type)) this.leases.delete(operationKeyText(event));
+        else this.renew(event);
       }
     });
   }
 
   /** Work of the previous process is over, and every lease restarts: its producer may just be coming back. */
   async onApplicationBootstrap(): Promise<void> {
-    for (const { tenant, operationId } of await this.operations.unfinished('')) {
+    for (const key of await this.operations.unfinished('')) {
       await turnBudget.turn();
-      const operation = await this.operations.find(tenant, operationId);
+      const operation = await this.operations.find(key);
       if (!operation || !isActive(operation)) continue;
       if (operation.owner !== null && operation.owner !== this.operations.incarnation)
         await this.end(operation, 'The service was restarted while the work ran', 'Interrupted');
@@ -65,12 +66,17 @@ export class OperationLeases implements OnApplicationBootstrap, OnModuleDestroy 
     if (leaseSeconds === null || !isActive(operation)) return;
     const milliseconds = leaseSeconds * 1000;
     const deadline = performance.now() + milliseconds;
-    this.leases.set(keyOf(tenant, operationId), { tenant, operationId, milliseconds, deadline });
+    this.leases.set(operationKeyText(operation), {
+      tenant,
+      operationId,
+      milliseconds,
+      deadline,
+    });
     this.timer ??= setInterval(() => this.check(), CHECK_MS).unref();
   }
 
-  private renew(tenant: string, operationId: string): void {
-    const lease = this.leases.get(keyOf(tenant, operationId));
+  private renew(key: OperationKey): void {
+    const lease = this.leases.get(operationKeyText(key));
     if (lease) lease.deadline = performance.now() + lease.milliseconds;
   }
 
@@ -84,35 +90,29 @@ export class OperationLeases implements OnApplicationBootstrap, OnModuleDestroy 
   }
 
   private async stall(lease: Lease): Promise<void> {
-    const { tenant, operationId, milliseconds } = lease;
     const ended = await this.end(
-      { tenant, operationId },
-      `Nothing was heard of the producer for ${milliseconds / 1000} s`,
+      lease,
+      `Nothing was heard of the producer for ${lease.milliseconds / 1000} s`,
       'Stalled',
     );
     // Retried later, not immediately.
     if (!ended)
-      this.leases.set(keyOf(tenant, operationId), { ...lease, deadline: performance.now() + 10_000 });
+      this.leases.set(operationKeyText(lease), {
+        ...lease,
+        deadline: performance.now() + 10_000,
+      });
   }
 
   /** @returns false when it may still be running */
-  private async end(
-    { tenant, operationId }: Pick<Operation, 'tenant' | 'operationId'>,
-    message: string,
-    errorType: string,
-  ): Promise<boolean> {
+  private async end(key: OperationKey, message: string, errorType: string): Promise<boolean> {
     try {
-      await this.operations.error(tenant, operationId, message, errorType);
+      await this.operations.error(key, message, errorType);
       return true;
     } catch (error) {
-      const operation = await this.operations.find(tenant, operationId).catch(() => undefined);
+      const operation = await this.operations.find(key).catch(() => undefined);
       if (operation === null || (operation && !isActive(operation))) return true;
-      this.logger.warn({ error, operation_id: operationId }, 'An abandoned operation could not be ended');
+      this.logger.warn({ error, operation_id: key.operationId }, 'An abandoned operation could not be ended');
       return false;
     }
   }
-}
-
-function keyOf(tenant: string, operationId: string): string {
-  return `${tenant}/${operationId}`;
 }

@@ -1,3 +1,4 @@
+import { operationKeyText, type OperationKey } from './operation-key.js';
 import { Logger } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import { DEFAULT_TENANT } from '../auth/principal.js';
@@ -20,7 +21,7 @@ const MAX_TYPES = 200;
 
 /** What the runner needs from its service. */
 interface Recorder {
-  find(tenant: string, operationId: string): Promise<Operation | null>;
+  find(key: OperationKey): Promise<Operation | null>;
   create(
     tenant: string,
     input: {
@@ -30,7 +31,7 @@ interface Recorder {
       owner: string;
     },
   ): Promise<{ operation: Operation }>;
-  append(tenant: string, operationId: string, draft: EventDraft): Promise<unknown>;
+  append(key: OperationKey, draft: EventDraft): Promise<unknown>;
 }
 
 /**
@@ -54,8 +55,7 @@ export class OperationRunner {
     this.cancellations = bus.events$.subscribe((events) => {
       if (this.running.size === 0) return;
       for (const event of events) {
-        if (event.type === 'cancelled')
-          this.running.get(key(event.tenant, event.operationId))?.abort(cancelled());
+        if (event.type === 'cancelled') this.running.get(operationKeyText(event))?.abort(cancelled());
       }
     });
   }
@@ -81,10 +81,10 @@ export class OperationRunner {
       operationId,
       controller.signal,
       (draft) =>
-        operationId === null ? Promise.resolve() : this.operations.append(tenant, operationId, draft),
+        operationId === null ? Promise.resolve() : this.operations.append({ tenant, operationId }, draft),
       (error) => this.emitFailed(operationId, error),
     );
-    if (operationId !== null) this.running.set(key(tenant, operationId), controller);
+    if (operationId !== null) this.running.set(operationKeyText({ tenant, operationId }), controller);
     try {
       const value = await withinScope(scope, () => work(scope));
       // After an external cancellation the operation has already ended. A shutdown does not end the work itself.
@@ -98,7 +98,7 @@ export class OperationRunner {
       await this.recordFailure(scope, thrown);
       throw thrown;
     } finally {
-      if (operationId !== null) this.running.delete(key(tenant, operationId));
+      if (operationId !== null) this.running.delete(operationKeyText({ tenant, operationId }));
     }
   }
 
@@ -110,7 +110,7 @@ export class OperationRunner {
     controller: AbortController,
   ): Promise<string | null> {
     try {
-      const adopted = operationId === undefined ? null : await this.operations.find(tenant, operationId);
+      const adopted = operationId === undefined ? null : await this.operations.find({ tenant, operationId });
       const operation =
         adopted ??
         (
@@ -151,10 +151,6 @@ export class OperationRunner {
       'Failed to emit; the work goes on',
     );
   }
-}
-
-function key(tenant: string, operationId: string): string {
-  return `${tenant}/${operationId}`;
 }
 
 function cancelled(): DOMException {

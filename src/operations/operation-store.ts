@@ -1,3 +1,4 @@
+import type { OperationKey } from './operation-key.js';
 import type { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { EventDraft } from './operation-draft.js';
 import type { RecordedEvent } from './operation-event.js';
@@ -123,12 +124,6 @@ export interface BackupReport {
   readonly mark: number;
 }
 
-export interface OperationKey {
-  readonly tenant: string;
-  readonly operationId: string;
-}
-export type RemovedOperation = OperationKey;
-
 /**
  * Port: the durable log of operations and the snapshots folded from it. Transitions are decided inside the store (by
  * the pure functions of `operation.ts`), because only it can make "decide, then append" atomic when several processes
@@ -142,18 +137,13 @@ export abstract class OperationStore {
    */
   abstract append(commands: readonly StoreCommand[]): Promise<readonly StoreOutcome[]>;
 
-  abstract get(tenant: string, operationId: string): Promise<Operation | null>;
+  abstract get(key: OperationKey): Promise<Operation | null>;
 
   /** Newest first, without their `result`, which may be large. @throws OpstreamError `invalid_cursor` */
   abstract list(tenant: string, query: ListQuery): Promise<OperationPage>;
 
   /** Events after a seq; null for an unknown operation. */
-  abstract readOperation(
-    tenant: string,
-    operationId: string,
-    afterSeq: number,
-    bounds: PageBounds,
-  ): Promise<LogPage | null>;
+  abstract readOperation(key: OperationKey, afterSeq: number, bounds: PageBounds): Promise<LogPage | null>;
 
   /** Events of all operations of a tenant after a position. */
   abstract readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage>;
@@ -170,7 +160,7 @@ export abstract class OperationStore {
   abstract unfinished(typePrefix: string): Promise<readonly OperationKey[]>;
 
   /** Removes an ended operation. @throws OpstreamError `operation_running`; false when it is unknown */
-  abstract remove(tenant: string, operationId: string): Promise<boolean>;
+  abstract remove(key: OperationKey): Promise<boolean>;
 
   /** The log that a tenant's positions belong to. */
   abstract logIdentity(tenant: string): Promise<LogIdentity>;
@@ -197,10 +187,10 @@ export abstract class OperationStore {
   abstract expire(at: number): Promise<boolean>;
 
   /** Called with every operation that was removed, for any reason, after it is gone; must not throw. */
-  onRemoved: (removed: readonly RemovedOperation[]) => void = () => {};
+  onRemoved: (removed: readonly OperationKey[]) => void = () => {};
 
   /** An operation may end and be removed within one append: its last events are published before its removal. */
-  protected tellRemoved(removed: readonly RemovedOperation[]): void {
+  protected tellRemoved(removed: readonly OperationKey[]): void {
     if (removed.length > 0) setImmediate(() => this.onRemoved(removed));
   }
 

@@ -36,7 +36,7 @@ describe('OperationTypes', () => {
     expect(types.labelOf(event('a', 3, 'completed', {}), true)).toBe('import');
     expect(types.labelOf(event('a', 4, 'log', {}), false)).toBeUndefined();
     types.labelOf(opened('b', 'import'), false);
-    types.forget('default', 'b');
+    types.forget({ tenant: 'default', operationId: 'b' });
     expect(types.labelOf(event('b', 2, 'error', {}), true)).toBeUndefined();
   });
 });

@@ -1,3 +1,4 @@
+import type { OperationKey } from './operation-key.js';
 import type { RecordedEvent } from './operation-event.js';
 import { TOOL_OPERATION_PREFIX } from './operation-store.js';
 
@@ -26,7 +27,7 @@ export class OperationTypes {
     return label;
   }
 
-  forget(tenant: string, operationId: string): void {
+  forget({ tenant, operationId }: OperationKey): void {
     this.running.delete(`${tenant}/${operationId}`);
   }
 

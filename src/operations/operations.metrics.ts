@@ -71,7 +71,7 @@ export class OperationsMetrics implements OnModuleDestroy {
     this.subscription = bus.events$.subscribe((recorded) => this.count(recorded));
     this.subscription.add(
       bus.removed$.subscribe((removed) => {
-        for (const { tenant, operationId } of removed) this.types.forget(tenant, operationId);
+        for (const { tenant, operationId } of removed) this.types.forget({ tenant, operationId });
       }),
     );
   }
@@ -96,7 +96,7 @@ export class OperationsMetrics implements OnModuleDestroy {
     if (type !== undefined) return this.countAs(type, event);
     // Created in an earlier run of the service.
     void this.operations
-      .find(event.tenant, event.operationId)
+      .find(event)
       .catch(() => null)
       .then((operation) => this.countAs(this.types.label(operation?.operationType ?? ''), event));
   }

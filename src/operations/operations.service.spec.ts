@@ -50,10 +50,10 @@ describe('OperationsService on SQLite', () => {
     expect(created).toBe(true);
     const id = operation.operationId;
     expect(id).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-    await service.progress(TENANT, id, 0.5, 'Halfway', { step: 1 });
-    await service.status(TENANT, id, 'processing');
-    await service.log(TENANT, id, 'warning', 'careful');
-    const receipt = await service.result(TENANT, id, { lines: 3 });
+    await service.progress({ tenant: TENANT, operationId: id }, 0.5, 'Halfway', { step: 1 });
+    await service.status({ tenant: TENANT, operationId: id }, 'processing');
+    await service.log({ tenant: TENANT, operationId: id }, 'warning', 'careful');
+    const receipt = await service.result({ tenant: TENANT, operationId: id }, { lines: 3 });
     expect(receipt).toMatchObject({
       seq: 5,
       repeated: false,
@@ -61,7 +61,7 @@ describe('OperationsService on SQLite', () => {
     });
     const types = ['status', 'progress', 'status', 'log', 'result', 'completed'];
     expect(published).toEqual(types.map((type, n) => `${id} ${n + 1} ${type}`));
-    const { events } = await service.history(TENANT, id, 0, PAGE);
+    const { events } = await service.history({ tenant: TENANT, operationId: id }, 0, PAGE);
     expect(events.map(({ type }) => type)).toEqual(types);
     expect((await service.historyOfAll(TENANT, 4, PAGE)).events.map(({ seq }) => seq)).toEqual([5, 6]);
   });
@@ -69,18 +69,18 @@ describe('OperationsService on SQLite', () => {
   it('rejects, and never throws, what is not valid (S1-61, X-13)', async () => {
     await create('a');
     const attempts: [attempt: () => Promise<unknown>, code: string][] = [
-      [() => service.progress(TENANT, 'a', 1.5), 'invalid_event'],
-      [() => service.progress(TENANT, 'a', NaN), 'invalid_event'],
-      [() => service.log(TENANT, 'a', '', 'x'), 'invalid_event'],
-      [() => service.error(TENANT, 'nobody', 'x'), 'operation_not_found'],
+      [() => service.progress({ tenant: TENANT, operationId: 'a' }, 1.5), 'invalid_event'],
+      [() => service.progress({ tenant: TENANT, operationId: 'a' }, NaN), 'invalid_event'],
+      [() => service.log({ tenant: TENANT, operationId: 'a' }, '', 'x'), 'invalid_event'],
+      [() => service.error({ tenant: TENANT, operationId: 'nobody' }, 'x'), 'operation_not_found'],
       [() => service.create(TENANT, { operationType: 5 }), 'invalid_request'],
       [() => service.create(TENANT, { operationType: 'x', operationId: '../x' }), 'invalid_operation_id'],
       [() => service.create(TENANT, { operationType: 'other', operationId: 'a' }), 'operation_exists'],
-      [() => service.get(TENANT, 'nobody'), 'operation_not_found'],
-      [() => service.history(TENANT, 'nobody', 0, PAGE), 'operation_not_found'],
+      [() => service.get({ tenant: TENANT, operationId: 'nobody' }), 'operation_not_found'],
+      [() => service.history({ tenant: TENANT, operationId: 'nobody' }, 0, PAGE), 'operation_not_found'],
       [() => service.list(TENANT, { limit: 1, cursor: 'x' }), 'invalid_cursor'],
-      [() => service.remove(TENANT, 'a'), 'operation_running'],
-      [() => service.remove(TENANT, 'nobody'), 'operation_not_found'],
+      [() => service.remove({ tenant: TENANT, operationId: 'a' }), 'operation_running'],
+      [() => service.remove({ tenant: TENANT, operationId: 'nobody' }), 'operation_not_found'],
     ];
     for (const [attempt, code] of attempts) await expect(attempt()).rejects.toMatchObject({ code });
     expect(published).toEqual(['a 1 status']);
@@ -89,8 +89,8 @@ describe('OperationsService on SQLite', () => {
   it('answers a repeated append and a repeated creation with the first answer, and publishes nothing', async () => {
     await create('a');
     const draft = parseDraft('result', { result: 1 }, 'my-id');
-    const first = await service.append(TENANT, 'a', draft);
-    const again = await service.append(TENANT, 'a', draft);
+    const first = await service.append({ tenant: TENANT, operationId: 'a' }, draft);
+    const again = await service.append({ tenant: TENANT, operationId: 'a' }, draft);
     expect(again).toMatchObject({ seq: first.seq, timestamp: first.timestamp, repeated: true });
     expect(await create('a')).toMatchObject({ created: false, operation: { state: 'completed' } });
     expect(published).toHaveLength(3);
@@ -98,23 +98,30 @@ describe('OperationsService on SQLite', () => {
 
   it('tells followers of removed operations, after the events before', async () => {
     for (const id of ['a', 'b', 'c']) await create(id);
-    await Promise.all([service.error(TENANT, 'b', 'broken'), create('d')]);
+    await Promise.all([service.error({ tenant: TENANT, operationId: 'b' }, 'broken'), create('d')]);
     await expect.poll(() => published.at(-1)).toBe('b removed');
     expect(published.slice(3)).toEqual(['b 2 error', 'd 1 status', 'b removed']);
-    await service.cancel(TENANT, 'a', 'enough');
-    await service.remove(TENANT, 'a');
+    await service.cancel({ tenant: TENANT, operationId: 'a' }, 'enough');
+    await service.remove({ tenant: TENANT, operationId: 'a' });
     await expect.poll(() => published.at(-1)).toBe('a removed');
   });
 
   it('records what was accepted before it stops, refuses what comes later, and finds all of it again', async () => {
     await create('a');
-    const accepted = Array.from({ length: 100 }, (_, n) => service.log(TENANT, 'a', 'info', `${n}`));
+    const accepted = Array.from({ length: 100 }, (_, n) =>
+      service.log({ tenant: TENANT, operationId: 'a' }, 'info', `${n}`),
+    );
     const stopping = service.onApplicationShutdown();
-    await expect(service.log(TENANT, 'a', 'info', 'late')).rejects.toMatchObject({ code: 'shutting_down' });
+    await expect(service.log({ tenant: TENANT, operationId: 'a' }, 'info', 'late')).rejects.toMatchObject({
+      code: 'shutting_down',
+    });
     await Promise.all(accepted);
     await stopping;
     start();
-    expect(await service.get(TENANT, 'a')).toMatchObject({ eventCount: 101, state: 'running' });
+    expect(await service.get({ tenant: TENANT, operationId: 'a' })).toMatchObject({
+      eventCount: 101,
+      state: 'running',
+    });
     expect(await service.counts(TENANT)).toEqual({ active: 1, total: 1 });
   });
 });

@@ -16,12 +16,12 @@ import {
 import type { RecordedEvent } from './operation-event.js';
 import { OperationRunner, type RunOptions } from './operation-runner.js';
 import type { OperationScope } from './operation-scope.js';
+import type { OperationKey } from './operation-key.js';
 import {
   OperationStore,
   type ListQuery,
   type LogPage,
   type OperationCounts,
-  type OperationKey,
   type OperationPage,
   type PageBounds,
   type Receipt,
@@ -107,51 +107,50 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
    * Records one event and returns its receipt; for a known `event_id`, the first receipt.
    * @throws OpstreamError `operation_not_found`, `operation_ended`, `storage_full`, `store_unavailable`
    */
-  append(tenant: string, operationId: string, draft: EventDraft): Promise<AppendReceipt> {
+  append({ tenant, operationId }: OperationKey, draft: EventDraft): Promise<AppendReceipt> {
     return this.queue
       .submit({ kind: 'record', tenant, operationId, drafts: [draft], at: now() })
       .then(toAppendReceipt);
   }
 
   /** Records several events of one operation, all or none. An empty list renews the lease. */
-  async appendAll(tenant: string, operationId: string, drafts: readonly EventDraft[]): Promise<Recorded> {
+  async appendAll({ tenant, operationId }: OperationKey, drafts: readonly EventDraft[]): Promise<Recorded> {
     const recorded = await this.queue.submit({ kind: 'record', tenant, operationId, drafts, at: now() });
     if (drafts.length === 0) this.onHeard(recorded.operation);
     return recorded;
   }
 
   /** @param progress 0 to 1 */
-  progress(tenant: string, operationId: string, progress: number, message?: string, details?: JsonObject) {
-    return this.emit(tenant, operationId, 'progress', { progress, message, details });
+  progress(key: OperationKey, progress: number, message?: string, details?: JsonObject) {
+    return this.emit(key, 'progress', { progress, message, details });
   }
 
-  status(tenant: string, operationId: string, status: string, message?: string, details?: JsonObject) {
-    return this.emit(tenant, operationId, 'status', { status, message, details });
+  status(key: OperationKey, status: string, message?: string, details?: JsonObject) {
+    return this.emit(key, 'status', { status, message, details });
   }
 
-  log(tenant: string, operationId: string, level: string, message: string, details?: JsonObject) {
-    return this.emit(tenant, operationId, 'log', { level, message, details });
+  log(key: OperationKey, level: string, message: string, details?: JsonObject) {
+    return this.emit(key, 'log', { level, message, details });
   }
 
   /** Records the result and then `completed` with the duration. */
-  result(tenant: string, operationId: string, result: JsonValue) {
-    return this.emit(tenant, operationId, 'result', { result });
+  result(key: OperationKey, result: JsonValue) {
+    return this.emit(key, 'result', { result });
   }
 
   /** @param errorType defaults to `UnknownError` */
-  error(tenant: string, operationId: string, error: string, errorType?: string) {
-    return this.emit(tenant, operationId, 'error', { error, error_type: errorType });
+  error(key: OperationKey, error: string, errorType?: string) {
+    return this.emit(key, 'error', { error, error_type: errorType });
   }
 
   /** Ends the operation as `cancelled`; its producer sees the `AbortSignal` fire. */
-  cancel(tenant: string, operationId: string, reason?: string, eventId?: string) {
-    return this.emit(tenant, operationId, 'cancelled', { reason }, eventId);
+  cancel(key: OperationKey, reason?: string, eventId?: string) {
+    return this.emit(key, 'cancelled', { reason }, eventId);
   }
 
   /** Like `append`, for data that is not validated yet: a refusal is a rejection, too. */
   private emit(
-    tenant: string,
-    operationId: string,
+    key: OperationKey,
     type: ProducerEventType,
     data: unknown,
     eventId?: string,
@@ -162,7 +161,7 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
     } catch (refused) {
       return Promise.reject(toOpstreamError(refused));
     }
-    return this.append(tenant, operationId, draft);
+    return this.append(key, draft);
   }
 
   /**
@@ -185,13 +184,13 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
     return this.runner.types;
   }
 
-  find(tenant: string, operationId: string): Promise<Operation | null> {
-    return this.store.get(tenant, operationId);
+  find(key: OperationKey): Promise<Operation | null> {
+    return this.store.get(key);
   }
 
   /** @throws OpstreamError `operation_not_found` */
-  async get(tenant: string, operationId: string): Promise<Operation> {
-    const operation = await this.store.get(tenant, operationId);
+  async get({ tenant, operationId }: OperationKey): Promise<Operation> {
+    const operation = await this.store.get({ tenant, operationId });
     if (!operation) throw notFound(operationId);
     return operation;
   }
@@ -201,8 +200,12 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
   }
 
   /** One page of an operation's log after a seq. @throws OpstreamError `operation_not_found` */
-  async history(tenant: string, operationId: string, afterSeq: number, bounds: PageBounds): Promise<LogPage> {
-    const page = await this.store.readOperation(tenant, operationId, afterSeq, bounds);
+  async history(
+    { tenant, operationId }: OperationKey,
+    afterSeq: number,
+    bounds: PageBounds,
+  ): Promise<LogPage> {
+    const page = await this.store.readOperation({ tenant, operationId }, afterSeq, bounds);
     if (!page) throw notFound(operationId);
     return page;
   }
@@ -233,8 +236,8 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
   }
 
   /** Removes an ended operation. @throws OpstreamError `operation_not_found`, `operation_running` */
-  async remove(tenant: string, operationId: string): Promise<void> {
-    if (!(await this.store.remove(tenant, operationId))) throw notFound(operationId);
+  async remove({ tenant, operationId }: OperationKey): Promise<void> {
+    if (!(await this.store.remove({ tenant, operationId }))) throw notFound(operationId);
   }
 
   private publish(outcomes: readonly Recorded[]): void {

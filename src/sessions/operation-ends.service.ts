@@ -40,7 +40,7 @@ export class OperationEnds implements OnModuleInit, OnModuleDestroy {
 
   private async tell({ tenant, operationId }: RecordedEvent): Promise<void> {
     try {
-      const operation = await this.operations.get(tenant, operationId);
+      const operation = await this.operations.get({ tenant, operationId });
       const { session_id: sessionId } = operation.metadata;
       if (typeof sessionId !== 'string' || sessionId === '' || sessionId.length > LIMITS.sessionId) return;
       const principal = { ...anonymousPrincipal, userId: 'opstream', tenant, scopes: new Set(SCOPES) };

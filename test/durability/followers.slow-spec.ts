@@ -71,12 +71,12 @@ class Scene {
     const operations = this.service.get(OperationsService);
     if (next.do === 'append') await this.append(next);
     else if (next.do === 'end') {
-      await operations.result(TENANT, await this.operation(next.slot), 'done');
+      await operations.result({ tenant: TENANT, operationId: await this.operation(next.slot) }, 'done');
       this.current.delete(next.slot);
     } else if (next.do === 'remove') {
       const id = await this.operation(next.slot);
-      await operations.cancel(TENANT, id);
-      await operations.remove(TENANT, id);
+      await operations.cancel({ tenant: TENANT, operationId: id });
+      await operations.remove({ tenant: TENANT, operationId: id });
       this.current.delete(next.slot);
     } else if (next.do === 'follow') {
       const Kind = next.kind === 'hub' ? HubFollower : SseFollower;
@@ -97,7 +97,7 @@ class Scene {
   async settle(): Promise<void> {
     // The newest event must be one that is not removed, so that all can reach it.
     const operations = this.service.get(OperationsService);
-    await operations.log(TENANT, await this.operation(0), 'info', 'the end');
+    await operations.log({ tenant: TENANT, operationId: await this.operation(0) }, 'info', 'the end');
     const store = this.service.get(OperationStore);
     for (const each of this.followers) {
       each.stall(false);
@@ -109,7 +109,7 @@ class Scene {
         `${each.constructor.name} of ${each.operationId} at ${each.cursor} of ${head}`,
         async () => {
           if (each.operationId === null) return each.cursor === head;
-          const log = await store.readOperation(TENANT, each.operationId, 0, ALL);
+          const log = await store.readOperation({ tenant: TENANT, operationId: each.operationId }, 0, ALL);
           return log === null ? this.knowsOfRemoval(each) : each.cursor === log.head;
         },
       );
@@ -140,7 +140,7 @@ class Scene {
       hub.terminate();
     } else {
       const drafts = events.map((event) => parseDraft(event.event_type, event.data));
-      await this.service.get(OperationsService).appendAll(TENANT, id, drafts);
+      await this.service.get(OperationsService).appendAll({ tenant: TENANT, operationId: id }, drafts);
     }
   }
 
@@ -174,7 +174,7 @@ async function check(
   const log =
     operationId === null
       ? await store.readTenant(TENANT, 0, ALL)
-      : await store.readOperation(TENANT, operationId, 0, ALL);
+      : await store.readOperation({ tenant: TENANT, operationId }, 0, ALL);
   const seen = new Set(positions);
   expect((log?.events ?? []).filter(({ position }) => !seen.has(position))).toEqual([]);
 }

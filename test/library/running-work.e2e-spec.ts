@@ -136,7 +136,7 @@ describe('library: work as operations', () => {
       else if (face === 'hub') {
         const client = await service.hub();
         await client.ask({ command: 'cancel_operation', operation_id: id, reason: 'enough' });
-      } else await operations.cancel(DEFAULT_TENANT, id, 'enough');
+      } else await operations.cancel({ tenant: DEFAULT_TENANT, operationId: id }, 'enough');
       expect(await outcome).toMatchObject({ name: 'AbortError' });
       expect(running!.signal.aborted).toBe(true);
       expect(await events('cancelled')).toEqual([['cancelled', { status: 'cancelled', reason: 'enough' }]]);
@@ -146,7 +146,7 @@ describe('library: work as operations', () => {
 
   it('work that was cancelled and returns all the same leaves the operation cancelled', async () => {
     const value = await operations.run('stubborn', {}, async (operation) => {
-      await operations.cancel(DEFAULT_TENANT, operation.operationId!);
+      await operations.cancel({ tenant: DEFAULT_TENANT, operationId: operation.operationId! });
       return 'finished anyway';
     });
     expect(value).toBe('finished anyway');
@@ -308,9 +308,11 @@ describe('library: work as operations', () => {
   it('S1-58: integrating by hand, with the calls of the service', async () => {
     const { operation } = await operations.create(DEFAULT_TENANT, { operationType: 'my_operation' });
     const { operationId } = operation;
-    await operations.progress(DEFAULT_TENANT, operationId, 0.1, 'Starting');
-    await operations.error(DEFAULT_TENANT, operationId, 'broken', 'TypeError');
-    await expect(operations.log(DEFAULT_TENANT, operationId, 'info', 'late')).rejects.toMatchObject({
+    await operations.progress({ tenant: DEFAULT_TENANT, operationId }, 0.1, 'Starting');
+    await operations.error({ tenant: DEFAULT_TENANT, operationId }, 'broken', 'TypeError');
+    await expect(
+      operations.log({ tenant: DEFAULT_TENANT, operationId }, 'info', 'late'),
+    ).rejects.toMatchObject({
       code: 'operation_ended',
     });
     expect((await events('error')).map(([type]) => type)).toEqual(['status', 'progress', 'error']);

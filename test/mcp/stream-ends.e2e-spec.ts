@@ -50,7 +50,9 @@ const ENDS: readonly (readonly [how: string, end: (id: unknown) => Promise<unkno
       const { operations } = await service
         .get(OperationsService)
         .list('default', { type: 'mcp.tool/gate', active: true, limit: 1 });
-      await service.get(OperationsService).cancel('default', operations[0]!.operationId, 'from outside');
+      await service
+        .get(OperationsService)
+        .cancel({ tenant: 'default', operationId: operations[0]!.operationId }, 'from outside');
     },
   ],
 ];

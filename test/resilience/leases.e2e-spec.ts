@@ -68,8 +68,13 @@ describe('leases of running work', () => {
     const second = new OperationsService(store, bus);
     const leases = new OperationLeases(second, bus);
     await leases.onApplicationBootstrap();
-    expect(await second.get('default', 'mine')).toMatchObject({ state: 'error', errorType: 'Interrupted' });
-    expect(await second.get('default', 'theirs')).toMatchObject({ state: 'running' });
+    expect(await second.get({ tenant: 'default', operationId: 'mine' })).toMatchObject({
+      state: 'error',
+      errorType: 'Interrupted',
+    });
+    expect(await second.get({ tenant: 'default', operationId: 'theirs' })).toMatchObject({
+      state: 'running',
+    });
     leases.onModuleDestroy();
   });
 });

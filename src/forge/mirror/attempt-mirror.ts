@@ -79,7 +79,7 @@ export class AttemptMirror {
   ) {
     const { tenant, attemptId, operationId } = target;
     this.writer = new MirrorWriter(
-      (drafts) => services.operations.appendAll(tenant, operationId, drafts),
+      (drafts) => services.operations.appendAll({ tenant, operationId }, drafts),
       (events) => {
         this.lastRecorded = Date.now();
         for (const { details } of events) services.onRecorded(target, details);
@@ -112,7 +112,7 @@ export class AttemptMirror {
   async readBack(): Promise<void> {
     const { tenant, operationId } = this.target;
     for (let after = 0; ;) {
-      const page = await this.services.operations.history(tenant, operationId, after, HISTORY_PAGE);
+      const page = await this.services.operations.history({ tenant, operationId }, after, HISTORY_PAGE);
       for (const event of page.events) {
         const details = mirrorDetails(event);
         if (details) this.recorded.note(details);

@@ -1,3 +1,4 @@
+import { operationKeyText, type OperationKey } from '../../operations/operation-key.js';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
@@ -128,8 +129,8 @@ export class ForgeMirrors implements OnModuleDestroy {
     const mirror = mirrored?.mirror;
     if (!mirror?.needsWatcher || this.kept.has(key) || this.watches.has(key)) return;
     const { tenant, operationId } = mirror.target;
-    if (this.subscriptions.isFollowed(tenant, operationId)) return;
-    this.forget(key, tenant, operationId);
+    if (this.subscriptions.isFollowed({ tenant, operationId })) return;
+    this.forget(key, { tenant, operationId });
     const releasing = mirror.release().finally(() => this.releasing.delete(key));
     this.releasing.set(key, releasing);
   }
@@ -157,7 +158,7 @@ export class ForgeMirrors implements OnModuleDestroy {
    */
   async resumeUnfinished(): Promise<void> {
     for (const { tenant, operationId } of await this.operations.unfinished(ATTEMPT_OPERATION)) {
-      const operation = await this.operations.find(tenant, operationId);
+      const operation = await this.operations.find({ tenant, operationId });
       const attemptId = operation?.metadata.attempt_id;
       if (operation?.operationType !== ATTEMPT_OPERATION || typeof attemptId !== 'string') continue;
       if (this.mirrored.has(`${tenant}/${attemptId}`)) continue;
@@ -190,7 +191,7 @@ export class ForgeMirrors implements OnModuleDestroy {
   }
 
   private newMirror(key: string, target: MirrorTarget): AttemptMirror {
-    this.keys.set(operationKey(target.tenant, target.operationId), key);
+    this.keys.set(operationKeyText(target), key);
     return new AttemptMirror(target, {
       rawAgentLogs: this.configuration.forge.agentLogs === 'raw',
       operations: this.operations,
@@ -198,20 +199,20 @@ export class ForgeMirrors implements OnModuleDestroy {
       streams: this.streams,
       onRecorded: ({ tenant, attemptId }, details) => this.updates.recorded(tenant, attemptId, details),
       onOver: ({ tenant, operationId, attemptId }) => {
-        this.forget(key, tenant, operationId);
+        this.forget(key, { tenant, operationId });
         this.updates.ended(tenant, attemptId);
       },
       onLost: ({ tenant, operationId, attemptId }) => {
-        this.forget(key, tenant, operationId);
+        this.forget(key, { tenant, operationId });
         this.takeUpLater(tenant, attemptId);
       },
     });
   }
 
-  private forget(key: string, tenant: string, operationId: string): void {
+  private forget(key: string, { tenant, operationId }: OperationKey): void {
     this.mirrored.delete(key);
     this.kept.delete(key);
-    this.keys.delete(operationKey(tenant, operationId));
+    this.keys.delete(operationKeyText({ tenant, operationId }));
   }
 
   /** Resumes a run when Forge is back, unless it was cancelled or resumed by another watch. */
@@ -257,7 +258,7 @@ export class ForgeMirrors implements OnModuleDestroy {
   private stopEnded(events: readonly RecordedEvent[]): void {
     if (this.keys.size === 0) return;
     for (const { tenant, operationId, type } of events) {
-      const key = isFinal(type) ? this.keys.get(operationKey(tenant, operationId)) : undefined;
+      const key = isFinal(type) ? this.keys.get(operationKeyText({ tenant, operationId })) : undefined;
       if (key === undefined) continue;
       void this.mirrored.get(key)?.then(
         ({ mirror }) => mirror?.stop(),
@@ -273,7 +274,3 @@ function isAway(error: unknown): boolean {
 }
 
 const AWAY: ReadonlySet<string> = new Set(['forge_unavailable', 'forge_timeout', 'forge_failed']);
-
-function operationKey(tenant: string, operationId: string): string {
-  return `${tenant}/${operationId}`;
-}

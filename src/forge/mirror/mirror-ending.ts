@@ -29,14 +29,17 @@ export class MirrorEnding {
       await this.error(outcome.message, outcome.status === 'killed' ? AGENT_STOPPED : AGENT_FAILED);
       return;
     }
-    await this.operations.result(this.tenant, this.operationId, {
-      attempt_id: attemptId,
-      status: outcome.status,
-      exit_code: outcome.exitCode,
-      diffs,
-      log_lines: logLines,
-      files: files.slice(0, MAX_FILES),
-    });
+    await this.operations.result(
+      { tenant: this.tenant, operationId: this.operationId },
+      {
+        attempt_id: attemptId,
+        status: outcome.status,
+        exit_code: outcome.exitCode,
+        diffs,
+        log_lines: logLines,
+        files: files.slice(0, MAX_FILES),
+      },
+    );
   }
 
   /** Forge responds but does not know the attempt: nothing more will come. */
@@ -45,7 +48,7 @@ export class MirrorEnding {
   }
 
   private async error(message: string, type: string): Promise<void> {
-    await this.operations.error(this.tenant, this.operationId, message, type);
+    await this.operations.error({ tenant: this.tenant, operationId: this.operationId }, message, type);
   }
 }
 

@@ -30,7 +30,7 @@ export async function operationOfRun(
   const ignored = run === 1 ? new Set<string>() : processesBefore(processes);
   for (let again = 1; ; again++) {
     const operationId = `forge-${attempt.id}-${run}${again === 1 ? '' : `.${again}`}`;
-    const found = await operations.find(tenant, operationId);
+    const found = await operations.find({ tenant, operationId });
     if (found && (found.endedAt === null || (isOver && recordedToTheEnd(found)))) {
       return { operation: found, created: false, ignored };
     }

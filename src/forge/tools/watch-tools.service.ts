@@ -60,7 +60,10 @@ export class WatchTools implements OnModuleDestroy {
     let lost = '';
     const { operationId } = operation;
     try {
-      for await (const event of this.follower.follow(principal.tenant, operationId, { signal: stop })) {
+      for await (const event of this.follower.follow(
+        { tenant: principal.tenant, operationId },
+        { signal: stop },
+      )) {
         last = event;
         const text = diffText(event, updates + 1);
         if (text !== undefined) {

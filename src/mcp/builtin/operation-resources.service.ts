@@ -45,7 +45,7 @@ export class OperationResources implements OnModuleInit {
     scope: 'operations:read',
   })
   async state({ id = '' }: Record<string, string>, { principal }: LoadContext): Promise<ResourceContents> {
-    const operation = await this.operations.get(principal.tenant, id);
+    const operation = await this.operations.get({ tenant: principal.tenant, operationId: id });
     return { text: JSON.stringify(fitSnapshot(toSnapshot(operation), ESCAPED)) };
   }
 
@@ -59,9 +59,13 @@ export class OperationResources implements OnModuleInit {
     scope: 'operations:read',
   })
   async events({ id = '' }: Record<string, string>, { principal }: LoadContext): Promise<ResourceContents> {
-    const { eventCount } = await this.operations.get(principal.tenant, id);
+    const { eventCount } = await this.operations.get({ tenant: principal.tenant, operationId: id });
     const after = Math.max(0, eventCount - LOG_PAGE.limit);
-    const { events } = await this.operations.history(principal.tenant, id, after, LOG_PAGE);
+    const { events } = await this.operations.history(
+      { tenant: principal.tenant, operationId: id },
+      after,
+      LOG_PAGE,
+    );
     const { texts } = fitEvents(events, MAX_CARGO_BYTES / ESCAPED);
     return { text: texts.map((json) => `${json}\n`).join('') };
   }

@@ -91,7 +91,9 @@ export class OperationTools {
   })
   async get({ operation_id }: z.output<typeof ById>, { principal }: ToolContext): Promise<object> {
     return structured({
-      operation: await this.named(await this.operations.get(principal.tenant, operation_id)),
+      operation: await this.named(
+        await this.operations.get({ tenant: principal.tenant, operationId: operation_id }),
+      ),
     });
   }
 
@@ -126,11 +128,14 @@ export class OperationTools {
   ): Promise<object> {
     const { tenant } = principal;
     const tell = (text: string) => streamContent({ type: 'text', text: `${text}\n` });
-    const place = await this.places.checkOperation(tenant, operation_id, after_seq, log);
+    const place = await this.places.checkOperation({ tenant, operationId: operation_id }, after_seq, log);
     if (place.lost)
       await tell(historyLostText({ id: operation_id, keptThrough: place.after, log: place.log }));
     let cursor = place.after;
-    for await (const event of this.follower.follow(tenant, operation_id, { afterSeq: cursor, signal })) {
+    for await (const event of this.follower.follow(
+      { tenant, operationId: operation_id },
+      { afterSeq: cursor, signal },
+    )) {
       // The log has a gap only at its beginning, where the oldest events were trimmed.
       if (event.seq > cursor + 1) await tell(historyTrimmedText(operation_id, cursor, event.seq));
       cursor = event.seq;
@@ -138,7 +143,7 @@ export class OperationTools {
       const progress = progressOf(event);
       if (progress) await reportProgress(progress);
     }
-    const operation = await this.operations.get(tenant, operation_id);
+    const operation = await this.operations.get({ tenant, operationId: operation_id });
     return structured({
       operation: await this.named(operation),
       ...(place.lost && { history_lost: true, kept_through: place.after }),
@@ -162,7 +167,10 @@ export class OperationTools {
     { operation_id, reason }: z.output<typeof CancelParameters>,
     { principal, clientAddress: address }: ToolContext,
   ): Promise<object> {
-    const { operation } = await this.operations.cancel(principal.tenant, operation_id, reason);
+    const { operation } = await this.operations.cancel(
+      { tenant: principal.tenant, operationId: operation_id },
+      reason,
+    );
     this.audit.acted('operation_cancelled', principal, { address }, { target: operation_id });
     return structured({ operation: toSnapshot(operation) });
   }

@@ -133,7 +133,10 @@ export class OperationRecord implements CallRecord {
   /** @param instead recorded when the data is too large or too deep, so that the operation ends in any case */
   private async append(type: ProducerEventType, data: JsonObject, instead?: JsonObject): Promise<void> {
     try {
-      await this.operations.append(this.tenant, this.operationId, parseDraft(type, data));
+      await this.operations.append(
+        { tenant: this.tenant, operationId: this.operationId },
+        parseDraft(type, data),
+      );
     } catch (error) {
       const unfit = error instanceof OpstreamError && UNFIT.has(error.code);
       if (instead && unfit) return this.append(type, instead);

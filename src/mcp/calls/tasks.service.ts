@@ -82,7 +82,7 @@ export class TasksService {
     update: async (exchange: RequestContext): Promise<Params> => {
       requireExtension(exchange);
       const operation = await this.writable(exchange);
-      const call = this.runner.find(operation.tenant, operation.operationId);
+      const call = this.runner.find(operation);
       if (call) await call.inputs.answer(objectAt(exchange.params, 'inputResponses'), call);
       return {};
     },
@@ -99,7 +99,7 @@ export class TasksService {
   /** Members of a 2026-07-28 task that depend on its status. */
   async detailsOf(operation: Operation): Promise<Params> {
     if (isActive(operation)) {
-      const open = this.runner.find(operation.tenant, operation.operationId)?.inputs.open ?? {};
+      const open = this.runner.find(operation)?.inputs.open ?? {};
       return Object.keys(open).length === 0 ? {} : { inputRequests: open };
     }
     if (operation.state === 'cancelled') return {};
@@ -117,7 +117,7 @@ export class TasksService {
   /** @throws RpcError `invalidParams`: a task the caller may not use looks like one that does not exist */
   private async task({ params, principal }: RequestContext, scope: Scope): Promise<Operation> {
     const taskId = stringAt(params, 'taskId');
-    const operation = await this.operations.find(principal.tenant, taskId);
+    const operation = await this.operations.find({ tenant: principal.tenant, operationId: taskId });
     if (!operation || !mayUse(principal, operation, scope))
       throw new RpcError(RPC.invalidParams, `There is no task ${taskId.slice(0, 128)}`);
     if (!isExpired(operation, now())) return operation;
@@ -131,13 +131,13 @@ export class TasksService {
     const reason =
       typeof params.reason === 'string' ? params.reason.slice(0, 1000) : `Cancelled by ${principal.userId}`;
     try {
-      const { operation } = await this.operations.cancel(principal.tenant, operationId, reason);
+      const { operation } = await this.operations.cancel({ tenant: principal.tenant, operationId }, reason);
       this.audit.acted('operation_cancelled', principal, { address }, { target: operationId });
       return operation;
     } catch (error) {
       // It ended while the cancellation was in progress.
       if (error instanceof OpstreamError && error.code === 'operation_ended') {
-        return this.operations.get(principal.tenant, operationId);
+        return this.operations.get({ tenant: principal.tenant, operationId });
       }
       throw error;
     }
@@ -153,18 +153,18 @@ export class TasksService {
       merge(
         this.bus.events$.pipe(filter((events) => events.some(isEnd))),
         // It may have ended between the read and the subscription.
-        from(this.operations.get(tenant, operationId)).pipe(filter((current) => !isActive(current))),
+        from(this.operations.get({ tenant, operationId })).pipe(filter((current) => !isActive(current))),
         fromEvent(exchange.cancellation.signal, 'abort'),
       ),
     );
     await ended;
-    return this.operations.get(tenant, operationId);
+    return this.operations.get({ tenant, operationId });
   }
 
   private async errorDetails(operation: Operation): Promise<Params> {
     if (operation.state !== 'error') return {};
     const { tenant, operationId, eventCount } = operation;
-    const page = await this.operations.history(tenant, operationId, eventCount - 1, {
+    const page = await this.operations.history({ tenant, operationId }, eventCount - 1, {
       limit: 1,
       maxBytes: 1,
     });

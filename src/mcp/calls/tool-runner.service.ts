@@ -1,3 +1,4 @@
+import { operationKeyText, type OperationKey } from '../../operations/operation-key.js';
 import { randomUUID } from 'node:crypto';
 import {
   Injectable,
@@ -61,10 +62,10 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
   async onApplicationBootstrap(): Promise<void> {
     const message = 'The service was restarted while the tool ran';
     for (const { tenant, operationId } of await this.operations.unfinished(TOOL_OPERATION_PREFIX)) {
-      if (this.find(tenant, operationId)) continue;
+      if (this.find({ tenant, operationId })) continue;
       // A call that names its owner is ended with all other work of a dead process.
-      if ((await this.operations.find(tenant, operationId))?.owner != null) continue;
-      await this.operations.error(tenant, operationId, message, INTERRUPTED);
+      if ((await this.operations.find({ tenant, operationId }))?.owner != null) continue;
+      await this.operations.error({ tenant, operationId }, message, INTERRUPTED);
     }
   }
 
@@ -73,7 +74,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     this.bus.events$.subscribe((events) => {
       if (this.running.size === 0) return;
       for (const { type, tenant, operationId } of events) {
-        if (type === 'cancelled') this.find(tenant, operationId)?.cancel('The operation was cancelled');
+        if (type === 'cancelled') this.find({ tenant, operationId })?.cancel('The operation was cancelled');
       }
     });
   }
@@ -92,8 +93,8 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
   }
 
   /** A call that runs on this node. */
-  find(tenant: string, operationId: string): ToolCall | undefined {
-    return this.running.get(key(tenant, operationId))?.call;
+  find(key: OperationKey): ToolCall | undefined {
+    return this.running.get(operationKeyText(key))?.call;
   }
 
   /** Serves `tools/call`. @returns undefined when the caller has cancelled and expects no answer */
@@ -162,7 +163,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
       (message) => responder.send(message),
     );
     const call = new ToolCall(operationId, tool, exchange, record, notifications, inputs, note);
-    const at = key(principal.tenant, operationId);
+    const at = operationKeyText({ tenant: principal.tenant, operationId });
     const slot: { call: ToolCall | undefined } = { call };
     this.running.set(at, slot);
     exchange.cancellation.target = call;
@@ -172,19 +173,19 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
       slot.call = undefined;
       exchange.cancellation.target = undefined;
       if (typeof ttl === 'number' && ttl > 0 && tool.recorded)
-        this.forgetAfter(ttl, principal.tenant, operationId);
+        this.forgetAfter(ttl, { tenant: principal.tenant, operationId });
       this.metrics.toolCalled(tool.name, outcomeLabel(outcome));
     });
     return call;
   }
 
   /** Removes a call when its requested lifetime is over, counted from its start but at least until its end. */
-  private forgetAfter(ttlMs: number, tenant: string, operationId: string): void {
+  private forgetAfter(ttlMs: number, { tenant, operationId }: OperationKey): void {
     if (ttlMs > MAX_TIMER_MS || this.forgetting >= MAX_FORGETTING) return;
     this.forgetting += 1;
     setTimeout(() => {
       this.forgetting -= 1;
-      this.operations.remove(tenant, operationId).catch((error: unknown) => {
+      this.operations.remove({ tenant, operationId }).catch((error: unknown) => {
         this.logger.debug({ error, operation_id: operationId }, 'An expired call was gone already');
       });
     }, ttlMs).unref();
@@ -232,7 +233,7 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
       call.cancel('The task could not be stored');
       throw new OpstreamError('store_unavailable', 'The task could not be stored');
     }
-    const operation = await this.operations.get(principal.tenant, call.requestId);
+    const operation = await this.operations.get({ tenant: principal.tenant, operationId: call.requestId });
     return era === 'legacy'
       ? { task: toLegacyTask(operation) }
       : { resultType: 'task', ...toModernTask(operation) };
@@ -250,8 +251,4 @@ function answer(outcome: ToolOutcome): Params | undefined {
     case 'cancelled':
       return { ...toolError(`The call was cancelled: ${outcome.reason}`) };
   }
-}
-
-function key(tenant: string, operationId: string): string {
-  return `${tenant}/${operationId}`;
 }

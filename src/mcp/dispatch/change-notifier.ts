@@ -170,7 +170,7 @@ export class ChangeNotifier implements OnModuleInit, OnModuleDestroy {
     responder: Responder,
     meta: Params,
   ): Promise<void> {
-    const operation = await this.operations.find(principal.tenant, taskId);
+    const operation = await this.operations.find({ tenant: principal.tenant, operationId: taskId });
     if (!operation || !mayUse(principal, operation, 'operations:read')) return;
     const task = { ...toModernTask(operation), ...(await this.tasks.detailsOf(operation)), _meta: meta };
     responder.send(encodeNotification('notifications/tasks', task));

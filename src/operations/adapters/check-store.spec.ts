@@ -24,7 +24,7 @@ beforeEach(async () => {
       await store.append([recording(id, [line(`first of ${id}`, '1'), line(`second of ${id}`)], tenant)]);
     }
     await store.append([finish('a', tenant)]);
-    await store.remove(tenant, 'a');
+    await store.remove({ tenant, operationId: 'a' });
   }
   await store.close();
 });

@@ -2,13 +2,13 @@ import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Subject } from 'rxjs';
 import { EventBus } from '../event-bus.js';
 import type { RecordedEvent } from '../operation-event.js';
-import type { RemovedOperation } from '../operation-store.js';
+import type { OperationKey } from '../operation-key.js';
 
 /** Event bus of a single process. */
 @Injectable()
 export class LocalEventBus extends EventBus implements OnApplicationShutdown {
   private readonly events = new Subject<readonly RecordedEvent[]>();
-  private readonly removed = new Subject<readonly RemovedOperation[]>();
+  private readonly removed = new Subject<readonly OperationKey[]>();
   readonly events$ = this.events.asObservable();
   readonly removed$ = this.removed.asObservable();
 
@@ -16,7 +16,7 @@ export class LocalEventBus extends EventBus implements OnApplicationShutdown {
     this.events.next(events);
   }
 
-  publishRemoved(removed: readonly RemovedOperation[]): void {
+  publishRemoved(removed: readonly OperationKey[]): void {
     this.removed.next(removed);
   }
 

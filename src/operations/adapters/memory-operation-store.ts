@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { isActive, type Operation } from '../operation.js';
+import type { OperationKey } from '../operation-key.js';
 import {
   OperationStore,
   type BackupReport,
@@ -8,10 +9,8 @@ import {
   type LogIdentity,
   type LogPage,
   type OperationCounts,
-  type OperationKey,
   type OperationPage,
   type PageBounds,
-  type RemovedOperation,
   type Retention,
   type StateCounts,
   type StoreCommand,
@@ -36,7 +35,7 @@ export class MemoryOperationStore extends OperationStore {
     epochs: [{ epoch: 1, from: 0 }],
   };
   /** Removed, but not yet reported. */
-  private removed: RemovedOperation[] = [];
+  private removed: OperationKey[] = [];
   private closed = false;
 
   constructor(private readonly retention: Retention) {
@@ -50,7 +49,7 @@ export class MemoryOperationStore extends OperationStore {
     return outcomes;
   }
 
-  async get(tenant: string, operationId: string): Promise<Operation | null> {
+  async get({ tenant, operationId }: OperationKey): Promise<Operation | null> {
     return this.log(tenant)?.find(operationId)?.operation ?? null;
   }
 
@@ -62,8 +61,7 @@ export class MemoryOperationStore extends OperationStore {
   }
 
   async readOperation(
-    tenant: string,
-    operationId: string,
+    { tenant, operationId }: OperationKey,
     afterSeq: number,
     bounds: PageBounds,
   ): Promise<LogPage | null> {
@@ -101,7 +99,7 @@ export class MemoryOperationStore extends OperationStore {
       .map(({ tenant, operationId }) => ({ tenant, operationId }));
   }
 
-  async remove(tenant: string, operationId: string): Promise<boolean> {
+  async remove({ tenant, operationId }: OperationKey): Promise<boolean> {
     const log = this.log(tenant);
     const entry = log?.find(operationId);
     if (!log || !entry) return false;

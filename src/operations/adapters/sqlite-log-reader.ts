@@ -1,3 +1,4 @@
+import type { OperationKey } from '../operation-key.js';
 import type { RecordedEvent } from '../operation-event.js';
 import type { PageBounds } from '../operation-store.js';
 import { TENANT_SPAN, toEvent, type OnDamage } from './sqlite-rows.js';
@@ -21,8 +22,7 @@ export class SqliteLogReader {
   ) {}
 
   ofOperation(
-    tenant: string,
-    operationId: string,
+    { tenant, operationId }: OperationKey,
     op: number,
     afterSeq: number,
     { limit, maxBytes }: PageBounds,

@@ -1,13 +1,12 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { RecordedEvent } from '../operation-event.js';
 import { isActive, type OperationState } from '../operation.js';
+import { operationKeyText, type OperationKey } from '../operation-key.js';
 import {
   TOOL_OPERATION_PREFIX,
   type OpenCommand,
-  type OperationKey,
   type RecordCommand,
   type Recorded,
-  type RemovedOperation,
   type Retention,
   type StoreCommand,
   type StoreOutcome,
@@ -35,7 +34,7 @@ export class SqliteLogWriter {
   readonly leftovers: Leftovers = { trims: new Map(), crowded: new Map() };
   /** Key of the last event recorded in this transaction; 0 if none. */
   lastEvent = 0;
-  private readonly removed: RemovedOperation[] = [];
+  private readonly removed: OperationKey[] = [];
 
   constructor(
     private readonly sql: Statements,
@@ -55,7 +54,7 @@ export class SqliteLogWriter {
   }
 
   /** Writes what changed; call it last in the transaction. @returns what was removed in it */
-  finish(): readonly RemovedOperation[] {
+  finish(): readonly OperationKey[] {
     this.snapshots.write();
     return this.removed.splice(0);
   }
@@ -191,7 +190,8 @@ export class SqliteLogWriter {
     this.snapshots.change(stored, { ...operation, firstSeq });
     if (eventsToTrim(stored.operation, maxEventsPerOperation) === 0) return;
     const { operationId } = operation;
-    this.leftovers.trims.set(`${tenant.name} ${operationId}`, { tenant: tenant.name, operationId });
+    const key = { tenant: tenant.name, operationId };
+    this.leftovers.trims.set(operationKeyText(key), key);
   }
 
   private trimmed(tenant: TenantState, position: number | undefined): void {

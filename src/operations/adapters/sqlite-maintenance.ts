@@ -1,6 +1,6 @@
 import { turnBudget } from '../../platform/lifecycle/turn-budget.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
-import type { RemovedOperation } from '../operation-store.js';
+import type { OperationKey } from '../operation-key.js';
 import type { SqliteLogWriter } from './sqlite-log-writer.js';
 import type { Statements } from './sqlite-statements.js';
 import type { SqliteTransactions } from './sqlite-transactions.js';
@@ -21,7 +21,7 @@ export class SqliteMaintenance {
     private readonly sql: Statements,
     private readonly writer: SqliteLogWriter,
     private readonly transactions: SqliteTransactions,
-    private readonly onRemoved: (removed: readonly RemovedOperation[]) => void,
+    private readonly onRemoved: (removed: readonly OperationKey[]) => void,
   ) {}
 
   /** Starts unless already running. A step that fails (on a full disk) is retried after the next removal. */

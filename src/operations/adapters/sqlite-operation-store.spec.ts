@@ -38,7 +38,7 @@ it('takes over a file whose operations carry what their newest event tells', asy
   const retention = { maxOperations: 10, maxToolOperations: 10, maxEventsPerOperation: 100, maxAge: 0 };
   const store = new SqliteOperationStore(openDatabase(path, 'normal'), retention);
   const known = { operationId: 'a', progress: 0.5, message: 'half', updatedAt: 12, eventCount: 2 };
-  expect(await store.get('default', 'a')).toMatchObject(known);
+  expect(await store.get({ tenant: 'default', operationId: 'a' })).toMatchObject(known);
   expect((await store.list('default', { limit: 10 })).operations).toMatchObject([known]);
   expect(await store.readTenant('default', 0, { limit: 10, maxBytes: 1000 })).toMatchObject({ head: 2 });
   await store.close();

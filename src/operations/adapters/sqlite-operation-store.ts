@@ -4,6 +4,7 @@ import { turnBudget } from '../../platform/lifecycle/turn-budget.js';
 import { copyDatabase } from '../../platform/sqlite/copy-database.js';
 import { toStoreError } from '../../platform/sqlite/store-error.js';
 import type { Operation } from '../operation.js';
+import type { OperationKey } from '../operation-key.js';
 import {
   OperationStore,
   type BackupReport,
@@ -11,7 +12,6 @@ import {
   type LogIdentity,
   type LogPage,
   type OperationCounts,
-  type OperationKey,
   type OperationPage,
   type PageBounds,
   type Retention,
@@ -97,7 +97,7 @@ export class SqliteOperationStore extends OperationStore {
     );
   }
 
-  get(tenant: string, operationId: string): Promise<Operation | null> {
+  get({ tenant, operationId }: OperationKey): Promise<Operation | null> {
     return this.read(() => this.snapshots.find(tenant, operationId)?.operation ?? null);
   }
 
@@ -109,15 +109,14 @@ export class SqliteOperationStore extends OperationStore {
   }
 
   readOperation(
-    tenant: string,
-    operationId: string,
+    { tenant, operationId }: OperationKey,
     afterSeq: number,
     bounds: PageBounds,
   ): Promise<LogPage | null> {
     return this.read(() => {
       const log = this.snapshots.findLog(tenant, operationId);
       if (!log) return null;
-      const events = this.reader.ofOperation(tenant, operationId, log.op, afterSeq, bounds);
+      const events = this.reader.ofOperation({ tenant, operationId }, log.op, afterSeq, bounds);
       return { events, first: log.first_seq, head: log.event_count };
     });
   }
@@ -155,7 +154,7 @@ export class SqliteOperationStore extends OperationStore {
     return this.read(() => this.sql.unfinished.all({ typePrefix }));
   }
 
-  remove(tenant: string, operationId: string): Promise<boolean> {
+  remove({ tenant, operationId }: OperationKey): Promise<boolean> {
     return this.write(() => {
       // Refused before the transaction, so that a refusal costs nothing.
       if (!this.writer.mayRemove(tenant, operationId)) return { result: false, removed: [] };

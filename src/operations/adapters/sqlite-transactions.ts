@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { toStoreError } from '../../platform/sqlite/store-error.js';
 import type { AcknowledgedMark } from './acknowledged-mark.js';
-import type { RemovedOperation } from '../operation-store.js';
+import type { OperationKey } from '../operation-key.js';
 import type { SqliteEpochs } from './sqlite-epochs.js';
 import type { SqliteLogWriter } from './sqlite-log-writer.js';
 import type { Statements } from './sqlite-statements.js';
@@ -11,7 +11,7 @@ import type { StoreWatch } from './store-watch.js';
 /** The outcome of one transaction. */
 export interface Transacted<T> {
   readonly result: T;
-  readonly removed: readonly RemovedOperation[];
+  readonly removed: readonly OperationKey[];
 }
 
 interface TransactionDependencies {

@@ -76,10 +76,14 @@ function refusal(thrown: unknown): string {
 /** Everything the port shows of one tenant. */
 async function picture(store: OperationStore, of: string): Promise<object> {
   const { operations } = await store.list(of, { limit: 100 });
-  const logs = await Promise.all(operations.map((op) => store.readOperation(of, op.operationId, 0, ALL)));
+  const logs = await Promise.all(
+    operations.map((op) => store.readOperation({ tenant: of, operationId: op.operationId }, 0, ALL)),
+  );
   const whole = await store.readTenant(of, 0, ALL);
   return {
-    operations: await Promise.all(operations.map((op) => store.get(of, op.operationId))),
+    operations: await Promise.all(
+      operations.map((op) => store.get({ tenant: of, operationId: op.operationId })),
+    ),
     logs: logs.map((log) => ({ ...log, events: log!.events.map(({ json }) => json) })),
     whole: { ...whole, events: whole.events.map(({ json }) => json) },
     counts: await store.counts(of),
@@ -94,7 +98,7 @@ async function checkInvariants(store: OperationStore, of: string): Promise<void>
   expect(positions).toEqual([...new Set(positions)].sort((a, b) => a - b));
   let stored = 0;
   for (const { operationId: id, firstSeq, eventCount } of operations) {
-    const log = (await store.readOperation(of, id, 0, ALL))!;
+    const log = (await store.readOperation({ tenant: of, operationId: id }, 0, ALL))!;
     expect(log.events.map(({ seq }) => seq)).toEqual(
       Array.from({ length: eventCount - firstSeq + 1 }, (_, n) => firstSeq + n),
     );
@@ -102,7 +106,7 @@ async function checkInvariants(store: OperationStore, of: string): Promise<void>
       log.events.map(({ json }) => json),
     );
     if (firstSeq === 1) {
-      const stored = (await store.get(of, id))!;
+      const stored = (await store.get({ tenant: of, operationId: id }))!;
       expect(foldLog(log.events, stored.number)).toEqual(stored);
     }
     stored += log.events.length;
@@ -133,7 +137,7 @@ describe('the memory and the SQLite store', () => {
               continue;
             }
             const [inMemory, inSqlite] = await both(async (store): Promise<unknown> => {
-              if (each.kind === 'remove') return store.remove(each.tenant, each.operationId);
+              if (each.kind === 'remove') return store.remove(each);
               if (each.kind === 'expire') return store.expire(at);
               return (await store.append(each.commands.map((c) => ({ ...c, at })))).map(visible);
             });

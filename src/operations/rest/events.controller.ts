@@ -115,7 +115,7 @@ export class EventsController {
   ): Promise<OperationSnapshot> {
     const operationId = parseOperationId(id);
     const draft = parseEventData('cancelled', body === undefined ? {} : body, operationId);
-    const { operation } = await this.operations.append(caller.tenant, operationId, draft);
+    const { operation } = await this.operations.append({ tenant: caller.tenant, operationId }, draft);
     return toSnapshot(operation);
   }
 
@@ -135,7 +135,10 @@ export class EventsController {
   ): Promise<{ operation: OperationSnapshot; receipts: readonly Receipt[] }> {
     const operationId = parseOperationId(id);
     const drafts = await parseBatch(body, operationId);
-    const { operation, receipts } = await this.operations.appendAll(caller.tenant, operationId, drafts);
+    const { operation, receipts } = await this.operations.appendAll(
+      { tenant: caller.tenant, operationId },
+      drafts,
+    );
     return { operation: toSnapshot(operation), receipts };
   }
 
@@ -147,8 +150,7 @@ export class EventsController {
   ): Promise<ReceiptDto> {
     const operationId = parseOperationId(id);
     const { seq, timestamp, repeated } = await this.operations.append(
-      caller.tenant,
-      operationId,
+      { tenant: caller.tenant, operationId },
       parseEventData(type, body, operationId),
     );
     return { operation_id: operationId, seq, timestamp, repeated };

@@ -120,7 +120,9 @@ export class OperationsController {
   @OperationIdParameter()
   @ApiOkResponse({ type: OperationDto })
   async get(@Param('id') id: string, @CurrentPrincipal() caller: Principal): Promise<OperationSnapshot> {
-    return this.named(await this.operations.get(caller.tenant, parseOperationId(id)));
+    return this.named(
+      await this.operations.get({ tenant: caller.tenant, operationId: parseOperationId(id) }),
+    );
   }
 
   @Get(':id/events')
@@ -155,10 +157,10 @@ export class OperationsController {
     const given = placeAndLog(query.after_seq, query.log);
     const wanted = wholeNumber(given.place, 'after_seq') ?? 0;
     const operationId = parseOperationId(id);
-    const place = await this.places.checkOperation(caller.tenant, operationId, wanted, given.log);
+    const place = await this.places.checkOperation({ tenant: caller.tenant, operationId }, wanted, given.log);
     const { after, lost, log } = place;
     const bounds = { limit: pageLimit(query.limit, MAX_EVENT_PAGE, 100), maxBytes: EVENT_PAGE_BYTES };
-    const page = await this.operations.history(caller.tenant, operationId, after, bounds);
+    const page = await this.operations.history({ tenant: caller.tenant, operationId }, after, bounds);
     const last = page.events.at(-1)?.seq ?? after;
     // The events are JSON already: parsing them to serialize them again would only cost time.
     return (
@@ -177,6 +179,6 @@ export class OperationsController {
   @OperationIdParameter()
   @ApiNoContentResponse()
   async remove(@Param('id') id: string, @CurrentPrincipal() caller: Principal): Promise<void> {
-    await this.operations.remove(caller.tenant, parseOperationId(id));
+    await this.operations.remove({ tenant: caller.tenant, operationId: parseOperationId(id) });
   }
 }

@@ -44,7 +44,7 @@ export function describeAppending(fixture: () => StoreFixture): void {
         operation_type: 'build',
         metadata: { deep: { list: [1, 'two', null] } },
       });
-      expect(await store.port.get(TENANT, 'a')).toEqual(opened!.operation);
+      expect(await store.port.get({ tenant: TENANT, operationId: 'a' })).toEqual(opened!.operation);
     });
 
     it('gives the stored operation to a repeated opening, also after the end and in one batch', async () => {
@@ -121,7 +121,7 @@ export function describeAppending(fixture: () => StoreFixture): void {
         { state: 'cancelled', status: 'cancelled', message: 'enough', eventCount: 2 },
       ]);
       for (const id of ['a', 'b', 'c']) {
-        const stored = await store.port.get(TENANT, id);
+        const stored = await store.port.get({ tenant: TENANT, operationId: id });
         expect(stored).toEqual(outcomes.find(({ operation }) => operation.operationId === id)!.operation);
         expect(foldLog((await store.log(id)).events, stored!.number)).toEqual(stored);
       }
@@ -142,7 +142,10 @@ export function describeAppending(fixture: () => StoreFixture): void {
       expect(events[3]!.data).toHaveLength(
         700_000 + '{"level":"info","message":"big","details":{"blob":""}}'.length,
       );
-      expect(await store.port.get(TENANT, 'a')).toMatchObject({ message: text, metadata: { text } });
+      expect(await store.port.get({ tenant: TENANT, operationId: 'a' })).toMatchObject({
+        message: text,
+        metadata: { text },
+      });
     });
 
     it('records all events of a command or none of them', async () => {
@@ -152,7 +155,10 @@ export function describeAppending(fixture: () => StoreFixture): void {
       );
       expect(outcomes.map(code)).toEqual(['operation_ended']);
       expect(messages((await store.log('a')).events)).toEqual(['status', 'kept']);
-      expect(await store.port.get(TENANT, 'a')).toMatchObject({ state: 'running', eventCount: 2 });
+      expect(await store.port.get({ tenant: TENANT, operationId: 'a' })).toMatchObject({
+        state: 'running',
+        eventCount: 2,
+      });
       expect((await store.whole()).events).toHaveLength(2);
     });
 
@@ -176,7 +182,7 @@ export function describeAppending(fixture: () => StoreFixture): void {
         'recorded',
       ]);
       expect(messages((await store.whole()).events)).toEqual(['status', 'error', 'status', 'fine']);
-      expect(await store.port.get(TENANT, 'nobody')).toBeNull();
+      expect(await store.port.get({ tenant: TENANT, operationId: 'nobody' })).toBeNull();
     });
 
     it('records a repeated event_id once and answers the first receipt, also after the end', async () => {

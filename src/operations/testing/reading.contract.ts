@@ -46,7 +46,7 @@ export function describeReading(fixture: () => StoreFixture): void {
       const { operations } = await store.port.list(TENANT, { limit: 10 });
       expect(operations[0]).toMatchObject({ operationId: 'b', error: 'broken', errorType: 'UnknownError' });
       expect(operations[1]).not.toHaveProperty('result');
-      expect(await store.port.get(TENANT, 'a')).toHaveProperty('result', 'a');
+      expect(await store.port.get({ tenant: TENANT, operationId: 'a' })).toHaveProperty('result', 'a');
     });
 
     it('S4-70: counts what it stores by state, over all tenants', async () => {
@@ -62,7 +62,7 @@ export function describeReading(fixture: () => StoreFixture): void {
         finish('d'),
       );
       expect(await store.port.countsByState()).toEqual({ ...none, running: 2, error: 1, completed: 1 });
-      await store.port.remove(TENANT, 'd');
+      await store.port.remove({ tenant: TENANT, operationId: 'd' });
       expect(await store.port.countsByState()).toEqual({ ...none, running: 2, error: 1 });
     });
 
@@ -91,7 +91,7 @@ export function describeReading(fixture: () => StoreFixture): void {
         seen.push(...page.operations.map(({ operationId }) => operationId));
         cursor = page.nextCursor ?? undefined;
         await store.done(opening(`new-${seen.length}`));
-        if (seen.length === 2) await store.port.remove(TENANT, 'op-2');
+        if (seen.length === 2) await store.port.remove({ tenant: TENANT, operationId: 'op-2' });
       } while (cursor !== undefined);
       expect(seen).toEqual(['op-6', 'op-5', 'op-4', 'op-3', 'op-1', 'op-0']);
     });
@@ -118,15 +118,24 @@ export function describeReading(fixture: () => StoreFixture): void {
           Array.from({ length: 20 }, (_, n) => line(`${n}`.padEnd(100, '.'))),
         ),
       );
-      const byCount = await store.port.readOperation(TENANT, 'a', 5, { limit: 4, maxBytes: 1e9 });
+      const byCount = await store.port.readOperation({ tenant: TENANT, operationId: 'a' }, 5, {
+        limit: 4,
+        maxBytes: 1e9,
+      });
       expect(byCount!.events.map(({ seq }) => seq)).toEqual([6, 7, 8, 9]);
-      const bySize = await store.port.readOperation(TENANT, 'a', 5, { limit: 100, maxBytes: 300 });
+      const bySize = await store.port.readOperation({ tenant: TENANT, operationId: 'a' }, 5, {
+        limit: 100,
+        maxBytes: 300,
+      });
       expect(bySize!.events.map(({ seq }) => seq)).toEqual([6, 7, 8]);
       const atLeastOne = await store.port.readTenant(TENANT, 3, { limit: 100, maxBytes: 1 });
       expect(atLeastOne.events).toHaveLength(1);
       const collected: number[] = [];
       for (let after = 0; ; after = collected.at(-1)!) {
-        const page = await store.port.readOperation(TENANT, 'a', after, { limit: 3, maxBytes: 250 });
+        const page = await store.port.readOperation({ tenant: TENANT, operationId: 'a' }, after, {
+          limit: 3,
+          maxBytes: 250,
+        });
         if (page!.events.length === 0) break;
         collected.push(...page!.events.map(({ seq }) => seq));
       }
@@ -145,12 +154,14 @@ export function describeReading(fixture: () => StoreFixture): void {
     });
 
     it('has no log of an unknown operation and an empty one of an unknown tenant', async () => {
-      expect(await store.port.readOperation(TENANT, 'nobody', 0, UNBOUNDED)).toBeNull();
+      expect(
+        await store.port.readOperation({ tenant: TENANT, operationId: 'nobody' }, 0, UNBOUNDED),
+      ).toBeNull();
       expect(await store.whole(0, 'nobody')).toEqual({ events: [], first: 1, head: 0 });
       expect(await store.port.counts('nobody')).toEqual({ active: 0, total: 0 });
       expect(await store.ids({}, 'nobody')).toEqual([]);
-      expect(await store.port.remove('nobody', 'a')).toBe(false);
-      expect(await store.port.get('nobody', 'a')).toBeNull();
+      expect(await store.port.remove({ tenant: 'nobody', operationId: 'a' })).toBe(false);
+      expect(await store.port.get({ tenant: 'nobody', operationId: 'a' })).toBeNull();
     });
   });
 
@@ -167,8 +178,10 @@ export function describeReading(fixture: () => StoreFixture): void {
       expect(messages((await store.whole(0, 'blue')).events)).toEqual(['status', 'blue']);
       expect(messages((await store.whole(-1, 'blue')).events)).toEqual(['status', 'blue']);
       expect(messages((await store.log('same', 0, 'blue')).events)).toEqual(['status', 'blue']);
-      expect(await store.port.readOperation('blue', 'only-red', 0, UNBOUNDED)).toBeNull();
-      expect(await store.port.get('blue', 'only-red')).toBeNull();
+      expect(
+        await store.port.readOperation({ tenant: 'blue', operationId: 'only-red' }, 0, UNBOUNDED),
+      ).toBeNull();
+      expect(await store.port.get({ tenant: 'blue', operationId: 'only-red' })).toBeNull();
       expect(await store.ids({}, 'blue')).toEqual(['same']);
       expect(await store.port.counts('blue')).toEqual({ active: 1, total: 1 });
       expect((await store.run(recording('only-red', [line('x')], 'blue'))).map(code)).toEqual([

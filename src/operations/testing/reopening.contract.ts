@@ -26,7 +26,9 @@ export function describeReopening(fixture: () => StoreFixture): void {
         recording('c', [['error', { error: 'broken', error_type: 'E' }]]),
       );
       const state = async () => ({
-        operations: await Promise.all(['a', 'b', 'c'].map((id) => store.port.get(TENANT, id))),
+        operations: await Promise.all(
+          ['a', 'b', 'c'].map((id) => store.port.get({ tenant: TENANT, operationId: id })),
+        ),
         listing: await store.port.list(TENANT, { limit: 10 }),
         events: (await store.whole()).events.map(({ json }) => json),
         counts: await store.port.counts(TENANT),
@@ -45,7 +47,7 @@ export function describeReopening(fixture: () => StoreFixture): void {
       await store.done(opening('a'), opening('b'), finish('b'));
       const page = await store.port.list(TENANT, { limit: 1 });
       const { head } = await store.whole();
-      await store.port.remove(TENANT, 'b');
+      await store.port.remove({ tenant: TENANT, operationId: 'b' });
       store = await fixture().reopen();
       expect(await store.whole()).toMatchObject({ head, first: head + 1 });
       const [opened] = await store.done(opening('c'));
@@ -88,7 +90,9 @@ export function describeClosing(fixture: () => StoreFixture): void {
     await store.done(opening('a'));
     await store.port.close();
     await expect(store.port.append([opening('b')])).rejects.toMatchObject({ code: 'shutting_down' });
-    await expect(store.port.get(TENANT, 'a')).rejects.toMatchObject({ code: 'shutting_down' });
+    await expect(store.port.get({ tenant: TENANT, operationId: 'a' })).rejects.toMatchObject({
+      code: 'shutting_down',
+    });
     await expect(store.port.list(TENANT, { limit: 1 })).rejects.toMatchObject({ code: 'shutting_down' });
     expect(await store.port.expire(clock.now)).toBe(false);
     await store.port.close();

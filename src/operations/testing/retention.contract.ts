@@ -98,7 +98,10 @@ export function describeRetention(fixture: () => StoreFixture): void {
       const page = await store.log('a');
       expect({ first: page.first, head: page.head }).toEqual({ first: 16, head: 25 });
       expect(page.events.map(({ seq }) => seq)).toEqual([16, 17, 18, 19, 20, 21, 22, 23, 24, 25]);
-      expect(await store.port.get(TENANT, 'a')).toMatchObject({ firstSeq: 16, eventCount: 25 });
+      expect(await store.port.get({ tenant: TENANT, operationId: 'a' })).toMatchObject({
+        firstSeq: 16,
+        eventCount: 25,
+      });
       expect((await store.log('a', 20)).events.map(({ seq }) => seq)).toEqual([21, 22, 23, 24, 25]);
       // Positions: a1, other1, a2 … a25; the newest trimmed one is a15.
       const all = await store.whole();
@@ -139,12 +142,14 @@ export function describeRetention(fixture: () => StoreFixture): void {
       store = await fixture().open();
       const removed = store.watchRemovals();
       await store.done(opening('a'), opening('b'), recording('a', [line('x')]));
-      await expect(store.port.remove(TENANT, 'a')).rejects.toMatchObject({ code: 'operation_running' });
+      await expect(store.port.remove({ tenant: TENANT, operationId: 'a' })).rejects.toMatchObject({
+        code: 'operation_running',
+      });
       await store.done(finish('a'));
-      expect(await store.port.remove(TENANT, 'a')).toBe(true);
-      expect(await store.port.remove(TENANT, 'a')).toBe(false);
-      expect(await store.port.get(TENANT, 'a')).toBeNull();
-      expect(await store.port.readOperation(TENANT, 'a', 0, UNBOUNDED)).toBeNull();
+      expect(await store.port.remove({ tenant: TENANT, operationId: 'a' })).toBe(true);
+      expect(await store.port.remove({ tenant: TENANT, operationId: 'a' })).toBe(false);
+      expect(await store.port.get({ tenant: TENANT, operationId: 'a' })).toBeNull();
+      expect(await store.port.readOperation({ tenant: TENANT, operationId: 'a' }, 0, UNBOUNDED)).toBeNull();
       expect(await store.port.counts(TENANT)).toEqual({ active: 1, total: 1 });
       const all = await store.whole();
       expect(all.events.map(({ operationId }) => operationId)).toEqual(['b']);
@@ -157,7 +162,7 @@ export function describeRetention(fixture: () => StoreFixture): void {
       store = await fixture().open();
       await store.done(opening('a', 'build'), recording('a', [line('old', 'id')]), finish('a'));
       const before = (await store.whole()).head;
-      await store.port.remove(TENANT, 'a');
+      await store.port.remove({ tenant: TENANT, operationId: 'a' });
       const [opened, recorded] = await store.done(opening('a', 'test'), recording('a', [line('new', 'id')]));
       expect(opened!.operation).toMatchObject({ operationType: 'test', eventCount: 1, state: 'running' });
       expect(recorded!.receipts[0]).toMatchObject({ seq: 2, repeated: false });

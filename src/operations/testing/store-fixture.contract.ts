@@ -1,12 +1,12 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { parseDraft } from '../operation-draft.js';
 import type { RecordedEvent } from '../operation-event.js';
+import type { OperationKey } from '../operation-key.js';
 import type {
   ListQuery,
   LogPage,
   OperationStore,
   Recorded,
-  RemovedOperation,
   Retention,
   StoreCommand,
   StoreOutcome,
@@ -86,7 +86,7 @@ export class StoreDriver {
   }
 
   async log(operationId: string, afterSeq = 0, tenant = TENANT): Promise<LogPage> {
-    return (await this.port.readOperation(tenant, operationId, afterSeq, UNBOUNDED))!;
+    return (await this.port.readOperation({ tenant, operationId }, afterSeq, UNBOUNDED))!;
   }
 
   whole(afterPosition = 0, tenant = TENANT): Promise<LogPage> {
@@ -99,8 +99,8 @@ export class StoreDriver {
   }
 
   /** @returns a list that grows with every removal that is told */
-  watchRemovals(): readonly RemovedOperation[] {
-    const removed: RemovedOperation[] = [];
+  watchRemovals(): readonly OperationKey[] {
+    const removed: OperationKey[] = [];
     this.port.onRemoved = (batch) => removed.push(...batch);
     return removed;
   }

@@ -33,7 +33,12 @@ const subscribe: HubCommandDefinition<'subscribe'> = {
     const known = wholeNumber(input.known_seq, 'known_seq');
     const coalesce = boolean(input.coalesce, 'coalesce');
     const { places } = session.dependencies;
-    const place = await places.checkOperation(session.tenant, operationId, after ?? 0, input.log, known);
+    const place = await places.checkOperation(
+      { tenant: session.tenant, operationId },
+      after ?? 0,
+      input.log,
+      known,
+    );
     session.following.subscribe(operationId, after === undefined ? undefined : place.after, coalesce);
     const { log } = place;
     reply.send(
@@ -117,7 +122,9 @@ const getOperation: HubCommandDefinition<'get_operation'> = {
     // An invalid id matches no operation: null, as for an unknown one.
     const { operation_id: id } = input;
     const found =
-      typeof id === 'string' ? await session.dependencies.operations.find(session.tenant, id) : null;
+      typeof id === 'string'
+        ? await session.dependencies.operations.find({ tenant: session.tenant, operationId: id })
+        : null;
     const log = found && (await session.dependencies.places.tokenOfOperation(found));
     const operation = found && fitSnapshot({ ...toSnapshot(found), log: log! });
     const operationId = typeof id === 'string' ? id.slice(0, 200) : 'system';
@@ -157,10 +164,14 @@ const getHistory: HubCommandDefinition<'get_history'> = {
     const operationId = parseOperationId(input.operation_id);
     const wanted = wholeNumber(input.after_seq, 'after_seq') ?? 0;
     const { places } = session.dependencies;
-    const place = await places.checkOperation(session.tenant, operationId, wanted, input.log);
+    const place = await places.checkOperation({ tenant: session.tenant, operationId }, wanted, input.log);
     const { after } = place;
     const bounds = { limit: pageLimit(input.limit, MAX_HISTORY_PAGE, 100), maxBytes: HISTORY_PAGE_BYTES };
-    const page = await session.dependencies.operations.history(session.tenant, operationId, after, bounds);
+    const page = await session.dependencies.operations.history(
+      { tenant: session.tenant, operationId },
+      after,
+      bounds,
+    );
     const events = fitEvents(page.events);
     const last = events.last?.seq ?? after;
     const { requestId } = reply;
@@ -228,7 +239,10 @@ const emit: HubCommandDefinition<'emit'> = {
     const operationId = parseOperationId(input.operation_id);
     onlyMembers(input, EMIT_MEMBERS);
     const draft = parseEventData(input.event_type, input.data, operationId, input.event_id);
-    const receipt = await session.dependencies.operations.append(session.tenant, operationId, draft);
+    const receipt = await session.dependencies.operations.append(
+      { tenant: session.tenant, operationId },
+      draft,
+    );
     reply.send(recordedAnswer(reply.requestId, operationId, receipt.seq, receipt.repeated));
   },
 };
@@ -238,7 +252,7 @@ const renew: HubCommandDefinition<'renew'> = {
   append: true,
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
-    await session.dependencies.operations.appendAll(session.tenant, operationId, []);
+    await session.dependencies.operations.appendAll({ tenant: session.tenant, operationId }, []);
     reply.send(
       answer<'renew'>(reply.requestId, {
         status: 'renewed',
@@ -257,7 +271,10 @@ const cancelOperation: HubCommandDefinition<'cancel_operation'> = {
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     const draft = parseDraft('cancelled', { reason: input.reason }, input.event_id);
-    const receipt = await session.dependencies.operations.append(session.tenant, operationId, draft);
+    const receipt = await session.dependencies.operations.append(
+      { tenant: session.tenant, operationId },
+      draft,
+    );
     const { principal, address } = session.connection;
     if (!receipt.repeated) {
       session.dependencies.audit.acted(

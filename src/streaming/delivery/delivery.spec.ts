@@ -37,7 +37,10 @@ async function play(world: World, steps: readonly unknown[]): Promise<Follower[]
       const drafts = Array.from({ length: Number(current.count) }, (_, index) =>
         parseDraft('log', { message: `${index} ${'x'.repeat(900)}` }),
       );
-      const done = world.operations.appendAll(TENANT, OPERATIONS[Number(current.operation)]!, drafts);
+      const done = world.operations.appendAll(
+        { tenant: TENANT, operationId: OPERATIONS[Number(current.operation)]! },
+        drafts,
+      );
       if (current.wait === true) await done;
     } else if (current.do === 'follow') {
       followers.push(new Follower(world, OPERATIONS[Number(current.topic)] ?? null, Number(current.after)));
@@ -68,7 +71,7 @@ describe('delivery', () => {
           const log =
             operationId === null
               ? await world.store.readTenant(TENANT, start, bounds)
-              : (await world.store.readOperation(TENANT, operationId, start, bounds))!;
+              : (await world.store.readOperation({ tenant: TENANT, operationId }, start, bounds))!;
           // A follower that asks for what is not there yet is told so and begins again.
           if (sink.lines.some(({ first }) => first !== undefined)) continue;
           expect(sink.lines.map(({ position }) => position)).toEqual(
@@ -118,12 +121,12 @@ describe('delivery', () => {
     while (!live.live) await turn();
     const gate = new EventEmitter();
     world.bus.gate = once(gate, 'open');
-    await world.operations.log(TENANT, 'a', 'info', 'stored, not told yet');
+    await world.operations.log({ tenant: TENANT, operationId: 'a' }, 'info', 'stored, not told yet');
     const ahead = new Follower(world, 'a', 1);
     while (ahead.sink.lines.length < 1) await turn();
     expect(live.sink.lines).toHaveLength(1);
     gate.emit('open');
-    await world.operations.log(TENANT, 'a', 'info', 'one more');
+    await world.operations.log({ tenant: TENANT, operationId: 'a' }, 'info', 'one more');
     while (live.sink.lines.length < 3) await turn();
     await turns(20);
     expect(live.sink.lines.map(({ seq }) => seq)).toEqual([1, 2, 3]);
@@ -132,11 +135,12 @@ describe('delivery', () => {
 
   it('lets a follower in while an event is recorded in every turn of the event loop', async () => {
     const world = await createWorld(100_000);
-    for (let i = 0; i < 20; i++) await world.operations.log(TENANT, 'a', 'info', 'before');
+    for (let i = 0; i < 20; i++)
+      await world.operations.log({ tenant: TENANT, operationId: 'a' }, 'info', 'before');
     const follower = new Follower(world, 'a', 0);
     for (let turnsTaken = 0; !follower.live; turnsTaken++) {
       expect(turnsTaken).toBeLessThan(50);
-      await world.operations.log(TENANT, 'a', 'info', 'meanwhile');
+      await world.operations.log({ tenant: TENANT, operationId: 'a' }, 'info', 'meanwhile');
     }
     follower.stop();
   });
@@ -145,8 +149,8 @@ describe('delivery', () => {
     const world = await createWorld(100_000);
     const live = new Follower(world, 'a', 0);
     while (!live.live) await turn();
-    await world.operations.cancel(TENANT, 'a');
-    const removal = world.operations.remove(TENANT, 'a');
+    await world.operations.cancel({ tenant: TENANT, operationId: 'a' });
+    const removal = world.operations.remove({ tenant: TENANT, operationId: 'a' });
     const late = new Follower(world, 'a', 2);
     await removal;
     while (!late.live) await turn();
@@ -166,19 +170,17 @@ describe('delivery', () => {
     const live = new Follower(world, 'a', 0);
     while (!live.live) await turn();
     await world.operations.appendAll(
-      TENANT,
-      'a',
+      { tenant: TENANT, operationId: 'a' },
       Array.from({ length: 300 }, (_, n) => parseDraft('log', { message: `old ${n} ${'x'.repeat(500)}` })),
     );
-    await world.operations.cancel(TENANT, 'a');
+    await world.operations.cancel({ tenant: TENANT, operationId: 'a' });
     const slow = new Follower(world, 'a', 0);
     slow.sink.stalled = true;
     while (slow.sink.lines.length === 0) await turn();
-    await world.operations.remove(TENANT, 'a');
+    await world.operations.remove({ tenant: TENANT, operationId: 'a' });
     await world.operations.create(TENANT, { operationType: 'work', operationId: 'a' });
     await world.operations.appendAll(
-      TENANT,
-      'a',
+      { tenant: TENANT, operationId: 'a' },
       Array.from({ length: 600 }, (_, n) => parseDraft('log', { message: `new ${n}` })),
     );
     slow.sink.drain();
@@ -199,7 +201,7 @@ describe('delivery', () => {
     for (const { sink } of stalled) sink.stalled = true;
     for (let batch = 0; batch < 50; batch++) {
       const drafts = Array.from({ length: 40 }, () => parseDraft('log', { message: 'x'.repeat(1000) }));
-      await world.operations.appendAll(TENANT, 'a', drafts);
+      await world.operations.appendAll({ tenant: TENANT, operationId: 'a' }, drafts);
       await turn();
     }
     while (healthy.sink.lines.length < 2001) await turn();
@@ -224,7 +226,9 @@ describe('delivery', () => {
       write(bytes);
     };
     const drafts = Array.from({ length: 16 }, () => parseDraft('log', { message: 'x' }));
-    await Promise.all(drafts.map((draft) => world.operations.append(TENANT, 'a', draft)));
+    await Promise.all(
+      drafts.map((draft) => world.operations.append({ tenant: TENANT, operationId: 'a' }, draft)),
+    );
     while (sink.lines.length < 17) await turn();
     expect(writes).toBe(1);
   });

@@ -51,7 +51,7 @@ beforeEach(async () => {
 
 function record(count: number): Promise<unknown> {
   const drafts = Array.from({ length: count }, () => parseDraft('log', { message: 'x'.repeat(200) }));
-  return operations.appendAll(TENANT, 'a', drafts);
+  return operations.appendAll({ tenant: TENANT, operationId: 'a' }, drafts);
 }
 
 /** A follower from the beginning, and the seqs it was sent. */

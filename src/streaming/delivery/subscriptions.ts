@@ -1,3 +1,4 @@
+import type { OperationKey } from '../../operations/operation-key.js';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Subscription as BusSubscription } from 'rxjs';
 import { EventBus } from '../../operations/event-bus.js';
@@ -27,7 +28,7 @@ export class Subscriptions implements OnApplicationShutdown {
     this.places = new LogPlaces(store);
     this.followers = new Followers(({ tenant, id }) => {
       if (id === null) return (after, bounds) => store.readTenant(tenant, after, bounds);
-      return (after, bounds) => store.readOperation(tenant, id, after, bounds);
+      return (after, bounds) => store.readOperation({ tenant, operationId: id }, after, bounds);
     }, this.metrics);
     this.bus = [
       bus.events$.subscribe((events) =>
@@ -53,7 +54,8 @@ export class Subscriptions implements OnApplicationShutdown {
     return this.followers.subscribe({
       ...request,
       topic: operationTopic(tenant, operationId),
-      nameLog: async () => (await this.places.checkOperation(tenant, operationId ?? '', 0, undefined)).log,
+      nameLog: async () =>
+        (await this.places.checkOperation({ tenant, operationId: operationId ?? '' }, 0, undefined)).log,
     });
   }
 
@@ -62,7 +64,7 @@ export class Subscriptions implements OnApplicationShutdown {
   }
 
   /** Whether anyone follows the operation itself. */
-  isFollowed(tenant: string, operationId: string): boolean {
+  isFollowed({ tenant, operationId }: OperationKey): boolean {
     return this.followers.has(topicKey(tenant, operationId));
   }
 

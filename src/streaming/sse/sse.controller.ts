@@ -107,8 +107,8 @@ export class SseController implements BeforeApplicationShutdown {
     const wanted = wholeNumber(given.place, 'after_seq') ?? 0;
     const coalesce = boolean(query.coalesce, 'coalesce');
     const { tenant } = request.principal ?? anonymousPrincipal;
-    const operation = await this.operations.get(tenant, operationId);
-    const place = await this.logs.checkOperation(tenant, operationId, wanted, given.log);
+    const operation = await this.operations.get({ tenant, operationId });
+    const place = await this.logs.checkOperation({ tenant, operationId }, wanted, given.log);
     if (!isActive(operation) && !place.lost && place.after >= operation.eventCount) {
       // Tells EventSource not to reconnect.
       takeOver(reply).writeHead(204).end();

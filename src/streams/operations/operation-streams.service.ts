@@ -1,3 +1,4 @@
+import type { OperationKey } from '../../operations/operation-key.js';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { Subscription } from 'rxjs';
 import type { Principal } from '../../auth/principal.js';
@@ -68,8 +69,8 @@ export class OperationStreams implements StreamNamespace, OnApplicationShutdown 
   }
 
   /** @throws OpstreamError `stream_not_found` */
-  async view(tenant: string, operationId: string): Promise<OperationView> {
-    const operation = await this.store.get(tenant, operationId);
+  async view({ tenant, operationId }: OperationKey): Promise<OperationView> {
+    const operation = await this.store.get({ tenant, operationId });
     if (!operation) throw new OpstreamError('stream_not_found', `There is no operation ${operationId}`);
     return this.viewOf(operation);
   }
@@ -80,14 +81,14 @@ export class OperationStreams implements StreamNamespace, OnApplicationShutdown 
     if (offset === null) return first - 1;
     const { log, seq } = decodeOperationOffset(offset);
     const named = `${log.uid}.${log.epoch}.${log.operation}`;
-    const { lost } = await this.places.checkOperation(tenant, operationId, seq, named);
+    const { lost } = await this.places.checkOperation({ tenant, operationId }, seq, named);
     if (lost) throw new OpstreamError('stream_gone', 'The log was restored or lost data: read from -1');
     if (seq < first - 1) throw new OpstreamError('stream_gone', 'The events are trimmed: read from -1');
     return seq;
   }
 
   async page(view: OperationView, after: number, bounds: PageBounds) {
-    const page = await this.store.readOperation(view.tenant, view.operationId, after, bounds);
+    const page = await this.store.readOperation(view, after, bounds);
     if (!page) return null;
     const { first, head } = page;
     return { first, head, events: page.events.map((event) => entryOf(view, event, event.seq === head)) };
@@ -157,7 +158,7 @@ class OperationStreamReader implements StreamReader<OperationView> {
   ) {}
 
   view(): Promise<OperationView> {
-    return this.streams.view(this.tenant, this.operationId);
+    return this.streams.view({ tenant: this.tenant, operationId: this.operationId });
   }
 
   async locate(offset: string | null): Promise<Place<OperationView>> {

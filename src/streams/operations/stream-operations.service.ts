@@ -1,3 +1,4 @@
+import type { OperationKey } from '../../operations/operation-key.js';
 import {
   Injectable,
   Logger,
@@ -57,7 +58,7 @@ export class StreamOperations implements OnApplicationBootstrap, BeforeApplicati
     this.reporter = setInterval(() => this.report(), REPORT_MS).unref();
     for (const head of await this.store.openWithOperation()) await this.resume(head);
     for (const { tenant, operationId } of await this.operations.unfinished(STREAM_OPERATION)) {
-      if (!this.tracked.has(topicKey(tenant, operationId))) await this.settle(tenant, operationId);
+      if (!this.tracked.has(topicKey(tenant, operationId))) await this.settle({ tenant, operationId });
     }
   }
 
@@ -99,20 +100,20 @@ export class StreamOperations implements OnApplicationBootstrap, BeforeApplicati
   }
 
   private async resume(head: StreamHead): Promise<void> {
-    const operation = await this.operations.find(head.tenant, head.operationId!);
+    const operation = await this.operations.find({ tenant: head.tenant, operationId: head.operationId! });
     if (!operation) await this.open(head).catch((error: unknown) => this.failed(error));
     else if (isActive(operation)) this.track(head);
     else await this.close(head);
   }
 
   /** The operation runs, and no open stream has it. */
-  private async settle(tenant: string, operationId: string): Promise<void> {
-    const { operationType, metadata } = await this.operations.get(tenant, operationId);
+  private async settle({ tenant, operationId }: OperationKey): Promise<void> {
+    const { operationType, metadata } = await this.operations.get({ tenant, operationId });
     if (operationType !== STREAM_OPERATION) return;
     const { path } = metadata;
     const head = typeof path === 'string' ? await this.store.find(tenant, path) : undefined;
     if (head?.operationId === operationId && head.closed && !head.deleted) this.streamEnded(head);
-    else this.cancel(tenant, operationId);
+    else this.cancel({ tenant, operationId });
   }
 
   private track(head: StreamHead): void {
@@ -143,18 +144,17 @@ export class StreamOperations implements OnApplicationBootstrap, BeforeApplicati
   private streamEnded(head: StreamHead): void {
     this.forget(head);
     this.operations
-      .result(head.tenant, head.operationId!, measuresOf(head))
+      .result({ tenant: head.tenant, operationId: head.operationId! }, measuresOf(head))
       .catch((error: unknown) => this.failed(error));
   }
 
   private streamRemoved(head: StreamHead): void {
-    if (head.operationId !== null && this.forget(head)) this.cancel(head.tenant, head.operationId);
+    const { tenant, operationId } = head;
+    if (operationId !== null && this.forget(head)) this.cancel({ tenant, operationId });
   }
 
-  private cancel(tenant: string, operationId: string): void {
-    this.operations
-      .cancel(tenant, operationId, 'The stream was removed')
-      .catch((error: unknown) => this.failed(error));
+  private cancel(key: OperationKey): void {
+    this.operations.cancel(key, 'The stream was removed').catch((error: unknown) => this.failed(error));
   }
 
   private operationEnded(key: string): void {
@@ -179,7 +179,7 @@ export class StreamOperations implements OnApplicationBootstrap, BeforeApplicati
       const rate = Math.round((head.bytes - reportedBytes) / seconds);
       const details = { ...measuresOf(head), bytes_per_second: rate };
       this.operations
-        .progress(head.tenant, head.operationId!, 0, `${head.bytes} bytes`, details)
+        .progress({ tenant: head.tenant, operationId: head.operationId! }, 0, `${head.bytes} bytes`, details)
         .catch((error: unknown) => this.failed(error));
       tracked.reportedBytes = head.bytes;
       tracked.reportedAt = now;

@@ -44,13 +44,13 @@ export class LinesUpload {
         // An upload that broke off keeps what came, the beginning of its last line included.
         await this.record(reader.end());
       }
-      if (end) await this.operations.append(tenant, operationId, end(this.recorded));
+      if (end) await this.operations.append({ tenant, operationId }, end(this.recorded));
     } catch (thrown) {
       const { code, message, extra } = toOpstreamError(thrown);
       if (code === 'internal') throw thrown;
       throw new OpstreamError(code, message, { ...extra, recorded: this.recorded }, { cause: thrown });
     }
-    return { operation: await this.operations.get(tenant, operationId), recorded: this.recorded };
+    return { operation: await this.operations.get({ tenant, operationId }), recorded: this.recorded };
   }
 
   private async record(records: readonly LineRecord[]): Promise<void> {
@@ -58,7 +58,7 @@ export class LinesUpload {
     const drafts = records.flatMap((record) => draftsOf(record, operationId));
     for (let at = 0; at < drafts.length; at += MAX_APPEND) {
       const some = drafts.slice(at, at + MAX_APPEND);
-      await this.operations.appendAll(tenant, operationId, some);
+      await this.operations.appendAll({ tenant, operationId }, some);
       this.recorded += some.length;
     }
   }

@@ -1,3 +1,4 @@
+import type { OperationKey } from '../../operation-key.js';
 import type { IncomingMessage } from 'node:http';
 import {
   applyDecorators,
@@ -146,7 +147,7 @@ export class LinesController {
     const target = { tenant: principal.tenant, operationId };
     const giveBack = this.places.reserve(principal, clientAddress(request, this.trustProxy));
     try {
-      await this.open(target.tenant, operationId, query);
+      await this.open({ tenant: target.tenant, operationId }, query);
       const upload = new LinesUpload(this.operations, target);
       const isForm = /^application\/x-www-form-urlencoded/i.test(request.headers['content-type'] ?? '');
       const { operation, recorded } = await upload.run(bodyOf(request), isForm, end);
@@ -157,14 +158,14 @@ export class LinesController {
   }
 
   /** @throws OpstreamError `operation_not_found` for an operation that does not exist and is not to be opened */
-  private async open(tenant: string, operationId: string, query: Record<string, unknown>): Promise<void> {
+  private async open({ tenant, operationId }: OperationKey, query: Record<string, unknown>): Promise<void> {
     const open = boolean(query.open, 'open');
     const operationType = parseOperationType(query.operation_type ?? DEFAULT_TYPE);
-    if (open && (await this.operations.find(tenant, operationId)) === null) {
+    if (open && (await this.operations.find({ tenant, operationId })) === null) {
       await this.operations.create(tenant, { operationType, operationId });
       return;
     }
-    await this.operations.get(tenant, operationId);
+    await this.operations.get({ tenant, operationId });
   }
 }
 

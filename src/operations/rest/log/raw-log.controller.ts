@@ -1,3 +1,4 @@
+import type { OperationKey } from '../../operation-key.js';
 import {
   type BeforeApplicationShutdown,
   Controller,
@@ -131,7 +132,7 @@ export class RawLogController implements BeforeApplicationShutdown {
       download: boolean(query.download, 'download'),
       ndjson: NDJSON.test(accept ?? ''),
     };
-    const { startedAt } = await this.operations.get(tenant, operationId);
+    const { startedAt } = await this.operations.get({ tenant, operationId });
     this.send(request, reply, { ...wanted, startedAt });
   }
 
@@ -168,8 +169,8 @@ export class RawLogController implements BeforeApplicationShutdown {
     const { signal } = response;
     let cursor = afterSeq;
     const events = follow
-      ? this.follower.follow(tenant, operationId, { afterSeq, signal })
-      : this.stored(tenant, operationId, afterSeq, signal);
+      ? this.follower.follow({ tenant, operationId }, { afterSeq, signal })
+      : this.stored({ tenant, operationId }, afterSeq, signal);
     for await (const event of events) {
       // The seqs of a log have no gaps.
       if (event.seq > cursor + 1)
@@ -183,15 +184,14 @@ export class RawLogController implements BeforeApplicationShutdown {
 
   /** What is in the log now, and nothing that comes while it is read. */
   private async *stored(
-    tenant: string,
-    operationId: string,
+    key: OperationKey,
     afterSeq: number,
     signal: AbortSignal,
   ): AsyncGenerator<RecordedEvent, void> {
     let through: number | undefined;
     for (let cursor = afterSeq; !signal.aborted;) {
       await turnBudget.turn();
-      const { events, head } = await this.operations.history(tenant, operationId, cursor, PAGE);
+      const { events, head } = await this.operations.history(key, cursor, PAGE);
       through ??= head;
       for (const event of events) {
         if (event.seq > through) return;
