@@ -1,0 +1,111 @@
+import {
+  onlyMembers,
+  parseDraft,
+  parseEventData,
+  parseOperationId,
+} from '../../operations/operation-draft.js';
+import { toSnapshot } from '../../operations/operation-snapshot.js';
+import { fitSnapshot } from './fit-answer.js';
+import type { HubCommandDefinition } from './command-session.js';
+import { answer, recordedAnswer } from './answer.js';
+
+export const createOperation: HubCommandDefinition<'create_operation'> = {
+  scope: 'operations:write',
+  append: true,
+  async run(session, input, reply) {
+    const { operation, created } = await session.dependencies.operations.create(session.tenant, {
+      operationType: input.operation_type,
+      metadata: input.metadata,
+      operationId: input.operation_id,
+      leaseSeconds: input.lease_seconds,
+    });
+    const { operationId } = operation;
+    const log = await session.dependencies.places.tokenOfOperation(operation);
+    const snapshot = fitSnapshot({ ...toSnapshot(operation), log });
+    reply.send(
+      answer<'create_operation'>(reply.requestId, {
+        status: created ? 'created' : 'exists',
+        operation: snapshot,
+        operation_id: operationId,
+        event_type: 'created',
+        data: { operation: snapshot, created },
+      }),
+    );
+  },
+};
+
+/** Members of a message that records an event; `type`, `id` and `timestamp` belong to the agents protocol. */
+const EMIT_MEMBERS = new Set([
+  'command',
+  'request_id',
+  'type',
+  'id',
+  'timestamp',
+  'operation_id',
+  'event_type',
+  'data',
+  'event_id',
+]);
+
+export const emit: HubCommandDefinition<'emit'> = {
+  scope: 'operations:write',
+  append: true,
+  async run(session, input, reply) {
+    const operationId = parseOperationId(input.operation_id);
+    onlyMembers(input, EMIT_MEMBERS);
+    const draft = parseEventData(input.event_type, input.data, operationId, input.event_id);
+    const receipt = await session.dependencies.operations.append(
+      { tenant: session.tenant, operationId },
+      draft,
+    );
+    reply.send(recordedAnswer(reply.requestId, operationId, receipt.seq, receipt.repeated));
+  },
+};
+
+export const renew: HubCommandDefinition<'renew'> = {
+  scope: 'operations:write',
+  append: true,
+  async run(session, input, reply) {
+    const operationId = parseOperationId(input.operation_id);
+    await session.dependencies.operations.appendAll({ tenant: session.tenant, operationId }, []);
+    reply.send(
+      answer<'renew'>(reply.requestId, {
+        status: 'renewed',
+        operation_id: operationId,
+        event_type: 'renewed',
+        data: {},
+      }),
+    );
+  },
+};
+
+export const cancelOperation: HubCommandDefinition<'cancel_operation'> = {
+  scope: 'operations:write',
+  append: true,
+  ends: true,
+  async run(session, input, reply) {
+    const operationId = parseOperationId(input.operation_id);
+    const draft = parseDraft('cancelled', { reason: input.reason }, input.event_id);
+    const receipt = await session.dependencies.operations.append(
+      { tenant: session.tenant, operationId },
+      draft,
+    );
+    const { principal, address } = session.connection;
+    if (!receipt.repeated) {
+      session.dependencies.audit.acted(
+        'operation_cancelled',
+        principal,
+        { address },
+        { target: operationId },
+      );
+    }
+    reply.send(
+      answer<'cancel_operation'>(reply.requestId, {
+        status: 'cancelled',
+        operation_id: operationId,
+        event_type: 'recorded',
+        data: { seq: receipt.seq, repeated: receipt.repeated },
+      }),
+    );
+  },
+};
