@@ -53,9 +53,14 @@ export class SharedSession implements AsyncIterable<SessionMessage> {
     return this.#rest.request('POST', this.#path('messages'), { body });
   }
 
-  /** One page, oldest first. */
+  /** One page, oldest first unless `order` says otherwise. */
   messages(
-    query: { readonly limit?: number; readonly offset?: number; readonly sender?: string } = {},
+    query: {
+      readonly limit?: number;
+      readonly offset?: number;
+      readonly sender?: string;
+      readonly order?: 'oldest' | 'newest';
+    } = {},
   ): Promise<{ messages: SessionMessage[]; total_count: number; has_more: boolean }> {
     return this.#rest.request('GET', this.#path('messages'), { query: { ...query } });
   }

@@ -1,6 +1,7 @@
 import { ConnectionBanner, ConnectionStatus } from './connection/connection-status.js';
 import { ConnectionPage } from './connection/connection-page.js';
 import { needsToken } from './connection/connection.js';
+import { EverythingPage } from './everything/everything-page.js';
 import { KeyHelp } from './keyboard/key-help.js';
 import { useKeys } from './keyboard/keys.js';
 import { OperationPage } from './operation/operation-page.js';
@@ -8,10 +9,18 @@ import { OperationsPage } from './operations/operations-page.js';
 import { formatRoute, type PageName } from './routing/route.js';
 import { route } from './routing/router.js';
 import { DENSITIES, density, nextOf } from './settings/settings.js';
+import { SessionPage } from './sessions/session-page.js';
+import { SessionsPage } from './sessions/sessions-page.js';
+import { StatisticsPage } from './statistics/statistics-page.js';
+import { ToolsPage } from './tools/tools-page.js';
 import { Announcer } from './ui/announcer.js';
 
 const LINKS: readonly (readonly [PageName, string])[] = [
   ['operations', 'Operations'],
+  ['everything', 'Everything'],
+  ['sessions', 'Sessions'],
+  ['tools', 'MCP tools'],
+  ['statistics', 'Statistics'],
   ['connection', 'Connection'],
 ];
 
@@ -65,5 +74,16 @@ function CurrentPage() {
   // Without a token there is nothing else to see.
   if (page === 'connection' || needsToken.value) return <ConnectionPage />;
   if (page === 'operations' && id !== undefined) return <OperationPage key={id} operationId={id} />;
-  return <OperationsPage />;
+  switch (page) {
+    case 'everything':
+      return <EverythingPage />;
+    case 'sessions':
+      return id === undefined ? <SessionsPage /> : <SessionPage key={id} sessionId={id} />;
+    case 'tools':
+      return <ToolsPage name={id} />;
+    case 'statistics':
+      return <StatisticsPage />;
+    default:
+      return <OperationsPage />;
+  }
 }

@@ -6,5 +6,6 @@ import './styles/shell.css';
 import './styles/operations.css';
 import './styles/operation.css';
 import './styles/log.css';
+import './styles/pages.css';
 
 render(<App />, document.getElementById('app')!);

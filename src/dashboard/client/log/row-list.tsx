@@ -18,8 +18,6 @@ interface Props {
   readonly onVisible: (rows: LogWindow) => void;
   readonly row: (seq: number, top: number) => ComponentChildren;
   readonly handle: { current: RowListHandle | undefined };
-  /** Anything whose change must draw the rows again. */
-  readonly revision: unknown;
 }
 
 /** Pixels from the end that still count as the end: scroll positions are fractions on some screens. */

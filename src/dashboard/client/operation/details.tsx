@@ -21,8 +21,16 @@ export function Details({ snapshot }: { readonly snapshot: OperationSnapshot }) 
           <JsonTree value={result} what="Result" />
         </Part>
       )}
-      <Part title="Times">
+      <Part title="About">
         <dl>
+          <dt>Id</dt>
+          <dd>
+            <code>{snapshot.operation_id}</code>
+          </dd>
+          <dt>Type</dt>
+          <dd>{snapshot.operation_type}</dd>
+          <dt>Events</dt>
+          <dd>{snapshot.event_count.toLocaleString('en')}</dd>
           <dt>Started</dt>
           <dd>{time(snapshot.started_at)}</dd>
           <dt>Updated</dt>

@@ -61,20 +61,30 @@ export function LogToolbar({ log, following, hasLines, onFollow, onJump, onCopy,
         </select>
       </label>
       <span class="spacer" />
-      <button type="button" class="quiet" onClick={onCopy}>
-        {hasLines ? 'Copy chosen lines' : 'Copy view'}
-      </button>
-      <button type="button" class="quiet" onClick={onCopyLink} title="y">
-        Copy link
-      </button>
-      <button type="button" class="quiet" onClick={() => void downloadLog(log.operationId)}>
-        Download
-      </button>
-      {token.value === undefined && (
-        <a class="quiet button" href={raw} target="_blank" rel="noreferrer">
-          Raw
-        </a>
-      )}
+      <details
+        class="menu"
+        onClick={({ currentTarget, target }) => {
+          if (target instanceof Element && target.closest('button, a')) currentTarget.open = false;
+        }}
+      >
+        <summary>Copy and save</summary>
+        <div>
+          <button type="button" class="quiet" onClick={onCopy}>
+            {hasLines ? 'Copy chosen lines' : 'Copy view'}
+          </button>
+          <button type="button" class="quiet" onClick={onCopyLink} title="y">
+            Copy link
+          </button>
+          <button type="button" class="quiet" onClick={() => void downloadLog(log.operationId)}>
+            Download
+          </button>
+          {token.value === undefined && (
+            <a class="quiet button" href={raw} target="_blank" rel="noreferrer">
+              Raw
+            </a>
+          )}
+        </div>
+      </details>
     </div>
   );
 }

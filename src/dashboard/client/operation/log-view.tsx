@@ -145,7 +145,7 @@ export function LogView({ log }: { readonly log: OperationLog }) {
   const unseen = unseenText(tail.value);
   const isCut = around.value.last - around.value.first + 1 < log.head.value - log.first.value + 1;
   return (
-    <section class="log" aria-label="Log">
+    <section class="log" aria-label="Log" data-version={log.version.value}>
       <LogToolbar
         log={log}
         following={following}
@@ -166,7 +166,6 @@ export function LogView({ log }: { readonly log: OperationLog }) {
         following={following}
         label="Lines of the log"
         handle={list}
-        revision={log.version.value}
         onUserScroll={(direction, atEnd) => tell({ type: 'scrolled', direction, atEnd })}
         onVisible={(rows) => {
           visible.current = rows;

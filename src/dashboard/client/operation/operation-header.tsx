@@ -27,8 +27,7 @@ export function OperationHeader({
         </button>
         <span class="spacer" />
         <span class="operation-times">
-          <time title={fullTime(startedAt, timeMode.value)}>{fullTime(startedAt, timeMode.value)}</time>
-          {' · '}
+          <time>{fullTime(startedAt, timeMode.value)} · </time>
           <Elapsed from={startedAt} seconds={snapshot.duration} />
         </span>
         {endedAt === null && <CancelButton operationId={id} />}

@@ -55,7 +55,7 @@ export function FilterBar({
       </label>
       <span class="spacer" />
       <span class="toolbar-count">
-        {shown === undefined ? '' : `${shown.toLocaleString('en')}${hasMore ? '+' : ''} shown`}
+        {!shown ? '' : `${shown.toLocaleString('en')}${hasMore ? '+' : ''} shown`}
       </span>
     </div>
   );
