@@ -25,7 +25,7 @@ export async function readBytes(request: IncomingMessage, limit: number): Promis
 /** A body that arrived during authentication: no waiting, timing or accounting needed. */
 function arrived(request: IncomingMessage): Buffer | undefined {
   const length = Number(request.headers['content-length']);
-  if (!request.complete || !(length > 0) || request.readableLength !== length) return undefined;
+  if (!(length > 0) || request.readableLength !== length) return undefined;
   return (request.read() as Buffer | null) ?? undefined;
 }
 
