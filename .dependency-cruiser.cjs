@@ -68,7 +68,8 @@ module.exports = {
       comment: 'The state machine knows no framework, no store and no clock.',
       from: { path: '^src/operations/(operation|operation-event|operation-draft)\\.ts$' },
       to: {
-        pathNot: '^src/(platform/(errors/|json)|operations/(operation|operation-event|operation-draft)\\.ts)',
+        pathNot:
+          '^src/(platform/(errors/|json)|client/protocol/log-level|operations/(operation|operation-event|operation-draft)\\.ts)',
       },
     },
     {

@@ -1,3 +1,4 @@
+import { levelOf, type Level } from '../client/protocol/log-level.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import { cutText, exceedsBytes, MAX_EVENT_DATA_BYTES, standInFor } from '../platform/json-stand-in.js';
 import {
@@ -35,6 +36,8 @@ export interface EventDraft {
   readonly progress?: number;
   readonly status?: string;
   readonly message?: string;
+  /** Of a `log` event. */
+  readonly level?: Level;
   readonly result?: JsonValue;
   readonly error?: string;
   readonly errorType?: string;
@@ -199,7 +202,7 @@ const PARSERS: Record<ProducerEventType, (data: JsonObject) => EventDraft> = {
     const level = data.level == null ? 'info' : name(data.level, 'level');
     const message = text(data.message, 'message');
     const body = data.details == null ? { level, message } : { level, message, details: details(data) };
-    return draft('log', body, {});
+    return draft('log', body, { level: levelOf(level) });
   },
   result(data) {
     onlyFields(data, 'result', RESULT_FIELDS);

@@ -16,6 +16,7 @@ export function toSnapshot(operation: Operation, withResult = true): OperationSn
     ended_at: operation.endedAt,
     duration: operation.endedAt === null ? null : duration(operation, operation.endedAt),
     first_seq: operation.firstSeq,
+    log_counts: operation.logCounts,
     ...(withResult && operation.result !== undefined && { result: operation.result }),
     ...(operation.error !== undefined && { error: operation.error }),
     ...(operation.errorType !== undefined && { error_type: operation.errorType }),

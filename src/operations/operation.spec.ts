@@ -106,6 +106,7 @@ describe('toSnapshot', () => {
       ended_at: null,
       duration: null,
       first_seq: 1,
+      log_counts: { debug: 0, info: 0, warning: 0, error: 0 },
     });
     const ended = record(opened().operation, draft('result', { result: null }), AT + 2).operation;
     expect(toSnapshot(ended)).toMatchObject({ status: 'completed', duration: 2, result: null });

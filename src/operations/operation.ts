@@ -1,3 +1,4 @@
+import { NO_LOGS, type LogCounts } from '../client/protocol/log-level.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { JsonObject, JsonValue } from '../platform/json.js';
 import type { EventDraft } from './operation-draft.js';
@@ -34,6 +35,7 @@ export interface Operation {
   readonly eventCount: number;
   /** Lowest seq still stored; above 1 the beginning was trimmed. */
   readonly firstSeq: number;
+  readonly logCounts: Readonly<LogCounts>;
   readonly result?: JsonValue;
   readonly error?: string;
   readonly errorType?: string;
@@ -92,6 +94,7 @@ export function open(input: NewOperation, number: number, at: number): Transitio
       endedAt: null,
       eventCount: 1,
       firstSeq: 1,
+      logCounts: NO_LOGS,
     },
     events: [{ seq: 1, type: 'status', timestamp: at, data }],
   };
@@ -121,8 +124,11 @@ export function record(operation: Operation, draft: EventDraft, at: number): Tra
       return { operation: next, events };
     case 'status':
       return { operation: withStatus(next, draft), events };
-    case 'log':
+    case 'log': {
+      const level = draft.level ?? 'info';
+      next.logCounts = { ...operation.logCounts, [level]: operation.logCounts[level] + 1 };
       return { operation: next, events };
+    }
     case 'error':
       return {
         operation: {

@@ -35,6 +35,7 @@ describe('REST: operations', () => {
       ended_at: null,
       duration: null,
       first_seq: 1,
+      log_counts: { debug: 0, info: 0, warning: 0, error: 0 },
       log: expect.stringMatching(/^\w+\.\d+\.\d+$/),
     });
     nowInSeconds(answer.body.started_at);

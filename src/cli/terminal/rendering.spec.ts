@@ -97,6 +97,7 @@ describe('operation tables', () => {
       ended_at: 1,
       duration: 61,
       first_seq: 1,
+      log_counts: { debug: 0, info: 0, warning: 0, error: 0 },
     };
     const lines = operationTable([snapshot], {}).split('\n');
     expect(lines[0]).toBe('OPERATION  TYPE  STATUS   DONE  TIME   MESSAGE');

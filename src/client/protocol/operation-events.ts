@@ -1,3 +1,4 @@
+import type { LogCounts } from './log-level.js';
 import { isObject, type JsonObject, type JsonValue } from '../json.js';
 
 /** What a service sends about operations, as on the wire (docs/protocol.md). */
@@ -82,6 +83,8 @@ export interface OperationSnapshot {
   duration: number | null;
   /** The oldest stored event. */
   first_seq: number;
+  /** Log events recorded, by level; trimmed ones included. */
+  log_counts: LogCounts;
   /** Id of the log it was folded from; not in lists. */
   log?: string;
   result?: JsonValue;

@@ -117,7 +117,7 @@ class StoreChecker {
   /** Type, metadata and outcome of every operation, as a reader would see them. */
   private checkOperations(): number {
     const rows = this.database.prepare<[], OperationRow & { readonly name: string | null }>(
-      `SELECT operations.*, name, NULL AS event_count, NULL AS updated_at
+      `SELECT operations.*, name, NULL AS event_count, NULL AS updated_at, NULL AS log_counts
        FROM operations LEFT JOIN tenants USING (tenant_no) ORDER BY op`,
     );
     let operations = 0;

@@ -15,7 +15,7 @@ import { decideOpen, decideRecord, type Decision } from './decide.js';
 import { eventChecksum, operationChecksum } from './event-checksum.js';
 import { eventsToTrim, REMOVAL_STEP } from './retention.js';
 import type { SqliteEpochs } from './sqlite-epochs.js';
-import { TENANT_SPAN } from './sqlite-rows.js';
+import { logCountsText, TENANT_SPAN } from './sqlite-rows.js';
 import type { SqliteSnapshots, StoredOperation, TenantState } from './sqlite-snapshots.js';
 import type { RemovalRow, Statements } from './sqlite-statements.js';
 
@@ -162,11 +162,13 @@ export class SqliteLogWriter {
     const { operationId } = decision.operation;
     const events: RecordedEvent[] = [];
     if (decision.events.length > 0) this.epochs.record(tenant);
+    const { eventCount, logCounts } = decision.operation;
     for (const { seq, type, timestamp, data, eventId } of decision.events) {
       const position = ++tenant.head;
       const key = base + position;
       const crc = eventChecksum({ position: key, op, seq, type, timestamp, data });
-      this.sql.addEvent.run(key, op, seq, type, timestamp, data, crc);
+      const counts = seq === eventCount ? logCountsText(logCounts) : null;
+      this.sql.addEvent.run(key, op, seq, type, timestamp, data, crc, counts);
       if (eventId !== undefined) this.sql.addEventId.run(op, eventId, seq, timestamp);
       events.push(
         new RecordedEvent({ tenant: tenant.name, operationId, seq, position, type, timestamp, data }),

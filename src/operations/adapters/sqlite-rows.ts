@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { NO_LOGS, type LogCounts } from '../../client/protocol/log-level.js';
 import { parseJson, type JsonObject, type JsonValue } from '../../platform/json.js';
 import { RecordedEvent, type EventType } from '../operation-event.js';
 import type { Operation, OperationState } from '../operation.js';
@@ -42,10 +43,24 @@ export function toOperation(tenant: string, row: OperationRow, onDamage: OnDamag
     endedAt: row.ended_at,
     eventCount: row.event_count ?? 0,
     firstSeq: row.first_seq,
+    logCounts: readLogCounts(row.log_counts),
     ...(outcome.result !== undefined && { result: outcome.result }),
     ...(outcome.error !== undefined && { error: outcome.error }),
     ...(outcome.error_type !== undefined && { errorType: outcome.error_type }),
   };
+}
+
+/** Null where nothing was logged, which is most events of most operations. */
+export function logCountsText({ debug, info, warning, error }: LogCounts): string | null {
+  return debug + info + warning + error === 0 ? null : `${debug},${info},${warning},${error}`;
+}
+
+function readLogCounts(text: string | null): LogCounts {
+  if (text === null) return NO_LOGS;
+  const [debug = 0, info = 0, warning = 0, error = 0] = text
+    .split(',')
+    .map((digits) => (Number.isSafeInteger(Number(digits)) ? Number(digits) : 0));
+  return { debug, info, warning, error };
 }
 
 function readMetadata(row: OperationRow, onDamage: () => void): JsonObject {

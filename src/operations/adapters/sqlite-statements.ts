@@ -1,6 +1,6 @@
 import type BetterSqlite3 from 'better-sqlite3';
 
-/** One row of `operations`, plus `updated_at` and `event_count` from its newest event. */
+/** One row of `operations`, plus `updated_at`, `event_count` and `log_counts` from its newest event. */
 export interface OperationRow {
   op: number;
   tenant_no: number;
@@ -18,6 +18,7 @@ export interface OperationRow {
   ended_at: number | null;
   event_count: number | null;
   first_seq: number;
+  log_counts: string | null;
   outcome: string | null;
   owner: string | null;
   lease_seconds: number | null;
@@ -84,10 +85,12 @@ export interface Statement<Parameters extends unknown[], Row> {
   iterate(...parameters: Parameters): IterableIterator<Row>;
 }
 
-/** Seq and time of the newest event: one index look-up each. */
+/** Seq, time and counts of the newest event: one index look-up each. */
 const EVENT_COUNT = '(SELECT max(seq) FROM events WHERE events.op = operations.op) AS event_count';
 const UPDATED_AT = `(SELECT timestamp FROM events WHERE events.op = operations.op ORDER BY seq DESC LIMIT 1)
          AS updated_at`;
+const LOG_COUNTS = `(SELECT log_counts FROM events WHERE events.op = operations.op ORDER BY seq DESC LIMIT 1)
+         AS log_counts`;
 const EVENT = 'position, op, seq, type, timestamp, data, crc';
 
 /** Compiles every statement of the store once. */
@@ -144,7 +147,7 @@ export function prepareStatements(db: BetterSqlite3.Database) {
       "SELECT coalesce(max(seq), 0) AS op FROM sqlite_sequence WHERE name = 'operations'",
     ),
     operation: prepare<[number, string], OperationRow>(
-      `SELECT *, ${EVENT_COUNT}, ${UPDATED_AT} FROM operations WHERE tenant_no = ? AND operation_id = ?`,
+      `SELECT *, ${EVENT_COUNT}, ${UPDATED_AT}, ${LOG_COUNTS} FROM operations WHERE tenant_no = ? AND operation_id = ?`,
     ),
     logOfOperation: prepare<[number, string], LogRow>(
       `SELECT op, first_seq, ${EVENT_COUNT} FROM operations WHERE tenant_no = ? AND operation_id = ?`,
@@ -185,7 +188,7 @@ export function prepareStatements(db: BetterSqlite3.Database) {
     listed: prepare<[number], OperationRow>(
       `SELECT op, tenant_no, operation_id, operation_type, pool, metadata, state, status, progress, message,
          started_at, ended_at, renewed_at, first_seq, owner, lease_seconds, crc, outcome_crc,
-         iif(state = 'error', outcome, NULL) AS outcome, ${EVENT_COUNT}, ${UPDATED_AT}
+         iif(state = 'error', outcome, NULL) AS outcome, ${EVENT_COUNT}, ${UPDATED_AT}, ${LOG_COUNTS}
        FROM operations WHERE op = ?`,
     ),
     byPhase: arm('phase = :phase'),
@@ -206,8 +209,9 @@ export function prepareStatements(db: BetterSqlite3.Database) {
        WHERE ended_at IS NULL AND substr(operation_type, 1, length(@typePrefix)) = @typePrefix ORDER BY op`,
     ),
 
-    addEvent: prepare<[number, number, number, string, number, string, number]>(
-      'INSERT INTO events (position, op, seq, type, timestamp, data, crc) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    addEvent: prepare<[number, number, number, string, number, string, number, string | null]>(
+      `INSERT INTO events (position, op, seq, type, timestamp, data, crc, log_counts)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     addEventId: prepare<[number, string, number, number]>(
       'INSERT INTO event_ids (op, event_id, seq, timestamp) VALUES (?, ?, ?, ?)',

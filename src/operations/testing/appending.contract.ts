@@ -13,6 +13,8 @@ import {
 } from './store-fixture.contract.js';
 import { foldLog } from './fold-log.contract.js';
 
+const logAt = (level: string): [string, object] => ['log', { level, message: 'x' }];
+
 /** Appending: sequence numbers, snapshots, refusals, duplicates. */
 export function describeAppending(fixture: () => StoreFixture): void {
   let store: StoreDriver;
@@ -32,6 +34,7 @@ export function describeAppending(fixture: () => StoreFixture): void {
         progress: 0,
         eventCount: 1,
         firstSeq: 1,
+        logCounts: { debug: 0, info: 0, warning: 0, error: 0 },
         endedAt: null,
       });
       expect(opened!.receipts).toEqual([{ seq: 1, timestamp: clock.now, repeated: false }]);
@@ -116,6 +119,7 @@ export function describeAppending(fixture: () => StoreFixture): void {
           progress: 1,
           result: { lines: [1, 2, 3] },
           eventCount: 7,
+          logCounts: { debug: 0, info: 0, warning: 1, error: 0 },
         },
         { state: 'error', status: 'error', error: 'broken', errorType: 'ValidationError', eventCount: 2 },
         { state: 'cancelled', status: 'cancelled', message: 'enough', eventCount: 2 },
@@ -128,6 +132,36 @@ export function describeAppending(fixture: () => StoreFixture): void {
       const events = (await store.log('a')).events;
       expect(events.at(-1)!.type).toBe('completed');
       expect(JSON.parse(events.at(-1)!.data)).toEqual({ status: 'completed', duration: 0.003 });
+    });
+
+    it('counts log events by level, whatever a logger calls it, also those that are trimmed', async () => {
+      await store.done(opening('a'), opening('b'));
+      const names = [
+        'WARN',
+        'warning',
+        'trace',
+        'debug',
+        'Fatal',
+        'error',
+        'err',
+        'notice',
+        'info',
+        'éclair',
+      ];
+      await store.done(...names.map((level) => recording('a', [logAt(level)])));
+      await store.done(recording('a', [logAt('error'), ['progress', { progress: 0.5 }]]));
+      const counts = { debug: 2, info: 3, warning: 2, error: 4 };
+      expect(await store.port.get({ tenant: TENANT, operationId: 'a' })).toMatchObject({ logCounts: counts });
+      const { operations } = await store.port.list(TENANT, { limit: 10 });
+      expect(operations.map(({ logCounts }) => logCounts)).toEqual([
+        { debug: 0, info: 0, warning: 0, error: 0 },
+        counts,
+      ]);
+      await store.done(recording('a', [['error', { error: 'broken' }]]));
+      expect(await store.port.get({ tenant: TENANT, operationId: 'a' })).toMatchObject({
+        state: 'error',
+        logCounts: counts,
+      });
     });
 
     it('keeps text exactly: every script, control characters, quotes and large values', async () => {

@@ -28,6 +28,7 @@ export function foldLog(events: readonly RecordedEvent[], number: number): Opera
     endedAt: null,
     eventCount: 1,
     firstSeq: 1,
+    logCounts: { debug: 0, info: 0, warning: 0, error: 0 },
   };
   for (const event of events.slice(1)) folded = fold(folded, event);
   return folded;
@@ -65,7 +66,9 @@ function fold(before: Operation, { type, seq, timestamp, data }: RecordedEvent):
         endedAt: timestamp,
         message: text('reason'),
       };
-    case 'log':
-      return base;
+    case 'log': {
+      const level = text('level') as keyof Operation['logCounts'];
+      return { ...base, logCounts: { ...before.logCounts, [level]: before.logCounts[level] + 1 } };
+    }
   }
 }

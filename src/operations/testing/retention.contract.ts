@@ -101,6 +101,7 @@ export function describeRetention(fixture: () => StoreFixture): void {
       expect(await store.port.get({ tenant: TENANT, operationId: 'a' })).toMatchObject({
         firstSeq: 16,
         eventCount: 25,
+        logCounts: { debug: 0, info: 24, warning: 0, error: 0 },
       });
       expect((await store.log('a', 20)).events.map(({ seq }) => seq)).toEqual([21, 22, 23, 24, 25]);
       // Positions: a1, other1, a2 … a25; the newest trimmed one is a15.

@@ -1,7 +1,15 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { JsonObject, JsonValue } from '../../../platform/json.js';
+import type { LogCounts } from '../../../client/protocol/log-level.js';
 import type { OperationSnapshot } from '../../../client/protocol/operation-events.js';
 import { ANY_JSON } from '../../../rest/openapi-document.js';
+
+export class LogCountsDto implements LogCounts {
+  @ApiProperty({ type: 'integer' }) debug: number;
+  @ApiProperty({ type: 'integer' }) info: number;
+  @ApiProperty({ type: 'integer' }) warning: number;
+  @ApiProperty({ type: 'integer' }) error: number;
+}
 
 /** An operation's snapshot in OpenAPI. */
 export class OperationDto implements OperationSnapshot {
@@ -18,6 +26,8 @@ export class OperationDto implements OperationSnapshot {
   @ApiProperty({ type: Number, nullable: true, description: 'Unix seconds' }) ended_at: number | null;
   @ApiProperty({ type: Number, nullable: true, description: 'Seconds' }) duration: number | null;
   @ApiProperty({ type: 'integer', description: 'Lowest seq still stored' }) first_seq: number;
+  @ApiProperty({ type: LogCountsDto, description: 'Log events recorded, by level; trimmed ones included' })
+  log_counts: LogCountsDto;
   @ApiPropertyOptional({ description: 'Names the log of the operation; not in lists' }) log?: string;
   @ApiPropertyOptional({ ...ANY_JSON, description: 'Any JSON; not in lists' }) result?: JsonValue;
   @ApiPropertyOptional() error?: string;

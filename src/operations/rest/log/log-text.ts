@@ -1,32 +1,13 @@
 import { stripVTControlCharacters } from 'node:util';
+import { LEVELS, levelOf, type Level } from '../../../client/protocol/log-level.js';
 import { OpstreamError } from '../../../platform/errors/opstream-error.js';
 import { isJsonObject, type JsonValue } from '../../../platform/json.js';
 import type { RecordedEvent } from '../../operation-event.js';
 
 /** Renders `log` events as lines of text: pure, without a connection. */
 
-export const LEVELS = ['debug', 'info', 'warning', 'error'] as const;
-export type Level = (typeof LEVELS)[number];
 export const TIMESTAMPS = ['none', 'utc', 'elapsed'] as const;
 export type Timestamps = (typeof TIMESTAMPS)[number];
-
-/** Names of other loggers for the four levels; an unknown level counts as `info`. */
-const LEVEL_NUMBERS: ReadonlyMap<string, number> = new Map([
-  ['trace', 0],
-  ['verbose', 0],
-  ['debug', 0],
-  ['warn', 2],
-  ['warning', 2],
-  ['error', 3],
-  ['err', 3],
-  ['critical', 3],
-  ['crit', 3],
-  ['fatal', 3],
-  ['alert', 3],
-  ['emergency', 3],
-  ['emerg', 3],
-  ['panic', 3],
-]);
 
 export interface TextOptions {
   /** The least severe level that is shown. */
@@ -42,7 +23,7 @@ export interface TextOptions {
 export function isShown(event: RecordedEvent, least: Level): boolean {
   if (event.type !== 'log') return false;
   if (least === 'debug') return true;
-  return levelNumber(logOf(event).level) >= LEVELS.indexOf(least);
+  return LEVELS.indexOf(levelOf(logOf(event).level)) >= LEVELS.indexOf(least);
 }
 
 /** The lines of a log event, each with its line break. */
@@ -70,10 +51,6 @@ export function oneOf<T extends string>(
   const found = choices.find((choice) => choice === value);
   if (found !== undefined) return found;
   throw new OpstreamError('invalid_request', `${field} must be one of ${choices.join(', ')}`);
-}
-
-function levelNumber(level: JsonValue | undefined): number {
-  return typeof level === 'string' ? (LEVEL_NUMBERS.get(level.toLowerCase()) ?? 1) : 1;
 }
 
 function logOf(event: RecordedEvent): { level: JsonValue | undefined; message: string; ansi?: string } {

@@ -18,6 +18,7 @@ import { clientAddress } from '../../../auth/client-address.js';
 import { ConnectionLimit } from '../../../auth/connection-limit.js';
 import { anonymousPrincipal } from '../../../auth/principal.js';
 import { ValidityWatch } from '../../../auth/validity-watch.js';
+import { LEVELS } from '../../../client/protocol/log-level.js';
 import { Configuration } from '../../../config/configuration.js';
 import { OpstreamError } from '../../../platform/errors/opstream-error.js';
 import { turnBudget } from '../../../platform/lifecycle/turn-budget.js';
@@ -29,7 +30,7 @@ import { OperationsService } from '../../operations.service.js';
 import { OperationIdParameter } from '../openapi-decorators.js';
 import { boolean, wholeNumber } from '../request-values.js';
 import { LogResponse } from './log-response.js';
-import { isShown, LEVELS, oneOf, textOf, TIMESTAMPS, trimmedText, type TextOptions } from './log-text.js';
+import { isShown, oneOf, textOf, TIMESTAMPS, trimmedText, type TextOptions } from './log-text.js';
 import { type Reply, responseOf, takeOver } from '../../../rest/reply.js';
 
 interface LogRequest extends TextOptions {
