@@ -145,6 +145,13 @@ export abstract class OperationStore {
   /** Events after a seq; null for an unknown operation. */
   abstract readOperation(key: OperationKey, afterSeq: number, bounds: PageBounds): Promise<LogPage | null>;
 
+  /** Events before a seq, newest first; null for an unknown operation. */
+  abstract readOperationBefore(
+    key: OperationKey,
+    beforeSeq: number,
+    bounds: PageBounds,
+  ): Promise<LogPage | null>;
+
   /** Events of all operations of a tenant after a position. */
   abstract readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage>;
 

@@ -16,6 +16,7 @@ import {
 import type { RecordedEvent } from './operation-event.js';
 import { OperationRunner, type RunOptions } from './operation-runner.js';
 import type { OperationScope } from './operation-scope.js';
+import { searchLog, type LogMatches, type LogQuery } from './log-search.js';
 import type { OperationKey } from './operation-key.js';
 import {
   OperationStore,
@@ -208,6 +209,11 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
     const page = await this.store.readOperation({ tenant, operationId }, afterSeq, bounds);
     if (!page) throw notFound(operationId);
     return page;
+  }
+
+  /** The events of a log that match a filter, forward or backward. @throws OpstreamError `operation_not_found` */
+  search(key: OperationKey, query: LogQuery): Promise<LogMatches> {
+    return searchLog(this.store, key, query);
   }
 
   /** One page of the tenant's whole log after a position. */

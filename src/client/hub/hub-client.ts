@@ -12,6 +12,7 @@ import {
   isHistoryLost,
   isHistoryTrimmed,
   isOperationEvent,
+  type EventFilter,
   type EventPage,
   type HistoryLost,
   type OperationPage,
@@ -19,6 +20,7 @@ import {
   type ProducerEventData,
   type ProducerEventType,
   type Receipt,
+  type SearchedEventPage,
   type ServerStats,
 } from '../protocol/operation-events.js';
 import type { Frame } from './pending-commands.js';
@@ -230,6 +232,20 @@ export class HubClient extends Emitter<HubClientEvents> {
       limit,
     });
     return answer.data;
+  }
+
+  /**
+   * The events of a log that match a filter, or a page before a seq. One call searches a bounded part of a long log:
+   * while `has_more`, continue after `searched_through`, or before `searched_from`.
+   */
+  async searchLog(operationId: string, filter: EventFilter): Promise<SearchedEventPage> {
+    const answer = await this.#connection.request({
+      command: 'get_history',
+      operation_id: operationId,
+      ...filter,
+      count: filter.count ?? false,
+    });
+    return answer.data as SearchedEventPage;
   }
 
   async getStats(): Promise<ServerStats> {

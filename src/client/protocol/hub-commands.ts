@@ -1,5 +1,5 @@
 import type { JsonObject } from '../json.js';
-import type { ProducerEventData, ProducerEventType } from './operation-events.js';
+import type { EventFilter, ProducerEventData, ProducerEventType } from './operation-events.js';
 
 /**
  * What a client sends to the hub, one JSON object per text frame (docs/protocol.md, "Hub"). An optional member that
@@ -64,11 +64,9 @@ export interface ListOperationsCommand extends Command<'list_operations'> {
   cursor?: string;
 }
 
-export interface GetHistoryCommand extends OperationCommand<'get_history'> {
-  after_seq?: number;
-  /** The log that `after_seq` belongs to. */
+export interface GetHistoryCommand extends OperationCommand<'get_history'>, EventFilter {
+  /** The log that `after_seq` or `before_seq` belongs to. */
   log?: string;
-  limit?: number;
 }
 
 export type GetStatsCommand = Command<'get_stats'>;

@@ -7,6 +7,7 @@ import type {
   OperationEvent,
   OperationPage,
   OperationSnapshot,
+  SearchedEventPage,
   ServerStats,
 } from './operation-events.js';
 
@@ -91,7 +92,7 @@ export interface OperationsAnswer extends Answer<'operations', OperationPage> {
   status: 'listed';
 }
 
-export interface HistoryAnswer extends Answer<'history', EventPage> {
+export interface HistoryAnswer extends Answer<'history', EventPage | SearchedEventPage> {
   status: 'history';
 }
 

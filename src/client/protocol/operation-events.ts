@@ -1,4 +1,4 @@
-import type { LogCounts } from './log-level.js';
+import type { Level, LogCounts } from './log-level.js';
 import { isObject, type JsonObject, type JsonValue } from '../json.js';
 
 /** What a service sends about operations, as on the wire (docs/protocol.md). */
@@ -103,6 +103,7 @@ export interface EventPage {
   events: OperationEvent[];
   first_seq: number;
   head_seq: number;
+  /** There is more to read in this direction. */
   has_more: boolean;
   /** True when events after `after_seq` are no longer kept. */
   history_trimmed: boolean;
@@ -112,6 +113,34 @@ export interface EventPage {
   history_lost?: true;
   /** With `history_lost`: what was read before is valid up to here, and the page begins after it. */
   kept_through?: number;
+}
+
+/** A page of a log read backward or through a filter. */
+export interface SearchedEventPage extends EventPage {
+  /** Every match from here to `searched_through` is in the page; reading backward, continue before it. */
+  searched_from: number;
+  /** Reading forward, continue after it. */
+  searched_through: number;
+  /** Matches in the whole stored log; null when they were not all counted. */
+  total: number | null;
+  /** Matches before `searched_from`; null when they were not all counted. */
+  total_before: number | null;
+}
+
+/** Which events of a log are wanted. */
+export interface EventFilter {
+  event_type?: EventType | readonly EventType[];
+  /** The least severe level of `log` events; without `event_type`, only those are wanted. */
+  level?: Level;
+  /** Text that occurs in a value of the event, in any case of letters; 1 to 200 characters. */
+  q?: string;
+  /** Only events after this seq. */
+  after_seq?: number;
+  /** The latest events before this seq; beyond the end for the last ones. */
+  before_seq?: number;
+  /** Also count what matches in the whole log. */
+  count?: boolean;
+  limit?: number;
 }
 
 /** A type rather than an interface, so that it can be shown as any record. */

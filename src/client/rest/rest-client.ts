@@ -1,12 +1,14 @@
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
 import { isObject, parseJson, type JsonObject, toJson } from '../json.js';
 import type {
+  EventFilter,
   EventPage,
   OperationPage,
   OperationSnapshot,
   ProducerEventData,
   ProducerEventType,
   Receipt,
+  SearchedEventPage,
   ServerStats,
 } from '../protocol/operation-events.js';
 import { resolveToken, ServiceAddress, type TokenSource } from '../service-address.js';
@@ -133,6 +135,20 @@ export class RestClient {
   /** One page of an operation's log. @param afterSeq 0 for the beginning */
   getEvents(operationId: string, afterSeq = 0, limit?: number): Promise<EventPage> {
     return this.#call('GET', operationPath(operationId, 'events'), { query: { after_seq: afterSeq, limit } });
+  }
+
+  /**
+   * The events of a log that match a filter, or a page before a seq. One call searches a bounded part of a long log:
+   * while `has_more`, continue after `searched_through`, or before `searched_from`.
+   */
+  searchLog(operationId: string, filter: EventFilter): Promise<SearchedEventPage> {
+    const { event_type: types, count = false, ...rest } = filter;
+    const query = {
+      ...rest,
+      count: String(count),
+      event_type: typeof types === 'string' ? types : types?.join(','),
+    };
+    return this.#call('GET', operationPath(operationId, 'events'), { query });
   }
 
   /** Records events in one transaction, all or none. An empty list renews the operation's lease. */

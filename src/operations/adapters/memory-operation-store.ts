@@ -18,6 +18,7 @@ import {
   type StoreOutcome,
 } from '../operation-store.js';
 import { MemoryTenantLog, page, type SharedCounts } from './memory-tenant-log.js';
+import { pageBefore } from './memory-page-before.js';
 import { parseCursor } from './retention.js';
 
 /**
@@ -70,6 +71,21 @@ export class MemoryOperationStore extends OperationStore {
     const { firstSeq, eventCount } = entry.operation;
     const from = Math.max(0, afterSeq + 1 - firstSeq);
     return { events: page(entry.events, from, bounds), first: firstSeq, head: eventCount };
+  }
+
+  async readOperationBefore(
+    { tenant, operationId }: OperationKey,
+    beforeSeq: number,
+    bounds: PageBounds,
+  ): Promise<LogPage | null> {
+    const entry = this.log(tenant)?.find(operationId);
+    if (!entry) return null;
+    const { firstSeq, eventCount } = entry.operation;
+    return {
+      events: pageBefore(entry.events, beforeSeq - firstSeq, bounds),
+      first: firstSeq,
+      head: eventCount,
+    };
   }
 
   async readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage> {

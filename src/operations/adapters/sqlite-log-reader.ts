@@ -21,16 +21,26 @@ export class SqliteLogReader {
     private readonly onDamage: OnDamage,
   ) {}
 
-  ofOperation(
+  ofOperation(key: OperationKey, op: number, afterSeq: number, bounds: PageBounds): RecordedEvent[] {
+    return this.fitting(key, this.sql.eventsOfOperation, op, afterSeq, bounds);
+  }
+
+  /** Newest first. */
+  before(key: OperationKey, op: number, beforeSeq: number, bounds: PageBounds): RecordedEvent[] {
+    return this.fitting(key, this.sql.eventsBefore, op, beforeSeq, bounds);
+  }
+
+  private fitting(
     { tenant, operationId }: OperationKey,
+    statement: Statements['eventsOfOperation'],
     op: number,
-    afterSeq: number,
+    seq: number,
     { limit, maxBytes }: PageBounds,
   ): RecordedEvent[] {
     const events: RecordedEvent[] = [];
     let size = 0;
     // Stopping early keeps large events from accumulating in memory.
-    for (const row of this.sql.eventsOfOperation.iterate(operationId, op, afterSeq, limit)) {
+    for (const row of statement.iterate(operationId, op, seq, limit)) {
       events.push(toEvent(tenant, row, this.onDamage));
       size += row.data.length;
       if (size >= maxBytes) break;

@@ -3,6 +3,7 @@ import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { turnBudget } from '../../platform/lifecycle/turn-budget.js';
 import { copyDatabase } from '../../platform/sqlite/copy-database.js';
 import { toStoreError } from '../../platform/sqlite/store-error.js';
+import type { RecordedEvent } from '../operation-event.js';
 import type { Operation } from '../operation.js';
 import type { OperationKey } from '../operation-key.js';
 import {
@@ -108,16 +109,21 @@ export class SqliteOperationStore extends OperationStore {
     });
   }
 
-  readOperation(
+  readOperation(key: OperationKey, afterSeq: number, bounds: PageBounds): Promise<LogPage | null> {
+    return this.readLog(key, (op) => this.reader.ofOperation(key, op, afterSeq, bounds));
+  }
+
+  readOperationBefore(key: OperationKey, beforeSeq: number, bounds: PageBounds): Promise<LogPage | null> {
+    return this.readLog(key, (op) => this.reader.before(key, op, beforeSeq, bounds));
+  }
+
+  private readLog(
     { tenant, operationId }: OperationKey,
-    afterSeq: number,
-    bounds: PageBounds,
+    read: (op: number) => RecordedEvent[],
   ): Promise<LogPage | null> {
     return this.read(() => {
       const log = this.snapshots.findLog(tenant, operationId);
-      if (!log) return null;
-      const events = this.reader.ofOperation({ tenant, operationId }, log.op, afterSeq, bounds);
-      return { events, first: log.first_seq, head: log.event_count };
+      return log ? { events: read(log.op), first: log.first_seq, head: log.event_count } : null;
     });
   }
 

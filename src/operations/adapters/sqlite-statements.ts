@@ -223,6 +223,9 @@ export function prepareStatements(db: BetterSqlite3.Database) {
     eventsOfOperation: prepare<[string, number, number, number], EventRow>(
       `SELECT ${EVENT}, ? AS operation_id FROM events WHERE op = ? AND seq > ? ORDER BY seq LIMIT ?`,
     ),
+    eventsBefore: prepare<[string, number, number, number], EventRow>(
+      `SELECT ${EVENT}, ? AS operation_id FROM events WHERE op = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+    ),
     eventsOfTenant: prepare<[number, number, number], Omit<EventRow, 'operation_id'>>(
       `SELECT ${EVENT} FROM events WHERE position > ? AND position < ? ORDER BY position LIMIT ?`,
     ),

@@ -1,6 +1,8 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiExtension, ApiParam } from '@nestjs/swagger';
-import { OPERATION_ID_PATTERN } from '../operation-draft.js';
+import { ApiExtension, ApiParam, ApiQuery } from '@nestjs/swagger';
+import { LEVELS } from '../../client/protocol/log-level.js';
+import { LIMITS, OPERATION_ID_PATTERN } from '../operation-draft.js';
+import { EVENT_TYPES } from '../operation-event.js';
 
 /** Offers an endpoint as an MCP tool of its `operationId`, unless a hand-written tool has the name. */
 export const OfferedAsTool = (): MethodDecorator => ApiExtension('x-mcp', true) as MethodDecorator;
@@ -12,5 +14,59 @@ export const OperationIdParameter = (): MethodDecorator =>
       name: 'id',
       description: 'Id of the operation',
       schema: { type: 'string', pattern: OPERATION_ID_PATTERN },
+    }),
+  );
+
+/** The query of `parseHistoryQuery`. @param most events of a page */
+export const HistoryParameters = (most: number): MethodDecorator =>
+  applyDecorators(
+    ApiQuery({
+      name: 'after_seq',
+      required: false,
+      description: 'Events after this seq',
+      schema: { type: 'integer', minimum: 0, default: 0 },
+    }),
+    ApiQuery({
+      name: 'before_seq',
+      required: false,
+      description: 'The latest events before this seq, oldest first; beyond the end for the last ones',
+      schema: { type: 'integer', minimum: 0 },
+    }),
+    ApiQuery({
+      name: 'log',
+      required: false,
+      description: 'The log that the seq belongs to, as an answer named it',
+      schema: { type: 'string', maxLength: LIMITS.name },
+    }),
+    ApiQuery({
+      name: 'event_type',
+      required: false,
+      description: 'Only events of these types',
+      style: 'form',
+      explode: false,
+      schema: { type: 'array', items: { type: 'string', enum: [...EVENT_TYPES] } },
+    }),
+    ApiQuery({
+      name: 'level',
+      required: false,
+      description: 'The least severe level of log events; without event_type, only log events',
+      schema: { type: 'string', enum: [...LEVELS] },
+    }),
+    ApiQuery({
+      name: 'q',
+      required: false,
+      description: 'Text that occurs in a value of the event, in any case of letters',
+      schema: { type: 'string', maxLength: LIMITS.name },
+    }),
+    ApiQuery({
+      name: 'count',
+      required: false,
+      description: 'Also count what matches in the whole log',
+      schema: { type: 'boolean', default: false },
+    }),
+    ApiQuery({
+      name: 'limit',
+      required: false,
+      schema: { type: 'integer', minimum: 1, maximum: most, default: 100 },
     }),
   );

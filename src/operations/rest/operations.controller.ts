@@ -29,13 +29,14 @@ import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
 import { CreateOperationDto, parseCreateOperation } from './dto/create-operation.dto.js';
 import { EventPageDto, OperationDto, OperationListDto } from './dto/operation.dto.js';
 import { LIMITS, parseOperationId } from '../operation-draft.js';
-import { OfferedAsTool, OperationIdParameter } from './openapi-decorators.js';
+import { historyJson, parseHistoryQuery, readHistory } from './history-query.js';
+import { HistoryParameters, OfferedAsTool, OperationIdParameter } from './openapi-decorators.js';
 import type { Operation } from '../operation.js';
 import type { OperationSnapshot } from '../../client/protocol/operation-events.js';
 import { toSnapshot } from '../operation-snapshot.js';
 import { LogPlaces } from '../log-places.js';
 import { OperationsService } from '../operations.service.js';
-import { MAX_LIST_PAGE, pageLimit, parseListQuery, placeAndLog, wholeNumber } from './request-values.js';
+import { MAX_LIST_PAGE, pageLimit, parseListQuery } from './request-values.js';
 
 const MAX_EVENT_PAGE = 1000;
 const EVENT_PAGE_BYTES = 1024 * 1024;
@@ -47,8 +48,8 @@ const EVENT_PAGE_BYTES = 1024 * 1024;
 @UseFilters(ProblemDetailsFilter)
 export class OperationsController {
   constructor(
-    private readonly operations: OperationsService,
-    private readonly places: LogPlaces,
+    readonly operations: OperationsService,
+    readonly places: LogPlaces,
   ) {}
 
   @Post()
@@ -128,45 +129,25 @@ export class OperationsController {
   @Get(':id/events')
   @RequireScope('operations:read')
   @Header('Content-Type', 'application/json; charset=utf-8')
-  @ApiOperation({ operationId: 'get_history', summary: "A page of an operation's log" })
+  @ApiOperation({
+    operationId: 'get_history',
+    summary: "A page of an operation's log: all events, or those that match",
+  })
   @OfferedAsTool()
   @OperationIdParameter()
-  @ApiQuery({
-    name: 'after_seq',
-    required: false,
-    description: 'Events after this seq',
-    schema: { type: 'integer', minimum: 0, default: 0 },
-  })
-  @ApiQuery({
-    name: 'log',
-    required: false,
-    description: 'The log that after_seq belongs to, as an answer named it',
-    schema: { type: 'string', maxLength: LIMITS.name },
-  })
-  @ApiQuery({
-    name: 'limit',
-    required: false,
-    schema: { type: 'integer', minimum: 1, maximum: MAX_EVENT_PAGE, default: 100 },
-  })
+  @HistoryParameters(MAX_EVENT_PAGE)
   @ApiOkResponse({ type: EventPageDto })
   async events(
     @Param('id') id: string,
     @Query() query: Record<string, unknown>,
     @CurrentPrincipal() caller: Principal,
   ): Promise<string> {
-    const given = placeAndLog(query.after_seq, query.log);
-    const wanted = wholeNumber(given.place, 'after_seq') ?? 0;
-    const operationId = parseOperationId(id);
-    const place = await this.places.checkOperation({ tenant: caller.tenant, operationId }, wanted, given.log);
-    const { after, lost, log } = place;
+    const key = { tenant: caller.tenant, operationId: parseOperationId(id) };
     const bounds = { limit: pageLimit(query.limit, MAX_EVENT_PAGE, 100), maxBytes: EVENT_PAGE_BYTES };
-    const page = await this.operations.history({ tenant: caller.tenant, operationId }, after, bounds);
-    const last = page.events.at(-1)?.seq ?? after;
-    // The events are JSON already: parsing them to serialize them again would only cost time.
-    return (
-      `{"events":[${page.events.map((event) => event.json).join(',')}],"first_seq":${page.first},` +
-      `"head_seq":${page.head},"has_more":${last < page.head},"history_trimmed":${after + 1 < page.first},` +
-      `"log":"${log}"${lost ? `,"history_lost":true,"kept_through":${after}` : ''}}`
+    const page = await readHistory(this, key, parseHistoryQuery(query), bounds);
+    return historyJson(
+      page.events.map((event) => event.json),
+      page,
     );
   }
 

@@ -32,6 +32,19 @@ export function boolean(value: unknown, field: string): boolean {
   throw new OpstreamError('invalid_request', `${field} must be true or false`);
 }
 
+/** @throws OpstreamError `invalid_request` when it is given but not one of them */
+export function oneOf<T extends string, Fallback extends T | undefined>(
+  value: unknown,
+  field: string,
+  choices: readonly T[],
+  fallback: Fallback,
+): T | Fallback {
+  if (value === undefined || value === null || value === '') return fallback;
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  throw new OpstreamError('invalid_request', `${field} must be one of ${choices.join(', ')}`);
+}
+
 /** The opaque place in a tenant's log that every event carries. @throws OpstreamError `invalid_cursor` */
 export function parsePosition(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;
@@ -62,7 +75,8 @@ export function parseListQuery(query: Readonly<Record<string, unknown>>): ListQu
   };
 }
 
-function shortText(value: unknown, field: string): string | undefined {
+/** @throws OpstreamError `invalid_request` when it is given but no text of 1 to 200 characters */
+export function shortText(value: unknown, field: string): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value === 'string' && value.length <= LIMITS.name) return value;
   throw new OpstreamError(

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from 'vitest';
 import { describeAppending } from './appending.contract.js';
 import { describeReading } from './reading.contract.js';
 import { describeClosing, describeReopening } from './reopening.contract.js';
+import { describeSearching } from './searching.contract.js';
 import { describeRetention } from './retention.contract.js';
 import { StoreFixture, type StoreHarness } from './store-fixture.contract.js';
 
@@ -21,6 +22,7 @@ export function describeOperationStore(
 
     describeAppending(fixture);
     describeReading(fixture);
+    describeSearching(fixture);
     describeRetention(fixture);
     describeClosing(fixture);
     if (durable) describeReopening(fixture);

@@ -1,6 +1,12 @@
 import { parseOperationId } from '../../operations/operation-draft.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
-import { pageLimit, parseListQuery, wholeNumber } from '../../operations/rest/request-values.js';
+import {
+  historyJson,
+  parseHistoryQuery,
+  readHistory,
+  type HistoryResult,
+} from '../../operations/rest/history-query.js';
+import { pageLimit, parseListQuery } from '../../operations/rest/request-values.js';
 import { fitEvents, fitPage, fitSnapshot } from './fit-answer.js';
 import type { HubCommandDefinition } from './command-session.js';
 import { unixSeconds } from '../../platform/unix-seconds.js';
@@ -56,29 +62,35 @@ export const getHistory: HubCommandDefinition<'get_history'> = {
   scope: 'operations:read',
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
-    const wanted = wholeNumber(input.after_seq, 'after_seq') ?? 0;
-    const { places } = session.dependencies;
-    const place = await places.checkOperation({ tenant: session.tenant, operationId }, wanted, input.log);
-    const { after } = place;
+    const key = { tenant: session.tenant, operationId };
     const bounds = { limit: pageLimit(input.limit, MAX_HISTORY_PAGE, 100), maxBytes: HISTORY_PAGE_BYTES };
-    const page = await session.dependencies.operations.history(
-      { tenant: session.tenant, operationId },
-      after,
-      bounds,
+    const page = fitHistory(
+      await readHistory(session.dependencies, key, parseHistoryQuery({ ...input }), bounds),
     );
-    const events = fitEvents(page.events);
-    const last = events.last?.seq ?? after;
     const { requestId } = reply;
     const id = requestId === undefined ? '' : `,"request_id":${JSON.stringify(requestId)}`;
     // The events are already JSON.
     reply.send(
       `{"status":"history","operation_id":"${operationId}","event_type":"history","timestamp":${unixSeconds()},` +
-        `"data":{"events":[${events.texts.join(',')}],"first_seq":${page.first},` +
-        `"head_seq":${page.head},"has_more":${last < page.head},"history_trimmed":${after + 1 < page.first},` +
-        `"log":"${place.log}"${place.lost ? `,"history_lost":true,"kept_through":${after}` : ''}}${id}}`,
+        `"data":${page}${id}}`,
     );
   },
 };
+
+/** If fewer events fit into the answer, the page ends earlier, in the direction of reading. */
+function fitHistory(page: HistoryResult): string {
+  const { events, isBackward } = page;
+  const { texts, last } = fitEvents(isBackward ? events.toReversed() : events);
+  if (isBackward) texts.reverse();
+  if (last === undefined || texts.length === events.length) return historyJson(texts, page);
+  const cut = isBackward ? { searchedFrom: last.seq } : { searchedThrough: last.seq };
+  // What was left out lies before the page now.
+  const totalBefore =
+    page.totalBefore === null || !isBackward
+      ? page.totalBefore
+      : page.totalBefore + events.length - texts.length;
+  return historyJson(texts, { ...page, ...cut, totalBefore, hasMore: true });
+}
 
 export const getStats: HubCommandDefinition<'get_stats'> = {
   scope: 'operations:read',

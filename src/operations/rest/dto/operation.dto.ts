@@ -52,9 +52,31 @@ export class EventPageDto {
   @ApiProperty({ type: [RecordedEventDto] }) events: RecordedEventDto[];
   @ApiProperty({ type: 'integer', description: 'Lowest seq still stored' }) first_seq: number;
   @ApiProperty({ type: 'integer', description: 'seq of the newest event' }) head_seq: number;
-  @ApiProperty() has_more: boolean;
+  @ApiProperty({ description: 'There is more to read in this direction' }) has_more: boolean;
   @ApiProperty({ description: 'True when events after after_seq were trimmed' }) history_trimmed: boolean;
   @ApiProperty({ description: 'Names the log; send it along with a later after_seq' }) log: string;
+  @ApiPropertyOptional({
+    type: 'integer',
+    description: 'Lowest seq that was searched; with before_seq, continue before it',
+  })
+  searched_from?: number;
+  @ApiPropertyOptional({
+    type: 'integer',
+    description: 'Highest seq that was searched; with after_seq, continue after it',
+  })
+  searched_through?: number;
+  @ApiPropertyOptional({
+    type: 'integer',
+    nullable: true,
+    description: 'Matches in the whole stored log; null when they were not all counted',
+  })
+  total?: number | null;
+  @ApiPropertyOptional({
+    type: 'integer',
+    nullable: true,
+    description: 'Matches before searched_from; null when they were not all counted',
+  })
+  total_before?: number | null;
   @ApiPropertyOptional({ description: 'True when what was read before is not in this log' })
   history_lost?: boolean;
   @ApiPropertyOptional({

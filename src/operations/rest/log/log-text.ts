@@ -1,6 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
 import { LEVELS, levelOf, type Level } from '../../../client/protocol/log-level.js';
-import { OpstreamError } from '../../../platform/errors/opstream-error.js';
 import { isJsonObject, type JsonValue } from '../../../platform/json.js';
 import type { RecordedEvent } from '../../operation-event.js';
 
@@ -38,19 +37,6 @@ export function textOf(event: RecordedEvent, { timestamps, keepColours, startedA
 /** What stands in the text where events are no longer kept. @param first the oldest seq that is */
 export function trimmedText(first: number): string {
   return `[earlier events are no longer kept; the log goes on with event ${first}]\n`;
-}
-
-/** @throws OpstreamError `invalid_request` when it is given but not one of them */
-export function oneOf<T extends string>(
-  value: unknown,
-  field: string,
-  choices: readonly T[],
-  fallback: T,
-): T {
-  if (value === undefined || value === '') return fallback;
-  const found = choices.find((choice) => choice === value);
-  if (found !== undefined) return found;
-  throw new OpstreamError('invalid_request', `${field} must be one of ${choices.join(', ')}`);
 }
 
 function logOf(event: RecordedEvent): { level: JsonValue | undefined; message: string; ansi?: string } {

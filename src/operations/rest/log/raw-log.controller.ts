@@ -28,9 +28,9 @@ import { parseOperationId } from '../../operation-draft.js';
 import type { RecordedEvent } from '../../operation-event.js';
 import { OperationsService } from '../../operations.service.js';
 import { OperationIdParameter } from '../openapi-decorators.js';
-import { boolean, wholeNumber } from '../request-values.js';
+import { boolean, oneOf, wholeNumber } from '../request-values.js';
 import { LogResponse } from './log-response.js';
-import { isShown, oneOf, textOf, TIMESTAMPS, trimmedText, type TextOptions } from './log-text.js';
+import { isShown, textOf, TIMESTAMPS, trimmedText, type TextOptions } from './log-text.js';
 import { type Reply, responseOf, takeOver } from '../../../rest/reply.js';
 
 interface LogRequest extends TextOptions {
