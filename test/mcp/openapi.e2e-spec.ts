@@ -176,6 +176,20 @@ describe("the application's own endpoints as tools", () => {
     expect(read.structuredContent).toMatchObject({
       events: [{ operation_id: id, data: { operation_type: 'from_mcp', metadata: { a: 1 } } }],
     });
+    for (const level of ['info', 'error'])
+      await service.rest.emit(id, 'log', { level, message: `an ${level}` });
+    const search = {
+      id,
+      event_type: ['log', 'status'],
+      level: 'warning',
+      q: 'AN',
+      before_seq: 9,
+      count: true,
+    };
+    expect((await client.call('get_history', search)).structuredContent).toMatchObject({
+      events: [{ seq: 3, data: { message: 'an error' } }],
+      total: 1,
+    });
   });
 
   it('an answer of 4xx is a tool error with its status and reason', async () => {
