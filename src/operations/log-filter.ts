@@ -31,7 +31,7 @@ export function testOf({ types, level, text }: LogFilter): EventTest | undefined
 }
 
 /** Characters that JSON writes differently: a text with them may occur in a value and not in its JSON. */
-const ESCAPED = /[\u0000-\u001F"\\\uD800-\uDFFF]/;
+const ESCAPED = /[\p{Cc}\p{Cs}"\\]/u;
 
 function searchFor(text: string): {
   /** False when it certainly does not occur; spares most events the parser. */

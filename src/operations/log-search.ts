@@ -91,7 +91,7 @@ class LogSearch {
     };
     const { at, matches, isComplete } = await this.scan(range, isBackward, limits, bounds);
     return {
-      events: isBackward ? matches.reverse() : matches,
+      events: isBackward ? matches.toReversed() : matches,
       // Events may have been trimmed meanwhile.
       first: this.first,
       head,
@@ -114,7 +114,7 @@ class LogSearch {
       return { ...page, searchedFrom, searchedThrough, hasMore: searchedThrough < page.head };
     }
     const { events, first, head } = await this.read(beforeSeq, true, bounds);
-    const wanted = events.filter(({ seq }) => seq > afterSeq).reverse();
+    const wanted = events.filter(({ seq }) => seq > afterSeq).toReversed();
     const searchedThrough = Math.min(head, beforeSeq - 1);
     const searchedFrom = wanted[0]?.seq ?? searchedThrough + 1;
     const hasMore = wanted.length === events.length && searchedFrom > Math.max(first, afterSeq + 1);

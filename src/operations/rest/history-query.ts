@@ -3,7 +3,6 @@ import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { LogFilter } from '../log-filter.js';
 import type { LogPlaces } from '../log-places.js';
 import type { LogMatches } from '../log-search.js';
-import { LIMITS } from '../operation-draft.js';
 import { EVENT_TYPES, type EventType } from '../operation-event.js';
 import type { OperationKey } from '../operation-key.js';
 import type { PageBounds } from '../operation-store.js';
@@ -85,11 +84,14 @@ export function historyJson(texts: readonly string[], page: HistoryResult): stri
   );
 }
 
+function isKnown(type: unknown): type is EventType {
+  return (EVENT_TYPES as readonly unknown[]).includes(type);
+}
+
 function parseTypes(value: unknown): ReadonlySet<EventType> | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   const names: unknown[] = Array.isArray(value) ? value : [value];
   const types = names.flatMap((name) => (typeof name === 'string' ? name.split(',') : [name]));
-  const isKnown = (type: unknown): type is EventType => (EVENT_TYPES as readonly unknown[]).includes(type);
   if (types.length > 0 && types.length <= 100 && types.every(isKnown)) return new Set(types);
   throw new OpstreamError('invalid_request', `event_type must be some of ${EVENT_TYPES.join(', ')}`);
 }

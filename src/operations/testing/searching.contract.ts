@@ -32,6 +32,16 @@ export function describeSearching(fixture: () => StoreFixture): void {
       limits,
     );
 
+  const long = async (events: number) =>
+    store.done(
+      opening('a'),
+      recording(
+        'a',
+        Array.from({ length: events - 1 }, (_, n) => line((n + 2) % 100 === 0 ? 'needle' : 'hay')),
+      ),
+    );
+  const found = async (text: string) => seqs((await search({ filter: { text } })).events);
+
   describe('reading a log backward', () => {
     beforeEach(async () => void (store = await fixture().open({ maxEventsPerOperation: 10 })));
 
@@ -65,15 +75,6 @@ export function describeSearching(fixture: () => StoreFixture): void {
 
   describe('searching a log', () => {
     beforeEach(async () => void (store = await fixture().open()));
-
-    const long = async (events: number) =>
-      store.done(
-        opening('a'),
-        recording(
-          'a',
-          Array.from({ length: events - 1 }, (_, n) => line((n + 2) % 100 === 0 ? 'needle' : 'hay')),
-        ),
-      );
 
     it('finds the next and the previous match of any place, and how many there are', async () => {
       await long(1000);
@@ -119,7 +120,6 @@ export function describeSearching(fixture: () => StoreFixture): void {
         ['error', { error: 'Disk full', error_type: 'IOError' }],
       ];
       await store.done(opening('a', 'type-of-work', { who: 'someone' }), recording('a', events));
-      const found = async (text: string) => seqs((await search({ filter: { text } })).events);
       expect(await found('grüsse')).toEqual([2]);
       expect(await found('"QUOTED" \\')).toEqual([2]);
       expect(await found('back\nnext')).toEqual([2]);
