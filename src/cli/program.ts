@@ -4,6 +4,7 @@ import { backupCommand } from './commands/backup.js';
 import { cancelCommand } from './commands/cancel.js';
 import { checkCommand } from './commands/check.js';
 import { deleteCommand } from './commands/delete.js';
+import { demoCommand } from './commands/demo.js';
 import { emitCommand } from './commands/emit.js';
 import { forgeCommand } from './commands/forge.js';
 import { getCommand } from './commands/get.js';
@@ -37,6 +38,7 @@ const COMMANDS = [
   deleteCommand,
   statsCommand,
   interactiveCommand,
+  demoCommand,
   tokenCommand,
   keysCommand,
   forgeCommand,
