@@ -4,7 +4,7 @@ import { CliProcess, runCli } from '../harness/cli-process.js';
 import { eventually } from '../harness/eventually.js';
 import { ServiceProcess } from '../harness/service-process.js';
 
-describe('opstream demo', { timeout: 60_000 }, () => {
+describe('opstream demo', { timeout: 90_000 }, () => {
   let service: ServiceProcess;
   let rest: RestClient;
 
@@ -46,7 +46,8 @@ describe('opstream demo', { timeout: 60_000 }, () => {
     cli.signal('SIGINT');
     expect(await cli.exit).toBe(130);
     for (const type of ['demo/build', 'demo/import', 'demo/crawl'])
-      await eventually(`the end of ${type}`, async () => (await running(type)) === undefined);
+      // By the command itself, or at the latest by its lease.
+      await eventually(`the end of ${type}`, async () => (await running(type)) === undefined, 45_000);
   });
 
   it('says that nobody is there', async () => {

@@ -144,6 +144,63 @@ describe('dashboard: operations in a browser', () => {
     await expect.poll(() => row(1500).getAttribute('class')).toContain('is-chosen');
   });
 
+  it('searches the whole log, in place of the browser', async () => {
+    const id = await create('searched', [
+      ...logLines(2, 99),
+      ...logLines(100, 100).map((line) => ({ ...line, data: { message: 'first Needle' } }) as EventDraft),
+      ...logLines(101, 9000),
+      { event_type: 'log', data: { message: `second needle ${NASTY}` } },
+      ...logLines(9002, 12_000),
+      { event_type: 'log', data: { message: 'third needle' } },
+    ]);
+    await open(`#/operations/${id}?lines=50`);
+    await row(50).waitFor();
+    await page.keyboard.press('Control+f');
+    await page.keyboard.type('needle');
+    await page.getByText('1 of 3', { exact: true }).waitFor();
+    await expect.poll(() => row(100).textContent()).toContain('first Needle');
+    expect(await row(100).locator('mark').textContent()).toBe('Needle');
+    expect(page.url()).toContain('q=needle');
+    await page.keyboard.press('Enter');
+    await page.getByText('2 of 3', { exact: true }).waitFor();
+    await expect.poll(() => row(9001).textContent()).toContain('<img src=x');
+    await page.keyboard.press('Enter');
+    await page.getByText('3 of 3', { exact: true }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByText('No further match').waitFor();
+    await page.keyboard.press('Shift+Enter');
+    await page.getByText('2 of 3', { exact: true }).waitFor();
+    await page.getByLabel('Search the log').fill('nothing like it');
+    await page.getByText('No match', { exact: true }).waitFor();
+    expect(await page.locator('main img').count()).toBe(0);
+  });
+
+  it('shows warnings and errors alone, as they come, and leads to them among the others', async () => {
+    const id = await create('troubled', [
+      ...logLines(2, 500),
+      ...logLines(501, 503, 'error'),
+      ...logLines(504, 900),
+    ]);
+    await open(`#/operations/${id}`);
+    await row(900).waitFor();
+    await page.getByRole('button', { name: '3 errors' }).click();
+    await page.getByText('3 matching lines').waitFor();
+    expect(await rowNumbers(page)).toEqual([501, 502, 503]);
+    await rest.record(id, logLines(901, 901, 'warn'));
+    await row(901).waitFor();
+    await page.getByRole('button', { name: '3 errors, 1 warning' }).waitFor();
+    await page.keyboard.press('e');
+    await row(900).waitFor();
+    await page.goBack();
+    await row(502).getByRole('button', { name: 'Link to line 502' }).click();
+    await row(499).waitFor();
+    await expect.poll(() => row(502).getAttribute('class')).toContain('is-chosen');
+    await page.goto(`${proxy.url}/#/operations`);
+    await expect
+      .poll(() => page.locator('.op-row', { hasText: 'troubled' }).textContent())
+      .toMatch(/✕ 3.*! 1/);
+  });
+
   it('cancels after asking', async () => {
     const id = await create('cancelled');
     await open(`#/operations/${id}`);

@@ -35,19 +35,27 @@ export function RowList({ geometry, following, label, onUserScroll, onVisible, r
   const before = useRef(0);
   const firstSeen = useRef(geometry.first);
 
-  const put = (top: number): void => {
+  const height = totalHeight(geometry);
+  // Known without asking the browser, and drawn at once: a fast log would otherwise be drawn twice per frame.
+  const top = following ? Math.max(0, height - view.height) : view.top;
+
+  const put = (wanted: number): void => {
     const element = scroller.current;
     if (!element) return;
-    const bounded = Math.max(0, Math.min(top, element.scrollHeight - element.clientHeight));
+    const bounded = Math.max(0, Math.min(wanted, element.scrollHeight - element.clientHeight));
     own.current = bounded;
     before.current = bounded;
     element.scrollTop = bounded;
-    setView({ top: bounded, height: element.clientHeight });
+  };
+  const show = (wanted: number): void => {
+    put(wanted);
+    const element = scroller.current;
+    if (element) setView({ top: element.scrollTop, height: element.clientHeight });
   };
 
   handle.current = {
-    toEnd: () => put(totalHeight(geometry)),
-    toSeq: (seq) => put(scrollTo(seq, scroller.current?.clientHeight ?? 0, geometry)),
+    toEnd: () => show(height),
+    toSeq: (seq) => show(scrollTo(seq, scroller.current?.clientHeight ?? 0, geometry)),
     scrollBy: (rows) => {
       const element = scroller.current;
       if (!element) return;
@@ -64,19 +72,20 @@ export function RowList({ geometry, following, label, onUserScroll, onVisible, r
     return () => resized.disconnect();
   }, []);
 
-  const height = totalHeight(geometry);
   useLayoutEffect(() => {
     const element = scroller.current!;
     if (following) {
       put(height);
     } else if (geometry.first !== firstSeen.current) {
       // Another part of the log is shown; the caller says where to look.
-      put(Math.max(0, element.scrollTop - (geometry.first - firstSeen.current) * geometry.rowHeight));
+      show(element.scrollTop - (geometry.first - firstSeen.current) * geometry.rowHeight);
+    } else if (view.top !== element.scrollTop) {
+      setView({ top: element.scrollTop, height: element.clientHeight });
     }
     firstSeen.current = geometry.first;
   }, [height, following, geometry.first, view.height]);
 
-  const rows = visibleRows(view.top, view.height, geometry);
+  const rows = visibleRows(top, view.height, geometry);
   useLayoutEffect(() => onVisible(rows), [rows.first, rows.last, geometry.first, geometry.last]);
 
   const scrolled = (): void => {
@@ -86,6 +95,7 @@ export function RowList({ geometry, following, label, onUserScroll, onVisible, r
     const hasMoved = scrollTop !== before.current;
     before.current = scrollTop;
     own.current = -1;
+    if (isOwn && following) return;
     setView({ top: scrollTop, height: clientHeight });
     if (!isOwn && hasMoved) onUserScroll(direction, scrollTop + clientHeight >= scrollHeight - END_TOLERANCE);
   };

@@ -2,10 +2,18 @@ import type { ComponentChildren } from 'preact';
 import type { OperationSnapshot } from '../../../client/protocol/operation-events.js';
 import { fullTime } from '../format/time.js';
 import { timeMode } from '../settings/settings.js';
+import type { OperationLog } from './operation-log.js';
+import { StatusTimeline } from './status-timeline.js';
 import { JsonTree } from '../ui/json-tree.js';
 
 /** Outcome, times and metadata, beside the log. */
-export function Details({ snapshot }: { readonly snapshot: OperationSnapshot }) {
+export function Details({
+  log,
+  snapshot,
+}: {
+  readonly log: OperationLog;
+  readonly snapshot: OperationSnapshot;
+}) {
   const { result, error, error_type: errorType, metadata, ended_at: endedAt } = snapshot;
   return (
     <aside class="details" aria-label="Details">
@@ -21,6 +29,9 @@ export function Details({ snapshot }: { readonly snapshot: OperationSnapshot }) 
           <JsonTree value={result} what="Result" />
         </Part>
       )}
+      <Part title="Statuses">
+        <StatusTimeline log={log} />
+      </Part>
       <Part title="About">
         <dl>
           <dt>Id</dt>

@@ -1,30 +1,41 @@
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { serviceUrl, token } from '../connection/connection.js';
 import { TIME_LABELS, TIME_MODES, type TimeMode } from '../format/time.js';
+import type { Level } from '../log/level.js';
 import { timeMode } from '../settings/settings.js';
 import type { OperationLog } from './operation-log.js';
 import { downloadLog } from './download-log.js';
 
 interface Props {
   readonly log: OperationLog;
-  readonly following: boolean;
+  /** Undefined while only some lines are shown, which follow by themselves. */
+  readonly following: boolean | undefined;
+  readonly filter: Level | undefined;
+  readonly search: ComponentChildren;
   readonly hasLines: boolean;
   readonly onFollow: () => void;
+  readonly onFilter: () => void;
   readonly onJump: (seq: number) => void;
   readonly onCopy: () => void;
   readonly onCopyLink: () => void;
 }
 
-export function LogToolbar({ log, following, hasLines, onFollow, onJump, onCopy, onCopyLink }: Props) {
+export function LogToolbar(props: Props) {
+  const { log, following, filter, hasLines, onJump, onCopy, onCopyLink } = props;
   const [line, setLine] = useState('');
   const head = log.head.value;
   const stored = Math.max(0, head - log.first.value + 1);
   const raw = new URL(`api/operations/${encodeURIComponent(log.operationId)}/log`, serviceUrl).href;
   return (
     <div class="toolbar" role="toolbar" aria-label="Log">
-      <button type="button" aria-pressed={following} onClick={onFollow} title="f">
-        {following ? 'Following' : 'Follow'}
-      </button>
+      {following !== undefined && (
+        <button type="button" aria-pressed={following} onClick={props.onFollow} title="f">
+          {following ? 'Following' : 'Follow'}
+        </button>
+      )}
+      {props.search}
+      <Problems log={log} filter={filter} onFilter={props.onFilter} />
       <span class="toolbar-count">
         {stored.toLocaleString('en')} {stored === 1 ? 'line' : 'lines'}
       </span>
@@ -87,4 +98,20 @@ export function LogToolbar({ log, following, hasLines, onFollow, onJump, onCopy,
       </details>
     </div>
   );
+}
+
+/** Warnings and errors of the whole log, as a switch that shows nothing else. */
+function Problems({ log, filter, onFilter }: Pick<Props, 'log' | 'filter' | 'onFilter'>) {
+  const counts = log.snapshot.value?.log_counts;
+  const parts = counts ? [counted(counts.error, 'error'), counted(counts.warning, 'warning')] : [];
+  const text = parts.filter((part) => part !== '').join(', ');
+  return (
+    <button type="button" aria-pressed={filter !== undefined} onClick={onFilter} title="e">
+      {text === '' ? 'Errors only' : text}
+    </button>
+  );
+}
+
+function counted(count: number, word: string): string {
+  return count === 0 ? '' : `${count.toLocaleString('en')} ${word}${count === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useComputed, useSignal } from '@preact/signals';
 import { plainText } from '../log/event-text.js';
+import { LEVELS } from '../log/level.js';
 import { formatLines, includesLine, parseLines, selectLine, type LineRange } from '../log/line-links.js';
 import { LogRow } from '../log/log-row.js';
 import { grow, windowOf, type LogWindow } from '../log/log-window.js';
@@ -12,7 +13,10 @@ import { nextOf, ROW_HEIGHTS, density, timeMode } from '../settings/settings.js'
 import { TIME_LABELS, TIME_MODES } from '../format/time.js';
 import { announce } from '../ui/announcer.js';
 import { copyText } from '../ui/copy.js';
+import { FilteredView } from './filtered-view.js';
 import { LiveCount } from './live-count.js';
+import { LogSearch } from './log-search.js';
+import { SearchBox } from './search-box.js';
 import { LogToolbar } from './log-toolbar.js';
 import type { OperationLog } from './operation-log.js';
 
@@ -20,13 +24,16 @@ import type { OperationLog } from './operation-log.js';
 export function LogView({ log }: { readonly log: OperationLog }) {
   const lines = parseLines(route.value.query.lines);
   const tail = useSignal<Tail>(NOT_FOLLOWING);
-  const around = useSignal<LogWindow>({ first: 1, last: 0 });
+  const around = useRef<LogWindow>({ first: 1, last: 0 });
+  const [, redraw] = useState(0);
   const open = useSignal<{ readonly seq: number; readonly extra: number } | undefined>(undefined);
   const current = useSignal<number | undefined>(lines?.from);
   const list = useRef<RowListHandle | undefined>(undefined);
   const visible = useRef<LogWindow>({ first: 1, last: 0 });
   const count = useRef(new LiveCount(announce));
   const [opened, setOpened] = useState(false);
+  const { q = '', level: wanted } = route.value.query;
+  const filter = LEVELS.find((level) => level === wanted);
   const following = useComputed(() => tail.value.following).value;
 
   const tell = (event: TailEvent): void => {
@@ -36,8 +43,11 @@ export function LogView({ log }: { readonly log: OperationLog }) {
     tell({ type: 'scrolled', direction: 'up', atEnd: false });
     const [firstSeq, headSeq] = [log.first.value, log.head.value];
     const target = Math.max(firstSeq, Math.min(headSeq, seq));
-    const { first, last } = around.value;
-    if (target < first || target > last) around.value = windowOf(firstSeq, headSeq, target);
+    const { first, last } = around.current;
+    if (target < first || target > last) {
+      around.current = windowOf(firstSeq, headSeq, target);
+      redraw(target);
+    }
     if (alsoChoose) current.value = target;
     // After the rows of the window have been laid out.
     requestAnimationFrame(() => list.current?.toSeq(target));
@@ -59,12 +69,18 @@ export function LogView({ log }: { readonly log: OperationLog }) {
     };
   }, [log]);
 
+  const [search] = useState(() => new LogSearch(log.hub, log.operationId, (seq) => jump(seq)));
+  useEffect(() => () => search.close(), [search]);
+  const place = (): number => current.value ?? visible.current.first;
+  const switchFilter = (): void =>
+    setQuery({ level: filter ? undefined : 'warning', lines: undefined }, false);
+
   const state = log.state.value.kind;
   useEffect(() => {
     if (opened || state !== 'ready') return;
     setOpened(true);
     const running = log.snapshot.value?.ended_at === null;
-    around.value = windowOf(log.first.value, log.head.value, lines?.from);
+    around.current = windowOf(log.first.value, log.head.value, lines?.from);
     tell({ type: 'opened', running, atLine: lines !== undefined });
     if (lines) jump(lines.from);
     // An ended log is shown at its end, too: that is where the outcome is.
@@ -77,12 +93,13 @@ export function LogView({ log }: { readonly log: OperationLog }) {
     if (opened && chosenFrom !== undefined && chosenFrom !== current.value) jump(chosenFrom);
   }, [chosenFrom]);
 
-  useEffect(() => {
-    around.value = grow(around.value, { firstSeq: log.first.value, headSeq: log.head.value }, following);
-  }, [log.head.value, log.first.value, following]);
+  if (opened) {
+    const size = { firstSeq: log.first.value, headSeq: log.head.value };
+    around.current = grow(around.current, size, following);
+  }
 
   const rowHeight = ROW_HEIGHTS[density.value];
-  const geometry = { ...around.value, rowHeight, open: open.value };
+  const geometry = { ...around.current, rowHeight, open: open.value };
   const toggle = (seq: number): void => {
     open.value = open.value?.seq === seq ? undefined : { seq, extra: 0 };
     if (open.value && following) tell({ type: 'paused' });
@@ -120,6 +137,7 @@ export function LogView({ log }: { readonly log: OperationLog }) {
   };
 
   useKeys({
+    e: switchFilter,
     j: () => step(1),
     k: () => step(-1),
     g: () => jump(log.first.value),
@@ -143,60 +161,69 @@ export function LogView({ log }: { readonly log: OperationLog }) {
 
   const start = log.snapshot.value?.started_at ?? 0;
   const unseen = unseenText(tail.value);
-  const isCut = around.value.last - around.value.first + 1 < log.head.value - log.first.value + 1;
+  const isCut = around.current.last - around.current.first + 1 < log.head.value - log.first.value + 1;
   return (
     <section class="log" aria-label="Log" data-version={log.version.value}>
       <LogToolbar
         log={log}
-        following={following}
+        following={filter ? undefined : following}
+        filter={filter}
+        search={<SearchBox search={search} query={q} place={place} steps={filter === undefined} />}
+        onFilter={switchFilter}
         onFollow={() => (following ? tell({ type: 'paused' }) : toEnd())}
         onJump={jump}
         onCopy={() => void copyVisible()}
         onCopyLink={() => void copyLink()}
         hasLines={lines !== undefined}
       />
-      {isCut && (
-        <p class="log-cut">
-          Rows {around.value.first.toLocaleString('en')} to {around.value.last.toLocaleString('en')} of{' '}
-          {log.head.value.toLocaleString('en')}. Jump to a line to see another part.
-        </p>
-      )}
-      <RowList
-        geometry={geometry}
-        following={following}
-        label="Lines of the log"
-        handle={list}
-        onUserScroll={(direction, atEnd) => tell({ type: 'scrolled', direction, atEnd })}
-        onVisible={(rows) => {
-          visible.current = rows;
-          log.pages.touch(rows.first, rows.last);
-          void log.load(rows.first, rows.last);
-        }}
-        row={(seq, top) => (
-          <LogRow
-            key={seq}
-            seq={seq}
-            event={log.pages.get(seq)}
-            before={timeMode.value === 'gap' ? log.pages.get(seq - 1) : undefined}
-            top={top}
-            height={rowHeight}
-            start={start}
-            time={timeMode.value}
-            open={open.value?.seq === seq}
-            chosen={includesLine(lines, seq)}
-            current={current.value === seq}
-            isKept={seq >= log.first.value}
-            query=""
-            onToggle={toggle}
-            onChoose={choose}
-            onMeasure={measure}
+      {filter ? (
+        <FilteredView log={log} level={filter} query={q} />
+      ) : (
+        <>
+          {isCut && (
+            <p class="log-cut">
+              Rows {around.current.first.toLocaleString('en')} to {around.current.last.toLocaleString('en')}{' '}
+              of {log.head.value.toLocaleString('en')}. Jump to a line to see another part.
+            </p>
+          )}
+          <RowList
+            geometry={geometry}
+            following={following}
+            label="Lines of the log"
+            handle={list}
+            onUserScroll={(direction, atEnd) => tell({ type: 'scrolled', direction, atEnd })}
+            onVisible={(rows) => {
+              visible.current = rows;
+              log.pages.touch(rows.first, rows.last);
+              void log.load(rows.first, rows.last);
+            }}
+            row={(seq, top) => (
+              <LogRow
+                key={seq}
+                seq={seq}
+                event={log.pages.get(seq)}
+                before={timeMode.value === 'gap' ? log.pages.get(seq - 1) : undefined}
+                top={top}
+                height={rowHeight}
+                start={start}
+                time={timeMode.value}
+                open={open.value?.seq === seq}
+                chosen={includesLine(lines, seq)}
+                current={current.value === seq}
+                isKept={seq >= log.first.value}
+                query={q}
+                onToggle={toggle}
+                onChoose={choose}
+                onMeasure={measure}
+              />
+            )}
           />
-        )}
-      />
-      {unseen && (
-        <button type="button" class="pill" onClick={toEnd}>
-          ↓ {unseen}
-        </button>
+          {unseen && (
+            <button type="button" class="pill" onClick={toEnd}>
+              ↓ {unseen}
+            </button>
+          )}
+        </>
       )}
     </section>
   );

@@ -7,6 +7,7 @@ import {
   type OperationSnapshot,
 } from '../../../client/protocol/operation-events.js';
 import { EventPages, PAGE_SIZE } from '../log/event-pages.js';
+import { levelOf } from '../log/level.js';
 import { isEvent, textOf } from '../log/event-text.js';
 import { addSample, type ProgressSample } from '../log/rate.js';
 import { reportReadOn } from '../connection/connection.js';
@@ -241,7 +242,11 @@ function fold(snapshot: OperationSnapshot, event: OperationEvent): OperationSnap
         ended_at: event.timestamp,
         duration: event.timestamp - snapshot.started_at,
       };
+    case 'log': {
+      const level = levelOf(event.data.level);
+      return { ...next, log_counts: { ...next.log_counts, [level]: next.log_counts[level] + 1 } };
+    }
     default:
-      return next;
+      return event satisfies never;
   }
 }

@@ -58,7 +58,7 @@ function Shown({ log }: { readonly log: OperationLog }) {
       </div>
       <div class="operation-body">
         <LogView log={log} />
-        <Details snapshot={snapshot} />
+        <Details log={log} snapshot={snapshot} />
       </div>
     </div>
   );

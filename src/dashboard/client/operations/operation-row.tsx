@@ -27,6 +27,7 @@ export const OperationRow = memo(function OperationRow({ snapshot, current }: Pr
           {id}
         </span>
         <span class="op-latest" title={latest}>
+          <Problems snapshot={snapshot} />
           {latest}
         </span>
         <span class="op-progress numeric">
@@ -46,3 +47,22 @@ export const OperationRow = memo(function OperationRow({ snapshot, current }: Pr
     </li>
   );
 });
+
+/** What went wrong inside, also where the operation as a whole went well. */
+function Problems({ snapshot: { log_counts: counts } }: { readonly snapshot: OperationSnapshot }) {
+  if (counts.error === 0 && counts.warning === 0) return null;
+  return (
+    <>
+      {counts.error > 0 && (
+        <span class="count is-error" title={`${counts.error} errors in the log`}>
+          ✕ {counts.error.toLocaleString('en')}
+        </span>
+      )}
+      {counts.warning > 0 && (
+        <span class="count is-warning" title={`${counts.warning} warnings in the log`}>
+          ! {counts.warning.toLocaleString('en')}
+        </span>
+      )}
+    </>
+  );
+}
