@@ -34,6 +34,7 @@ module.exports = {
     only('operations', [infrastructure, wire]),
     only('streaming', [infrastructure, wire, '^src/operations/']),
     only('streams', [infrastructure, wire, '^src/streaming/', '^src/operations/']),
+    only('webhooks', [infrastructure, wire, '^src/operations/']),
     only('mcp', [infrastructure, wire, '^src/operations/', '^src/streaming/']),
     only('sessions', [
       infrastructure,

@@ -17,6 +17,7 @@ import { StreamsModule } from './streams/streams.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { SharedSockets } from './shared-sockets.js';
 import { StreamingModule } from './streaming/streaming.module.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 
 /** Options known only to a running application, e.g. from its own `ConfigService`. */
 export interface OpstreamAsyncOptions {
@@ -103,6 +104,7 @@ function compose(configuration: DynamicModule, ...optional: Imports): DynamicMod
       McpModule,
       StreamsModule,
       SessionsModule,
+      WebhooksModule,
       ...optional,
     ],
     providers: [OpenRequests, { provide: WebSocketManager, useClass: SharedSockets }],

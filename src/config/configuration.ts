@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { environmentSchema, type Environment } from './environment.js';
 import type { OpenApiSource } from './openapi-sources.js';
+import type { WebhookTarget } from './webhook-settings.js';
 import { mutualPeer, type McpPeerConfiguration } from './peer-settings.js';
 
 /** Invalid settings; the message lists all of them. */
@@ -24,6 +25,13 @@ export class Configuration {
     readonly trustProxy: boolean;
   };
   readonly logLevel: Environment['LOG_LEVEL'];
+  readonly webhooks: {
+    readonly targets: readonly WebhookTarget[];
+    /** Hosts that may have addresses outside the public Internet. */
+    readonly allowedHosts: readonly string[];
+    /** Seconds from one attempt to the next; empty: the default. */
+    readonly retrySeconds: readonly number[];
+  };
   readonly dashboard: {
     /** `off`, or a path; undefined: the service's default, off in a host application. */
     readonly path: string | undefined;
@@ -125,6 +133,11 @@ export class Configuration {
       trustProxy: env.TRUST_PROXY,
     };
     this.logLevel = env.LOG_LEVEL;
+    this.webhooks = {
+      targets: env.WEBHOOKS,
+      allowedHosts: env.WEBHOOK_ALLOWED_HOSTS,
+      retrySeconds: env.WEBHOOK_RETRY_SECONDS,
+    };
     this.dashboard = { path: env.DASHBOARD_PATH };
     this.demo = env.DEMO;
     this.measuredTypes = env.METRICS_OPERATION_TYPES;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { openApiSources } from './openapi-sources.js';
 import { PEER_SCHEMES, peerSettings } from './peer-settings.js';
+import { webhookSettings } from './webhook-settings.js';
 
 /** Schema of the service's environment variables; `Configuration` derives its types and defaults from it. */
 
@@ -163,6 +164,19 @@ export const environmentSchema = z
     FORGE_AGENT_LOGS: z.enum(['normalized', 'raw']).default('normalized'),
     FORGE_RECONNECT_ATTEMPTS: whole(5),
     FORGE_RECONNECT_DELAY_MS: whole(1000, 1),
+
+    WEBHOOKS: json(webhookSettings),
+    WEBHOOK_ALLOWED_HOSTS: list().refine(
+      (hosts) => hosts.every(isHost),
+      'must be names or addresses like hooks.internal, separated by commas',
+    ),
+    WEBHOOK_RETRY_SECONDS: list()
+      .refine(
+        (delays) =>
+          delays.length <= 50 && delays.every((delay) => Number(delay) > 0 && Number(delay) <= 86_400),
+        'must be up to 50 numbers of seconds up to a day, separated by commas',
+      )
+      .transform((delays) => delays.map(Number)),
 
     DASHBOARD_PATH: z
       .string()

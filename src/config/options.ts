@@ -3,6 +3,7 @@ import { InvalidConfigurationError } from './configuration.js';
 import { environmentSchema, type Environment } from './environment.js';
 import type { openApiSource } from './openapi-sources.js';
 import type { peerSettings } from './peer-settings.js';
+import type { webhookSettings } from './webhook-settings.js';
 
 type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
   ? `${Lowercase<Head>}${Capitalize<CamelCase<Tail>>}`
@@ -16,6 +17,9 @@ interface OwnTypes {
   readonly ALLOW_ANONYMOUS: boolean;
   readonly MCP_PEERS: readonly z.input<typeof peerSettings>[];
   readonly MCP_OPENAPI: readonly z.input<typeof openApiSource>[];
+  readonly WEBHOOKS: readonly z.input<typeof webhookSettings>[];
+  readonly WEBHOOK_ALLOWED_HOSTS: readonly string[];
+  readonly WEBHOOK_RETRY_SECONDS: readonly number[];
 }
 
 type ValueOf<Name extends keyof Environment> = Name extends keyof OwnTypes

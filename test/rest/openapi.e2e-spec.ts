@@ -142,6 +142,15 @@ describe('OpenAPI', () => {
       'create_api_key',
       'list_api_keys',
       'revoke_api_key',
+      // Administrators alone; test/webhooks uses each.
+      'create_webhook',
+      'list_webhooks',
+      'get_webhook',
+      'update_webhook',
+      'delete_webhook',
+      'test_webhook',
+      'list_webhook_deliveries',
+      'repeat_webhook_delivery',
       // The protocol's own suite tries these.
       'create_stream',
       'append_to_stream',
