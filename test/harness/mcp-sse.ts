@@ -34,7 +34,7 @@ export class McpSseClient {
   }
 
   post(message: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
-    return fetch(this.base + this.endpoint, {
+    return fetch(this.endpoint, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...this.headers, ...headers },
       body: JSON.stringify(message),
@@ -73,7 +73,7 @@ export class McpSseClient {
   private async read(response: Response): Promise<void> {
     try {
       for await (const { event, data } of readEvents(response)) {
-        if (event === 'endpoint') this.endpoint = data;
+        if (event === 'endpoint') this.endpoint = new URL(data, response.url).href;
         else if (data !== '') this.messages.push(...[JSON.parse(data) as Json].flat());
       }
     } catch {

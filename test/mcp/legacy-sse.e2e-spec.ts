@@ -1,3 +1,5 @@
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ToolRunner } from '../../src/mcp/calls/tool-runner.service.js';
 import { McpSessions } from '../../src/mcp/session/mcp-sessions.service.js';
@@ -24,6 +26,28 @@ afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
   await eventually('every session has ended', () => service.get(McpSessions).size === 0);
 });
+
+/** A proxy that mounts the service below a path, and tells it nothing of that. */
+async function strippingProxy(prefix: string): Promise<{ url: string; stop: () => Promise<void> }> {
+  const server = createServer((from, to) => {
+    const { method, headers, url = '' } = from;
+    const path = url.startsWith(prefix) ? url.slice(prefix.length) : url;
+    const passed = request({ host: '127.0.0.1', port: service.port, method, path, headers }, (answer) => {
+      to.writeHead(answer.statusCode!, answer.headers);
+      to.flushHeaders();
+      answer.pipe(to);
+    });
+    passed.on('error', () => to.destroy());
+    to.on('close', () => passed.destroy());
+    from.pipe(passed);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const stop = (): Promise<void> => {
+    server.closeAllConnections();
+    return new Promise((resolve) => void server.close(() => resolve()));
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop };
+}
 
 async function connect(options?: Parameters<typeof McpSseClient.connect>[1]): Promise<McpSseClient> {
   const client = await McpSseClient.connect(service.http, options);
@@ -52,7 +76,7 @@ describe('The transport of 2024-11-05', () => {
     const client = await connect();
     expect((await client.post({ jsonrpc: '2.0', id: 1, method: 'ping' })).status).toBe(202);
     expect((await client.answerTo(1)).result).toEqual({});
-    const broken = await fetch(service.http + client.endpoint, {
+    const broken = await fetch(client.endpoint, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: '{',
@@ -120,6 +144,19 @@ describe('The transport of 2024-11-05', () => {
     );
   });
 
+  it.each(['/ops/sse', '/ops/sse/', '/sse/'])(
+    'announces an address that works below the prefix of a proxy: %s',
+    async (path) => {
+      const proxy = await strippingProxy('/ops');
+      const client = await McpSseClient.connect(proxy.url, { path });
+      clients.push(client);
+      expect((await client.initialize()).protocolVersion).toBe('2024-11-05');
+      expect((await client.result('tools/list')).tools.map(({ name }) => name)).toContain('echo');
+      client.close();
+      await proxy.stop();
+    },
+  );
+
   it('serves no other methods', async () => {
     const post = await fetch(`${service.http}/sse`, { method: 'POST' });
     expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET']);
@@ -147,7 +184,7 @@ it('wants a token where MCP does, takes it from the query, and serves its own us
   });
   expect((await client.initialize()).protocolVersion).toBe('2024-11-05');
   const [address] = client.endpoint.split('&token=');
-  const stolen = await fetch(`${closed.http}${address}&token=${await sign({ sub: 'bob' })}`, {
+  const stolen = await fetch(`${address}&token=${await sign({ sub: 'bob' })}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: '{"jsonrpc":"2.0","id":1,"method":"ping"}',

@@ -52,6 +52,17 @@ describe('lines of producers that cannot be changed', () => {
   });
 
   it.each([
+    ['?opn=true', 'Unknown parameter "opn": known are open, operation_type, end, reason'],
+    ['?open=true&End=completed', 'Unknown parameter "End": known are open, operation_type, end, reason'],
+    ['?end=completed&end=error', 'end is given more than once'],
+  ])('refuses a parameter that would be ignored, and records nothing: %s', async (query, detail) => {
+    const refused = await send('a line', {}, query, query.includes('open=') ? `${id}-new` : id);
+    expect([refused.status, await refused.json()]).toMatchObject([400, { code: 'invalid_request', detail }]);
+    expect(await log()).toEqual([]);
+    expect((await service.rest.get(`/api/operations/${id}-new`)).status).toBe(404);
+  });
+
+  it.each([
     ['NDJSON', (records: Data[]) => records.map((record) => `${JSON.stringify(record)}\n`).join('')],
     ['an array', (records: Data[]) => JSON.stringify(records, null, 2)],
   ])('%s of log records of any logger becomes log events', async (_form, encode) => {

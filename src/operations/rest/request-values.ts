@@ -45,6 +45,23 @@ export function oneOf<T extends string, Fallback extends T | undefined>(
   throw new OpstreamError('invalid_request', `${field} must be one of ${choices.join(', ')}`);
 }
 
+/** What every query may carry: a client that cannot send headers gives its token here. */
+const EVERYWHERE: readonly string[] = ['token'];
+
+/**
+ * A misspelt parameter would be ignored without a word, and the request would do something else than was asked.
+ * @throws OpstreamError `invalid_request` for a parameter that is not among `known`, or is given twice
+ */
+export function onlyParameters(query: Readonly<Record<string, unknown>>, known: readonly string[]): void {
+  for (const [name, value] of Object.entries(query)) {
+    if (!known.includes(name) && !EVERYWHERE.includes(name)) {
+      const shown = JSON.stringify(name.slice(0, LIMITS.name));
+      throw new OpstreamError('invalid_request', `Unknown parameter ${shown}: known are ${known.join(', ')}`);
+    }
+    if (Array.isArray(value)) throw new OpstreamError('invalid_request', `${name} is given more than once`);
+  }
+}
+
 /** The opaque place in a tenant's log that every event carries. @throws OpstreamError `invalid_cursor` */
 export function parsePosition(value: unknown): number | undefined {
   if (value === undefined || value === null) return undefined;

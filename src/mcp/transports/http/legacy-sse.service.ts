@@ -137,9 +137,14 @@ function pathOf(url: string | undefined): string {
   return withoutTrailingSlash(requestTarget(url).pathname);
 }
 
-/** Repeats a token from the query, since these clients do not add it themselves. */
+/**
+ * Relative to the address of the stream, so that it holds behind a proxy that strips a path prefix. Repeats a token
+ * from the query, since these clients do not add it themselves.
+ */
 function addressFor(id: string, url: string): string {
-  const token = new URLSearchParams(requestTarget(url).query).get('token');
+  const { pathname, query: given } = requestTarget(url);
+  const token = new URLSearchParams(given).get('token');
   const query = new URLSearchParams({ sessionId: id, ...(token !== null && { token }) });
-  return `${MESSAGES_PATH}?${query.toString()}`;
+  const base = pathname.endsWith('/') ? '..' : '.';
+  return `${base}${MESSAGES_PATH}?${query.toString()}`;
 }

@@ -35,11 +35,13 @@ import { toSnapshot } from '../../operation-snapshot.js';
 import { OperationsService } from '../../operations.service.js';
 import { OperationDto } from '../dto/operation.dto.js';
 import { OperationIdParameter } from '../openapi-decorators.js';
-import { boolean } from '../request-values.js';
+import { boolean, onlyParameters } from '../request-values.js';
 import { endingOf, LinesUpload, MAX_REASON } from './lines-upload.js';
 
 /** The type of an operation that was opened by its lines. */
 const DEFAULT_TYPE = 'lines';
+
+const PARAMETERS = ['open', 'operation_type', 'end', 'reason'];
 
 class LinesReceiptDto {
   @ApiProperty({ type: OperationDto }) operation: OperationDto;
@@ -143,6 +145,7 @@ export class LinesController {
     request: UploadRequest,
   ): Promise<object> {
     const principal = request.principal ?? anonymousPrincipal;
+    onlyParameters(query, PARAMETERS);
     const end = endingOf(query.end, query.reason);
     const target = { tenant: principal.tenant, operationId };
     const giveBack = this.places.reserve(principal, clientAddress(request, this.trustProxy));
