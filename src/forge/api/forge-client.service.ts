@@ -115,8 +115,8 @@ export class ForgeClient {
     return this.get('/api/task-attempts', z.array(attemptSchema), { task_id: taskId });
   }
 
-  getTaskAttempt(attemptId: string): Promise<TaskAttempt> {
-    return this.get(attemptPath(attemptId), attemptSchema);
+  getTaskAttempt(attemptId: string, signal?: AbortSignal): Promise<TaskAttempt> {
+    return this.get(attemptPath(attemptId), attemptSchema, undefined, signal);
   }
 
   /**
@@ -158,11 +158,13 @@ export class ForgeClient {
     );
   }
 
-  listExecutionProcesses(attemptId: string, showSoftDeleted = false): Promise<ExecutionProcess[]> {
-    return this.get('/api/execution-processes', z.array(processSchema), {
-      task_attempt_id: attemptId,
-      show_soft_deleted: showSoftDeleted,
-    });
+  listExecutionProcesses(
+    attemptId: string,
+    showSoftDeleted = false,
+    signal?: AbortSignal,
+  ): Promise<ExecutionProcess[]> {
+    const query = { task_attempt_id: attemptId, show_soft_deleted: showSoftDeleted };
+    return this.get('/api/execution-processes', z.array(processSchema), query, signal);
   }
 
   getExecutionProcess(processId: string): Promise<ExecutionProcess> {
@@ -180,8 +182,9 @@ export class ForgeClient {
     path: string,
     schema: Schema,
     query?: ForgeRequest['query'],
+    signal?: AbortSignal,
   ): Promise<z.output<Schema>> {
-    return this.call({ method: 'GET', path, ...(query && { query }) }, schema);
+    return this.call({ method: 'GET', path, ...(query && { query }), ...(signal && { signal }) }, schema);
   }
 
   private async call<Schema extends z.ZodType>(

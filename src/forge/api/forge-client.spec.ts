@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../../test/harness/eventually.js';
 import { envelope, FakeForge, WEB_PAGE } from '../../../test/harness/fake-forge.js';
 import { recordedExchanges } from '../../../test/harness/forge-fixtures.js';
 import { Configuration } from '../../config/configuration.js';
@@ -26,6 +27,25 @@ describe('ForgeClient', () => {
     });
     return exchange;
   };
+
+  it('S0-V17: asks nothing more once its caller has left, not even again', async () => {
+    forge.route('GET', /^\/api\/task-attempts\//, () => {
+      forge.dropConnections();
+      return envelope({});
+    });
+    const leaving = new AbortController();
+    const asked = client.getTaskAttempt('a', leaving.signal).catch((error: unknown) => error);
+    await eventually('the first attempt fails', () => forge.requests.length === 1);
+    leaving.abort();
+    expect(await asked).toMatchObject({ code: 'forge_unavailable' });
+    // Longer than the pauses between attempts.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(forge.requests).toHaveLength(1);
+    expect(await client.getTaskAttempt('a').catch((error: unknown) => error)).toMatchObject({
+      code: 'forge_unavailable',
+    });
+    expect(forge.requests).toHaveLength(4);
+  });
 
   it('X-62, X-64: unwraps what a real server answered', async () => {
     for (const name of ['projects-list', 'tasks-list', 'attempt-get', 'procs-final', 'branches'])

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ErrorCode } from '../../platform/errors/error-catalogue.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { boundedFetch } from '../../platform/http/bounded-fetch.js';
@@ -62,7 +63,8 @@ export class ForgeHttp {
       } catch (error) {
         const gone = connectionError(request, error);
         if (gone.code !== 'forge_unavailable' || attempt === attempts || request.signal?.aborted) throw gone;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY_MS * attempt));
+        await delay(RETRY_DELAY_MS * attempt, undefined, { signal: request.signal }).catch(() => {});
+        if (request.signal?.aborted) throw gone;
       }
     }
   }

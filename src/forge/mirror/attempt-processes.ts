@@ -24,6 +24,8 @@ export class AttemptProcesses {
   private stream: ForgeStream | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private stopped = true;
+  /** Ends what is being asked: a retry must not reach a server that somebody else asks meanwhile. */
+  private asking = new AbortController();
   private failures = 0;
 
   constructor(
@@ -36,6 +38,7 @@ export class AttemptProcesses {
 
   start(): void {
     this.stopped = false;
+    this.asking = new AbortController();
     this.failures = 0;
     if (this.streams.has('processes')) this.openStream();
     this.schedule();
@@ -43,6 +46,7 @@ export class AttemptProcesses {
 
   stop(): void {
     this.stopped = true;
+    this.asking.abort();
     clearTimeout(this.timer);
     this.stream?.close();
     this.stream = undefined;
@@ -78,13 +82,16 @@ export class AttemptProcesses {
   }
 
   private async poll(): Promise<void> {
+    const { signal } = this.asking;
     try {
       const hasStream = this.stream !== undefined;
-      const attempt = hasStream ? undefined : await this.client.getTaskAttempt(this.attemptId);
-      const processes = await this.client.listExecutionProcesses(this.attemptId, false);
+      const attempt = hasStream ? undefined : await this.client.getTaskAttempt(this.attemptId, signal);
+      const processes = await this.client.listExecutionProcesses(this.attemptId, false, signal);
+      if (signal.aborted) return;
       this.failures = 0;
-      if (!this.stopped) await this.handlers.onProcesses(processes, attempt?.status);
+      await this.handlers.onProcesses(processes, attempt?.status);
     } catch (error) {
+      if (signal.aborted) return;
       this.pollFailed(error instanceof Error ? error : new Error(String(error)));
     }
     this.schedule();

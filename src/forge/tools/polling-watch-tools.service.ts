@@ -47,7 +47,13 @@ export class PollingWatchTools implements OnModuleDestroy {
     const shown = new Map<string, number>();
     let updates = 0;
     while (Date.now() - started < durationMs && !stop.aborted) {
-      const status = await this.poll(attempt_id, shown, context);
+      let status;
+      try {
+        status = await this.poll(attempt_id, shown, context, stop);
+      } catch (error) {
+        if (stop.aborted) break;
+        throw error;
+      }
       updates++;
       const elapsed = Date.now() - started;
       const progress = Math.min(99, Math.floor((elapsed / durationMs) * 100));
@@ -67,13 +73,16 @@ export class PollingWatchTools implements OnModuleDestroy {
     attemptId: string,
     shown: Map<string, number>,
     { streamContent }: ToolContext,
+    stop: AbortSignal,
   ): Promise<string> {
-    const attempt = await this.forge.getTaskAttempt(attemptId);
+    const attempt = await this.forge.getTaskAttempt(attemptId, stop);
     // Attempts of Forge 0.7.4 have no status: it follows from their processes, which have to be fetched first.
-    const early = attempt.status ? undefined : await this.forge.listExecutionProcesses(attemptId);
+    const early = attempt.status
+      ? undefined
+      : await this.forge.listExecutionProcesses(attemptId, false, stop);
     const status = attempt.status || statusOf(early ?? []);
     await streamContent({ type: 'text', text: `[${new Date().toISOString()}] Status: ${status}\n` });
-    for (const process of early ?? (await this.forge.listExecutionProcesses(attemptId, false))) {
+    for (const process of early ?? (await this.forge.listExecutionProcesses(attemptId, false, stop))) {
       const log = await this.logOf(process);
       const text = log.substring(shown.get(process.id) ?? 0);
       shown.set(process.id, log.length);
