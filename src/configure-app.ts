@@ -23,7 +23,7 @@ import { readBodies, readNdjson } from './rest/body/fastify-body.js';
 import { serveExamplePages } from './rest/example-pages.js';
 import { ProblemDetailsFilter } from './rest/problem-details.filter.js';
 import { PROBLEM_TYPE, toProblem, writeProblem } from './rest/problem.js';
-import { describeApi } from './rest/openapi-document.js';
+import { describeApi, withNumberFormats } from './rest/openapi-document.js';
 import { guardRequests, prepareServer } from './rest/server/listening-server.js';
 import { answerClientError } from './rest/server/client-error.js';
 import { SERVER_OPTIONS } from './rest/server/server-options.js';
@@ -74,7 +74,7 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
     fastify.get('/', (_request, reply) => reply.redirect('docs'));
   serveExamplePages(fastify);
   app.useGlobalFilters(new ProblemDetailsFilter(app.get(HttpAdapterHost), app.get(AuditLog)));
-  SwaggerModule.setup('docs', app, () => describeWhole(app), {
+  SwaggerModule.setup('docs', app, () => withNumberFormats(describeWhole(app)), {
     jsonDocumentUrl: 'api-json',
     yamlDocumentUrl: 'api-yaml',
   });

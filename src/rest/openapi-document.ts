@@ -81,3 +81,29 @@ function forgetMarks(value: unknown): void {
   }
   for (const below of Object.values(schema)) forgetMarks(below);
 }
+
+/** The largest integer that every generator's default type holds. */
+const INT32_MAX = 2 ** 31 - 1;
+
+/**
+ * States how large numbers are, for generators: those for typed languages otherwise take 32 bits, and Go would round a
+ * time in Unix seconds to the minute.
+ * @returns a copy
+ */
+export function withNumberFormats(document: OpenAPIObject): OpenAPIObject {
+  const copy = structuredClone(document);
+  sizeNumbers(copy);
+  return copy;
+}
+
+function sizeNumbers(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  const schema = value as Schema;
+  if (schema.format === undefined) {
+    if (schema.type === 'number') schema.format = 'double';
+    const { maximum } = schema;
+    const isSmall = typeof maximum === 'number' && maximum <= INT32_MAX;
+    if (schema.type === 'integer' && !isSmall) schema.format = 'int64';
+  }
+  for (const below of Object.values(schema)) sizeNumbers(below);
+}

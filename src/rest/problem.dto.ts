@@ -14,7 +14,7 @@ export class ProblemDto implements ProblemDetails {
 
   @ApiProperty({ example: 'urn:opstream:error:operation_ended' }) type: string;
   @ApiProperty({ example: 'Operation has ended' }) title: string;
-  @ApiProperty({ example: 409 }) status: number;
+  @ApiProperty({ type: 'integer', maximum: 599, example: 409 }) status: number;
   @ApiProperty({ description: 'What went wrong this time' }) detail: string;
   @ApiProperty({ enum: Object.keys(ERROR_CATALOGUE) }) code: ProblemDetails['code'];
   @ApiProperty({ type: ErrorBodyDto }) error: ErrorBodyDto;

@@ -41,6 +41,22 @@ describe('OpenAPI', () => {
     for (const { responses } of described()) expect(responses).toHaveProperty('default');
   });
 
+  it('says of every number how large it is: generators for typed languages otherwise take 32 bits', () => {
+    const unsized: string[] = [];
+    const walk = (value: unknown, path: string): void => {
+      if (typeof value !== 'object' || value === null) return;
+      const { type, format, maximum } = value as Record<string, unknown>;
+      const isSmall = type === 'integer' && typeof maximum === 'number' && maximum < 2 ** 31;
+      if ((type === 'number' || type === 'integer') && format === undefined && !isSmall) unsized.push(path);
+      for (const [name, below] of Object.entries(value)) walk(below, `${path}/${name}`);
+    };
+    walk(document, '');
+    expect(unsized).toEqual([]);
+    expect(document.components.schemas.OperationDto!.properties!.started_at).toMatchObject({
+      format: 'double',
+    });
+  });
+
   it('every answer is what the document says, to the last member', async () => {
     const event = { event_type: 'log', data: { message: 'x' } };
     const { schemas: known } = document.components;
