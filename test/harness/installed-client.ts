@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
@@ -12,7 +12,55 @@ const CLIENTS = new URL('../mcp/clients/', import.meta.url);
 /** A program that nobody here wrote, in an environment of its own under `.ci/cache`. */
 export type ClientEnvironment =
   | { readonly kind: 'npm'; readonly name: string; readonly packages: Readonly<Record<string, string>> }
-  | { readonly kind: 'python'; readonly name: string; readonly packages: readonly string[] };
+  | { readonly kind: 'python'; readonly name: string; readonly packages: readonly string[] }
+  /** A program of the Go module in `test/mcp/clients/go`. */
+  | { readonly kind: 'go'; readonly name: string }
+  /** A folder of `test/mcp/clients` with a `pom.xml` and a program of one file. */
+  | { readonly kind: 'java'; readonly name: string; readonly folder: string };
+
+/** Debian's Go is too old for these modules, so that it is not installed by `.ci/run`: it must be there. */
+export const isGoInstalled = spawnSync('go', ['version']).status === 0;
+
+/** Builds every program of the Go module; Go's own cache makes this a second when nothing changed. */
+export async function goProgram(name: string): Promise<string> {
+  const folder = `${CACHE}go/`;
+  await (building ??= run('go', ['build', '-o', folder, './...'], { cwd: new URL('go/', CLIENTS) }));
+  return folder + name;
+}
+let building: Promise<unknown> | undefined;
+
+const MAVEN_COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies';
+
+async function install(environment: ClientEnvironment, directory: string): Promise<void> {
+  switch (environment.kind) {
+    case 'npm': {
+      const manifest = { private: true, dependencies: environment.packages };
+      await writeFile(`${directory}package.json`, JSON.stringify(manifest));
+      await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: directory });
+      return;
+    }
+    case 'python': {
+      await run('python3', ['-m', 'venv', `${directory}venv`]);
+      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...environment.packages];
+      await run(`${directory}venv/bin/python`, pip);
+      return;
+    }
+    case 'java': {
+      const pom = fileURLToPath(new URL(`${environment.folder}/pom.xml`, CLIENTS));
+      await run('mvn', ['-q', '-B', '-f', pom, MAVEN_COPY, `-DoutputDirectory=${directory}jars`]);
+      return;
+    }
+    case 'go':
+  }
+}
+
+/** What a change of makes another installation necessary. */
+async function recipe(environment: ClientEnvironment): Promise<string> {
+  if (environment.kind === 'java') {
+    return readFile(new URL(`${environment.folder}/pom.xml`, CLIENTS), 'utf8');
+  }
+  return environment.kind === 'go' ? '' : JSON.stringify(environment.packages);
+}
 
 /** Installs it from its own registry on first use. @returns its directory, and the seconds that this took */
 export async function prepare(
@@ -21,21 +69,31 @@ export async function prepare(
   const began = performance.now();
   const directory = `${CACHE}${environment.name}/`;
   const done = `${directory}installed.json`;
-  const wanted = JSON.stringify(environment.packages);
+  const wanted = await recipe(environment);
   if (!existsSync(done) || (await readFile(done, 'utf8')) !== wanted) {
     await mkdir(directory, { recursive: true });
-    if (environment.kind === 'npm') {
-      const manifest = { private: true, dependencies: environment.packages };
-      await writeFile(`${directory}package.json`, JSON.stringify(manifest));
-      await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: directory });
-    } else {
-      await run('python3', ['-m', 'venv', `${directory}venv`]);
-      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...environment.packages];
-      await run(`${directory}venv/bin/python`, pip);
-    }
+    await install(environment, directory);
     await writeFile(done, wanted);
   }
   return { directory, seconds: (performance.now() - began) / 1000 };
+}
+
+async function commandLine(
+  environment: ClientEnvironment,
+  directory: string,
+  script: string,
+): Promise<[string, ...string[]]> {
+  if (environment.kind === 'go') return [await goProgram(script)];
+  if (environment.kind === 'java') {
+    const source = fileURLToPath(new URL(`${environment.folder}/${script}`, CLIENTS));
+    return ['java', '-cp', `${directory}jars/*`, source];
+  }
+  // Modules are found from where the script is.
+  await copyFile(new URL(script, CLIENTS), `${directory}${script}`);
+  return [
+    environment.kind === 'npm' ? process.execPath : `${directory}venv/bin/python`,
+    `${directory}${script}`,
+  ];
 }
 
 /** What a client program says of one step: a JSON object on a line of its own. */
@@ -62,18 +120,17 @@ export class InstalledClient {
     });
   }
 
-  /** @param script of `test/mcp/clients` */
+  /** @param script of `test/mcp/clients`; of a Go program its name */
   static async start(
     environment: ClientEnvironment,
     script: string,
     args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
   ): Promise<InstalledClient> {
     const { directory } = await prepare(environment);
-    // Modules are found from where the script is.
-    await copyFile(new URL(script, CLIENTS), `${directory}${script}`);
-    const program = environment.kind === 'npm' ? process.execPath : `${directory}venv/bin/python`;
-    const child = spawn(program, [`${directory}${script}`, ...args], { cwd: directory, stdio: 'pipe' });
-    return new InstalledClient(child);
+    const [program, ...first] = await commandLine(environment, directory, script);
+    const options = { cwd: directory, stdio: 'pipe', env: { ...process.env, ...env } } as const;
+    return new InstalledClient(spawn(program, [...first, ...args], options));
   }
 
   /** The next thing that it says. @throws Error when it ends, or says nothing for a minute */

@@ -7,14 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DurableStream, RestClient } from '../../src/client/index.js';
 import { installed, pythonWith } from '../harness/cached-packages.js';
 import { CuttableProxy } from '../harness/cuttable-proxy.js';
-import { Nginx } from '../harness/nginx.js';
+import { Proxy } from '../harness/proxy.js';
 import { ServiceProcess } from '../harness/service-process.js';
 
 const run = promisify(execFile);
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const GO_CACHE = here('../../.ci/cache/go-durable-streams');
 const isGoInstalled = spawnSync('go', ['version']).status === 0;
-const isNginxInstalled = Nginx.isInstalled;
+const isNginxInstalled = Proxy.isInstalled('nginx');
 // CI installs it; elsewhere its absence is said, and the clients connect without it.
 if (!isNginxInstalled && process.env.CI === 'true') throw new Error('nginx is not installed');
 if (!isNginxInstalled) console.warn('nginx is not installed: clients are tested without it');
@@ -29,12 +29,12 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) =
 
 describe('Durable Streams with clients that nobody here wrote', { timeout: 300_000 }, () => {
   let service: ServiceProcess;
-  let nginx: Nginx | undefined;
+  let nginx: Proxy | undefined;
   let proxy: CuttableProxy | undefined;
 
   beforeAll(async () => {
     service = await ServiceProcess.start();
-    nginx = isNginxInstalled ? await Nginx.inFrontOf(service.port) : undefined;
+    nginx = isNginxInstalled ? await Proxy.caching(service.port) : undefined;
     proxy = await CuttableProxy.inFrontOf(nginx?.port ?? service.port);
   }, 120_000);
   afterAll(async () => {

@@ -56,7 +56,50 @@ const LIBRARIES = {
       close: () => client.close(),
     };
   },
+  async 'openai-agents'(url) {
+    const { MCPServerStreamableHttp } = await import('@openai/agents');
+    const requestInit = inQuery(url) ? {} : { headers: HEADERS };
+    const server = new MCPServerStreamableHttp({ url, name: 'o', requestInit, errorFunction: null });
+    await server.connect();
+    return {
+      list: async () => (await server.listTools()).map(({ name }) => name),
+      call: async (name, args) => textOf(await server.callToolResult(name, args)),
+      cancel: (name, args) => cancelling((signal) => server.callToolResult(name, args, null, { signal })),
+      read: async (uri) => (await server.readResource(uri)).contents[0].text,
+      close: () => server.close(),
+    };
+  },
+  async 'mcp-use'(url) {
+    const { MCPClient } = await import('mcp-use/client');
+    const headers = inQuery(url) ? {} : HEADERS;
+    const client = new MCPClient({ mcpServers: { o: { url, headers } } });
+    const session = await client.createSession('o');
+    return {
+      list: async () => (await session.listTools()).map(({ name }) => name),
+      call: async (name, args) => textOf(await session.callTool(name, args)),
+      progress: async (name, args) => {
+        const seen = [];
+        await session.callTool(name, args, { onprogress: ({ progress }) => seen.push(progress) });
+        return seen;
+      },
+      cancel: (name, args) => cancelling((signal) => session.callTool(name, args, { signal })),
+      read: async (uri) => (await session.readResource(uri)).contents[0].text,
+      subscribe: async (uri, updated) => {
+        session.on('notification', ({ method }) => {
+          if (method === 'notifications/resources/updated') updated();
+        });
+        await session.subscribeToResource(uri);
+      },
+      close: () => client.closeAllSessions(),
+    };
+  },
 };
+
+/** What `@openai/agents` and mcp-use are told of the token, which others get in the address. */
+const HEADERS = process.env.CLIENT_TOKEN
+  ? { authorization: `Bearer ${process.env.CLIENT_TOKEN}` }
+  : undefined;
+const inQuery = (url) => url.includes('token=');
 
 async function v1Transport(url, mode) {
   if (mode === 'ws') {
@@ -87,41 +130,76 @@ function sdk(client, withOptions) {
       await client.callTool({ name, arguments: args }, ...withOptions({ onprogress }));
       return seen;
     },
-    cancel: async (name, args) => {
-      const abort = new AbortController();
-      const called = client.callTool({ name, arguments: args }, ...withOptions({ signal: abort.signal }));
-      setTimeout(() => abort.abort(), 400);
-      return called.then(
-        () => 'ended',
-        () => 'cancelled',
-      );
-    },
+    cancel: (name, args) =>
+      cancelling((signal) => client.callTool({ name, arguments: args }, ...withOptions({ signal }))),
     read: async (uri) => (await client.readResource({ uri })).contents[0].text,
+    subscribe: async (uri, updated) => {
+      client.fallbackNotificationHandler = async ({ method }) => {
+        if (method === 'notifications/resources/updated') updated();
+      };
+      await client.subscribeResource({ uri });
+    },
     close: () => client.close(),
   };
+}
+
+async function cancelling(call) {
+  const abort = new AbortController();
+  const called = call(abort.signal);
+  setTimeout(() => abort.abort(), 400);
+  return called.then(
+    () => 'ended',
+    () => 'cancelled',
+  );
 }
 
 /** The text of a tool's result, in whichever form a library gives it. */
 function textOf(result) {
   if (typeof result === 'string') return result;
+  if (result?.isError) throw new Error(result.content?.[0]?.text);
   const content = Array.isArray(result) ? result : (result?.content ?? []);
   return content.length > 0 ? content.map((block) => block.text ?? '').join('') : JSON.stringify(result);
 }
 
+/** Whether a client that subscribes is told of a change. */
+async function isTold(client, name) {
+  let tell;
+  const told = new Promise((resolve) => (tell = () => resolve(true)));
+  await client.subscribe(`operation://${name}`, tell);
+  await client.call('cancel_operation', { operation_id: name });
+  return Promise.race([told, new Promise((resolve) => setTimeout(() => resolve(false), 10_000))]);
+}
+
+/** Calls every tool that the test names; what is not "ok" is the error. */
+async function callAll(client, name) {
+  const called = {};
+  for (const [tool, args] of JSON.parse(TOOLS.replaceAll('$ID', name))) {
+    called[tool] = await client.call(tool, args).then(
+      () => 'ok',
+      ({ message }) => message,
+    );
+  }
+  return called;
+}
+
 const [library, url, mode] = process.argv.slice(2);
-const connect = () => LIBRARIES[library](url, mode);
+const { CLIENT_TOOLS: TOOLS, CLIENT_QUERY_URL, CLIENT_SIZE = '5000' } = process.env;
+const connect = (address = url) => LIBRARIES[library](address, mode);
 
 let client = await connect();
 const listed = await client.list();
 const item = await client.call('get_item', { item_id: 7 });
 const progress = client.progress && (await client.progress('processData', { datasetSize: 12 }));
-const created = await client.call('create_operation', {
-  operation_type: 'real',
-  operation_id: `real-${process.pid}`,
-});
-const read = client.read && (await client.read(`operation://real-${process.pid}`));
-const cancelled = client.cancel && (await client.cancel('processData', { datasetSize: 5000 }));
-say({ listed, item, progress, created, read, cancelled });
+const name = `real-${process.pid}`;
+const created = await client.call('create_operation', { operation_type: 'real', operation_id: name });
+const read = client.read && (await client.read(`operation://${name}`));
+const updated = TOOLS && client.subscribe && (await isTold(client, name));
+const cancelled = client.cancel && (await client.cancel('processData', { datasetSize: Number(CLIENT_SIZE) }));
+const called = TOOLS && {
+  header: await callAll(client, `${name}-header`),
+  query: await callAll(await connect(CLIENT_QUERY_URL), `${name}-query`),
+};
+say({ listed, item, progress, created, read, updated, cancelled, called });
 await told.next();
 // The service has been restarted meanwhile.
 let same = true;

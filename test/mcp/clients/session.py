@@ -107,11 +107,69 @@ class Langchain:
         pass
 
 
+class Adapt:
+    """mcpadapt, which crewAI and smolagents use: tools as functions, and null for every argument that is left out."""
+
+    def __init__(self, url=URL, headers=None):
+        self.url, self.headers = url, headers
+
+    async def open(self):
+        from mcpadapt.core import MCPAdapt, ToolAdapter
+
+        class Functions(ToolAdapter):
+            def adapt(self, func, mcp_tool):
+                return mcp_tool, func
+
+        parameters = {"url": self.url, "transport": "streamable-http", "headers": self.headers}
+        adapter = MCPAdapt(parameters, Functions(), client_session_timeout_seconds=30.0)
+        await asyncio.to_thread(adapter.start)
+        self.tools = {tool.name: (tool, func) for tool, func in await asyncio.to_thread(adapter.tools)}
+        return self
+
+    async def list(self):
+        return list(self.tools)
+
+    async def call(self, name, arguments, progress=None):
+        tool, func = self.tools[name]
+        filled = {argument: None for argument in tool.inputSchema.get("properties", {})} | arguments
+        result = await asyncio.to_thread(func, filled)
+        text = "".join(getattr(block, "text", "") for block in result.content)
+        if result.isError:
+            raise RuntimeError(text)
+        return text
+
+    read = None
+
+
+async def call_all(client, name):
+    """Calls every tool that the test names; what is not "ok" is the error."""
+    called = {}
+    for tool, arguments in json.loads(os.environ["CLIENT_TOOLS"].replace("$ID", name)):
+        try:
+            await client.call(tool, arguments)
+            called[tool] = "ok"
+        except Exception as error:
+            called[tool] = str(error)
+    return called
+
+
+async def both_tokens(client, name):
+    """Every tool, with the token in a header and in the address."""
+    query = await Adapt(os.environ["CLIENT_QUERY_URL"]).open()
+    return {"header": await call_all(client, name + "-header"), "query": await call_all(query, name + "-query")}
+
+
+def opened():
+    if MODE == "adapt":
+        return Adapt(headers={"Authorization": "Bearer " + os.environ["CLIENT_TOKEN"]}).open()
+    return KIND().open()
+
+
 KIND = {"langchain": Langchain}.get(MODE, Client2 if MODE.startswith("v2") else Session)
 
 
 async def main():
-    client = await KIND().open()
+    client = await opened()
     seen = []
 
     async def progress(value, total=None, message=None):
@@ -123,7 +181,7 @@ async def main():
     name = f"real-{os.getpid()}"
     created = await client.call("create_operation", {"operation_type": "real", "operation_id": name, "metadata": None})
     read = await client.read(f"operation://{name}") if client.read else None
-    task = asyncio.create_task(client.call("processData", {"datasetSize": 5000}))
+    task = asyncio.create_task(client.call("processData", {"datasetSize": int(os.environ.get("CLIENT_SIZE", "5000"))}))
     await asyncio.sleep(0.4)
     task.cancel()
     try:
@@ -131,14 +189,15 @@ async def main():
         cancelled = "ended"
     except asyncio.CancelledError:
         cancelled = "cancelled"
-    say(listed=listed, item=item, progress=seen, created=created, read=read, cancelled=cancelled)
+    called = await both_tokens(client, name) if MODE == "adapt" else None
+    say(called=called, listed=listed, item=item, progress=seen, created=created, read=read, cancelled=cancelled)
     await told()
     same = True
     try:
         again = await asyncio.wait_for(client.call("get_item", {"item_id": 8}), 10)
     except BaseException:
         same = False
-        client = await KIND().open()
+        client = await opened()
         again = await client.call("get_item", {"item_id": 8})
     say(same=same, again=again)
     os._exit(0)
