@@ -29,12 +29,19 @@ export interface DashboardFile {
   readonly bodies: Readonly<Partial<Record<Encoding, Buffer>>> & { readonly identity: Buffer };
 }
 
+/** Where the page is, seen from the service. Both are paths without quotes or other special characters. */
+export interface PagePlace {
+  /** The service's root as seen from the page: `./`, or `../` for each segment of the mount path. */
+  readonly root: string;
+  readonly agentsPath: string;
+}
+
 /**
  * Reads the built dashboard into memory: it is small, and no request can then touch the disk.
- * @param root the service's root as seen from the page: `./`, or `../` for each segment of the mount path
+ * @param place what the page cannot know by itself
  * @returns the files by path, e.g. `assets/index-B3x.js`; undefined when nothing is built
  */
-export function readDashboard(root: string, folder = FOLDER): Map<string, DashboardFile> | undefined {
+export function readDashboard(place: PagePlace, folder = FOLDER): Map<string, DashboardFile> | undefined {
   if (!existsSync(join(folder, INDEX))) return undefined;
   const files = new Map<string, DashboardFile>();
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
@@ -42,14 +49,18 @@ export function readDashboard(root: string, folder = FOLDER): Map<string, Dashbo
     const type = TYPES[/\.\w+$/.exec(entry.name)?.[0] ?? ''];
     if (!entry.isFile() || type === undefined) continue;
     const name = relative(folder, path).split(sep).join('/');
-    files.set(name, name === INDEX ? indexFile(path, type, root) : builtFile(path, type));
+    files.set(name, name === INDEX ? indexFile(path, type, place) : builtFile(path, type));
   }
   return files;
 }
 
 /** The page learns where the service is; its twins are therefore made here and not by the build. */
-function indexFile(path: string, type: string, root: string): DashboardFile {
-  const identity = Buffer.from(readFileSync(path, 'utf8').replace('content="./"', `content="${root}"`));
+function indexFile(path: string, type: string, { root, agentsPath }: PagePlace): DashboardFile {
+  const identity = Buffer.from(
+    readFileSync(path, 'utf8')
+      .replace('content="./"', `content="${root}"`)
+      .replace('content="/agents"', `content="${agentsPath}"`),
+  );
   const bodies = { identity, br: brotliCompressSync(identity), gzip: gzipSync(identity) };
   return { type, etag: etagOf(identity), immutable: false, bodies };
 }

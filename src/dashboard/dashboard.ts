@@ -25,9 +25,13 @@ export class Dashboard {
    */
   mount(app: INestApplication, unset: string | undefined): string | undefined {
     const path = this.configuration.dashboard.path ?? unset;
-    if (path === undefined || path === 'off') return undefined;
+    // The page is a client of the hub.
+    if (path === undefined || path === 'off' || !this.configuration.streaming.enabled) return undefined;
     const depth = path.split('/').filter((segment) => segment !== '').length;
-    const files = readDashboard(depth === 0 ? './' : '../'.repeat(depth));
+    const files = readDashboard({
+      root: depth === 0 ? './' : '../'.repeat(depth),
+      agentsPath: this.configuration.streaming.agentsPath,
+    });
     if (!files) {
       new Logger('Dashboard').warn('The dashboard is not built, and is not served: run npm run build');
       return undefined;

@@ -61,6 +61,8 @@ describe('dashboard: operations in a browser', () => {
     await rest.record(id, [{ event_type: 'result', data: { result: { files: 12 } } }]);
     await page.locator('.operation-title .state.is-completed').waitFor();
     await expect.poll(() => page.locator('.details').textContent()).toContain('files 12');
+    await expect.poll(() => page.title()).toBe('✓ watched · Opstream');
+    expect(await page.locator('.timeline a').allTextContents()).toEqual(['started', 'testing']);
     expect(await page.getByRole('button', { name: 'Cancel' }).count()).toBe(0);
   });
 

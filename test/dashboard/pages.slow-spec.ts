@@ -4,6 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RestClient } from '../../src/client/index.js';
 import { eventually } from '../harness/eventually.js';
+import { JsonSocket } from '../harness/json-socket.js';
 import { ServiceProcess } from '../harness/service-process.js';
 import { inSeconds, SECRET, sign } from '../harness/tokens.js';
 import { closeClean, launchBrowser, openDashboard } from './dashboard-page.js';
@@ -172,6 +173,21 @@ describe('dashboard: the other pages in a browser', () => {
       expect(await page.textContent('main')).not.toContain('foreign-work');
     });
 
+    it('shows what agents report of themselves, as text', async () => {
+      const page = await open('#/agents', guarded.url);
+      await page.getByLabel('Token or API key').fill(await sign({ sub: 'ada', tenant: 'acme' }));
+      await page.getByRole('button', { name: 'Use this token' }).click();
+      await page.getByText('0 reported since you opened this page').waitFor();
+      const other = await JsonSocket.connect(
+        `${guarded.url.replace('http', 'ws')}/agents?token=${await sign({ sub: 'bot', tenant: 'acme' })}`,
+      );
+      other.send({ type: 'agent_status', agentId: 'a1', status: NASTY });
+      await page.getByText('1 reported since you opened this page').waitFor();
+      expect(await page.locator('.list-row').textContent()).toContain(`a1${NASTY}`);
+      expect(await page.locator('main img').count()).toBe(0);
+      other.terminate();
+    });
+
     it('says so when the token expires while somebody watches', async () => {
       const short = await sign({ sub: 'ada', exp: inSeconds(4) });
       const page = await open('#/connection', guarded.url);
@@ -212,6 +228,7 @@ describe('dashboard: the other pages in a browser', () => {
         '#/everything',
         '#/sessions',
         `#/sessions/${session}`,
+        '#/agents',
         '#/tools',
         '#/tools/processData',
         '#/statistics',

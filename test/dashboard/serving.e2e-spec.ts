@@ -135,18 +135,22 @@ describe('dashboard: DASHBOARD_PATH', () => {
   });
 
   it('another path has the page, and the root leads to the API description', async () => {
-    service = await RunningService.start({ DASHBOARD_PATH: '/ops/live' });
+    service = await RunningService.start({ DASHBOARD_PATH: '/ops/live', WEBSOCKET_PATH: '/bots' });
     const redirect = await get(`${service.http}/ops/live`);
     expect([redirect.status, redirect.headers.location]).toEqual([308, 'live/']);
     const page = await get(`${service.http}/ops/live/`);
     expect(page.body.toString()).toContain('name="opstream-root" content="../../"');
+    expect(page.body.toString()).toContain('name="opstream-agents" content="/bots"');
     expect((await get(`${service.http}/ops/live/${scriptOf(page.body)}`)).status).toBe(200);
     const root = await get(`${service.http}/`);
     expect([root.status, root.headers.location]).toEqual([302, 'docs']);
   });
 
-  it('off leaves it out', async () => {
-    service = await RunningService.start({ DASHBOARD_PATH: 'off' });
+  it.each([
+    ['DASHBOARD_PATH', 'off'],
+    ['ENABLE_WEBSOCKET', 'false'],
+  ])('%s=%s leaves it out', async (name, value) => {
+    service = await RunningService.start({ [name]: value });
     expect((await get(`${service.http}/`)).headers.location).toBe('docs');
   });
 

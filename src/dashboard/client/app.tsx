@@ -1,3 +1,4 @@
+import { AgentsPage } from './agents/agents-page.js';
 import { ConnectionBanner, ConnectionStatus } from './connection/connection-status.js';
 import { ConnectionPage } from './connection/connection-page.js';
 import { needsToken } from './connection/connection.js';
@@ -19,6 +20,7 @@ const LINKS: readonly (readonly [PageName, string])[] = [
   ['operations', 'Operations'],
   ['everything', 'Everything'],
   ['sessions', 'Sessions'],
+  ['agents', 'Agents'],
   ['tools', 'MCP tools'],
   ['statistics', 'Statistics'],
   ['connection', 'Connection'],
@@ -79,6 +81,8 @@ function CurrentPage() {
       return <EverythingPage />;
     case 'sessions':
       return id === undefined ? <SessionsPage /> : <SessionPage key={id} sessionId={id} />;
+    case 'agents':
+      return <AgentsPage />;
     case 'tools':
       return <ToolsPage name={id} />;
     case 'statistics':

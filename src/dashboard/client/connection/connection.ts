@@ -33,6 +33,10 @@ export const serviceUrl: string = new URL(
   document.baseURI,
 ).href.replace(/[?#].*$/, '');
 
+/** The path of the agents protocol, likewise. */
+export const agentsPath =
+  document.querySelector<HTMLMetaElement>('meta[name="opstream-agents"]')?.content ?? '/agents';
+
 const stored = readToken();
 export const token = signal(stored?.token);
 export const remembered = signal(stored?.remembered ?? false);

@@ -1,7 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 import { useSignalEffect } from '@preact/signals';
+import type { OperationSnapshot } from '../../../client/protocol/operation-events.js';
 import { clients } from '../connection/connection.js';
 import { Empty, Problem } from '../ui/notice.js';
+import { stateOf, type StateName } from '../ui/state-badge.js';
 import { Details } from './details.js';
 import { endNotice } from './end-notice.js';
 import { LogView } from './log-view.js';
@@ -24,10 +26,7 @@ export function OperationPage({ operationId }: { readonly operationId: string })
 function Shown({ log }: { readonly log: OperationLog }) {
   const [tab, setTab] = useState<'log' | 'details'>('log');
   useSignalEffect(() => {
-    const snapshot = log.snapshot.value;
-    const share =
-      snapshot?.ended_at === null && snapshot.progress > 0 ? `${Math.floor(snapshot.progress * 100)} % ` : '';
-    document.title = `${share}${snapshot?.operation_type ?? log.operationId} · Opstream`;
+    document.title = titleOf(log.snapshot.value, log.operationId);
   });
   const state = log.state.value;
   if (state.kind === 'missing') {
@@ -70,4 +69,21 @@ function Failed({ log, message }: { readonly log: OperationLog; readonly message
 
 function Loading() {
   return <div class="loading" aria-busy="true" aria-label="Loading" />;
+}
+
+const ENDINGS: Readonly<Record<StateName, string>> = {
+  running: '',
+  input: '? ',
+  completed: '✓ ',
+  error: '✕ ',
+  cancelled: '– ',
+};
+
+/** The title of the tab tells how far the operation is, and how it ended. */
+function titleOf(snapshot: OperationSnapshot | undefined, operationId: string): string {
+  if (!snapshot) return `${operationId} · Opstream`;
+  const { progress, operation_type: type } = snapshot;
+  const state = stateOf(snapshot);
+  const share = state === 'running' && progress > 0 ? `${Math.floor(progress * 100)} % ` : '';
+  return `${ENDINGS[state]}${share}${type} · Opstream`;
 }

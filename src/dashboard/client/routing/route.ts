@@ -1,6 +1,14 @@
 /** Addresses of the dashboard: behind the `#`, so that ids and filters stay out of the logs of servers and proxies. */
 
-export const PAGES = ['operations', 'everything', 'sessions', 'tools', 'statistics', 'connection'] as const;
+export const PAGES = [
+  'operations',
+  'everything',
+  'sessions',
+  'agents',
+  'tools',
+  'statistics',
+  'connection',
+] as const;
 export type PageName = (typeof PAGES)[number];
 
 export interface Route {
