@@ -29,6 +29,7 @@ import { answerClientError } from './rest/server/client-error.js';
 import { SERVER_OPTIONS } from './rest/server/server-options.js';
 import { refuseUnknownPaths } from './rest/unknown-path.js';
 import { HttpMetrics } from './rest/metrics/http.metrics.js';
+import { DeafReaders } from './streaming/socket/deaf-readers.js';
 import { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
 
 /**
@@ -56,7 +57,18 @@ function configureEdges(app: INestApplication): OpstreamWsAdapter {
     configureFastify(http.getInstance() as FastifyInstance, securityHook, app.get(HttpMetrics));
   else configureExpress(app, securityHook, app.get(HttpMetrics));
   app.get(OpenRequests).watch(app.getHttpServer() as Server);
+  app.get(DeafReaders).watch((request) => isOurs(app, request));
   return adapter;
+}
+
+/** Whether Opstream rather than the host application answers a request. */
+function isOurs(app: INestApplication, { method = '', url = '/' }: IncomingMessage): boolean {
+  const [pathname = '/'] = url.split('?', 1);
+  const { path: streams } = app.get(Configuration).streams;
+  return (
+    (streams !== undefined && pathname.startsWith(`${streams}/`)) ||
+    app.get(GuardedRoutes).find(method, pathname) !== undefined
+  );
 }
 
 /** Additional setup of the standalone service: its exception filter for everything, and OpenAPI at `/docs`. */
@@ -66,6 +78,7 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   const server = app.getHttpServer() as Server;
   prepareServer(server, app.get(Exposure).onLoopback);
   guardRequests(server);
+  app.get(DeafReaders).watch(() => true);
   readBodies(fastify);
   refuseUnknownPaths(fastify);
   guardDescription(fastify, app);

@@ -16,6 +16,7 @@ import { MetricsModule } from './rest/metrics/metrics.module.js';
 import { StreamsModule } from './streams/streams.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { SharedSockets } from './shared-sockets.js';
+import { DeafReaders } from './streaming/socket/deaf-readers.js';
 import { StreamingModule } from './streaming/streaming.module.js';
 import { WebhooksModule } from './webhooks/webhooks.module.js';
 
@@ -107,7 +108,7 @@ function compose(configuration: DynamicModule, ...optional: Imports): DynamicMod
       WebhooksModule,
       ...optional,
     ],
-    providers: [OpenRequests, { provide: WebSocketManager, useClass: SharedSockets }],
+    providers: [OpenRequests, DeafReaders, { provide: WebSocketManager, useClass: SharedSockets }],
     exports: [WebSocketManager, OperationsModule, StreamingModule, McpModule, SessionsModule],
   };
 }

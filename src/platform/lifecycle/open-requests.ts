@@ -36,6 +36,14 @@ export class OpenRequests implements BeforeApplicationShutdown, OnApplicationShu
     server.prependListener('upgrade', (_request, socket: Socket) => this.#connections.delete(socket));
   }
 
+  /** Connections with bytes that their clients have not taken, and their latest requests. */
+  *unread(): Generator<{ readonly socket: Socket; readonly request: IncomingMessage }> {
+    for (const socket of this.#connections) {
+      const latest = socket.writableLength > 0 ? this.#latest.get(socket) : undefined;
+      if (latest) yield { socket, request: latest.request };
+    }
+  }
+
   beforeApplicationShutdown(): void {
     this.#timer = setTimeout(() => {
       this.#endUnasked();

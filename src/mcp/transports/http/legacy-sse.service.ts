@@ -94,7 +94,8 @@ export class LegacySse implements OnModuleDestroy {
       this.connections.delete(id);
       connection.closed();
     });
-    keepAlive(response, { keepAlive: () => stream.comment() });
+    const { heartbeatIntervalMs } = this.configuration.streaming;
+    keepAlive(response, { keepAlive: () => stream.comment() }, heartbeatIntervalMs);
     stream.event('endpoint', addressFor(id, request.url ?? ''));
   }
 
