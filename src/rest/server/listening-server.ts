@@ -10,6 +10,7 @@ import { writeProblem } from '../problem.js';
 import { answerClientError } from './client-error.js';
 import { answerExpectations } from './expect-continue.js';
 import { accepts, lingerBeforeClosing } from './lingering-close.js';
+import { OneAtATime } from './one-at-a-time.js';
 import { LISTEN_BACKLOG, MAX_HEADER_BYTES, SERVER_OPTIONS } from './server-options.js';
 
 /** Applies what every server of the service has besides `SERVER_OPTIONS`, before it listens. */
@@ -24,10 +25,13 @@ export function prepareServer(server: Server, onLoopback: boolean): void {
 /** Runs the checks that precede everything else the main server does. */
 export function guardRequests(server: Server): void {
   const behind = server.listeners('request') as RequestListener[];
+  const turns = new OneAtATime();
   server.removeAllListeners('request').on('request', (request, response) => {
-    if (!accepts(request, response)) return;
-    if (lacksHost(request)) refuseWithoutHost(response);
-    else for (const listener of behind) listener(request, response);
+    turns.serve(request, response, () => {
+      if (!accepts(request, response)) return;
+      if (lacksHost(request)) refuseWithoutHost(response);
+      else for (const listener of behind) listener(request, response);
+    });
   });
 }
 
