@@ -25,6 +25,9 @@ import {
 /** `normal` survives a crash of the process; `full` also survives power loss, at the cost of a sync per commit. */
 export type Durability = 'normal' | 'full';
 
+/** How long a write may wait for another program, such as a shell that has the database open. */
+const BUSY_MS = 20;
+
 /**
  * Opens or creates the database, owned by this process until it is closed.
  * @throws UnusableDatabaseError when the file is foreign, corrupt, newer than this version or in use
@@ -54,6 +57,8 @@ export function openDatabase(path: string, durability: Durability): Database.Dat
     if (version > 0 && version < migrations.length && stored) keepCopy(path, database, version);
     migrate(database, migrations);
     tryWriting(database);
+    // From here on waiting would hold up everybody: the engine waits in the event loop.
+    database.pragma(`busy_timeout = ${BUSY_MS}`);
     return lock ? releasing(database, lock) : database;
   } catch (thrown) {
     database?.close();

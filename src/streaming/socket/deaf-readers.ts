@@ -43,7 +43,7 @@ class UnreadConnection implements LivingReader {
 }
 
 /**
- * Disconnects HTTP clients that take none of a response for two heartbeats, whatever the response is: a page, a log, a
+ * Disconnects HTTP clients that take none of a response for two heartbeats: of a page, a log, a
  * stream, a file. Only connections with bytes to take are looked at, so an answer that is still being worked out may
  * take any time.
  */
