@@ -10,8 +10,10 @@ interface Waiting {
 
 /** Messages of one transaction. */
 const MAX_BATCH = 256;
-/** What may wait for the store, in characters of content. */
+/** What may wait for the store, in characters. */
 const MAX_WAITING = 64 * 1024 * 1024;
+/** What a message costs beside its content. */
+const MESSAGE_CHARACTERS = 512;
 
 /** Group commit: what every caller adds in one turn of the event loop is one transaction, published before it is acknowledged. */
 export class MessageQueue {
@@ -36,7 +38,7 @@ export class MessageQueue {
     }
     return new Promise((resolve, reject) => {
       this.waiting.push({ message, resolve, reject });
-      this.characters += message.content.length;
+      this.characters += charactersOf(message);
       this.running ??= this.run();
     });
   }
@@ -56,7 +58,7 @@ export class MessageQueue {
   }
 
   private async commit(batch: readonly Waiting[]): Promise<void> {
-    for (const { message } of batch) this.characters -= message.content.length;
+    for (const { message } of batch) this.characters -= charactersOf(message);
     try {
       const outcomes = await this.store.add(
         batch.map(({ message }) => message),
@@ -73,4 +75,8 @@ export class MessageQueue {
       for (const { reject } of batch) reject(error);
     }
   }
+}
+
+function charactersOf({ content, metadata }: NewMessage): number {
+  return content.length + (metadata?.length ?? 0) + MESSAGE_CHARACTERS;
 }
