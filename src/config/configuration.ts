@@ -68,6 +68,8 @@ export class Configuration {
     readonly autoMonitorMs: number;
     readonly maxConnectionsPerUser: number;
     readonly maxStreamsPerUser: number;
+    /** Of the hub, and as many of MCP. */
+    readonly maxSocketsPerUser: number;
   };
   readonly mcp: {
     readonly pingIntervalMs: number;
@@ -170,6 +172,7 @@ export class Configuration {
       autoMonitorMs: env.HUB_AUTO_MONITOR_MS,
       maxConnectionsPerUser: env.MAX_CONNECTIONS_PER_USER,
       maxStreamsPerUser: env.MAX_STREAMS_PER_USER,
+      maxSocketsPerUser: env.MAX_SOCKETS_PER_USER,
     };
     this.mcp = {
       pingIntervalMs: env.MCP_PING_INTERVAL_MS,

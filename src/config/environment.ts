@@ -107,6 +107,7 @@ export const environmentSchema = z
     HUB_AUTO_MONITOR_MS: whole(1000),
     MAX_CONNECTIONS_PER_USER: whole(5, 1),
     MAX_STREAMS_PER_USER: whole(1000, 1),
+    MAX_SOCKETS_PER_USER: whole(20_000, 1),
     RATE_LIMIT_API: whole(100),
     RATE_LIMIT_AUTH: whole(10),
     RATE_LIMIT_WS: whole(1000),

@@ -4,6 +4,8 @@ import { ApiKeys } from '../../src/auth/api-keys/api-keys.js';
 import { ConnectionLimit } from '../../src/auth/connection-limit.js';
 import { anonymousPrincipal } from '../../src/auth/principal.js';
 import { RateLimiter } from '../../src/auth/rate-limiter.js';
+import { NamedRegistry } from '../../src/mcp/registry/named-registry.js';
+import { PagedList } from '../../src/mcp/registry/paged-list.js';
 import { InFlight } from '../../src/mcp/protocol/in-flight.js';
 import { ClientProfileCache } from '../../src/mcp/session/client-profile-cache.js';
 import { KeptAnswers } from '../../src/mcp/session/kept-answers.js';
@@ -19,6 +21,9 @@ import type { Topic } from '../../src/streaming/delivery/topic.js';
 import type { Connection } from '../../src/streaming/socket/connection.js';
 import type { StreamCommand, StreamStore } from '../../src/streams/stream-store.js';
 import { WriteQueue } from '../../src/streams/write-queue.js';
+import { eventually } from '../harness/eventually.js';
+import { JsonSocket } from '../harness/json-socket.js';
+import { RunningService } from '../harness/running-service.js';
 
 /** Every table that clients fill has a bound; each is filled to it here, or where it is tested itself. */
 
@@ -178,7 +183,47 @@ describe('what waits', () => {
   });
 });
 
+it('sockets of the hub and of MCP: as many as a user may have', async () => {
+  const service = await RunningService.start({ STORE: 'memory', MAX_SOCKETS_PER_USER: '2' });
+  for (const path of ['/hub', '/mcp']) {
+    const connect = () => JsonSocket.connect(service.ws + path);
+    const first = await connect();
+    const second = await connect();
+    await expect(connect()).rejects.toMatchObject({ status: 429 });
+    first.terminate();
+    await eventually('a place', async () => {
+      const third = await connect().catch(() => undefined);
+      third?.terminate();
+      return third !== undefined;
+    });
+    second.terminate();
+  }
+  await service.stop();
+});
+
 describe('caches', () => {
+  it('pages of MCP lists: 1000, and 16 MB', () => {
+    const registry = new NamedRegistry<{ readonly name: string }>('tool', ({ name }) => name);
+    const encoded: string[] = [];
+    const view = ({ name }: { readonly name: string }) => {
+      encoded.push(name);
+      return { name: name.padEnd(1024 * 1024, '.') };
+    };
+    registry.add({ name: 'large' });
+    const list = new PagedList('tools/list', 'tools', registry, view);
+    const read = (key: string) =>
+      list.read(
+        { revision: '2025-11-25', params: {}, principal: { tenant: 't' } },
+        { key, admits: () => true },
+      );
+    for (let n = 0; n < 15; n++) read(`selection ${n}`);
+    read('selection 0');
+    expect(encoded).toHaveLength(15);
+    read('one more');
+    read('selection 0');
+    expect(encoded).toHaveLength(17);
+  });
+
   it('profiles of clients: 256, of 8 KB', () => {
     const profiles = new ClientProfileCache();
     const of = (name: string) => profiles.of({ clientInfo: { name, version: '1' }, capabilities: {} });

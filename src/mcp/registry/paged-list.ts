@@ -10,8 +10,9 @@ const PAGE = 200;
 /** How long a client of 2026-07-28 may cache a list, in milliseconds; list-changed notifications come earlier. */
 const LIST_TTL_MS = 60_000;
 
-/** Maximum cached pages; beyond it all are discarded. */
+/** Maximum cached pages, and their characters; beyond either all are discarded. */
 const MAX_PAGES = 1000;
+const MAX_CHARACTERS = 16 * 1024 * 1024;
 
 /** Who can see which entries of a list, when not everybody sees all. */
 export interface Visibility<Entry> {
@@ -25,6 +26,7 @@ export interface Visibility<Entry> {
  */
 export class PagedList<Entry> {
   private readonly pages = new Map<string, EncodedResult>();
+  private characters = 0;
   /** Whether any entry is limited to tenants; undefined: not determined yet. */
   private restricted: boolean | undefined;
 
@@ -38,6 +40,7 @@ export class PagedList<Entry> {
   ) {
     registry.changes$.subscribe(() => {
       this.pages.clear();
+      this.characters = 0;
       this.restricted = undefined;
     });
   }
@@ -50,8 +53,13 @@ export class PagedList<Entry> {
     const key = `${revision}:${offset}:${tenant ?? ''}:${selection?.key ?? ''}`;
     let page = this.pages.get(key);
     if (page) return page;
-    if (this.pages.size >= MAX_PAGES) this.pages.clear();
-    this.pages.set(key, (page = this.encode(revision, offset, tenant, selection)));
+    page = this.encode(revision, offset, tenant, selection);
+    this.characters += page.json.length;
+    if (this.pages.size >= MAX_PAGES || this.characters > MAX_CHARACTERS) {
+      this.pages.clear();
+      this.characters = page.json.length;
+    }
+    this.pages.set(key, page);
     return page;
   }
 

@@ -6,6 +6,7 @@ import {
   WebSocketGateway,
 } from '@nestjs/websockets';
 import type { WebSocket } from 'ws';
+import { ConnectionLimit } from '../../auth/connection-limit.js';
 import { Configuration } from '../../config/configuration.js';
 import { Connection } from '../socket/connection.js';
 import { Heartbeat } from '../socket/heartbeat.js';
@@ -40,10 +41,12 @@ export class HubGateway
   ) {}
 
   afterInit(server: SocketServer): void {
+    const places = new ConnectionLimit(this.configuration.streaming.maxSocketsPerUser);
     server.configure({
       aliases: EXISTING_CLIENT_PATHS.hub,
       maxPayload: MAX_FRAME_BYTES,
       perMessageDeflate: SHARED_DEFLATE,
+      admission: { reserve: (principal, address) => places.reserve(principal, address) },
     });
     this.dependencies.status.started();
     if (!this.configuration.streaming.enabled) return;

@@ -8,6 +8,7 @@ import {
 import type { WebSocket } from 'ws';
 import { AuditLog } from '../../../auth/audit-log.js';
 import { echoedSubprotocol } from '../../../auth/credentials.js';
+import { ConnectionLimit } from '../../../auth/connection-limit.js';
 import { RateLimits } from '../../../auth/rate-limits.js';
 import { Configuration } from '../../../config/configuration.js';
 import { Connection } from '../../../streaming/socket/connection.js';
@@ -53,12 +54,16 @@ export class McpGateway
 
   afterInit(server: SocketServer): void {
     const { authRequired, pingIntervalMs, pingTimeoutMs } = this.configuration.mcp;
+    const places = new ConnectionLimit(this.configuration.streaming.maxSocketsPerUser);
     server.configure({
       aliases: this.mounts.paths,
       maxPayload: MAX_MESSAGE_BYTES,
       perMessageDeflate: SHARED_DEFLATE,
       chooseProtocol: (offered) => echoedSubprotocol(offered, SUBPROTOCOL),
-      admission: { tokenRequired: authRequired },
+      admission: {
+        tokenRequired: authRequired,
+        reserve: (principal, address) => places.reserve(principal, address),
+      },
     });
     this.mounts.serveWith(server);
     const timedOut = ({ principal }: Connection): void =>
