@@ -7,7 +7,7 @@ import { frame, upgradeRequest } from '../harness/raw-websocket.js';
 import { RunningService } from '../harness/running-service.js';
 import { SECRET, sign } from '../harness/tokens.js';
 
-const HEARTBEAT_MS = 500;
+const HEARTBEAT_MS = 1000;
 /**
  * Bytes a second. A receiver tells its sender of room only once there is much of it, up to half a megabyte on loopback:
  * that must come together within two heartbeats, also on a busy machine.
@@ -214,7 +214,7 @@ describe('readers that are slow or deaf', () => {
       const readers = await Promise.all(
         names.map(async (name) => ({ name, ...(await connect(name, `slow-${NAMES.indexOf(name)}`)) })),
       );
-      const taken = await Promise.all(readers.map(({ socket }) => readSlowly(socket, 8 * HEARTBEAT_MS)));
+      const taken = await Promise.all(readers.map(({ socket }) => readSlowly(socket, 5 * HEARTBEAT_MS)));
       for (const [at, { name, isThere }] of readers.entries())
         expect([name, isThere(), taken[at]! > SLOW]).toEqual([name, true, true]);
     },
