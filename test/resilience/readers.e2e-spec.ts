@@ -125,7 +125,7 @@ const TRANSPORTS: Readonly<Record<string, Transport>> = {
       await get('/sse', 'Accept: text/event-stream\r\n')({ service, socket, token });
       let endpoint: string | undefined;
       await eventually('the endpoint', () => {
-        endpoint ??= /data: (\/messages\S*)/.exec(String(socket.read() ?? ''))?.[1];
+        endpoint ??= /data: \.(\/messages\S*)/.exec(String(socket.read() ?? ''))?.[1];
         return endpoint !== undefined;
       });
       const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
