@@ -227,10 +227,12 @@ async function readSlowly(socket: Socket, forMs: number): Promise<number> {
   const began = performance.now();
   for (let elapsed = 0; elapsed < forMs; elapsed = performance.now() - began) {
     // What is due by now, so that a delay of this process does not make the reader slower.
-    while (bytes < (elapsed / 1000) * SLOW) {
+    const turnEnds = performance.now() + 50;
+    while (bytes < (elapsed / 1000) * SLOW && performance.now() < turnEnds) {
       const chunk = socket.read() as Buffer | null;
-      if (!chunk) break;
-      bytes += chunk.length;
+      if (chunk) bytes += chunk.length;
+      // What the kernel holds comes with the next turn of the event loop.
+      else await new Promise((resolve) => setImmediate(resolve));
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
