@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -119,3 +119,34 @@ describe('Go', () => {
     expect((await follow('4')).told).toEqual(live.told.slice(4));
   });
 });
+
+describe('Rust', () => {
+  const isInstalled = spawnSync('cargo', ['--version']).status === 0;
+
+  it.runIf(isInstalled)('tungstenite follows, resumes and closes', async () => {
+    const target = join(ROOT, '.ci/cache/rust');
+    const env = { ...process.env, CARGO_TARGET_DIR: target };
+    await run('cargo', ['build', '--quiet', '--locked'], { cwd: join(PROGRAMS, 'rust'), env });
+    const hub = `${service.url.replace('http', 'ws')}/hub`;
+    const follow = async (after: string): Promise<{ told: unknown[]; last: string }> => {
+      const { stdout } = await run(join(target, 'debug/follow'), [hub, 'followed', after]);
+      const lines = stdout.trim().split('\n');
+      const last = lines.pop() ?? '';
+      const messages = lines
+        .map((line) => JSON.parse(line) as HubEvent)
+        .filter(({ seq }) => seq !== undefined);
+      return { told: messages.map(({ seq, event_type, data }) => [seq, event_type, data.message]), last };
+    };
+    await begin();
+    const [live] = await Promise.all([follow('0'), record()]);
+    expect(live.told).toMatchObject(EVENTS.map((event) => expect.arrayContaining(event) as unknown));
+    expect(live.last).toBe('true');
+    expect((await follow('4')).told).toEqual(live.told.slice(4));
+  });
+});
+
+interface HubEvent {
+  readonly seq?: number;
+  readonly event_type: string;
+  readonly data: { readonly message?: string };
+}

@@ -35,6 +35,8 @@ const PACKAGES = {
 const PYTHON_PACKAGES = {
   'python-fastmcp': ['fastmcp==4.2.3', 'mcp==2.3.0'],
   'python-durable-streams': ['durable-streams==0.1.0'],
+  'python-fastapi-mcp': ['fastapi-mcp==0.4.0', 'mcp==1.30.0', 'uvicorn==0.54.0'],
+  'python-gradio': ['gradio[mcp]==6.31.0'],
   'python-sdk1': ['mcp[ws]==1.30.0', 'uvicorn==0.54.0'],
 } as const;
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -88,8 +89,10 @@ async function commandLine(
     const source = fileURLToPath(new URL(`${environment.folder}/${script}`, CLIENTS));
     return ['java', '-cp', `${directory}jars/*`, source];
   }
-  // Modules are found from where the script is.
-  await copyFile(new URL(script, CLIENTS), `${directory}${script}`);
+  // Modules are found from where the script is. In one step, since another client may be reading it.
+  const copy = `${directory}${randomUUID()}`;
+  await copyFile(new URL(script, CLIENTS), copy);
+  await rename(copy, `${directory}${script}`);
   return [
     environment.kind === 'npm' ? process.execPath : `${directory}venv/bin/python`,
     `${directory}${script}`,

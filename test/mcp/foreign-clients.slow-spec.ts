@@ -1,14 +1,12 @@
 import { copyFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '../harness/eventually.js';
 import {
   InstalledClient,
   isGoInstalled,
   prepare,
   type ClientEnvironment,
-  type Said,
 } from '../harness/installed-client.js';
-import { RestClient } from '../harness/rest-client.js';
+import { overOneRestart, type Outcome } from '../harness/over-one-restart.js';
 import { ServiceProcess } from '../harness/service-process.js';
 import { SECRET, sign } from '../harness/tokens.js';
 
@@ -168,19 +166,7 @@ async function scriptIn(directory: string): Promise<string> {
 const rows = ROWS.filter(({ environment: { kind } }) => kind !== 'go' || isGoInstalled);
 
 let service: ServiceProcess;
-/** What each client said before and after the restart of the service. */
-const told = new Map<Row, { before: Said; after: Said }>();
-const failed = new Map<Row, unknown>();
-
-/** The length of the call that a client cancels tells whose it is. */
-const sizeOf = (row: Row): number => 5000 + rows.indexOf(row);
-
-async function stillRunning(size: number): Promise<boolean> {
-  const { body } = await new RestClient(service.url).get<{
-    operations: { metadata: { arguments?: { datasetSize?: number } } }[];
-  }>('/api/operations?status=active&limit=500');
-  return body.operations.some(({ metadata }) => metadata.arguments?.datasetSize === size);
-}
+let outcomes: Map<Row, Outcome>;
 
 beforeAll(async () => {
   service = await ServiceProcess.start({
@@ -191,56 +177,28 @@ beforeAll(async () => {
   });
   const token = await sign({ sub: 'ada' });
   const url = `${service.url}/mcp`;
-  const clients = new Map<Row, InstalledClient>();
-  const began = performance.now();
-  const seconds = () => ((performance.now() - began) / 1000).toFixed(1);
   // One after another: package managers keep a core busy each.
   for (const { environment } of rows) await prepare(environment);
-  console.log(`installed after ${seconds()} s`);
-  const start = async (row: Row): Promise<Said> => {
+  const start = async (row: Row, size: number): Promise<InstalledClient> => {
     const inQuery = await row.args(`${url}?token=${token}`);
-    const client = await InstalledClient.start(row.environment, row.script, await row.args(url, token), {
+    return InstalledClient.start(row.environment, row.script, await row.args(url, token), {
       CLIENT_TOKEN: token,
       // Where the library stands before the address, the address comes second.
       CLIENT_QUERY_URL: inQuery.find((word) => word.includes('token='))!,
-      CLIENT_SIZE: String(sizeOf(row)),
+      CLIENT_SIZE: String(size),
       CLIENT_TOOLS: JSON.stringify(TOOLS),
     });
-    clients.set(row, client);
-    const before = await client.says();
-    if (!row.lacks?.includes('cancels here')) {
-      await eventually('its call is cancelled here', async () => !(await stillRunning(sizeOf(row))));
-    }
-    return before;
   };
-  try {
-    const before = new Map<Row, Said>();
-    const keep = (row: Row) => (thrown: unknown) => void failed.set(row, thrown);
-    await Promise.all(rows.map((row) => start(row).then((said) => void before.set(row, said), keep(row))));
-    console.log(`used after ${seconds()} s`);
-    await service.terminate();
-    await service.restart();
-    for (const row of before.keys()) clients.get(row)!.go();
-    await Promise.all(
-      [...before].map(([row, said]) =>
-        clients
-          .get(row)!
-          .says()
-          .then((after) => void told.set(row, { before: said, after }), keep(row)),
-      ),
-    );
-    console.log(`used again after ${seconds()} s`);
-  } finally {
-    for (const client of clients.values()) client.stop();
-  }
+  outcomes = await overOneRestart(service, rows, start, ({ lacks }) => !lacks?.includes('cancels here'));
 }, 600_000);
 afterAll(() => service.stop());
 
 describe('Clients of other languages and frameworks, side by side', () => {
   it.each(rows)('$what', (row) => {
-    if (failed.has(row)) throw failed.get(row);
     const { lacks = [] } = row;
-    const { before, after } = told.get(row)!;
+    const outcome = outcomes.get(row)!;
+    if ('failed' in outcome) throw outcome.failed;
+    const { before, after } = outcome;
     expect([...(before.listed as string[])].sort()).toEqual(TOOLS.map(([name]) => name).sort());
     expect(before.item).toContain('Item 7');
     expect(before.created).toContain('"operation_type":"real"');

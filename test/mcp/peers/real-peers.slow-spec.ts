@@ -7,6 +7,7 @@ import { Peers } from '../../../src/mcp/peers/peers.service.js';
 import { installed, pythonWith } from '../../harness/cached-packages.js';
 import { eventually } from '../../harness/eventually.js';
 import { freePort } from '../../harness/free-port.js';
+import { goProgram, isGoInstalled } from '../../harness/installed-client.js';
 import { McpClient } from '../../harness/mcp-client.js';
 import { RunningService } from '../../harness/running-service.js';
 
@@ -25,7 +26,8 @@ interface RealPeer {
   readonly count: (to: number, ms: number) => { readonly tool: string; readonly args: object };
   /** Whether log lines come over its transport, and name their call. */
   readonly logs: boolean;
-  readonly progress?: boolean;
+  /** `counts` from where it likes, and to what it likes. */
+  readonly progress?: 'counts' | false;
 }
 
 const echo = { tool: 'echo', args: { text: 'hello' }, says: 'hello' };
@@ -95,7 +97,7 @@ const PEERS: readonly RealPeer[] = [
     }),
     logs: false,
     // The bridge drops what is no answer.
-    progress: transport === 'ws',
+    ...(transport !== 'ws' && { progress: false as const }),
   })),
   ...(['sessions', 'stateless'] as const).map((mode): RealPeer => ({
     name: `fastmcp of Python, ${mode}`,
@@ -142,6 +144,38 @@ const PEERS: readonly RealPeer[] = [
     count,
     // They come, and name no call.
     logs: false,
+  },
+  ...(['sessions', 'stateless'] as const)
+    .filter(() => isGoInstalled)
+    .map((mode): RealPeer => ({
+      name: `go-sdk, ${mode}`,
+      command: async (port) => [await goProgram('go-sdk-peer'), String(port), mode],
+      echo,
+      count,
+      logs: true,
+    })),
+  {
+    name: 'fastapi-mcp',
+    command: async (port) => [
+      await pythonWith('python-fastapi-mcp'),
+      `${PROGRAMS}fastapi_py.py`,
+      String(port),
+    ],
+    echo: { ...echo, says: '"hello"' },
+    count,
+    logs: false,
+    // Endpoints of an application report nothing.
+    progress: false,
+  },
+  {
+    name: 'gradio',
+    command: async (port) => [await pythonWith('python-gradio'), `${PROGRAMS}gradio_py.py`, String(port)],
+    env: () => ({ GRADIO_ANALYTICS_ENABLED: 'False' }),
+    url: (port) => `http://127.0.0.1:${port}/gradio_api/mcp/`,
+    echo,
+    count,
+    logs: false,
+    progress: 'counts',
   },
 ];
 
@@ -251,7 +285,12 @@ describe.each(PEERS)('$name', (peer) => {
     for (const [index, caller] of callers.entries()) {
       const to = 4 + index;
       const progress = caller.of('notifications/progress').map(({ params }) => params.progress);
-      if (peer.progress !== false) expect(progress).toEqual(Array.from({ length: to }, (_none, n) => n + 1));
+      if (peer.progress === undefined) {
+        expect(progress).toEqual(Array.from({ length: to }, (_none, n) => n + 1));
+      } else if (peer.progress === 'counts') {
+        expect(progress.length).toBeGreaterThanOrEqual(to);
+        expect(progress).toEqual([...progress].sort((a, b) => Number(a) - Number(b)));
+      }
       const lines = caller.of('notifications/message').map(({ params }) => String(params.data));
       if (peer.logs)
         expect(lines).toEqual(
