@@ -114,7 +114,8 @@ export class EventsController {
     @CurrentPrincipal() caller: Principal,
   ): Promise<OperationSnapshot> {
     const operationId = parseOperationId(id);
-    const draft = parseEventData('cancelled', body === undefined ? {} : body, operationId);
+    // Some generated clients send null for a body that their caller leaves out.
+    const draft = parseEventData('cancelled', body ?? {}, operationId);
     const { operation } = await this.operations.append({ tenant: caller.tenant, operationId }, draft);
     return toSnapshot(operation);
   }
