@@ -188,6 +188,31 @@ describe('dashboard: the other pages in a browser', () => {
       other.terminate();
     });
 
+    it('adds a webhook, tests it, shows its deliveries and removes it', async () => {
+      const page = await open('#/webhooks', guarded.url);
+      await page.getByLabel('Token or API key').fill(await sign({ sub: 'ada', role: 'admin' }));
+      await page.getByRole('button', { name: 'Use this token' }).click();
+      await page.getByText('No webhooks yet').waitFor();
+      await page.getByLabel('Address').fill('https://webhook.invalid/hook');
+      await page.getByLabel('Description').fill(NASTY);
+      await page.getByLabel('operation.completed').uncheck();
+      await page.getByRole('button', { name: 'Add webhook' }).click();
+      await page.getByText('whsec_').waitFor();
+      const card = page.getByRole('region', { name: 'https://webhook.invalid/hook' });
+      await card.getByText('operation.failed, operation.cancelled · any type').waitFor();
+      expect(await card.textContent()).toContain(NASTY);
+      await card.getByRole('button', { name: 'Send a test' }).click();
+      await page.getByText('A test message is on its way').waitFor();
+      await card.getByRole('button', { name: 'Deliveries' }).click();
+      await card.getByText('opstream.test').waitFor();
+      await card.getByRole('button', { name: 'Turn off' }).click();
+      await card.getByRole('button', { name: 'Turn on' }).waitFor();
+      await card.getByRole('button', { name: 'Remove' }).click();
+      await card.getByRole('button', { name: 'Remove with its deliveries?' }).click();
+      await page.getByText('No webhooks yet').waitFor();
+      expect(await page.locator('main img').count()).toBe(0);
+    });
+
     it('says so when the token expires while somebody watches', async () => {
       const short = await sign({ sub: 'ada', exp: inSeconds(4) });
       const page = await open('#/connection', guarded.url);

@@ -14,6 +14,7 @@ import { SessionPage } from './sessions/session-page.js';
 import { SessionsPage } from './sessions/sessions-page.js';
 import { StatisticsPage } from './statistics/statistics-page.js';
 import { ToolsPage } from './tools/tools-page.js';
+import { WebhooksPage } from './webhooks/webhooks-page.js';
 import { Announcer } from './ui/announcer.js';
 
 const LINKS: readonly (readonly [PageName, string])[] = [
@@ -22,6 +23,7 @@ const LINKS: readonly (readonly [PageName, string])[] = [
   ['sessions', 'Sessions'],
   ['agents', 'Agents'],
   ['tools', 'MCP tools'],
+  ['webhooks', 'Webhooks'],
   ['statistics', 'Statistics'],
   ['connection', 'Connection'],
 ];
@@ -85,6 +87,8 @@ function CurrentPage() {
       return <AgentsPage />;
     case 'tools':
       return <ToolsPage name={id} />;
+    case 'webhooks':
+      return <WebhooksPage />;
     case 'statistics':
       return <StatisticsPage />;
     default:

@@ -6,6 +6,7 @@ export const PAGES = [
   'sessions',
   'agents',
   'tools',
+  'webhooks',
   'statistics',
   'connection',
 ] as const;
