@@ -64,6 +64,8 @@ export {
   type RestCall,
   type RestClientOptions,
 } from './rest/rest-client.js';
+export type { LoggedEvent, LogOptions } from './rest/log-lines.js';
+export { LEVELS, levelOf, type Level, type LogCounts } from './protocol/log-level.js';
 export { SharedSession, type SessionFollowOptions } from './sessions/shared-session.js';
 export type {
   MemoryEntry,

@@ -46,6 +46,7 @@ describe('commands for one operation', { timeout: 40_000 }, () => {
     const { stdout } = await opstream('get', 'aaaa-1');
     expect(stdout).toMatch(/^operation id +aaaa-1111$/m);
     expect(stdout).toMatch(/^metadata +\{"file":"a.csv"\}$/m);
+    expect(stdout).toMatch(/^log counts +0 debug, 0 info, 1 warning, 0 error$/m);
     expect(stdout).toMatch(/^started at +\d{4}-\d\d-\d\dT/m);
     expect((await opstream('logs', 'aaaa-1')).stdout).toMatch(
       /^\S+ {2}started job\n\S+ {2}warning careful\n\S+ {2}result \{"rows":42\}\n\S+ {2}✓ completed/,
@@ -58,6 +59,20 @@ describe('commands for one operation', { timeout: 40_000 }, () => {
         .split('\n')
         .map((line) => (JSON.parse(line) as { seq: number }).seq),
     ).toEqual([3, 4]);
+    const shown = async (...args: string[]) => (await opstream('logs', 'aaaa-1', ...args)).stdout;
+    expect(await shown('--level', 'warning')).toMatch(/^\S+ {2}warning careful\n$/);
+    expect(await shown('--level', 'error')).toBe('');
+    expect(await shown('--type', 'result', 'completed')).toMatch(
+      /^\S+ {2}result .*\n\S+ {2}✓ completed.*\n$/,
+    );
+    expect(await shown('--grep', 'CAREFUL', '--json')).toMatch(/^\{.*"seq":2.*\}\n$/);
+    expect(await shown('--raw')).toBe('careful\n');
+    expect(await shown('--follow', '--level', 'error')).toBe('');
+    expect(await shown('-f', '--timestamps')).toMatch(/^\d{4}-\d\d-\d\dT\S+Z careful\n$/);
+    expect(await shown('--timestamps', 'elapsed')).toMatch(/^\+\d+\.\d{3}s careful\n$/);
+    expect(await shown('-f', '--json', '--grep', 'careful')).toMatch(/^\{.*"seq":2.*\}\n$/);
+    expect(await shown('-f', '--grep', 'other')).toBe('');
+    expect(await opstream('logs', 'aaaa-1', '--follow', '--type', 'log')).toMatchObject({ code: 2 });
     expect(await opstream('result', 'aaaa-1')).toEqual({
       code: 0,
       stdout: '{\n  "rows": 42\n}\n',

@@ -26,6 +26,11 @@ describe('opstream run', { timeout: 40_000 }, () => {
       'info no end',
     ]);
     expect(recorded).toContain('warning careful');
+    // The colours, and those alone, are beside the plain message.
+    const details = (await runs.log(id)).flatMap((event) =>
+      event.event_type === 'log' && event.data.message === 'red' ? [event.data.details] : [],
+    );
+    expect(details).toEqual([{ stream: 'stdout', ansi: '\u001B[31mred\u001B[0m' }]);
   });
 
   it('S1-40 percentages and counters become progress, also from lines that are drawn over', async () => {

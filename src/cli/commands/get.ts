@@ -26,6 +26,11 @@ function description(operation: OperationSnapshot): string {
 }
 
 function shown(name: string, value: unknown): string {
+  if (name === 'log_counts' && typeof value === 'object') {
+    return Object.entries(value ?? {})
+      .map(([level, count]) => `${count} ${level}`)
+      .join(', ');
+  }
   if (name.endsWith('_at') && typeof value === 'number') return new Date(value * 1000).toISOString();
   return printableLine(typeof value === 'string' ? value : JSON.stringify(value));
 }

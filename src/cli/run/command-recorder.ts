@@ -1,4 +1,5 @@
 import { OperationProducer, type OpstreamClientError, type RestClient } from '../../client/index.js';
+import { TerminalLines } from '../../client/protocol/terminal-text.js';
 import { printable } from '../terminal/printable.js';
 import { LineSplitter, type OutputLine } from './line-splitter.js';
 import { detectProgress } from './progress-detector.js';
@@ -29,6 +30,7 @@ export class CommandRecorder {
   readonly #producer: OperationProducer;
   readonly #progress: ProgressReporter;
   readonly #splitters: Record<StreamName, LineSplitter>;
+  readonly #terminals = { stdout: new TerminalLines(), stderr: new TerminalLines() };
   #startedAt = performance.now();
   /** Undefined until the service has responded or failed to. */
   #reachable: boolean | undefined;
@@ -143,12 +145,13 @@ export class CommandRecorder {
   }
 
   #line(stream: StreamName, { text, redrawn }: OutputLine): void {
-    const message = printable(text).trimEnd();
+    const { plain, ansi } = this.#terminals[stream].read(text);
+    const message = printable(plain).trimEnd();
     const progress = this.findProgress ? detectProgress(message) : undefined;
     if (progress !== undefined) this.#progress.add(progress, message.trim());
     // A redrawn line is transient; its last state ends with a line break and is logged.
     if (redrawn || message === '') return;
-    this.#producer.log(LEVEL[stream], message, { stream });
+    this.#producer.log(LEVEL[stream], message, { stream, ...(ansi !== undefined && { ansi }) });
     if (this.#reachable && this.#producer.bufferedCount >= HIGH_WATER) this.backpressure(true);
   }
 }

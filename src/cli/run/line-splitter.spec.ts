@@ -35,9 +35,17 @@ describe('LineSplitter', () => {
     expect(lines.map(({ text }) => text.length)).toEqual([16_384, 16_384, 7232]);
   });
 
+  it('cuts neither a colour nor a character in two', () => {
+    const colour = '\u001B[38;2;10;20;30m';
+    const [first, second] = split(`${'x'.repeat(16_380)}${colour}red`);
+    expect(first!.text).toBe('x'.repeat(16_380));
+    expect(second!.text).toBe(`${colour}red`);
+    expect(split(`${'x'.repeat(16_383)}😀y`).map(({ text }) => text)).toEqual(['x'.repeat(16_383), '😀y']);
+  });
+
   it('gives the same lines however the output is cut into pieces', () => {
     const piece = fc.oneof(
-      fc.constantFrom('\n', '\r', '\r\n', 'a', 'bc', '50%'),
+      fc.constantFrom('\n', '\r', '\r\n', 'a', 'bc', '50%', '\u001B[31', 'm', '😀'),
       fc.nat({ max: 40_000 }).map((length) => 'y'.repeat(length)),
     );
     fc.assert(

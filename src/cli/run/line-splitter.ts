@@ -28,8 +28,9 @@ export class LineSplitter {
     this.#rest = this.#rest.slice(start);
     // A `\r` at the very end may still belong to the previous line.
     while (this.#rest.length > MAX_LINE + 1) {
-      this.#deliver(this.#rest.slice(0, MAX_LINE), false);
-      this.#rest = this.#rest.slice(MAX_LINE);
+      const end = cutOf(this.#rest);
+      this.#deliver(this.#rest.slice(0, end), false);
+      this.#rest = this.#rest.slice(end);
     }
   }
 
@@ -48,11 +49,21 @@ export class LineSplitter {
   #deliver(text: string, redrawn: boolean): void {
     let rest = text;
     while (rest.length > MAX_LINE) {
-      this.onLine({ text: rest.slice(0, MAX_LINE), redrawn: false });
-      rest = rest.slice(MAX_LINE);
+      const end = cutOf(rest);
+      this.onLine({ text: rest.slice(0, end), redrawn: false });
+      rest = rest.slice(end);
     }
     this.onLine({ text: rest, redrawn });
   }
 }
 
 const ENDS = /[\r\n]/g;
+
+const ESCAPE = String.fromCharCode(0x1b);
+/** Characters of an escape sequence that is kept whole, and of a surrogate pair. */
+const UNFINISHED = new RegExp(`(?:${ESCAPE}(?:\\[[0-?]{0,64})?|[\\uD800-\\uDBFF])$`);
+
+/** Where a long line is cut: not within a colour or a character. */
+function cutOf(text: string): number {
+  return UNFINISHED.exec(text.slice(0, MAX_LINE))?.index ?? MAX_LINE;
+}

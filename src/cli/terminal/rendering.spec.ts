@@ -104,8 +104,15 @@ describe('operation tables', () => {
     expect(lines[1]).toBe('id-1       job   running  25%   1m01s  a long message that does not fit');
     const narrow = operationTable([snapshot], { isTTY: true, columns: 40 });
     expect(narrow.split('\n')[1]).toBe('id-1       job   running  25%   1m01s  …');
+    const noisy = { ...snapshot, log_counts: { debug: 1, info: 1, warning: 1, error: 12 } };
+    expect(operationTable([noisy, snapshot], {}).split('\n')).toEqual([
+      'OPERATION  TYPE  STATUS   DONE  TIME   LOG             MESSAGE',
+      'id-1       job   running  25%   1m01s  12 err, 1 warn  a long message that does not fit',
+      'id-1       job   running  25%   1m01s                  a long message that does not fit',
+      '',
+    ]);
     const id = '0199d7f2-1111-4222-8333-444455556666';
-    const long = { ...snapshot, operation_id: id, operation_type: 'run/some-long-program' };
+    const long = { ...noisy, operation_id: id, operation_type: 'run/some-long-program' };
     for (const columns of [40, 60, 80]) {
       const [, row = ''] = operationTable([long], { isTTY: true, columns }).split('\n');
       expect(cellWidth(row)).toBeLessThanOrEqual(columns);

@@ -26,6 +26,7 @@ import {
 import type { Frame } from './pending-commands.js';
 import type { EmitCommand } from '../protocol/hub-commands.js';
 import { randomId } from '../random-id.js';
+import type { LogOptions } from '../rest/log-lines.js';
 import type { ListQuery } from '../rest/rest-client.js';
 
 export interface HubClientOptions extends HubConnectionOptions {
@@ -246,6 +247,11 @@ export class HubClient extends Emitter<HubClientEvents> {
       count: filter.count ?? false,
     });
     return answer.data as SearchedEventPage;
+  }
+
+  /** The text of an operation's log events, line by line, over a request of its own: see `RestClient.log`. */
+  log(operationId: string, options: LogOptions = {}): AsyncGenerator<string, void> {
+    return this.#rest().log(operationId, options);
   }
 
   async getStats(): Promise<ServerStats> {

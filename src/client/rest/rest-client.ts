@@ -11,6 +11,7 @@ import type {
   SearchedEventPage,
   ServerStats,
 } from '../protocol/operation-events.js';
+import { readLog, readLogEvents, type LoggedEvent, type LogOptions } from './log-lines.js';
 import { resolveToken, ServiceAddress, type TokenSource } from '../service-address.js';
 
 export interface RestClientOptions {
@@ -149,6 +150,20 @@ export class RestClient {
       event_type: typeof types === 'string' ? types : types?.join(','),
     };
     return this.#call('GET', operationPath(operationId, 'events'), { query });
+  }
+
+  /**
+   * The text of an operation's log events, line by line. Each call is one request: nothing is resumed.
+   * @throws OpstreamClientError the service's refusal; `operation_not_found` also when the operation is deleted
+   *   meanwhile, `connection_lost` when the log breaks off for another reason
+   */
+  log(operationId: string, options: LogOptions = {}): AsyncGenerator<string, void> {
+    return readLog(this, operationId, options, 'text/plain');
+  }
+
+  /** Like `log`, with the log events themselves. */
+  logEvents(operationId: string, options: LogOptions = {}): AsyncGenerator<LoggedEvent, void> {
+    return readLogEvents(this, operationId, options);
   }
 
   /** Records events in one transaction, all or none. An empty list renews the operation's lease. */

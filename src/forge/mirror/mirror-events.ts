@@ -1,10 +1,11 @@
+import type { TerminalLine } from '../../client/protocol/terminal-text.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { JsonObject, JsonValue } from '../../platform/json.js';
 import { parseDraft, type EventDraft } from '../../operations/operation-draft.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import type { ExecutionProcess } from '../api/forge-records.js';
 import { omitted, type DiffUpdate } from '../decoding/diff-decoder.js';
-import type { LogLine, LogStream } from '../decoding/log-decoder.js';
+import type { LogStream } from '../decoding/log-decoder.js';
 
 /**
  * What a mirroring operation records about an attempt: in the `details` of `log` events (diffs, lines, stream errors)
@@ -24,6 +25,8 @@ export type MirrorDetails =
       readonly process_id: string;
       readonly stream: LogStream | 'agent';
       readonly line: number;
+      /** The line with its colours, when it has any. */
+      readonly ansi?: string;
       /** The kind of a normalized entry. */
       readonly entry_type?: string;
       readonly fingerprint?: string;
@@ -62,9 +65,15 @@ export function diffEvent(update: DiffUpdate): MirrorEvent {
 }
 
 /** @param line number of the line in its stream, from 1 */
-export function lineEvent(processId: string, { stream, text }: LogLine, line: number): MirrorEvent {
+export function lineEvent(
+  processId: string,
+  stream: LogStream,
+  { plain, ansi }: TerminalLine,
+  line: number,
+): MirrorEvent {
   const level = stream === 'stderr' ? 'warning' : 'info';
-  return logEvent(level, text, { kind: 'log', process_id: processId, stream, line });
+  const colours = ansi === undefined ? {} : { ansi };
+  return logEvent(level, plain, { kind: 'log', process_id: processId, stream, line, ...colours });
 }
 
 /** @param number of the entry, from 1 */

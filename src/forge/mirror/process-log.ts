@@ -1,3 +1,4 @@
+import { overwritten, TerminalLines } from '../../client/protocol/terminal-text.js';
 import type { ForgeFrame } from '../decoding/frame.js';
 import { LineSplitter } from '../decoding/line-splitter.js';
 import { LogDecoder, type LogLine, type LogStream } from '../decoding/log-decoder.js';
@@ -11,6 +12,7 @@ import type { MirrorRecord } from './mirror-record.js';
 export class ProcessLog {
   private readonly decoder = new LogDecoder();
   private position: Record<LogStream, number> = { stdout: 0, stderr: 0 };
+  private terminals = newTerminals();
 
   constructor(
     private readonly processId: string,
@@ -21,6 +23,7 @@ export class ProcessLog {
   restart(): void {
     this.decoder.reset();
     this.position = { stdout: 0, stderr: 0 };
+    this.terminals = newTerminals();
   }
 
   accept(frame: ForgeFrame): MirrorEvent[] {
@@ -39,8 +42,15 @@ export class ProcessLog {
   }
 
   private event(line: LogLine): MirrorEvent[] {
-    const number = ++this.position[line.stream];
-    if (number <= this.record.linesOf(this.processId, line.stream)) return [];
-    return [lineEvent(this.processId, line, number)];
+    const { stream } = line;
+    const number = ++this.position[stream];
+    // Also of a line that is skipped: its colours may last.
+    const shown = this.terminals[stream].read(overwritten(line.text));
+    if (number <= this.record.linesOf(this.processId, stream)) return [];
+    return [lineEvent(this.processId, stream, shown, number)];
   }
+}
+
+function newTerminals(): Record<LogStream, TerminalLines> {
+  return { stdout: new TerminalLines(), stderr: new TerminalLines() };
 }

@@ -1,5 +1,5 @@
-import { stripVTControlCharacters } from 'node:util';
 import { LEVELS, levelOf, type Level } from '../../../client/protocol/log-level.js';
+import { overwritten, TerminalLines } from '../../../client/protocol/terminal-text.js';
 import { isJsonObject, type JsonValue } from '../../../platform/json.js';
 import type { RecordedEvent } from '../../operation-event.js';
 
@@ -57,33 +57,14 @@ function prefixOf(timestamp: number, timestamps: Timestamps, startedAt: number):
   return `+${Math.max(0, timestamp - startedAt).toFixed(3)}s `;
 }
 
+/** Output of a program must not move the cursor of the terminal that shows it, or retitle its window. */
 function linesOf(message: string, keepColours: boolean): string[] {
+  const terminal = new TerminalLines();
   return message
     .replace(/\r?\n$/, '')
     .split(/\r?\n/)
-    .map((line) => cleaned(overwritten(line), keepColours));
-}
-
-/** What a terminal shows of a line that goes back to its beginning: the text after the last `\r` that has any. */
-function overwritten(line: string): string {
-  return line.includes('\r') ? (line.split('\r').findLast((part) => part !== '') ?? '') : line;
-}
-
-const ESCAPE = String.fromCharCode(27);
-/** A colour or style: SGR, "Select Graphic Rendition" (ECMA-48, section 8.3.117). */
-const COLOUR = new RegExp(`(${ESCAPE}\\[[0-9;:]*m)`);
-const RESET = `${ESCAPE}[0m`;
-/** Control characters but the tab, and marks that display a text in another order than it is written. */
-const HARMFUL = /[^\P{Cc}\t]|[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
-
-/** Output of a program must not move the cursor of the terminal that shows it, or retitle its window. */
-function cleaned(line: string, keepColours: boolean): string {
-  if (!keepColours || !line.includes(ESCAPE)) return plain(line);
-  // The captured separators stand at the odd places.
-  const parts = line.split(COLOUR).map((part, index) => (index % 2 === 1 ? part : plain(part)));
-  return parts.length > 1 && parts.at(-2) !== RESET ? `${parts.join('')}${RESET}` : parts.join('');
-}
-
-function plain(text: string): string {
-  return stripVTControlCharacters(text).replaceAll(HARMFUL, '');
+    .map((line) => {
+      const { plain, ansi } = terminal.read(overwritten(line));
+      return keepColours ? (ansi ?? plain) : plain;
+    });
 }
