@@ -26,7 +26,11 @@ export interface LogMatches extends LogPage {
   /** Matches in the stored log, and those before `searchedFrom`; null when not counted. */
   readonly total: number | null;
   readonly totalBefore: number | null;
+  /** Events that were read to be compared with the filter. */
+  readonly compared: number;
 }
+
+type SearchedPage = Omit<LogMatches, 'total' | 'totalBefore' | 'compared'>;
 
 /** Work of one search: events read, and characters of their data. */
 export interface SearchLimits {
@@ -51,7 +55,8 @@ export async function searchLog(
 ): Promise<LogMatches> {
   const search = new LogSearch(store, key, testOf(query.filter));
   const page = await search.page(query, limits);
-  return { ...page, ...(await search.totals(page, query.count, limits)) };
+  const totals = await search.totals(page, query.count, limits);
+  return { ...page, ...totals, compared: search.compared };
 }
 
 interface Scan {
@@ -69,6 +74,7 @@ interface Range {
 }
 
 class LogSearch {
+  compared = 0;
   private first = 1;
 
   constructor(
@@ -77,10 +83,7 @@ class LogSearch {
     private readonly test: EventTest | undefined,
   ) {}
 
-  async page(
-    { afterSeq, beforeSeq, bounds }: LogQuery,
-    limits: SearchLimits,
-  ): Promise<Omit<LogMatches, 'total' | 'totalBefore'>> {
+  async page({ afterSeq, beforeSeq, bounds }: LogQuery, limits: SearchLimits): Promise<SearchedPage> {
     const isBackward = beforeSeq !== undefined;
     if (this.test === undefined) return this.everything(afterSeq, beforeSeq, bounds);
     // What comes while the log is searched is not awaited, or a busy log would have no end.
@@ -106,7 +109,7 @@ class LogSearch {
     afterSeq: number,
     beforeSeq: number | undefined,
     bounds: PageBounds,
-  ): Promise<Omit<LogMatches, 'total' | 'totalBefore'>> {
+  ): Promise<SearchedPage> {
     if (beforeSeq === undefined) {
       const page = await this.read(afterSeq, false, bounds);
       const searchedThrough = page.events.at(-1)?.seq ?? afterSeq;
@@ -122,7 +125,7 @@ class LogSearch {
   }
 
   async totals(
-    page: Omit<LogMatches, 'total' | 'totalBefore'>,
+    page: SearchedPage,
     count: boolean,
     limits: SearchLimits,
   ): Promise<Pick<LogMatches, 'total' | 'totalBefore'>> {
@@ -154,6 +157,7 @@ class LogSearch {
       if (events.length === 0) break;
       for (const event of events) {
         at = event.seq;
+        this.compared++;
         left.events--;
         left.characters -= event.data.length;
         if (at <= range.through && this.test(event)) found++;
@@ -182,6 +186,7 @@ class LogSearch {
         if (isDone()) break;
         at = event.seq;
         scanned++;
+        this.compared++;
         characters += event.data.length;
         if (this.test?.(event) === false) continue;
         matches.push(event);

@@ -68,6 +68,15 @@ export class OperationsMetrics implements OnModuleDestroy {
         }
       },
     });
+    new Counter({
+      name: 'opstream_log_search_events_total',
+      help: 'Events that searches of logs have read and compared',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(operations.comparedEvents);
+      },
+    });
     this.subscription = bus.events$.subscribe((recorded) => this.count(recorded));
     this.subscription.add(
       bus.removed$.subscribe((removed) => {

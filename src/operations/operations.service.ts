@@ -61,6 +61,7 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
   private readonly logger = new Logger(OperationsService.name);
   private readonly queue: AppendQueue;
   private readonly runner: OperationRunner;
+  private compared = 0;
   /** Identifies this run of the service: its own work ends with it. */
   readonly incarnation = randomUUID();
   /** Called whenever a producer creates an operation or renews its lease; must not throw. */
@@ -212,8 +213,15 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
   }
 
   /** The events of a log that match a filter, forward or backward. @throws OpstreamError `operation_not_found` */
-  search(key: OperationKey, query: LogQuery): Promise<LogMatches> {
-    return searchLog(this.store, key, query);
+  async search(key: OperationKey, query: LogQuery): Promise<LogMatches> {
+    const matches = await searchLog(this.store, key, query);
+    this.compared += matches.compared;
+    return matches;
+  }
+
+  /** Events that searches have compared since the start. */
+  get comparedEvents(): number {
+    return this.compared;
   }
 
   /** One page of the tenant's whole log after a position. */

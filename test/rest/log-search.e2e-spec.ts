@@ -70,6 +70,18 @@ describe('the filters of a log', () => {
     expect(await overRest('limit=2')).not.toHaveProperty('searched_from');
   });
 
+  it('the work of searches is measured, and pages without a filter are none', async () => {
+    const searched = async () => {
+      const { text } = await service.rest.get('/metrics');
+      return Number(/^opstream_log_search_events_total (\d+)$/m.exec(text)?.[1]);
+    };
+    const before = await searched();
+    await overRest('q=disk&after_seq=2');
+    expect(await searched()).toBe(before + 5);
+    await overRest('before_seq=5');
+    expect(await searched()).toBe(before + 5);
+  });
+
   it('reading backward from another log goes on where both agree', async () => {
     const { log } = await rest.searchLog(id, { limit: 1 });
     expect(await overRest(`before_seq=99&log=${log}`)).toMatchObject({
