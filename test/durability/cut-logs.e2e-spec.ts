@@ -36,14 +36,20 @@ async function start(dataDir: string): Promise<RunningService> {
 interface Line {
   readonly seq: number;
   readonly position: string;
+  readonly timestamp: number;
   readonly message: string | undefined;
 }
 
 async function linesOf({ rest }: RunningService): Promise<readonly Line[]> {
   const { body } = await rest.get<{
-    events: { seq: number; position: string; data: { message?: string } }[];
+    events: (Omit<Line, 'message'> & { data: { message?: string } })[];
   }>('/api/operations/job/events?limit=1000');
-  return body.events.map(({ seq, position, data }) => ({ seq, position, message: data.message }));
+  return body.events.map(({ seq, position, timestamp, data }) => ({
+    seq,
+    position,
+    timestamp,
+    message: data.message,
+  }));
 }
 
 const texts = (lines: readonly Line[]): readonly string[] => lines.flatMap(({ message }) => message ?? []);
@@ -85,7 +91,12 @@ it(
         const { seq, position } = original[at]!;
         const place: Place = { seq, position, log, logOfAll };
         const held = texts(original.slice(0, at + 1));
-        const isKept = held.every((text, n) => texts(now)[n] === text);
+        // By time, too: an operation that was lost whole and opened again begins alike.
+        const isKept = original
+          .slice(0, at + 1)
+          .every(
+            ({ timestamp, message }, n) => now[n]?.timestamp === timestamp && now[n]?.message === message,
+          );
         losses += isKept ? 0 : 1;
         for (const [name, resume] of Object.entries(RESUMES)) {
           const { lost, lines } = await resume(service, place);
