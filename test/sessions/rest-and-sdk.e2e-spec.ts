@@ -14,6 +14,15 @@ describe('sessions over REST and the SDK', () => {
   const post = (path: string, body: unknown) => service.rest.request('POST', path, { body });
   const get = (path: string) => service.rest.request('GET', path);
 
+  it('refuses an order of messages that there is not', async () => {
+    await post('/api/sessions', { purpose: 'order', session_id: 'ordered' });
+    expect((await get('/api/sessions/ordered/messages?order=newest')).status).toBe(200);
+    expect(await get('/api/sessions/ordered/messages?order=newst')).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_request', detail: 'order must be one of oldest, newest' },
+    });
+  });
+
   it('creates, lists, closes; a closed session can be read and takes no message', async () => {
     const { status, body } = await post('/api/sessions', { purpose: ' work ', session_id: 'my session' });
     expect(status).toBe(201);

@@ -16,7 +16,7 @@ import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
 import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import type { Principal } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
-import { pageLimit, wholeNumber } from '../../operations/rest/request-values.js';
+import { oneOf, pageLimit, wholeNumber } from '../../operations/rest/request-values.js';
 import type { SharedSessionInfo } from '../../client/protocol/session-types.js';
 import type { JsonObject } from '../../platform/json.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
@@ -186,7 +186,7 @@ export class SessionsController {
       sender: optionalText(query.sender, 'sender'),
       from: since === undefined ? undefined : parseTimeOrSeconds(since),
       until: until === undefined ? undefined : parseTimeOrSeconds(until),
-      order: query.order === 'newest' ? 'newest' : 'oldest',
+      order: oneOf(query.order, 'order', ['oldest', 'newest'], 'oldest'),
       limit: pageLimit(query.limit, 1000, 50),
       offset,
     });
