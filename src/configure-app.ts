@@ -41,6 +41,7 @@ import { OpstreamWsAdapter } from './streaming/upgrade/opstream-ws.adapter.js';
 export function configureOpstream(app: INestApplication): OpstreamWsAdapter {
   const adapter = configureEdges(app);
   app.get(Dashboard).mount(app, undefined);
+  setHeadersFirst(app);
   return adapter;
 }
 
@@ -71,6 +72,15 @@ function isOurs(app: INestApplication, { method = '', url = '/' }: IncomingMessa
   );
 }
 
+/** Ahead of every listener that may answer: nothing is then refused in a way that a listed page cannot read. */
+function setHeadersFirst(app: INestApplication): void {
+  const security = app.get(HttpSecurity);
+  const server = app.getHttpServer() as Server;
+  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) =>
+    security.setHeaders(request, response),
+  );
+}
+
 /** Additional setup of the standalone service: its exception filter for everything, and OpenAPI at `/docs`. */
 export function configureService(app: INestApplication): OpstreamWsAdapter {
   const adapter = configureEdges(app);
@@ -79,6 +89,7 @@ export function configureService(app: INestApplication): OpstreamWsAdapter {
   prepareServer(server, app.get(Exposure).onLoopback);
   guardRequests(server);
   app.get(DeafReaders).watch(() => true);
+  setHeadersFirst(app);
   readBodies(fastify);
   refuseUnknownPaths(fastify);
   guardDescription(fastify, app);

@@ -4,6 +4,7 @@ import { Configuration } from '../config/configuration.js';
 import { actingCaller } from './acting-principal.js';
 import { Authenticator } from './authenticator.js';
 import { clientAddress } from './client-address.js';
+import { answerPreflight, grantReading, isPreflight } from './cors.js';
 import { isDataPath } from './open-paths.js';
 import { OriginPolicy } from './origin-policy.js';
 import type { Principal } from './principal.js';
@@ -20,22 +21,6 @@ export const SECURITY_HEADERS: readonly (readonly [string, string])[] = [
 export const PAGE_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/** What pages of ALLOWED_ORIGINS may send and read (Fetch standard, CORS protocol). */
-const CORS_METHODS = 'GET, HEAD, POST, PUT, DELETE';
-/** The response to a preflight that names no headers. */
-const CORS_REQUEST_HEADERS =
-  'Authorization, Content-Type, Accept, X-API-Key, Last-Event-ID, Mcp-Session-Id, Mcp-Protocol-Version, Mcp-Method, ' +
-  'Mcp-Name, traceparent, tracestate, baggage';
-/**
- * Header names requested by a preflight. All are granted: a listed page may send what its tracing, its MCP client or
- * its proxy adds, and only the token decides who is calling.
- */
-const HEADER_NAMES = /^[\w!#$%&'*+.^`|~-]+(?:[\t ]*,[\t ]*[\w!#$%&'*+.^`|~-]+)*$/;
-const MAX_HEADER_NAMES_LENGTH = 4096;
-const CORS_RESPONSE_HEADERS = 'Retry-After, Allow, WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version';
-/** Seconds a browser caches a preflight. */
-const CORS_MAX_AGE = '600';
 
 /** An incoming HTTP request; Node's, Fastify's and Express's all fit. */
 export interface IncomingRequest {
@@ -67,26 +52,30 @@ export class HttpSecurity {
   }
 
   /**
-   * Sets security and CORS headers, and answers preflights.
+   * Sets the headers that every response has, so that a page of a listed origin can read each of them: refusals of the
+   * framework and of the server, too. Call it before anything answers the request.
+   */
+  setHeaders(request: IncomingMessage, response: ServerResponse): void {
+    for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
+    // A cache must not give one origin's response to another.
+    response.setHeader('Vary', 'Origin');
+    if (isDataPath(request.url)) response.setHeader('Cache-Control', 'no-store');
+    const { origin } = request.headers;
+    if (origin !== undefined && this.origins.lists(origin)) grantReading(response, origin);
+  }
+
+  /**
+   * Checks Host and Origin, and answers preflights.
    * @returns true when the request was answered
    * @throws OpstreamError `forbidden` for a Host or Origin that is not allowed
    */
   open(request: IncomingMessage, response: ServerResponse): boolean {
-    for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
-    if (isDataPath(request.url)) response.setHeader('Cache-Control', 'no-store');
+    // A server that a host application made may not have set them.
+    if (!response.hasHeader(SECURITY_HEADERS[0]![0])) this.setHeaders(request, response);
     this.origins.check(request);
     const { origin } = request.headers;
-    if (origin === undefined || !this.origins.lists(origin)) return false;
-    response.setHeader('Access-Control-Allow-Origin', origin);
-    response.setHeader('Access-Control-Expose-Headers', CORS_RESPONSE_HEADERS);
-    response.setHeader('Vary', 'Origin');
-    if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined)
-      return false;
-    response.setHeader('Access-Control-Allow-Methods', CORS_METHODS);
-    response.setHeader('Access-Control-Allow-Headers', grantedHeaders(request));
-    response.setHeader('Vary', 'Origin, Access-Control-Request-Headers');
-    response.setHeader('Access-Control-Max-Age', CORS_MAX_AGE);
-    response.writeHead(204).end();
+    if (origin === undefined || !isPreflight(request) || !this.origins.lists(origin)) return false;
+    answerPreflight(request.headers, response);
     return true;
   }
 
@@ -128,12 +117,4 @@ export class HttpSecurity {
 
 function endsOperation({ method, url = '/' }: IncomingRequest): boolean {
   return method === 'DELETE' || (method === 'POST' && url.split('?', 1)[0]!.endsWith('/cancel'));
-}
-
-function grantedHeaders({ headers }: IncomingMessage): string {
-  const asked = headers['access-control-request-headers'];
-  if (asked === undefined || asked.length > MAX_HEADER_NAMES_LENGTH || !HEADER_NAMES.test(asked)) {
-    return CORS_REQUEST_HEADERS;
-  }
-  return asked;
 }

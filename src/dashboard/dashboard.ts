@@ -55,7 +55,7 @@ function send(file: DashboardFile, request: IncomingMessage, reply: Reply): void
   const etag = `"${file.etag}-${encoding}"`;
   response.setHeader('Content-Type', file.type);
   response.setHeader('Cache-Control', file.immutable ? FOREVER : 'no-cache');
-  response.setHeader('Vary', 'Accept-Encoding');
+  response.appendHeader('Vary', 'Accept-Encoding');
   response.setHeader('ETag', etag);
   if (file.type.startsWith('text/html')) {
     response.setHeader('Content-Security-Policy', dashboardPolicy(request.headers.host));

@@ -4,6 +4,7 @@ import { AuditLog } from '../../auth/audit-log.js';
 import { requireScope } from '../../auth/auth.guard.js';
 import { clientAddress } from '../../auth/client-address.js';
 import { ConnectionLimit } from '../../auth/connection-limit.js';
+import { exposeHeaders } from '../../auth/cors.js';
 import { HttpSecurity, type IncomingRequest } from '../../auth/http-security.js';
 import { ValidityWatch } from '../../auth/validity-watch.js';
 import { Configuration } from '../../config/configuration.js';
@@ -25,11 +26,11 @@ import { append, create, remove } from './stream-writes.js';
 const METHODS = 'GET, HEAD, PUT, POST, DELETE';
 /** Where something else keeps what is read. */
 const READ_METHODS = 'GET, HEAD';
-/** What pages of ALLOWED_ORIGINS may read. */
-const CORS_RESPONSE_HEADERS =
+/** What pages of ALLOWED_ORIGINS may read beside the usual. */
+const EXPOSED_HEADERS =
   'Stream-Next-Offset, Stream-Cursor, Stream-Up-To-Date, Stream-Closed, Stream-TTL, Stream-Expires-At, ' +
-  'Stream-SSE-Data-Encoding, Producer-Epoch, Producer-Seq, Producer-Expected-Seq, Producer-Received-Seq, ETag, ' +
-  'Location, Retry-After, Opstream-Operation';
+  'Stream-SSE-Data-Encoding, Producer-Epoch, Producer-Seq, Producer-Expected-Seq, Producer-Received-Seq, ' +
+  'Opstream-Operation';
 
 /** Members of a refusal that the protocol tells in headers. */
 const REFUSAL_HEADERS: Readonly<Record<string, string>> = {
@@ -85,8 +86,8 @@ export class StreamsHttp implements BeforeApplicationShutdown {
 
   private async serve(request: IncomingMessage, response: ServerResponse, root: string): Promise<void> {
     try {
-      if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
       if (this.answersPreflight(request, response)) return;
+      if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
       const { method } = request;
       const endsStream = method === 'DELETE' || (method === 'POST' && closes(request.headers));
       const principal = await this.security.admit(request, false, endsStream);
@@ -100,10 +101,8 @@ export class StreamsHttp implements BeforeApplicationShutdown {
 
   /** @returns true when the request was answered */
   private answersPreflight(request: IncomingMessage, response: ServerResponse): boolean {
-    response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
     if (this.security.open(request, response)) return true;
-    if (request.headers.origin !== undefined)
-      response.setHeader('Access-Control-Expose-Headers', CORS_RESPONSE_HEADERS);
+    exposeHeaders(response, EXPOSED_HEADERS);
     if (request.method !== 'OPTIONS') return false;
     response.writeHead(204, { Allow: `${METHODS}, OPTIONS` }).end();
     return true;

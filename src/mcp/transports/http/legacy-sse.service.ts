@@ -65,8 +65,8 @@ export class LegacySse implements OnModuleDestroy {
   async serve(request: IncomingMessage & IncomingRequest, response: ServerResponse): Promise<void> {
     const isStream = pathOf(request.url) === SSE_PATH;
     try {
-      if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
       if (this.security.open(request, response)) return;
+      if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
       const principal = await this.security.identify(request, this.configuration.mcp.authRequired);
       requireScope(principal, 'mcp');
       if (isStream && request.method === 'GET') return this.openStream(request, response, principal);

@@ -109,8 +109,8 @@ export class McpHttp implements OnModuleDestroy {
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
       if (this.security.open(request, response)) return;
+      if (this.closing) throw new OpstreamError('shutting_down', 'The service is shutting down');
       const principal = await this.authenticate(request);
       // Each message of a POST counts; opening or ending a stream is never refused by the limit.
       if (request.method !== 'POST') this.limits.takeRequest(principal, this.addressOf(request), true);
