@@ -51,6 +51,17 @@ export interface Principal {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
+/** Characters of a user's id in what is recorded. */
+const MAX_USER = 200;
+
+/** Who is named in what a caller records; nobody for callers without a credential. */
+export function userOf({
+  authenticated,
+  userId,
+}: Pick<Principal, 'authenticated' | 'userId'>): string | undefined {
+  return authenticated && userId !== ANONYMOUS ? userId.slice(0, MAX_USER).toWellFormed() : undefined;
+}
+
 export const anonymousPrincipal: Principal = {
   userId: ANONYMOUS,
   tenant: DEFAULT_TENANT,

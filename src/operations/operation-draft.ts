@@ -41,6 +41,7 @@ export interface EventDraft {
   readonly result?: JsonValue;
   readonly error?: string;
   readonly errorType?: string;
+  readonly cancelledBy?: string;
   /** The producer's own id: a repeated append with it is recorded once. */
   readonly eventId?: string;
 }
@@ -116,6 +117,20 @@ export function parseDraft(type: unknown, value: unknown, eventId?: unknown): Ev
   const draft = PARSERS[type as ProducerEventType](value);
   const id = parseEventId(eventId ?? value.event_id);
   return id === undefined ? draft : { ...draft, eventId: id };
+}
+
+/** Names who asked for a cancellation; other events stay as they are. */
+export function attributed(draft: EventDraft, user: string | undefined): EventDraft {
+  if (draft.type !== 'cancelled' || user === undefined) return draft;
+  const data = JSON.stringify({ status: 'cancelled', reason: draft.message ?? '', cancelled_by: user });
+  return { ...draft, data, cancelledBy: user };
+}
+
+/** @throws OpstreamError `invalid_operation_id` when it is given but no id of an operation, or the operation's own */
+export function parseParent(value: unknown, operationId: string): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string' && ID.test(value) && value !== operationId) return value;
+  throw new OpstreamError('invalid_operation_id', 'parent_operation_id must be the id of another operation');
 }
 
 /** Members of an event beside its data. */

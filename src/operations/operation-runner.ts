@@ -14,6 +14,10 @@ export interface RunOptions {
   readonly metadata?: JsonObject;
   /** Adopts a running operation instead of creating one. */
   readonly operationId?: string;
+  /** What it is a part of; by default, the operation that the calling code runs in. */
+  readonly parentOperationId?: string | null;
+  /** User on whose behalf it runs. */
+  readonly createdBy?: string;
 }
 
 /** Maximum remembered types: an application with unbounded types must not make memory grow. */
@@ -28,6 +32,8 @@ interface Recorder {
       operationType: string;
       metadata?: JsonObject | undefined;
       operationId?: string | undefined;
+      parentOperationId?: string | null | undefined;
+      createdBy?: string | undefined;
       owner: string;
     },
   ): Promise<{ operation: Operation }>;
@@ -86,7 +92,7 @@ export class OperationRunner {
     );
     if (operationId !== null) this.running.set(operationKeyText({ tenant, operationId }), controller);
     try {
-      const value = await withinScope(scope, () => work(scope));
+      const value = await withinScope(tenant, scope, () => work(scope));
       // After an external cancellation the operation has already ended. A shutdown does not end the work itself.
       const { aborted, reason } = controller.signal as { aborted: boolean; reason: unknown };
       if (!aborted || reason instanceof OpstreamError) {
@@ -106,7 +112,7 @@ export class OperationRunner {
   private async open(
     tenant: string,
     operationType: string,
-    { operationId, metadata }: RunOptions,
+    { operationId, metadata, parentOperationId, createdBy }: RunOptions,
     controller: AbortController,
   ): Promise<string | null> {
     try {
@@ -118,6 +124,8 @@ export class OperationRunner {
             operationType,
             metadata,
             operationId,
+            parentOperationId,
+            createdBy,
             owner: this.owner,
           })
         ).operation;

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { JsonObject, JsonValue } from '../platform/json.js';
+import type { OperationKey } from './operation-key.js';
 import { parseDraft, type EventDraft, type ProducerEventType } from './operation-draft.js';
 
 /** Records one event of the scope's operation; null if the operation could not be created. */
@@ -103,20 +104,40 @@ function isPassing(error: unknown): boolean {
 /** Refusals that no retry changes; what a shutdown leaves running, the next start ends. */
 const PERMANENT: ReadonlySet<string> = new Set(['operation_ended', 'operation_not_found', 'shutting_down']);
 
-const scopes = new AsyncLocalStorage<OperationScope>();
+/** The operation some code runs in. */
+interface Current {
+  readonly tenant: string;
+  readonly operationId: string | undefined;
+  readonly scope?: OperationScope;
+}
+
+const current = new AsyncLocalStorage<Current>();
 
 /**
  * The operation the calling code runs in, at any depth.
  * @throws Error outside of `operations.run` and `@StreamOperation`
  */
 export function currentOperation(): OperationScope {
-  const scope = scopes.getStore();
+  const scope = current.getStore()?.scope;
   if (!scope)
     throw new Error('There is no current operation: call this inside operations.run or @StreamOperation');
   return scope;
 }
 
 /** Runs work with `currentOperation()` set. */
-export function withinScope<T>(scope: OperationScope, work: () => T): T {
-  return scopes.run(scope, work);
+export function withinScope<T>(tenant: string, scope: OperationScope, work: () => T): T {
+  // Work that could not be recorded hands on what it runs in.
+  const operationId = scope.operationId ?? enclosingOperation(tenant);
+  return current.run({ tenant, operationId, scope }, work);
+}
+
+/** Runs work that reports otherwise: what it opens belongs to the operation. */
+export function withinOperation<T>({ tenant, operationId }: OperationKey, work: () => T): T {
+  return current.run({ tenant, operationId }, work);
+}
+
+/** What an operation opened here belongs to; another tenant's operation is nobody's parent. */
+export function enclosingOperation(tenant: string): string | undefined {
+  const enclosing = current.getStore();
+  return enclosing?.tenant === tenant ? enclosing.operationId : undefined;
 }

@@ -20,5 +20,8 @@ export function toSnapshot(operation: Operation, withResult = true): OperationSn
     ...(withResult && operation.result !== undefined && { result: operation.result }),
     ...(operation.error !== undefined && { error: operation.error }),
     ...(operation.errorType !== undefined && { error_type: operation.errorType }),
+    ...(operation.parentOperationId !== undefined && { parent_operation_id: operation.parentOperationId }),
+    ...(operation.createdBy !== undefined && { created_by: operation.createdBy }),
+    ...(operation.cancelledBy !== undefined && { cancelled_by: operation.cancelledBy }),
   };
 }

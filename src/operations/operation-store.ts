@@ -2,6 +2,7 @@ import type { OperationKey } from './operation-key.js';
 import type { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { EventDraft } from './operation-draft.js';
 import type { RecordedEvent } from './operation-event.js';
+import type { ListOrder, OperationFilter } from './operation-filter.js';
 import type { NewOperation, Operation, OperationState } from './operation.js';
 
 /** Creates an operation. Repeating it with the same type and metadata returns the stored one. */
@@ -56,10 +57,9 @@ export interface PageBounds {
   readonly maxBytes: number;
 }
 
-export interface ListQuery {
-  readonly status?: string;
-  readonly type?: string;
-  readonly active?: boolean;
+export interface ListQuery extends OperationFilter {
+  /** By default `started`. */
+  readonly order?: ListOrder;
   readonly limit: number;
   readonly cursor?: string;
 }
@@ -67,6 +67,8 @@ export interface ListQuery {
 export interface OperationPage {
   readonly operations: readonly Operation[];
   readonly nextCursor: string | null;
+  /** The search stopped at its bound before the page was full: `nextCursor` continues it. */
+  readonly incomplete?: boolean;
 }
 
 export interface OperationCounts {
@@ -75,6 +77,12 @@ export interface OperationCounts {
 }
 
 export type StateCounts = Readonly<Record<OperationState, number>>;
+
+/** How many operations match a filter, by state. */
+export interface FilteredCounts extends StateCounts {
+  /** Counting stopped at its bound: there are at least so many. */
+  readonly incomplete?: boolean;
+}
 
 /** Retention limits per tenant. 0 means no limit for `maxAge`. */
 export interface Retention {
@@ -139,7 +147,11 @@ export abstract class OperationStore {
 
   abstract get(key: OperationKey): Promise<Operation | null>;
 
-  /** Newest first, without their `result`, which may be large. @throws OpstreamError `invalid_cursor` */
+  /**
+   * One page in the order of the query, without results, which may be large. Its cost is bounded: a filter that no
+   * index answers looks at a limited number of operations, and the page says so.
+   * @throws OpstreamError `invalid_cursor`
+   */
   abstract list(tenant: string, query: ListQuery): Promise<OperationPage>;
 
   /** Events after a seq; null for an unknown operation. */
@@ -156,6 +168,9 @@ export abstract class OperationStore {
   abstract readTenant(tenant: string, afterPosition: number, bounds: PageBounds): Promise<LogPage>;
 
   abstract counts(tenant: string): Promise<OperationCounts>;
+
+  /** How many operations match, by state, at a bounded cost. */
+  abstract countMatching(tenant: string, filter: OperationFilter): Promise<FilteredCounts>;
 
   /** Stored operations of all tenants, by state. */
   abstract countsByState(): Promise<StateCounts>;

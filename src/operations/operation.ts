@@ -39,6 +39,12 @@ export interface Operation {
   readonly result?: JsonValue;
   readonly error?: string;
   readonly errorType?: string;
+  /** The operation this one is a part of; it may be unknown to the store. */
+  readonly parentOperationId?: string;
+  /** User who opened it; absent for anonymous callers and for the service itself. */
+  readonly createdBy?: string;
+  /** User who cancelled it, likewise. */
+  readonly cancelledBy?: string;
 }
 
 /** An event with its seq, but without a position: the store assigns that when it records it. */
@@ -62,6 +68,8 @@ export interface NewOperation {
   readonly metadata: JsonObject;
   readonly owner?: string | null | undefined;
   readonly leaseSeconds?: number | null | undefined;
+  readonly parentOperationId?: string | undefined;
+  readonly createdBy?: string | undefined;
 }
 
 const FINAL_STATES: ReadonlySet<string> = new Set(['completed', 'error', 'cancelled']);
@@ -71,10 +79,13 @@ const FINAL_STATES: ReadonlySet<string> = new Set(['completed', 'error', 'cancel
  * @param number its creation number
  */
 export function open(input: NewOperation, number: number, at: number): Transition {
+  const { parentOperationId, createdBy } = input;
   const data = JSON.stringify({
     status: 'started',
     operation_type: input.operationType,
     metadata: input.metadata,
+    parent_operation_id: parentOperationId,
+    created_by: createdBy,
   });
   return {
     operation: {
@@ -95,6 +106,8 @@ export function open(input: NewOperation, number: number, at: number): Transitio
       eventCount: 1,
       firstSeq: 1,
       logCounts: NO_LOGS,
+      ...(parentOperationId !== undefined && { parentOperationId }),
+      ...(createdBy !== undefined && { createdBy }),
     },
     events: [{ seq: 1, type: 'status', timestamp: at, data }],
   };
@@ -139,7 +152,14 @@ export function record(operation: Operation, draft: EventDraft, at: number): Tra
         events,
       };
     case 'cancelled':
-      return { operation: { ...end(next, 'cancelled', at), message: draft.message ?? '' }, events };
+      return {
+        operation: {
+          ...end(next, 'cancelled', at),
+          message: draft.message ?? '',
+          ...(draft.cancelledBy !== undefined && { cancelledBy: draft.cancelledBy }),
+        },
+        events,
+      };
     case 'result': {
       const completed = JSON.stringify({ status: 'completed', duration: duration(operation, at) });
       events.push({ seq: seq + 1, type: 'completed', timestamp: at, data: completed });

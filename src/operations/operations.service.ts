@@ -5,22 +5,26 @@ import { AppendQueue } from './append-queue.js';
 import { EventBus } from './event-bus.js';
 import type { JsonObject, JsonValue } from '../platform/json.js';
 import {
+  attributed,
   parseDraft,
   parseLease,
   parseMetadata,
   parseOperationId,
   parseOperationType,
+  parseParent,
   type EventDraft,
   type ProducerEventType,
 } from './operation-draft.js';
 import type { RecordedEvent } from './operation-event.js';
 import { OperationRunner, type RunOptions } from './operation-runner.js';
-import type { OperationScope } from './operation-scope.js';
 import { searchLog, type LogMatches, type LogQuery } from './log-search.js';
+import { enclosingOperation, type OperationScope } from './operation-scope.js';
 import type { OperationKey } from './operation-key.js';
+import type { OperationFilter } from './operation-filter.js';
 import {
   OperationStore,
   type ListQuery,
+  type FilteredCounts,
   type LogPage,
   type OperationCounts,
   type OperationPage,
@@ -40,6 +44,9 @@ export interface CreateOperation {
   readonly leaseSeconds?: unknown;
   /** The run of the service that does the work itself: the work ends with it. */
   readonly owner?: string;
+  /** What it is a part of: by default the operation that the calling code runs in, and nothing for null. */
+  readonly parentOperationId?: unknown;
+  readonly createdBy?: string | undefined;
 }
 
 export interface CreatedOperation {
@@ -89,6 +96,7 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
   /** @throws OpstreamError `invalid_request`, `invalid_operation_id`, `operation_exists`, `too_many_operations` */
   async create(tenant: string, input: CreateOperation): Promise<CreatedOperation> {
     const operationId = input.operationId == null ? randomUUID() : parseOperationId(input.operationId);
+    const { parentOperationId: given = enclosingOperation(tenant), createdBy } = input;
     const recorded = await this.queue.submit({
       kind: 'open',
       operation: {
@@ -98,6 +106,8 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
         metadata: parseMetadata(input.metadata),
         leaseSeconds: parseLease(input.leaseSeconds),
         owner: input.owner ?? null,
+        parentOperationId: parseParent(given, operationId),
+        createdBy,
       },
       at: now(),
     });
@@ -146,8 +156,8 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
   }
 
   /** Ends the operation as `cancelled`; its producer sees the `AbortSignal` fire. */
-  cancel(key: OperationKey, reason?: string, eventId?: string) {
-    return this.emit(key, 'cancelled', { reason }, eventId);
+  cancel(key: OperationKey, reason?: string, user?: string) {
+    return this.emit(key, 'cancelled', { reason }, user);
   }
 
   /** Like `append`, for data that is not validated yet: a refusal is a rejection, too. */
@@ -155,11 +165,11 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
     key: OperationKey,
     type: ProducerEventType,
     data: unknown,
-    eventId?: string,
+    user?: string,
   ): Promise<AppendReceipt> {
     let draft: EventDraft;
     try {
-      draft = parseDraft(type, data, eventId);
+      draft = attributed(parseDraft(type, data), user);
     } catch (refused) {
       return Promise.reject(toOpstreamError(refused));
     }
@@ -199,6 +209,11 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
 
   list(tenant: string, query: ListQuery): Promise<OperationPage> {
     return this.store.list(tenant, query);
+  }
+
+  /** How many operations match a filter, by state. */
+  countMatching(tenant: string, filter: OperationFilter): Promise<FilteredCounts> {
+    return this.store.countMatching(tenant, filter);
   }
 
   /** One page of an operation's log after a seq. @throws OpstreamError `operation_not_found` */

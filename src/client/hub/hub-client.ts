@@ -25,6 +25,8 @@ import {
 } from '../protocol/operation-events.js';
 import type { Frame } from './pending-commands.js';
 import type { EmitCommand } from '../protocol/hub-commands.js';
+import { inheritedParent } from '../inherited-parent.js';
+import type { CancelledAnswer } from '../protocol/hub-messages.js';
 import { randomId } from '../random-id.js';
 import type { LogOptions } from '../rest/log-lines.js';
 import type { ListQuery } from '../rest/rest-client.js';
@@ -165,15 +167,23 @@ export class HubClient extends Emitter<HubClientEvents> {
    */
   async createOperation(
     operationType: string,
-    options: { operationId?: string; metadata?: JsonObject; leaseSeconds?: number } = {},
+    options: {
+      operationId?: string;
+      metadata?: JsonObject;
+      leaseSeconds?: number;
+      /** What it is a part of; by default OPSTREAM_OPERATION_ID of the environment, and nothing for null. */
+      parentOperationId?: string | null;
+    } = {},
   ): Promise<string> {
     const operationId = options.operationId ?? randomId();
+    const { parentOperationId: parent = inheritedParent(operationId) } = options;
     await this.#connection.request({
       command: 'create_operation',
       operation_type: operationType,
       operation_id: operationId,
       metadata: options.metadata,
       lease_seconds: options.leaseSeconds,
+      ...(parent != null && { parent_operation_id: parent }),
     });
     return operationId;
   }
@@ -204,13 +214,19 @@ export class HubClient extends Emitter<HubClientEvents> {
   }
 
   /** Ends an operation as `cancelled`; its producer is notified. */
-  async cancelOperation(operationId: string, reason?: string): Promise<void> {
-    await this.#connection.request({
+  async cancelOperation(
+    operationId: string,
+    reason?: string,
+    options: { /** Cancel everything that runs below it as well. */ children?: boolean } = {},
+  ): Promise<CancelledAnswer['data']> {
+    const answer = await this.#connection.request({
       command: 'cancel_operation',
       operation_id: operationId,
       reason,
       event_id: randomId(),
+      ...(options.children && { children: true }),
     });
+    return answer.data;
   }
 
   /** @returns null for an operation the service does not know */

@@ -10,6 +10,8 @@ import type { EventDraft, RestClient } from '../rest/rest-client.js';
 export interface ProducerOptions {
   readonly operationId?: string;
   readonly metadata?: JsonObject;
+  /** What it is a part of; by default OPSTREAM_OPERATION_ID of the environment, and nothing for null. */
+  readonly parentOperationId?: string | null;
   /** How long an event may wait for others to share its request; 20 ms by default. */
   readonly flushMs?: number;
   /** Events in one request at most; 500 by default. */
@@ -54,6 +56,7 @@ export interface ProducerEvents {
 export class OperationProducer extends Emitter<ProducerEvents> {
   readonly operationId: string;
   readonly #metadata: JsonObject | undefined;
+  readonly #parent: string | null | undefined;
   readonly #flushMs: number;
   readonly #batchSize: number;
   readonly #policy: ReconnectPolicy;
@@ -81,6 +84,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     super();
     this.operationId = options.operationId ?? randomId();
     this.#metadata = options.metadata;
+    this.#parent = options.parentOperationId;
     this.#flushMs = options.flushMs ?? 20;
     this.#batchSize = options.batchSize ?? 500;
     const { maxBuffered = 10_000, maxBufferedCharacters = 16_000_000 } = options;
@@ -218,6 +222,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     await this.rest.createOperation(this.operationType, {
       operationId: this.operationId,
       metadata: this.#metadata,
+      parentOperationId: this.#parent,
       leaseSeconds: this.#leaseSeconds === 0 ? undefined : this.#leaseSeconds,
       signal: this.#abort.signal,
     });

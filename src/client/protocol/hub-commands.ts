@@ -55,10 +55,31 @@ export interface UnsubscribeStreamCommand extends Command<'unsubscribe_stream'> 
 
 export type GetOperationCommand = OperationCommand<'get_operation'>;
 
-export interface ListOperationsCommand extends Command<'list_operations'> {
+/** Which operations a listing or a live list is about. */
+export interface OperationFilter {
   /** `active` for all that have not ended. */
   status?: string;
+  /** A type, or the beginning of one and `*`. */
   type?: string;
+  /** Text in the id, the type, the message or the metadata; ASCII letters match in either case. */
+  q?: string;
+  /** Unix seconds or ISO 8601, this moment included. */
+  started_after?: number | string;
+  /** Unix seconds or ISO 8601, this moment excluded. */
+  started_before?: number | string;
+  /** Seconds; only operations that have ended have a duration. */
+  min_duration?: number;
+  /** Whether anything went wrong: it failed, or logged an error. */
+  has_errors?: boolean;
+  parent_operation_id?: string;
+  created_by?: string;
+}
+
+export interface ListOperationsCommand extends Command<'list_operations'>, OperationFilter {
+  /** Highest first; `started` by default. Running operations have no duration and come last. */
+  sort?: 'started' | 'updated' | 'duration';
+  /** Also count the operations that match, by state, regardless of their status. */
+  counts?: boolean;
   limit?: number;
   /** The `next_cursor` of the previous page. */
   cursor?: string;
@@ -77,6 +98,8 @@ export interface CreateOperationCommand extends Command<'create_operation'> {
   /** Your own id makes the command repeatable; by default, the service chooses one. */
   operation_id?: string;
   lease_seconds?: number;
+  /** The operation that this one is a part of. */
+  parent_operation_id?: string;
 }
 
 /** Records one event. */
@@ -96,6 +119,8 @@ export type RenewCommand = OperationCommand<'renew'>;
 export interface CancelOperationCommand extends OperationCommand<'cancel_operation'> {
   reason?: string;
   event_id?: string;
+  /** Cancel everything that runs below it as well. */
+  children?: boolean;
 }
 
 export interface AuthenticateCommand extends Command<'authenticate'> {

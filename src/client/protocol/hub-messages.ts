@@ -111,7 +111,17 @@ export interface RecordedAnswer extends Answer<'recorded', { seq: number; repeat
   seq: number;
 }
 
-export interface CancelledAnswer extends Answer<'recorded', { seq: number; repeated: boolean }> {
+export interface CancelledAnswer extends Answer<
+  'recorded',
+  {
+    seq: number;
+    repeated: boolean;
+    /** With `children`: how many others were cancelled. */
+    children_cancelled?: number;
+    /** There are more than one command cancels; repeat it. */
+    children_incomplete?: true;
+  }
+> {
   status: 'cancelled';
 }
 

@@ -13,13 +13,15 @@ export interface EventData {
     details?: JsonObject;
     operation_type?: string;
     metadata?: JsonObject;
+    parent_operation_id?: string;
+    created_by?: string;
   };
   log: { level: string; message: string; details?: JsonObject };
   result: { result: JsonValue };
   /** `duration` in seconds. */
   completed: { status: 'completed'; duration: number };
   error: { error: string; error_type: string; details?: JsonObject };
-  cancelled: { status: 'cancelled'; reason: string };
+  cancelled: { status: 'cancelled'; reason: string; cancelled_by?: string };
 }
 
 export type EventType = keyof EventData;
@@ -90,12 +92,32 @@ export interface OperationSnapshot {
   result?: JsonValue;
   error?: string;
   error_type?: string;
+  /** The operation this one is a part of. */
+  parent_operation_id?: string;
+  /** User who opened it; absent for anonymous callers and for the service itself. */
+  created_by?: string;
+  /** User who cancelled it, likewise. */
+  cancelled_by?: string;
 }
 
 /** A page of a listing, newest first. */
 export interface OperationPage {
   operations: OperationSnapshot[];
   next_cursor: string | null;
+  /** The search stopped at its bound before the page was full: `next_cursor` continues it. */
+  incomplete?: boolean;
+  /** When they were asked for. */
+  counts?: OperationCounts;
+}
+
+/** Operations that match the filter of a listing, regardless of its status, by state. */
+export interface OperationCounts {
+  running: number;
+  completed: number;
+  error: number;
+  cancelled: number;
+  /** Counting stopped at its bound: there are at least so many. */
+  incomplete?: boolean;
 }
 
 /** A page of an operation's log. */

@@ -1,3 +1,5 @@
+import { inheritedParent } from '../inherited-parent.js';
+import type { OperationFilter } from '../protocol/hub-commands.js';
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
 import { isObject, parseJson, type JsonObject, toJson } from '../json.js';
 import type {
@@ -23,9 +25,11 @@ export interface RestClientOptions {
   readonly timeoutMs?: number;
 }
 
-export interface ListQuery {
-  readonly status?: string;
-  readonly type?: string;
+export interface ListQuery extends Readonly<OperationFilter> {
+  /** Highest first; `started` by default. */
+  readonly sort?: 'started' | 'updated' | 'duration';
+  /** Also count the operations that match, by state, regardless of their status. */
+  readonly counts?: boolean;
   readonly limit?: number;
   /** The `next_cursor` of the previous page. */
   readonly cursor?: string;
@@ -67,13 +71,20 @@ export interface Backup {
   mark: string;
 }
 
+export interface CancelledOperation extends OperationSnapshot {
+  /** With `children`: how many others were cancelled. */
+  children_cancelled?: number;
+  /** There are more than one request cancels; repeat it. */
+  children_incomplete?: boolean;
+}
+
 export interface BatchReceipt {
   receipts: Receipt[];
   operation: OperationSnapshot;
 }
 
 export interface RestCall {
-  readonly query?: Record<string, string | number | undefined>;
+  readonly query?: Record<string, string | number | boolean | undefined>;
   readonly body?: unknown;
   readonly signal?: AbortSignal;
 }
@@ -112,14 +123,18 @@ export class RestClient {
       metadata?: JsonObject;
       /** Seconds of silence after which the service ends the operation as `Stalled`. */
       leaseSeconds?: number | undefined;
+      /** What it is a part of; by default OPSTREAM_OPERATION_ID of the environment, and nothing for null. */
+      parentOperationId?: string | null | undefined;
       signal?: AbortSignal;
     } = {},
   ): Promise<OperationSnapshot> {
+    const { parentOperationId: parent = inheritedParent(options.operationId) } = options;
     const body = {
       operation_type: operationType,
       operation_id: options.operationId,
       metadata: options.metadata,
       lease_seconds: options.leaseSeconds,
+      ...(parent != null && { parent_operation_id: parent }),
     };
     return this.#call('POST', 'api/operations', { body, signal: options.signal });
   }
@@ -175,8 +190,13 @@ export class RestClient {
     return this.#call('POST', operationPath(operationId, 'events'), { body: events, ...options });
   }
 
-  cancelOperation(operationId: string, reason?: string): Promise<unknown> {
-    return this.#call('POST', operationPath(operationId, 'cancel'), { body: { reason } });
+  cancelOperation(
+    operationId: string,
+    reason?: string,
+    options: { /** Cancel everything that runs below it as well. */ children?: boolean } = {},
+  ): Promise<CancelledOperation> {
+    const body = { reason, ...(options.children && { children: true }) };
+    return this.#call('POST', operationPath(operationId, 'cancel'), { body });
   }
 
   /** Deletes an ended operation. */

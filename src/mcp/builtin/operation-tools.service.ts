@@ -1,7 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { AuditLog } from '../../auth/audit-log.js';
-import { LIMITS } from '../../operations/operation-draft.js';
+import { userOf } from '../../auth/principal.js';
+import { cancelTree } from '../../operations/cancel-children.js';
+import { attributed, LIMITS, parseDraft } from '../../operations/operation-draft.js';
+import { parseListQuery } from '../../operations/rest/request-values.js';
+import { LIST_ORDERS } from '../../operations/operation-filter.js';
 import { LogFollower } from '../../operations/log-follower.service.js';
 import { LogPlaces } from '../../operations/log-places.js';
 import type { Operation } from '../../operations/operation.js';
@@ -26,13 +30,22 @@ const CreateParameters = z.strictObject({
   operation_type: z.string().describe('What kind of work it is, e.g. code_generation'),
   metadata: Metadata.optional(),
   operation_id: operationId.optional().describe('An id of your own, which makes creation repeatable'),
+  parent_operation_id: operationId.optional().describe('The operation that this one is a part of'),
 });
 const ListParameters = z.strictObject({
   status: z.string().optional(),
-  type: z.string().optional(),
+  type: z.string().optional().describe('A type, or the beginning of one and *, e.g. mcp.tool/*'),
   active: z.boolean().optional().describe('true: running ones only; false: ended ones only'),
   limit: z.number().int().min(1).max(200).default(50),
   cursor: z.string().optional().describe('next_cursor of the page before'),
+  q: z.string().optional().describe('Text in the id, the type, the message or the metadata'),
+  parent_operation_id: operationId.optional().describe('Only the parts of this operation'),
+  created_by: z.string().optional().describe('Only operations that this user opened'),
+  started_after: z.number().optional().describe('Unix seconds'),
+  started_before: z.number().optional().describe('Unix seconds'),
+  min_duration: z.number().min(0).optional().describe('Seconds; only operations that have ended'),
+  has_errors: z.boolean().optional().describe('Whether anything went wrong: it failed, or logged an error'),
+  sort: z.enum(LIST_ORDERS).optional().describe('The order, highest first; started by default'),
 });
 const WatchParameters = z.strictObject({
   operation_id: operationId,
@@ -48,6 +61,7 @@ const WatchParameters = z.strictObject({
 const CancelParameters = z.strictObject({
   operation_id: operationId,
   reason: z.string().max(1000).optional(),
+  children: z.boolean().default(false).describe('Cancel everything that runs below it as well'),
 });
 
 /** The operations of the caller's tenant as MCP tools. These calls are not recorded as operations themselves. */
@@ -70,13 +84,15 @@ export class OperationTools {
     scope: 'operations:write',
   })
   async create(
-    { operation_type, metadata, operation_id }: z.output<typeof CreateParameters>,
+    { operation_type, metadata, operation_id, parent_operation_id }: z.output<typeof CreateParameters>,
     { principal }: ToolContext,
   ): Promise<object> {
     const { operation } = await this.operations.create(principal.tenant, {
       operationType: operation_type,
       metadata,
       operationId: operation_id,
+      parentOperationId: parent_operation_id,
+      createdBy: userOf(principal),
     });
     return structured({ operation: await this.named(operation) });
   }
@@ -106,10 +122,15 @@ export class OperationTools {
     scope: 'operations:read',
   })
   async list(query: z.output<typeof ListParameters>, { principal }: ToolContext): Promise<object> {
-    const { operations, nextCursor } = await this.operations.list(principal.tenant, query);
+    const { active, ...given } = query;
+    const { operations, nextCursor, incomplete } = await this.operations.list(principal.tenant, {
+      ...parseListQuery(given),
+      ...(active !== undefined && { active }),
+    });
     return structured({
       operations: operations.map((operation) => toSnapshot(operation, false)),
       next_cursor: nextCursor,
+      ...(incomplete && { incomplete }),
     });
   }
 
@@ -164,15 +185,19 @@ export class OperationTools {
     scope: 'operations:write',
   })
   async cancel(
-    { operation_id, reason }: z.output<typeof CancelParameters>,
+    { operation_id, reason, children }: z.output<typeof CancelParameters>,
     { principal, clientAddress: address }: ToolContext,
   ): Promise<object> {
-    const { operation } = await this.operations.cancel(
-      { tenant: principal.tenant, operationId: operation_id },
-      reason,
-    );
+    const key = { tenant: principal.tenant, operationId: operation_id };
+    const draft = attributed(parseDraft('cancelled', { reason }), userOf(principal));
+    const tree = children ? await cancelTree(this.operations, key, draft) : undefined;
+    const { operation } = tree?.receipt ?? (await this.operations.append(key, draft));
     this.audit.acted('operation_cancelled', principal, { address }, { target: operation_id });
-    return structured({ operation: toSnapshot(operation) });
+    return structured({
+      operation: toSnapshot(operation),
+      ...(tree && { children_cancelled: tree.cancelled.length }),
+      ...(tree?.incomplete && { children_incomplete: true }),
+    });
   }
 }
 

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../../platform/json.js';
 import { redacted } from '../../platform/logging/redaction.js';
 import { LIMITS, parseDraft, type ProducerEventType } from '../../operations/operation-draft.js';
 import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
-import type { OperationsService } from '../../operations/operations.service.js';
+import type { CreateOperation, OperationsService } from '../../operations/operations.service.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { ContentBlock } from '../tools/tool-result.js';
 import type { ProgressReport } from '../tools/tool-context.js';
@@ -57,12 +57,14 @@ export class OperationRecord implements CallRecord {
     private readonly operationId: string,
     toolName: string,
     metadata: JsonObject,
+    relations: Pick<CreateOperation, 'parentOperationId' | 'createdBy'> = {},
   ) {
     this.opened = operations
       .create(tenant, {
         operationId,
         operationType: TOOL_OPERATION_PREFIX + toolName,
         metadata,
+        ...relations,
         owner: operations.incarnation,
       })
       .then(

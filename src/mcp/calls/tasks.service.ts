@@ -1,7 +1,7 @@
 import { AuditLog } from '../../auth/audit-log.js';
 import { Injectable } from '@nestjs/common';
 import { filter, firstValueFrom, from, fromEvent, merge } from 'rxjs';
-import type { Principal, Scope } from '../../auth/principal.js';
+import { userOf, type Principal, type Scope } from '../../auth/principal.js';
 import { EventBus } from '../../operations/event-bus.js';
 import { parseJson } from '../../platform/json.js';
 import { isFinal, type RecordedEvent } from '../../operations/operation-event.js';
@@ -131,7 +131,11 @@ export class TasksService {
     const reason =
       typeof params.reason === 'string' ? params.reason.slice(0, 1000) : `Cancelled by ${principal.userId}`;
     try {
-      const { operation } = await this.operations.cancel({ tenant: principal.tenant, operationId }, reason);
+      const { operation } = await this.operations.cancel(
+        { tenant: principal.tenant, operationId },
+        reason,
+        userOf(principal),
+      );
       this.audit.acted('operation_cancelled', principal, { address }, { target: operationId });
       return operation;
     } catch (error) {

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Principal } from '../../auth/principal.js';
+import { withinOperation } from '../../operations/operation-scope.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { Cancellation } from '../protocol/cancellation.js';
 import type { RequestContext } from '../session/request-context.js';
@@ -179,9 +180,16 @@ export class ToolCall implements ToolContext {
     }
   }
 
+  /** What a recorded tool opens or calls, belongs to its operation. */
+  private execute(args: Params): unknown {
+    if (!this.tool.recorded) return this.tool.execute(args, this);
+    const { tenant } = this.exchange.principal;
+    return withinOperation({ tenant, operationId: this.requestId }, () => this.tool.execute(args, this));
+  }
+
   private async run(args: Params): Promise<ToolOutcome> {
     try {
-      const value = await this.tool.execute(args, this);
+      const value = await this.execute(args);
       const result = await toResult(this.tool, value, this.streamed);
       if (!this.notifications.wantsPartialResults || value === undefined) return { kind: 'result', result };
       return { kind: 'result', result: { ...result, content: [...this.streamed, ...result.content] } };

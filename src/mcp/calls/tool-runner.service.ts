@@ -7,7 +7,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
-import { missingScope } from '../../auth/principal.js';
+import { missingScope, userOf } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
 import { EventBus } from '../../operations/event-bus.js';
 import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
@@ -17,6 +17,8 @@ import { RequestMetrics } from '../metrics/request.metrics.js';
 import type { RequestContext } from '../session/request-context.js';
 import { objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
 import { RPC, RpcError } from '../protocol/rpc-error.js';
+import { META } from '../protocol/versions.js';
+import { OPERATION_ID_PATTERN } from '../../operations/operation-draft.js';
 import { describeUnknown, unknownArguments, withoutOptionalNulls } from '../tools/arguments.js';
 import { isOfferedTo, type ToolDefinition } from '../tools/tool-definition.js';
 import { selectionOf } from '../tools/tool-selection.js';
@@ -30,6 +32,7 @@ import { RequestStateCodec } from './request-state-codec.js';
 import { ToolCall } from './tool-call.js';
 import { outcomeLabel, toolError, type ToolOutcome } from './tool-outcome.js';
 
+const OPERATION_ID = new RegExp(OPERATION_ID_PATTERN);
 /** A call that may become a task is answered directly if it ends within this time. */
 const TASK_GRACE_MS = 50;
 
@@ -148,13 +151,23 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     const { principal, session, responder, params } = exchange;
     const ttl = exchange.era === 'legacy' ? objectAt(params, 'task').ttl : undefined;
     const record = tool.recorded
-      ? new OperationRecord(this.operations, principal.tenant, operationId, tool.name, {
-          tool: tool.name,
-          user: principal.userId,
-          ...(session && { session: session.id.slice(0, 8) }),
-          ...(typeof ttl === 'number' && ttl > 0 && { ttl_ms: ttl }),
-          ...recordedArguments(args, tool.schema),
-        })
+      ? new OperationRecord(
+          this.operations,
+          principal.tenant,
+          operationId,
+          tool.name,
+          {
+            tool: tool.name,
+            user: principal.userId,
+            ...(session && { session: session.id.slice(0, 8) }),
+            ...(typeof ttl === 'number' && ttl > 0 && { ttl_ms: ttl }),
+            ...recordedArguments(args, tool.schema),
+          },
+          {
+            parentOperationId: parentOf(params),
+            createdBy: userOf(principal),
+          },
+        )
       : unrecorded;
     const notifications = new CallerNotifications(
       exchange,
@@ -251,4 +264,10 @@ function answer(outcome: ToolOutcome): Params | undefined {
     case 'cancelled':
       return { ...toolError(`The call was cancelled: ${outcome.reason}`) };
   }
+}
+
+/** What the caller says the call is a part of; an invalid id is ignored. */
+function parentOf(params: Params): string | undefined {
+  const given = objectAt(params, '_meta')[META.parentOperation];
+  return typeof given === 'string' && OPERATION_ID.test(given) ? given : undefined;
 }

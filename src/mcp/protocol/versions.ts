@@ -41,6 +41,8 @@ export const META = {
   instance: 'opstream/instance',
   /** Our own: the instances a forwarded tool has passed through. */
   via: 'opstream/via',
+  /** Our own: the operation that a tool call is a part of. */
+  parentOperation: 'opstream/parentOperationId',
 } as const;
 
 /** Extension id of the tasks of 2026-07-28. */

@@ -24,9 +24,22 @@ export function eventChecksum({ position, op, seq, type, timestamp, data }: Chec
   return crc32(data, mix >>> 0);
 }
 
-/** Checksum of the immutable parts of an operation's row. */
-export function operationChecksum(operationId: string, operationType: string, metadata: string): number {
-  return crc32(metadata, crc32(`${operationId}\n${operationType}`));
+/** The immutable parts of an operation's row. */
+export interface ChecksummedOperation {
+  readonly operation_id: string;
+  readonly operation_type: string;
+  /** As JSON text. */
+  readonly metadata: string;
+  readonly parent_operation_id?: string | null | undefined;
+  readonly created_by?: string | null | undefined;
+}
+
+/** Without a parent and a creator it is that of earlier versions, which knew neither. */
+export function operationChecksum(operation: ChecksummedOperation): number {
+  const { operation_id, operation_type, metadata, parent_operation_id, created_by } = operation;
+  const sum = crc32(metadata, crc32(`${operation_id}\n${operation_type}`));
+  if (parent_operation_id == null && created_by == null) return sum;
+  return crc32(`${parent_operation_id ?? ''}\n${created_by ?? ''}`, sum);
 }
 
 export function isEventType(type: string): type is EventType {

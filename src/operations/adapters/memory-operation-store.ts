@@ -5,6 +5,7 @@ import type { OperationKey } from '../operation-key.js';
 import {
   OperationStore,
   type BackupReport,
+  type FilteredCounts,
   type ListQuery,
   type LogIdentity,
   type LogPage,
@@ -19,7 +20,8 @@ import {
 } from '../operation-store.js';
 import { MemoryTenantLog, page, type SharedCounts } from './memory-tenant-log.js';
 import { pageBefore } from './memory-page-before.js';
-import { parseCursor } from './retention.js';
+import { keyOf, parseCursor } from '../list-cursor.js';
+import type { OperationFilter } from '../operation-filter.js';
 
 /**
  * Keeps everything in this process, for tests and throw-away runs (`STORE=memory`). Its methods are async although
@@ -57,8 +59,13 @@ export class MemoryOperationStore extends OperationStore {
   async list(tenant: string, query: ListQuery): Promise<OperationPage> {
     const log = this.log(tenant);
     if (log) return log.list(query);
-    parseCursor(query.cursor);
+    parseCursor(query.cursor, keyOf(query));
     return { operations: [], nextCursor: null };
+  }
+
+  async countMatching(tenant: string, filter: OperationFilter): Promise<FilteredCounts> {
+    const none = { running: 0, completed: 0, error: 0, cancelled: 0 };
+    return this.log(tenant)?.countMatching(filter) ?? none;
   }
 
   async readOperation(

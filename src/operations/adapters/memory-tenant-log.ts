@@ -3,6 +3,7 @@ import { RecordedEvent } from '../operation-event.js';
 import { isActive, type Operation, type OperationState } from '../operation.js';
 import {
   TOOL_OPERATION_PREFIX,
+  type FilteredCounts,
   type ListQuery,
   type LogPage,
   type OpenCommand,
@@ -13,10 +14,13 @@ import {
   type RecordCommand,
   type Retention,
 } from '../operation-store.js';
+import { parseCursor } from '../list-cursor.js';
+import type { OperationFilter } from '../operation-filter.js';
 import { decideOpen, decideRecord, type Decision } from './decide.js';
 import { NumberIndex } from './number-index.js';
 import { PositionLog } from './position-log.js';
-import { eventsToTrim, LIST_PAGE_BYTES, parseCursor, REMOVAL_STEP } from './retention.js';
+import { countByFilter, listByFilter, pageOf } from './memory-listing.js';
+import { eventsToTrim, REMOVAL_STEP } from './retention.js';
 
 /** An operation with its part of the log. */
 export interface MemoryEntry {
@@ -77,22 +81,19 @@ export class MemoryTenantLog {
   }
 
   list(query: ListQuery): OperationPage {
-    const before = parseCursor(query.cursor);
+    if (!isPlain(query)) return listByFilter(this.entries.values(), query);
+    const { number: before } = parseCursor(query.cursor, 'number');
     const wanted = query.limit + 1;
     const found = statesOf(query)
       .flatMap(
         (state) => this.listed.get(keyOf(state, query.status, query.type))?.before(before, wanted) ?? [],
       )
       .sort((a, b) => b.number - a.number);
-    const page: Operation[] = [];
-    let size = 0;
-    for (const { operation, size: metadata } of found.slice(0, query.limit)) {
-      if (size >= LIST_PAGE_BYTES) break;
-      page.push(withoutResult(operation));
-      size += metadata + operation.message.length + (operation.error?.length ?? 0);
-    }
-    const nextCursor = found.length > page.length ? String(page.at(-1)!.number) : null;
-    return { operations: page, nextCursor };
+    return pageOf(found, query.limit, ({ number }) => String(number));
+  }
+
+  countMatching(filter: OperationFilter): FilteredCounts {
+    return countByFilter(this.entries.values(), filter);
   }
 
   /** @throws OpstreamError `operation_exists`, `too_many_operations` */
@@ -293,6 +294,8 @@ function keysOf({ state, status, operationType }: Operation): readonly string[] 
   ];
 }
 
-function withoutResult({ result: _result, ...operation }: Operation): Operation {
-  return operation;
+/** Whether the indexes answer it. */
+function isPlain({ order = 'started', limit: _limit, cursor: _cursor, ...filter }: ListQuery): boolean {
+  const { status: _status, type: _type, active: _active, ...other } = filter;
+  return order === 'started' && Object.values(other).every((value) => value === undefined);
 }

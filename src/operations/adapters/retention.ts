@@ -1,4 +1,3 @@
-import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import type { Operation } from '../operation.js';
 
 /** Characters of metadata and messages per page of a listing. */
@@ -17,11 +16,4 @@ export function eventsToTrim(operation: Operation, maxEvents: number): number {
   const stored = operation.eventCount - operation.firstSeq + 1;
   const slack = Math.floor(maxEvents / 100);
   return stored > maxEvents + slack ? Math.min(stored - maxEvents, TRIM_STEP) : 0;
-}
-
-/** Listing cursors are creation numbers; a page holds what was created before. */
-export function parseCursor(cursor: string | undefined): number {
-  if (cursor === undefined) return Number.MAX_SAFE_INTEGER;
-  if (/^[1-9]\d{0,15}$/.test(cursor)) return Number(cursor);
-  throw new OpstreamError('invalid_cursor', 'cursor must be the next_cursor of an earlier page');
 }

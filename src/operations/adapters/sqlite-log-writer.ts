@@ -141,7 +141,15 @@ export class SqliteLogWriter {
       command.at,
       operation.owner,
       operation.leaseSeconds,
-      operationChecksum(wanted.operationId, wanted.operationType, metadata),
+      operationChecksum({
+        operation_id: wanted.operationId,
+        operation_type: wanted.operationType,
+        metadata,
+        parent_operation_id: wanted.parentOperationId,
+        created_by: wanted.createdBy,
+      }),
+      wanted.parentOperationId ?? null,
+      wanted.createdBy ?? null,
     );
     return this.commit(this.snapshots.add(tenant, pool, operation, metadata.length), decision);
   }

@@ -4,11 +4,13 @@ import { turnBudget } from '../../platform/lifecycle/turn-budget.js';
 import { copyDatabase } from '../../platform/sqlite/copy-database.js';
 import { toStoreError } from '../../platform/sqlite/store-error.js';
 import type { RecordedEvent } from '../operation-event.js';
+import type { OperationFilter } from '../operation-filter.js';
 import type { Operation } from '../operation.js';
 import type { OperationKey } from '../operation-key.js';
 import {
   OperationStore,
   type BackupReport,
+  type FilteredCounts,
   type ListQuery,
   type LogIdentity,
   type LogPage,
@@ -24,7 +26,8 @@ import {
 import { AcknowledgedMark } from './acknowledged-mark.js';
 import { countOperations, markOf } from './backup-marks.js';
 import { SqliteEpochs } from './sqlite-epochs.js';
-import { listOperations } from './sqlite-listing.js';
+import type { ListBounds } from './list-bounds.js';
+import { SqliteListing, type Read } from './sqlite-listing.js';
 import { SqliteLogReader } from './sqlite-log-reader.js';
 import { SqliteLogWriter } from './sqlite-log-writer.js';
 import { SqliteMaintenance } from './sqlite-maintenance.js';
@@ -47,6 +50,7 @@ export class SqliteOperationStore extends OperationStore {
   private readonly epochs: SqliteEpochs;
   private readonly writer: SqliteLogWriter;
   private readonly reader: SqliteLogReader;
+  private readonly listing: SqliteListing;
   private readonly watch: StoreWatch;
   private readonly mark: AcknowledgedMark | undefined;
   private readonly transactions: SqliteTransactions;
@@ -60,6 +64,7 @@ export class SqliteOperationStore extends OperationStore {
     private readonly database: Database.Database,
     private readonly retention: Retention,
     log: StoreLog = () => {},
+    bounds?: ListBounds,
   ) {
     super();
     this.sql = prepareStatements(database);
@@ -71,6 +76,8 @@ export class SqliteOperationStore extends OperationStore {
     this.epochs = new SqliteEpochs(this.sql);
     this.writer = new SqliteLogWriter(this.sql, this.snapshots, this.epochs, retention);
     this.reader = new SqliteLogReader(this.sql, this.onDamage);
+    const read: Read = (query) => this.read(query);
+    this.listing = new SqliteListing(this.sql, read, this.onDamage, bounds);
     const path = database.memory ? undefined : database.name;
     this.watch = new StoreWatch(path);
     this.mark = path === undefined ? undefined : new AcknowledgedMark(`${path}.mark`);
@@ -103,10 +110,15 @@ export class SqliteOperationStore extends OperationStore {
   }
 
   list(tenant: string, query: ListQuery): Promise<OperationPage> {
-    return this.read(() => {
-      const tenantNo = this.snapshots.tenant(tenant)?.tenantNo ?? 0;
-      return listOperations(this.sql, { name: tenant, tenantNo }, query, this.onDamage);
-    });
+    return this.read(() => this.tenantOf(tenant)).then((found) => this.listing.list(found, query));
+  }
+
+  countMatching(tenant: string, filter: OperationFilter): Promise<FilteredCounts> {
+    return this.read(() => this.tenantOf(tenant)).then((found) => this.listing.count(found, filter));
+  }
+
+  private tenantOf(name: string): { readonly name: string; readonly tenantNo: number } {
+    return { name, tenantNo: this.snapshots.tenant(name)?.tenantNo ?? 0 };
   }
 
   readOperation(key: OperationKey, afterSeq: number, bounds: PageBounds): Promise<LogPage | null> {

@@ -21,6 +21,7 @@ interface Outcome {
   readonly result?: JsonValue;
   readonly error?: string;
   readonly error_type?: string;
+  readonly cancelled_by?: string;
 }
 
 export function toOperation(tenant: string, row: OperationRow, onDamage: OnDamage): Operation {
@@ -47,6 +48,9 @@ export function toOperation(tenant: string, row: OperationRow, onDamage: OnDamag
     ...(outcome.result !== undefined && { result: outcome.result }),
     ...(outcome.error !== undefined && { error: outcome.error }),
     ...(outcome.error_type !== undefined && { errorType: outcome.error_type }),
+    ...(row.parent_operation_id != null && { parentOperationId: row.parent_operation_id }),
+    ...(row.created_by != null && { createdBy: row.created_by }),
+    ...(outcome.cancelled_by !== undefined && { cancelledBy: outcome.cancelled_by }),
   };
 }
 
@@ -64,8 +68,7 @@ function readLogCounts(text: string | null): LogCounts {
 }
 
 function readMetadata(row: OperationRow, onDamage: () => void): JsonObject {
-  const sound =
-    row.crc === null || row.crc === operationChecksum(row.operation_id, row.operation_type, row.metadata);
+  const sound = row.crc === null || row.crc === operationChecksum(row);
   if (sound) {
     try {
       return parseJson(row.metadata) as JsonObject;
@@ -99,6 +102,7 @@ export function outcomeOf(operation: Operation): string | null {
     result: operation.result,
     error: operation.error,
     error_type: operation.errorType,
+    cancelled_by: operation.cancelledBy,
   });
 }
 

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { durationOf, hasFailed } from '../operation-filter.js';
 import { isActive, type Operation } from '../operation.js';
 import type { LogEpoch, StateCounts } from '../operation-store.js';
 import { MAX_TENANTS, outcomeOf, phaseOf, TENANT_SPAN, toOperation, type OnDamage } from './sqlite-rows.js';
@@ -11,7 +12,7 @@ export interface StoredOperation {
   readonly op: number;
   readonly pool: 0 | 1;
   operation: Operation;
-  /** What still has to be written: nothing, the columns of a running one, or also its status or end. */
+  /** What still has to be written: nothing, the columns of a running one, or also its status, errors or end. */
   pending: 'nothing' | 'running' | 'phase';
   /** Position of its newest event, known if it was recorded in this transaction. */
   lastPosition: number;
@@ -235,6 +236,7 @@ export class SqliteSnapshots {
 
   private writeSnapshot({ operation, op, pending, lastPosition }: StoredOperation): void {
     const { state, status, progress, message, firstSeq, endedAt, updatedAt } = operation;
+    if (pending === 'phase' && hasFailed(operation)) this.sql.markErrors.run(op);
     if (isActive(operation)) {
       this.sql.updateRunning.run(progress, message, firstSeq, updatedAt, op);
       if (pending === 'phase') this.sql.updateStatus.run(status, phaseOf(operation), op);
@@ -252,6 +254,7 @@ export class SqliteSnapshots {
       firstSeq,
       outcome,
       outcome === null ? null : crc32(outcome),
+      durationOf(operation),
       op,
     );
   }
@@ -301,6 +304,7 @@ export class SqliteSnapshots {
 
 function whatToWrite(before: Operation, after: Operation): StoredOperation['pending'] {
   if (before.status !== after.status || before.state !== after.state) return 'phase';
+  if (hasFailed(before) !== hasFailed(after)) return 'phase';
   const differs =
     before.progress !== after.progress ||
     before.message !== after.message ||

@@ -1,4 +1,6 @@
 import type BetterSqlite3 from 'better-sqlite3';
+import { prepareListing } from './sqlite-list-statements.js';
+import type { Statement } from './sqlite-statement.js';
 
 /** One row of `operations`, plus `updated_at`, `event_count` and `log_counts` from its newest event. */
 export interface OperationRow {
@@ -24,6 +26,9 @@ export interface OperationRow {
   lease_seconds: number | null;
   crc: number | null;
   outcome_crc: number | null;
+  /** Absent in the files of earlier versions, which are only checked. */
+  parent_operation_id?: string | null;
+  created_by?: string | null;
 }
 
 /** What removing an operation requires. */
@@ -66,25 +71,6 @@ export interface TenantRow extends CountRow {
   tools: number;
 }
 
-/** The start of one range of a listing: an index in listing order that yields only numbers. */
-export interface ListArm {
-  tenantNo: number;
-  phase: number;
-  status: string | null;
-  type: string | null;
-  before: number;
-  limit: number;
-}
-
-/** A compiled statement with its parameters and row type. */
-export interface Statement<Parameters extends unknown[], Row> {
-  readonly source: string;
-  run(...parameters: Parameters): { readonly changes: number };
-  get(...parameters: Parameters): Row | undefined;
-  all(...parameters: Parameters): Row[];
-  iterate(...parameters: Parameters): IterableIterator<Row>;
-}
-
 /** Seq, time and counts of the newest event: one index look-up each. */
 const EVENT_COUNT = '(SELECT max(seq) FROM events WHERE events.op = operations.op) AS event_count';
 const UPDATED_AT = `(SELECT timestamp FROM events WHERE events.op = operations.op ORDER BY seq DESC LIMIT 1)
@@ -98,11 +84,6 @@ export function prepareStatements(db: BetterSqlite3.Database) {
   const prepare = <Parameters extends unknown[] = [], Row = unknown>(
     sql: string,
   ): Statement<Parameters, Row> => db.prepare<Parameters, Row>(sql);
-  const arm = (condition: string) =>
-    prepare<[ListArm], { op: number }>(
-      `SELECT op FROM operations WHERE tenant_no = :tenantNo AND ${condition} AND op < :before
-       ORDER BY op DESC LIMIT :limit`,
-    );
   return {
     begin: prepare('BEGIN IMMEDIATE'),
     commit: prepare('COMMIT'),
@@ -153,11 +134,24 @@ export function prepareStatements(db: BetterSqlite3.Database) {
       `SELECT op, first_seq, ${EVENT_COUNT} FROM operations WHERE tenant_no = ? AND operation_id = ?`,
     ),
     addOperation: prepare<
-      [number, number, string, string, number, string, number, string | null, number | null, number]
+      [
+        number,
+        number,
+        string,
+        string,
+        number,
+        string,
+        number,
+        string | null,
+        number | null,
+        number,
+        string | null,
+        string | null,
+      ]
     >(
       `INSERT INTO operations (op, tenant_no, operation_id, operation_type, pool, metadata, started_at, owner,
-         lease_seconds, crc, state, status, progress, message, first_seq)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', 'running', 0, '', 1)`,
+         lease_seconds, crc, parent_operation_id, created_by, state, status, progress, message, first_seq)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', 'running', 0, '', 1)`,
     ),
     // Omit unchanged indexed columns: naming one costs an index write.
     updateRunning: prepare<[number, string, number, number | null, number]>(
@@ -178,23 +172,23 @@ export function prepareStatements(db: BetterSqlite3.Database) {
         number,
         string | null,
         number | null,
+        number | null,
         number,
       ]
     >(
       `UPDATE operations SET state = ?, status = ?, phase = ?, progress = ?, message = ?, ended_at = ?,
-         ended_position = ?, first_seq = ?, outcome = ?, outcome_crc = ? WHERE op = ?`,
+         ended_position = ?, first_seq = ?, outcome = ?, outcome_crc = ?, duration = ? WHERE op = ?`,
     ),
+    markErrors: prepare<[number]>('UPDATE operations SET has_errors = 1 WHERE op = ?'),
     removeOperation: prepare<[number]>('DELETE FROM operations WHERE op = ?'),
     listed: prepare<[number], OperationRow>(
       `SELECT op, tenant_no, operation_id, operation_type, pool, metadata, state, status, progress, message,
          started_at, ended_at, renewed_at, first_seq, owner, lease_seconds, crc, outcome_crc,
-         iif(state = 'error', outcome, NULL) AS outcome, ${EVENT_COUNT}, ${UPDATED_AT}, ${LOG_COUNTS}
+         parent_operation_id, created_by, iif(state IN ('error', 'cancelled'), outcome, NULL) AS outcome,
+         ${EVENT_COUNT}, ${UPDATED_AT}, ${LOG_COUNTS}
        FROM operations WHERE op = ?`,
     ),
-    byPhase: arm('phase = :phase'),
-    byType: arm('operation_type = :type AND phase = :phase'),
-    byStatus: arm('status = :status AND phase = 1'),
-    byTypeAndStatus: arm('operation_type = :type AND status = :status AND phase = 1'),
+    ...prepareListing(prepare),
     oldestEnded: prepare<[number, number], RemovalRow>(
       `SELECT op, operation_id, pool, phase FROM operations
        WHERE tenant_no = ? AND pool = ? AND ended_position IS NOT NULL ORDER BY ended_position LIMIT 1`,

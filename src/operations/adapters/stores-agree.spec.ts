@@ -32,6 +32,8 @@ const command: fc.Arbitrary<StoreCommand> = fc.oneof(
       operationId,
       operationType: fc.constantFrom('build', 'build', 'mcp.tool/x'),
       metadata: fc.constant({}),
+      parentOperationId: fc.option(fc.constantFrom('a', 'z'), { nil: undefined }),
+      createdBy: fc.option(fc.constantFrom('ann', 'bob'), { nil: undefined }),
     }),
     at: fc.constant(0),
   }),

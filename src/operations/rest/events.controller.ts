@@ -10,11 +10,11 @@ import {
 import { Audited } from '../../auth/audited.decorator.js';
 import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
 import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
-import type { Principal } from '../../auth/principal.js';
+import { userOf, type Principal } from '../../auth/principal.js';
 import { turnBudget } from '../../platform/lifecycle/turn-budget.js';
 import { OpstreamError, toOpstreamError } from '../../platform/errors/opstream-error.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
-import { OperationDto } from './dto/operation.dto.js';
+import { CancelledOperationDto } from './dto/operation.dto.js';
 import {
   BatchReceiptDto,
   CancelDto,
@@ -26,8 +26,11 @@ import {
   ResultDto,
   StatusDto,
 } from './dto/event-data.dto.js';
-import { parseJson, type JsonValue } from '../../platform/json.js';
+import { isJsonObject, parseJson, type JsonValue } from '../../platform/json.js';
+import { cancelTree } from '../cancel-children.js';
+import { boolean } from './request-values.js';
 import {
+  attributed,
   parseEvent,
   parseEventData,
   parseOperationId,
@@ -107,17 +110,24 @@ export class EventsController {
   @OperationIdParameter()
   @ApiOperation({ operationId: 'cancel_operation', summary: 'Cancel the operation' })
   @ApiBody({ type: CancelDto, required: false })
-  @ApiOkResponse({ type: OperationDto })
+  @ApiOkResponse({ type: CancelledOperationDto })
   async cancel(
     @Param('id') id: string,
     @Body() body: unknown,
     @CurrentPrincipal() caller: Principal,
-  ): Promise<OperationSnapshot> {
+  ): Promise<CancelledOperationDto> {
     const operationId = parseOperationId(id);
     // Some generated clients send null for a body that their caller leaves out.
-    const draft = parseEventData('cancelled', body ?? {}, operationId);
-    const { operation } = await this.operations.append({ tenant: caller.tenant, operationId }, draft);
-    return toSnapshot(operation);
+    const { children, data } = withoutChildren(body ?? {});
+    const draft = attributed(parseEventData('cancelled', data, operationId), userOf(caller));
+    const key = { tenant: caller.tenant, operationId };
+    if (!children) return toSnapshot((await this.operations.append(key, draft)).operation);
+    const { receipt, cancelled, incomplete } = await cancelTree(this.operations, key, draft);
+    return {
+      ...toSnapshot(receipt.operation),
+      children_cancelled: cancelled.length,
+      ...(incomplete && { children_incomplete: true }),
+    };
   }
 
   @Post('events')
@@ -135,7 +145,8 @@ export class EventsController {
     @CurrentPrincipal() caller: Principal,
   ): Promise<{ operation: OperationSnapshot; receipts: readonly Receipt[] }> {
     const operationId = parseOperationId(id);
-    const drafts = await parseBatch(body, operationId);
+    const user = userOf(caller);
+    const drafts = (await parseBatch(body, operationId)).map((draft) => attributed(draft, user));
     const { operation, receipts } = await this.operations.appendAll(
       { tenant: caller.tenant, operationId },
       drafts,
@@ -156,6 +167,13 @@ export class EventsController {
     );
     return { operation_id: operationId, seq, timestamp, repeated };
   }
+}
+
+/** The parameter that is no part of the event. @throws OpstreamError `invalid_request` */
+function withoutChildren(body: unknown): { children: boolean; data: unknown } {
+  if (!isJsonObject(body)) return { children: false, data: body };
+  const { children, ...data } = body;
+  return { children: boolean(children, 'children'), data };
 }
 
 /**

@@ -70,3 +70,33 @@ export const HistoryParameters = (most: number): MethodDecorator =>
       schema: { type: 'integer', minimum: 1, maximum: most, default: 100 },
     }),
   );
+
+const text = (description: string) => ({
+  required: false,
+  description,
+  schema: { type: 'string' as const, maxLength: LIMITS.name },
+});
+
+/** Which operations a listing is about, as `parseFilter` takes it. */
+export const FilterParameters = (): MethodDecorator =>
+  applyDecorators(
+    ApiQuery({ name: 'status', ...text('A status, or "active" for all that have not ended') }),
+    ApiQuery({ name: 'type', ...text('A type, or the beginning of one and "*": mcp.tool/*') }),
+    ApiQuery({ name: 'q', ...text('Text in the id, the type, the message or the metadata') }),
+    ApiQuery({ name: 'started_after', ...text('Unix seconds or ISO 8601, this moment included') }),
+    ApiQuery({ name: 'started_before', ...text('Unix seconds or ISO 8601, this moment excluded') }),
+    ApiQuery({
+      name: 'min_duration',
+      required: false,
+      description: 'Seconds; only operations that have ended have a duration',
+      schema: { type: 'number', minimum: 0 },
+    }),
+    ApiQuery({
+      name: 'has_errors',
+      required: false,
+      description: 'Whether anything went wrong: it failed, or logged an error',
+      schema: { type: 'boolean' },
+    }),
+    ApiQuery({ name: 'parent_operation_id', ...text('The parts of this operation') }),
+    ApiQuery({ name: 'created_by', ...text('The user who opened it') }),
+  );

@@ -24,19 +24,25 @@ import {
 import { Audited } from '../../auth/audited.decorator.js';
 import { AuthGuard, RequireScope } from '../../auth/auth.guard.js';
 import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
-import type { Principal } from '../../auth/principal.js';
+import { userOf, type Principal } from '../../auth/principal.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
 import { CreateOperationDto, parseCreateOperation } from './dto/create-operation.dto.js';
 import { EventPageDto, OperationDto, OperationListDto } from './dto/operation.dto.js';
 import { LIMITS, parseOperationId } from '../operation-draft.js';
 import { historyJson, parseHistoryQuery, readHistory } from './history-query.js';
-import { HistoryParameters, OfferedAsTool, OperationIdParameter } from './openapi-decorators.js';
+import {
+  FilterParameters,
+  HistoryParameters,
+  OfferedAsTool,
+  OperationIdParameter,
+} from './openapi-decorators.js';
 import type { Operation } from '../operation.js';
 import type { OperationSnapshot } from '../../client/protocol/operation-events.js';
 import { toSnapshot } from '../operation-snapshot.js';
 import { LogPlaces } from '../log-places.js';
 import { OperationsService } from '../operations.service.js';
-import { MAX_LIST_PAGE, pageLimit, parseListQuery } from './request-values.js';
+import { LIST_ORDERS } from '../operation-filter.js';
+import { boolean, MAX_LIST_PAGE, pageLimit, parseListQuery, withoutStatus } from './request-values.js';
 
 const MAX_EVENT_PAGE = 1000;
 const EVENT_PAGE_BYTES = 1024 * 1024;
@@ -73,6 +79,8 @@ export class OperationsController {
       metadata: wanted.metadata,
       operationId: wanted.operation_id ?? undefined,
       leaseSeconds: wanted.lease_seconds,
+      parentOperationId: wanted.parent_operation_id ?? undefined,
+      createdBy: userOf(caller),
     });
     response.status(created ? 201 : 200);
     return this.named(operation);
@@ -87,13 +95,19 @@ export class OperationsController {
   @RequireScope('operations:read')
   @ApiOperation({ operationId: 'list_operations', summary: 'List operations, newest first' })
   @OfferedAsTool()
+  @FilterParameters()
   @ApiQuery({
-    name: 'status',
+    name: 'sort',
     required: false,
-    schema: { type: 'string', maxLength: LIMITS.name },
-    description: 'A status, or "active" for all that have not ended',
+    schema: { type: 'string', enum: [...LIST_ORDERS], default: 'started' },
+    description: 'Highest first; running operations have no duration and come last',
   })
-  @ApiQuery({ name: 'type', required: false, schema: { type: 'string', maxLength: LIMITS.name } })
+  @ApiQuery({
+    name: 'counts',
+    required: false,
+    schema: { type: 'boolean', default: false },
+    description: 'Also count the operations that match, by state, regardless of their status',
+  })
   @ApiQuery({
     name: 'limit',
     required: false,
@@ -107,10 +121,16 @@ export class OperationsController {
   })
   @ApiOkResponse({ type: OperationListDto })
   async list(@Query() query: Record<string, unknown>, @CurrentPrincipal() caller: Principal) {
-    const page = await this.operations.list(caller.tenant, parseListQuery(query));
+    const parsed = parseListQuery(query);
+    const page = await this.operations.list(caller.tenant, parsed);
+    const counts = boolean(query.counts, 'counts')
+      ? await this.operations.countMatching(caller.tenant, withoutStatus(parsed))
+      : undefined;
     return {
       operations: page.operations.map((operation) => toSnapshot(operation, false)),
       next_cursor: page.nextCursor,
+      ...(page.incomplete && { incomplete: true }),
+      ...(counts && { counts }),
     };
   }
 

@@ -1,6 +1,7 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { splitPlace } from '../log-token.js';
 import { LIMITS } from '../operation-draft.js';
+import { LIST_ORDERS, type ListOrder, type OperationFilter } from '../operation-filter.js';
 import type { ListQuery } from '../operation-store.js';
 
 /** Reads the plain values of commands and queries; text forms are accepted because queries have no others. */
@@ -78,18 +79,85 @@ export function placeAndLog(given: unknown, log: unknown): { place: unknown; log
 /** Operations of one listing page. */
 export const MAX_LIST_PAGE = 500;
 
-/** @throws OpstreamError `invalid_request` */
-export function parseListQuery(query: Readonly<Record<string, unknown>>): ListQuery {
+/** The filter of a listing, a count or a live list. @throws OpstreamError `invalid_request` */
+export function parseFilter(query: Readonly<Record<string, unknown>>): OperationFilter {
   const status = shortText(query.status, 'status');
   const type = shortText(query.type, 'type');
-  const cursor = shortText(query.cursor, 'cursor');
+  const text = shortText(query.q, 'q');
+  const startedAfter = moment(query.started_after, 'started_after');
+  const startedBefore = moment(query.started_before, 'started_before');
+  const minDuration = seconds(query.min_duration, 'min_duration');
+  const parent = shortText(query.parent_operation_id, 'parent_operation_id');
+  const createdBy = shortText(query.created_by, 'created_by');
   return {
     // `active` is no status of its own but every one that is not final.
     ...(status === 'active' ? { active: true } : status !== undefined && { status }),
-    ...(type !== undefined && { type }),
+    ...(type?.endsWith('*') ? { typePrefix: type.slice(0, -1) } : type !== undefined && { type }),
+    ...(text !== undefined && { text }),
+    ...(startedAfter !== undefined && { startedAfter }),
+    ...(startedBefore !== undefined && { startedBefore }),
+    ...(minDuration !== undefined && { minDuration }),
+    ...(query.has_errors != null &&
+      query.has_errors !== '' && { hasErrors: boolean(query.has_errors, 'has_errors') }),
+    ...(parent !== undefined && { parentOperationId: parent }),
+    ...(createdBy !== undefined && { createdBy }),
+  };
+}
+
+/** @throws OpstreamError `invalid_request` */
+export function parseListQuery(query: Readonly<Record<string, unknown>>): ListQuery {
+  const cursor = shortText(query.cursor, 'cursor');
+  const order = shortText(query.sort, 'sort');
+  if (order !== undefined && !isOrder(order)) {
+    throw new OpstreamError('invalid_request', `sort must be ${LIST_ORDERS.join(', ')}`);
+  }
+  return {
+    ...parseFilter(query),
+    ...(order !== undefined && { order }),
     ...(cursor !== undefined && { cursor }),
     limit: pageLimit(query.limit, MAX_LIST_PAGE, 50),
   };
+}
+
+function isOrder(text: string): text is ListOrder {
+  return (LIST_ORDERS as readonly string[]).includes(text);
+}
+
+/** Counts are by state, also where the list itself is restricted to one status. */
+export function withoutStatus({
+  status: _status,
+  active: _active,
+  ...filter
+}: OperationFilter): OperationFilter {
+  return filter;
+}
+
+/** Latest time, in Unix seconds, that a filter takes. */
+const MAX_SECONDS = 1e11;
+
+/** Unix seconds, or a time after ISO 8601. @throws OpstreamError `invalid_request` */
+function moment(value: unknown, field: string): number | undefined {
+  if (typeof value === 'string' && /^\d{4}-\d\d-\d\d(T|$)/.test(value)) {
+    const milliseconds = Date.parse(value);
+    if (Number.isFinite(milliseconds)) return milliseconds / 1000;
+  } else if (isSeconds(value)) return seconds(value, field);
+  else if (value === undefined || value === null || value === '') return undefined;
+  throw new OpstreamError(
+    'invalid_request',
+    `${field} must be Unix seconds, or a time such as 2026-11-28T15:00:00Z`,
+  );
+}
+
+/** @throws OpstreamError `invalid_request` */
+function seconds(value: unknown, field: string): number | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  if (isSeconds(value)) return Number(value);
+  throw new OpstreamError('invalid_request', `${field} must be a number of seconds`);
+}
+
+function isSeconds(value: unknown): boolean {
+  const number = typeof value === 'string' && /^\d{1,12}(\.\d{1,9})?$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && number >= 0 && number <= MAX_SECONDS;
 }
 
 /** @throws OpstreamError `invalid_request` when it is given but no text of 1 to 200 characters */

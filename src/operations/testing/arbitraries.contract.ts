@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { parseDraft, type EventDraft } from '../operation-draft.js';
+import { attributed, parseDraft, type EventDraft } from '../operation-draft.js';
 
 /** Texts of every script, with control characters and halves of surrogate pairs. */
 const text = fc.oneof(
@@ -37,6 +37,11 @@ export function anyDraft(
     { weight: 5, arbitrary: of('log') },
     { weight: 1, arbitrary: of('result') },
     { weight: 1, arbitrary: of('error') },
-    { weight: 1, arbitrary: of('cancelled') },
+    {
+      weight: 1,
+      arbitrary: fc
+        .tuple(of('cancelled'), fc.constantFrom(undefined, 'ann'))
+        .map(([draft, user]) => attributed(draft, user)),
+    },
   );
 }

@@ -10,7 +10,12 @@ import type { Operation } from '../operation.js';
 export function foldLog(events: readonly RecordedEvent[], number: number): Operation {
   const [started] = events;
   if (!started) throw new Error('A log begins with its started event');
-  const start = JSON.parse(started.data) as { operation_type: string; metadata: JsonObject };
+  const start = JSON.parse(started.data) as {
+    operation_type: string;
+    metadata: JsonObject;
+    parent_operation_id?: string;
+    created_by?: string;
+  };
   let folded: Operation = {
     tenant: started.tenant,
     number,
@@ -29,6 +34,8 @@ export function foldLog(events: readonly RecordedEvent[], number: number): Opera
     eventCount: 1,
     firstSeq: 1,
     logCounts: { debug: 0, info: 0, warning: 0, error: 0 },
+    ...(start.parent_operation_id !== undefined && { parentOperationId: start.parent_operation_id }),
+    ...(start.created_by !== undefined && { createdBy: start.created_by }),
   };
   for (const event of events.slice(1)) folded = fold(folded, event);
   return folded;
@@ -65,6 +72,7 @@ function fold(before: Operation, { type, seq, timestamp, data }: RecordedEvent):
         status: 'cancelled',
         endedAt: timestamp,
         message: text('reason'),
+        ...(body.cancelled_by !== undefined && { cancelledBy: text('cancelled_by') }),
       };
     case 'log': {
       const level = text('level') as keyof Operation['logCounts'];

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import { describeAppending } from './appending.contract.js';
+import { describeListing } from './listing.contract.js';
 import { describeReading } from './reading.contract.js';
 import { describeClosing, describeReopening } from './reopening.contract.js';
 import { describeSearching } from './searching.contract.js';
@@ -23,6 +24,7 @@ export function describeOperationStore(
     describeAppending(fixture);
     describeReading(fixture);
     describeSearching(fixture);
+    describeListing(fixture);
     describeRetention(fixture);
     describeClosing(fixture);
     if (durable) describeReopening(fixture);

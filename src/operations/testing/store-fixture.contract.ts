@@ -2,6 +2,7 @@ import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { parseDraft } from '../operation-draft.js';
 import type { RecordedEvent } from '../operation-event.js';
 import type { OperationKey } from '../operation-key.js';
+import type { NewOperation } from '../operation.js';
 import type {
   ListQuery,
   LogPage,
@@ -39,9 +40,10 @@ export const opening = (
   operationType = 'build',
   metadata = {},
   tenant = TENANT,
+  relations: Pick<NewOperation, 'parentOperationId' | 'createdBy'> = {},
 ): StoreCommand => ({
   kind: 'open',
-  operation: { tenant, operationId, operationType, metadata },
+  operation: { tenant, operationId, operationType, metadata, ...relations },
   at: (clock.now += 0.001),
 });
 

@@ -6,7 +6,8 @@ import {
   readHistory,
   type HistoryResult,
 } from '../../operations/rest/history-query.js';
-import { pageLimit, parseListQuery } from '../../operations/rest/request-values.js';
+import { formatCursor, keyOf, placeOf } from '../../operations/list-cursor.js';
+import { boolean, pageLimit, parseListQuery, withoutStatus } from '../../operations/rest/request-values.js';
 import { fitEvents, fitPage, fitSnapshot } from './fit-answer.js';
 import type { HubCommandDefinition } from './command-session.js';
 import { unixSeconds } from '../../platform/unix-seconds.js';
@@ -42,17 +43,26 @@ export const getOperation: HubCommandDefinition<'get_operation'> = {
 export const listOperations: HubCommandDefinition<'list_operations'> = {
   scope: 'operations:read',
   async run(session, input, reply) {
-    const page = await session.dependencies.operations.list(session.tenant, parseListQuery(input));
-    const operations = fitPage(page.operations.map((operation) => toSnapshot(operation, false)));
-    // If fewer fit, the page ends earlier; its cursor is the number of its last operation.
-    const cut = page.operations[operations.length - 1];
-    const nextCursor =
-      operations.length < page.operations.length && cut ? String(cut.number) : page.nextCursor;
+    const { operations } = session.dependencies;
+    const query = parseListQuery(input);
+    const page = await operations.list(session.tenant, query);
+    const counts = boolean(input.counts, 'counts')
+      ? await operations.countMatching(session.tenant, withoutStatus(query))
+      : undefined;
+    const snapshots = fitPage(page.operations.map((operation) => toSnapshot(operation, false)));
+    // If fewer fit, the page ends earlier.
+    const cut = snapshots.length < page.operations.length ? page.operations[snapshots.length - 1] : undefined;
+    const key = keyOf(query);
     reply.send(
       answer<'list_operations'>(reply.requestId, {
         status: 'listed',
         event_type: 'operations',
-        data: { operations, next_cursor: nextCursor },
+        data: {
+          operations: snapshots,
+          next_cursor: cut ? formatCursor(placeOf(cut, key), key) : page.nextCursor,
+          ...(page.incomplete && { incomplete: true }),
+          ...(counts && { counts }),
+        },
       }),
     );
   },

@@ -1,9 +1,13 @@
+import { userOf } from '../../auth/principal.js';
 import {
+  attributed,
   onlyMembers,
   parseDraft,
   parseEventData,
   parseOperationId,
 } from '../../operations/operation-draft.js';
+import { cancelTree, type CancelledTree } from '../../operations/cancel-children.js';
+import { boolean } from '../../operations/rest/request-values.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
 import { fitSnapshot } from './fit-answer.js';
 import type { HubCommandDefinition } from './command-session.js';
@@ -18,6 +22,8 @@ export const createOperation: HubCommandDefinition<'create_operation'> = {
       metadata: input.metadata,
       operationId: input.operation_id,
       leaseSeconds: input.lease_seconds,
+      parentOperationId: input.parent_operation_id,
+      createdBy: userOf(session.connection.principal),
     });
     const { operationId } = operation;
     const log = await session.dependencies.places.tokenOfOperation(operation);
@@ -53,7 +59,10 @@ export const emit: HubCommandDefinition<'emit'> = {
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
     onlyMembers(input, EMIT_MEMBERS);
-    const draft = parseEventData(input.event_type, input.data, operationId, input.event_id);
+    const draft = attributed(
+      parseEventData(input.event_type, input.data, operationId, input.event_id),
+      userOf(session.connection.principal),
+    );
     const receipt = await session.dependencies.operations.append(
       { tenant: session.tenant, operationId },
       draft,
@@ -85,12 +94,13 @@ export const cancelOperation: HubCommandDefinition<'cancel_operation'> = {
   ends: true,
   async run(session, input, reply) {
     const operationId = parseOperationId(input.operation_id);
-    const draft = parseDraft('cancelled', { reason: input.reason }, input.event_id);
-    const receipt = await session.dependencies.operations.append(
-      { tenant: session.tenant, operationId },
-      draft,
-    );
     const { principal, address } = session.connection;
+    const { operations } = session.dependencies;
+    const key = { tenant: session.tenant, operationId };
+    const cancellation = parseDraft('cancelled', { reason: input.reason }, input.event_id);
+    const draft = attributed(cancellation, userOf(principal));
+    const tree = boolean(input.children, 'children') ? await cancelTree(operations, key, draft) : undefined;
+    const receipt = tree?.receipt ?? (await operations.append(key, draft));
     if (!receipt.repeated) {
       session.dependencies.audit.acted(
         'operation_cancelled',
@@ -104,8 +114,13 @@ export const cancelOperation: HubCommandDefinition<'cancel_operation'> = {
         status: 'cancelled',
         operation_id: operationId,
         event_type: 'recorded',
-        data: { seq: receipt.seq, repeated: receipt.repeated },
+        data: { seq: receipt.seq, repeated: receipt.repeated, ...(tree && childrenIn(tree)) },
       }),
     );
   },
 };
+
+/** How many: their ids are found by their parent. */
+function childrenIn({ cancelled, incomplete }: CancelledTree): object {
+  return { children_cancelled: cancelled.length, ...(incomplete && { children_incomplete: true }) };
+}

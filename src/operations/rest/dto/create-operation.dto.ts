@@ -37,9 +37,23 @@ export class CreateOperationDto {
       'Ends the operation as an error of type Stalled when nothing is heard of its producer for so long; every event renews it, and so does an empty batch of events',
   })
   lease_seconds?: number | null;
+
+  @ApiPropertyOptional({
+    type: String,
+    pattern: OPERATION_ID_PATTERN,
+    nullable: true,
+    description: 'The operation that this one is a part of',
+  })
+  parent_operation_id?: string | null;
 }
 
-const MEMBERS = new Set(['operation_type', 'metadata', 'operation_id', 'lease_seconds']);
+const MEMBERS = new Set([
+  'operation_type',
+  'metadata',
+  'operation_id',
+  'lease_seconds',
+  'parent_operation_id',
+]);
 
 /**
  * Reads a body as it came: the service checks its members, as it does for every transport, and a library that copies

@@ -94,6 +94,9 @@ export class ErrorDto extends EventEnvelopeDto {
 export class CancelDto extends EventEnvelopeDto {
   @ApiPropertyOptional({ ...message, description: 'Recorded with the cancellation' })
   reason?: string | null;
+
+  @ApiPropertyOptional({ default: false, description: 'Cancel everything that runs below it as well' })
+  children?: boolean;
 }
 
 export class EventDto extends EventEnvelopeDto {

@@ -32,11 +32,39 @@ export class OperationDto implements OperationSnapshot {
   @ApiPropertyOptional({ ...ANY_JSON, description: 'Any JSON; not in lists' }) result?: JsonValue;
   @ApiPropertyOptional() error?: string;
   @ApiPropertyOptional() error_type?: string;
+  @ApiPropertyOptional({ description: 'The operation that this one is a part of' })
+  parent_operation_id?: string;
+  @ApiPropertyOptional({ description: 'User who opened it; absent for callers without a token' })
+  created_by?: string;
+  @ApiPropertyOptional({ description: 'User who cancelled it; absent for callers without a token' })
+  cancelled_by?: string;
+}
+
+export class CancelledOperationDto extends OperationDto {
+  @ApiPropertyOptional({ type: 'integer', description: 'With children: how many others were cancelled' })
+  children_cancelled?: number;
+  @ApiPropertyOptional({ description: 'There are more than one request cancels; repeat it' })
+  children_incomplete?: boolean;
+}
+
+/** Operations that match a filter, by state. */
+export class OperationCountsDto {
+  @ApiProperty({ type: 'integer' }) running: number;
+  @ApiProperty({ type: 'integer' }) completed: number;
+  @ApiProperty({ type: 'integer' }) error: number;
+  @ApiProperty({ type: 'integer' }) cancelled: number;
+  @ApiPropertyOptional({ description: 'Counting stopped at its bound: there are at least so many' })
+  incomplete?: boolean;
 }
 
 export class OperationListDto {
   @ApiProperty({ type: [OperationDto] }) operations: OperationDto[];
   @ApiProperty({ type: String, nullable: true }) next_cursor: string | null;
+  @ApiPropertyOptional({
+    description: 'The search stopped at its bound before the page was full: next_cursor continues it',
+  })
+  incomplete?: boolean;
+  @ApiPropertyOptional({ type: OperationCountsDto }) counts?: OperationCountsDto;
 }
 
 export class RecordedEventDto {

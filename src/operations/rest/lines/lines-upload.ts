@@ -1,5 +1,5 @@
 import { OpstreamError, toOpstreamError } from '../../../platform/errors/opstream-error.js';
-import { isLonger, parseDraft, type EventDraft } from '../../operation-draft.js';
+import { attributed, isLonger, parseDraft, type EventDraft } from '../../operation-draft.js';
 import type { Operation } from '../../operation.js';
 import type { OperationsService } from '../../operations.service.js';
 import { LineReader, type LineRecord } from './line-reader.js';
@@ -14,6 +14,8 @@ const MAX_APPEND = 1000;
 export interface UploadTarget {
   readonly tenant: string;
   readonly operationId: string;
+  /** Who cancels, when the upload does. */
+  readonly user?: string | undefined;
 }
 
 /** Records an upload while it arrives. */
@@ -36,7 +38,7 @@ export class LinesUpload {
     end: ((recorded: number) => EventDraft) | undefined,
   ): Promise<{ operation: Operation; recorded: number }> {
     const reader = new LineReader(mayBeForm);
-    const { tenant, operationId } = this.target;
+    const { tenant, operationId, user } = this.target;
     try {
       try {
         for await (const chunk of chunks) await this.record(reader.push(chunk));
@@ -44,7 +46,7 @@ export class LinesUpload {
         // An upload that broke off keeps what came, the beginning of its last line included.
         await this.record(reader.end());
       }
-      if (end) await this.operations.append({ tenant, operationId }, end(this.recorded));
+      if (end) await this.operations.append({ tenant, operationId }, attributed(end(this.recorded), user));
     } catch (thrown) {
       const { code, message, extra } = toOpstreamError(thrown);
       if (code === 'internal') throw thrown;
@@ -54,8 +56,10 @@ export class LinesUpload {
   }
 
   private async record(records: readonly LineRecord[]): Promise<void> {
-    const { tenant, operationId } = this.target;
-    const drafts = records.flatMap((record) => draftsOf(record, operationId));
+    const { tenant, operationId, user } = this.target;
+    const drafts = records
+      .flatMap((record) => draftsOf(record, operationId))
+      .map((draft) => attributed(draft, user));
     for (let at = 0; at < drafts.length; at += MAX_APPEND) {
       const some = drafts.slice(at, at + MAX_APPEND);
       await this.operations.appendAll({ tenant, operationId }, some);

@@ -1,4 +1,3 @@
-import type { OperationKey } from '../../operation-key.js';
 import type { IncomingMessage } from 'node:http';
 import {
   applyDecorators,
@@ -25,23 +24,29 @@ import {
 import { AuthGuard, type AuthenticatedRequest, RequireScope } from '../../../auth/auth.guard.js';
 import { clientAddress } from '../../../auth/client-address.js';
 import { ConnectionLimit } from '../../../auth/connection-limit.js';
-import { anonymousPrincipal } from '../../../auth/principal.js';
+import { anonymousPrincipal, userOf } from '../../../auth/principal.js';
 import { Configuration } from '../../../config/configuration.js';
 import { STREAMED_BODY } from '../../../rest/body/fastify-body.js';
 import { unpackedStream } from '../../../rest/body/unpacked-stream.js';
 import { ProblemDetailsFilter } from '../../../rest/problem-details.filter.js';
-import { LIMITS, parseOperationId, parseOperationType, PRINTABLE_PATTERN } from '../../operation-draft.js';
+import {
+  LIMITS,
+  OPERATION_ID_PATTERN,
+  parseOperationId,
+  parseOperationType,
+  PRINTABLE_PATTERN,
+} from '../../operation-draft.js';
 import { toSnapshot } from '../../operation-snapshot.js';
 import { OperationsService } from '../../operations.service.js';
 import { OperationDto } from '../dto/operation.dto.js';
 import { OperationIdParameter } from '../openapi-decorators.js';
 import { boolean, onlyParameters } from '../request-values.js';
-import { endingOf, LinesUpload, MAX_REASON } from './lines-upload.js';
+import { endingOf, LinesUpload, MAX_REASON, type UploadTarget } from './lines-upload.js';
 
 /** The type of an operation that was opened by its lines. */
 const DEFAULT_TYPE = 'lines';
 
-const PARAMETERS = ['open', 'operation_type', 'end', 'reason'];
+const PARAMETERS = ['open', 'operation_type', 'parent_operation_id', 'end', 'reason'];
 
 class LinesReceiptDto {
   @ApiProperty({ type: OperationDto }) operation: OperationDto;
@@ -61,6 +66,12 @@ function UploadOfLines(operationId: string, summary: string): MethodDecorator {
       required: false,
       description: 'Open the operation if there is none',
       schema: { type: 'boolean', default: false },
+    }),
+    ApiQuery({
+      name: 'parent_operation_id',
+      required: false,
+      description: 'With open: the operation that this one is a part of',
+      schema: { type: 'string', pattern: OPERATION_ID_PATTERN },
     }),
     ApiQuery({
       name: 'operation_type',
@@ -147,10 +158,10 @@ export class LinesController {
     const principal = request.principal ?? anonymousPrincipal;
     onlyParameters(query, PARAMETERS);
     const end = endingOf(query.end, query.reason);
-    const target = { tenant: principal.tenant, operationId };
+    const target = { tenant: principal.tenant, operationId, user: userOf(principal) };
     const giveBack = this.places.reserve(principal, clientAddress(request, this.trustProxy));
     try {
-      await this.open({ tenant: target.tenant, operationId }, query);
+      await this.open(target, query);
       const upload = new LinesUpload(this.operations, target);
       const isForm = /^application\/x-www-form-urlencoded/i.test(request.headers['content-type'] ?? '');
       const { operation, recorded } = await upload.run(bodyOf(request), isForm, end);
@@ -161,11 +172,19 @@ export class LinesController {
   }
 
   /** @throws OpstreamError `operation_not_found` for an operation that does not exist and is not to be opened */
-  private async open({ tenant, operationId }: OperationKey, query: Record<string, unknown>): Promise<void> {
+  private async open(
+    { tenant, operationId, user }: UploadTarget,
+    query: Record<string, unknown>,
+  ): Promise<void> {
     const open = boolean(query.open, 'open');
     const operationType = parseOperationType(query.operation_type ?? DEFAULT_TYPE);
     if (open && (await this.operations.find({ tenant, operationId })) === null) {
-      await this.operations.create(tenant, { operationType, operationId });
+      await this.operations.create(tenant, {
+        operationType,
+        operationId,
+        parentOperationId: query.parent_operation_id,
+        createdBy: user,
+      });
       return;
     }
     await this.operations.get({ tenant, operationId });

@@ -1,0 +1,70 @@
+import { OpstreamError } from '../platform/errors/opstream-error.js';
+import { durationOf, type ListOrder, type OperationFilter } from './operation-filter.js';
+import type { Operation } from './operation.js';
+
+/** A place in a listing: every operation behind it has a lower value or, with the same value, a lower number. */
+export interface ListPlace {
+  readonly value: number;
+  readonly number: number;
+}
+
+/** How a listing is arranged: by creation number alone, or by a value first. */
+export type ListKey = 'number' | 'start' | 'updated' | 'duration';
+
+const LETTERS: Readonly<Record<Exclude<ListKey, 'number'>, string>> = {
+  start: 's',
+  updated: 'u',
+  duration: 'd',
+};
+
+/** Restricted to a time, a listing goes by that time: the clock may have been set back between two creations. */
+export function keyOf({
+  order,
+  startedAfter,
+  startedBefore,
+}: OperationFilter & { readonly order?: ListOrder }): ListKey {
+  if (order === 'updated' || order === 'duration') return order;
+  return startedAfter === undefined && startedBefore === undefined ? 'number' : 'start';
+}
+
+export function placeOf(operation: Operation, key: ListKey): ListPlace {
+  return { value: valueOf(operation, key), number: operation.number };
+}
+
+function valueOf(operation: Operation, key: ListKey): number {
+  if (key === 'number') return 0;
+  if (key === 'start') return operation.startedAt;
+  return key === 'updated' ? operation.updatedAt : durationOf(operation);
+}
+
+/** Before the first operation of any listing. */
+export const BEGINNING: ListPlace = { value: Number.MAX_SAFE_INTEGER, number: Number.MAX_SAFE_INTEGER };
+
+export function isBehind(place: ListPlace, other: ListPlace): boolean {
+  return place.value < other.value || (place.value === other.value && place.number < other.number);
+}
+
+/** Sorts the first of a listing to the front. */
+export function byPlace(a: ListPlace, b: ListPlace): number {
+  return b.value - a.value || b.number - a.number;
+}
+
+export function formatCursor({ value, number }: ListPlace, key: ListKey): string {
+  return key === 'number' ? String(number) : `${LETTERS[key]}${value}-${number}`;
+}
+
+/** @throws OpstreamError `invalid_cursor` also for the cursor of a listing in another order */
+export function parseCursor(cursor: string | undefined, key: ListKey): ListPlace {
+  if (cursor === undefined) return key === 'number' ? { value: 0, number: BEGINNING.number } : BEGINNING;
+  if (key === 'number') {
+    if (/^[1-9]\d{0,15}$/.test(cursor)) return { value: 0, number: Number(cursor) };
+  } else {
+    const [, letter, value, number] =
+      /^([sud])(-1|\d{1,12}(?:\.\d{1,15})?)-([1-9]\d{0,15})$/.exec(cursor) ?? [];
+    if (letter === LETTERS[key]) return { value: Number(value), number: Number(number) };
+  }
+  throw new OpstreamError(
+    'invalid_cursor',
+    'cursor must be the next_cursor of an earlier page of the same listing',
+  );
+}
