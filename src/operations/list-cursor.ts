@@ -17,14 +17,23 @@ const LETTERS: Readonly<Record<Exclude<ListKey, 'number'>, string>> = {
   duration: 'd',
 };
 
-/** Restricted to a time, a listing goes by that time: the clock may have been set back between two creations. */
-export function keyOf({
-  order,
-  startedAfter,
-  startedBefore,
-}: OperationFilter & { readonly order?: ListOrder }): ListKey {
+/**
+ * A listing restricted to a time goes by that time: the clock may have been set back between two creations. So does a
+ * search that no index narrows down, since that index alone holds all operations in one order.
+ */
+export function keyOf(query: OperationFilter & { readonly order?: ListOrder }): ListKey {
+  const { order, startedAfter, startedBefore, text, minDuration } = query;
   if (order === 'updated' || order === 'duration') return order;
-  return startedAfter === undefined && startedBefore === undefined ? 'number' : 'start';
+  if (startedAfter !== undefined || startedBefore !== undefined) return 'start';
+  const isSearch = text !== undefined || minDuration !== undefined;
+  return isSearch && !isNarrow(query) ? 'start' : 'number';
+}
+
+function isNarrow({ type, typePrefix, status, parentOperationId, createdBy, hasErrors }: OperationFilter) {
+  return (
+    [type, typePrefix, status, parentOperationId, createdBy].some((value) => value !== undefined) ||
+    hasErrors === true
+  );
 }
 
 export function placeOf(operation: Operation, key: ListKey): ListPlace {

@@ -114,6 +114,14 @@ export class SqliteOperationStore extends OperationStore {
   }
 
   countMatching(tenant: string, filter: OperationFilter): Promise<FilteredCounts> {
+    // Without a filter, the counts are kept.
+    if (Object.values(filter).every((value) => value === undefined)) {
+      const none = { running: 0, completed: 0, error: 0, cancelled: 0 };
+      return this.read(() => {
+        const { tools: _tools, ...counts } = this.snapshots.tenant(tenant)?.counts ?? { ...none, tools: 0 };
+        return counts;
+      });
+    }
     return this.read(() => this.tenantOf(tenant)).then((found) => this.listing.count(found, filter));
   }
 
