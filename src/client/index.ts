@@ -31,6 +31,7 @@ export {
   type EventType,
   type HistoryLost,
   type HistoryTrimmed,
+  type OperationRemoved,
   type OperationEvent,
   type OperationPage,
   type OperationSnapshot,

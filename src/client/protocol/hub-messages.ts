@@ -4,6 +4,7 @@ import type {
   EventPage,
   HistoryLost,
   HistoryTrimmed,
+  OperationRemoved,
   OperationEvent,
   OperationPage,
   OperationSnapshot,
@@ -198,6 +199,7 @@ export type HubMessage =
   | CommandErrorMessage
   | OperationEvent
   | HistoryTrimmed
+  | OperationRemoved
   | HistoryLost
   | StreamMessage
   | StreamGoneMessage;

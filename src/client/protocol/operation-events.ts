@@ -68,6 +68,14 @@ export interface HistoryLost {
   data: { kept_through: number | string; log: string };
 }
 
+/** Told to followers of all operations when one was deleted, or retention removed it. */
+export interface OperationRemoved {
+  event_type: 'operation_removed';
+  operation_id: string;
+  timestamp: number;
+  data: { operation_id: string };
+}
+
 /** The state folded from an operation's log. Times are Unix seconds. */
 export interface OperationSnapshot {
   operation_id: string;

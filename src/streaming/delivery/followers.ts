@@ -1,3 +1,4 @@
+import { Announcements } from './announcements.js';
 import { Broadcaster } from './broadcaster.js';
 import type { DeliveryMetrics } from './delivery-metrics.js';
 import type { Sink } from './sink.js';
@@ -19,6 +20,9 @@ export class Followers<Entry extends object> {
   private readonly topics = new Map<string, Broadcaster<Entry>[]>();
   private readonly sizes = new Map<string, number>();
   private readonly reads: SharedReads<Entry>;
+  /** Those that follow the log of a whole tenant, by topic. */
+  private readonly ofWhole = new Map<string, Set<Subscription<Entry>>>();
+  private readonly announcements = new Announcements();
 
   /** @param logOf reads the log of a topic */
   constructor(
@@ -49,6 +53,7 @@ export class Followers<Entry extends object> {
       },
     );
     this.resize(request.topic.tenant, 1);
+    if (request.topic.id === null) this.enlist(request.topic.key, subscription);
     if (request.after === undefined) subscription.startNow();
     else subscription.startAfter(request.after);
     return subscription;
@@ -59,6 +64,7 @@ export class Followers<Entry extends object> {
     subscription.close();
     const { topic } = subscription.broadcaster;
     this.resize(topic.tenant, -1);
+    if (topic.id === null) this.delist(topic.key, subscription);
     if (subscription.broadcaster.size > 0) return;
     const { key } = topic;
     this.reads.forget(key);
@@ -88,6 +94,28 @@ export class Followers<Entry extends object> {
     const due = new Set<Broadcaster<Entry>>();
     for (const entry of entries) for (const key of keysOf(entry)) this.offer(key, entry, due);
     for (const broadcaster of due) broadcaster.flush();
+  }
+
+  /** Tells the followers of a whole tenant's log what was removed from it. */
+  announceRemoved(key: string, id: string): void {
+    const frames = new Map<WireFormat<Entry>, Buffer | undefined>();
+    for (const { broadcaster, sink } of this.ofWhole.get(key) ?? []) {
+      const { format } = broadcaster;
+      if (!frames.has(format)) frames.set(format, format.removed(id));
+      const frame = frames.get(format);
+      if (frame) this.announcements.tell(sink, frame);
+    }
+  }
+
+  private enlist(key: string, subscription: Subscription<Entry>): void {
+    const members = this.ofWhole.get(key) ?? new Set();
+    this.ofWhole.set(key, members.add(subscription));
+  }
+
+  private delist(key: string, subscription: Subscription<Entry>): void {
+    const members = this.ofWhole.get(key);
+    members?.delete(subscription);
+    if (members?.size === 0) this.ofWhole.delete(key);
   }
 
   /** The log was removed: if it reappears, it is a new one. */

@@ -21,3 +21,7 @@ export function historyLostText({ id, keptThrough, log }: HistoryLost): string {
     log,
   });
 }
+
+export function operationRemovedText(operationId: string): string {
+  return noticeText('operation_removed', operationId, { operation_id: operationId });
+}

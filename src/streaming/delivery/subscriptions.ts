@@ -38,7 +38,10 @@ export class Subscriptions implements OnApplicationShutdown {
         ]),
       ),
       bus.removed$.subscribe((removed) => {
-        for (const { tenant, operationId } of removed) this.followers.reset(topicKey(tenant, operationId));
+        for (const { tenant, operationId } of removed) {
+          this.followers.reset(topicKey(tenant, operationId));
+          this.followers.announceRemoved(topicKey(tenant, null), operationId);
+        }
       }),
     ];
   }

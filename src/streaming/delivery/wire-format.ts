@@ -38,6 +38,11 @@ export abstract class WireFormat<Entry extends object = RecordedEvent> {
 
   abstract notice(notice: HistoryTrimmed): Buffer;
 
+  /** Tells followers of a whole log that what the id names is gone; undefined in formats that do not tell. */
+  removed(_id: string): Buffer | undefined {
+    return undefined;
+  }
+
   /** Formats of logs that cannot be lost need no notice for it. */
   lost({ id, keptThrough }: HistoryLost): Buffer {
     return this.notice({ id, after: keptThrough, first: keptThrough + 1 });

@@ -1,5 +1,10 @@
 import type { RecordedEvent } from '../../operations/operation-event.js';
-import { historyLostText, historyTrimmedText, noticeText } from '../delivery/notices.js';
+import {
+  historyLostText,
+  historyTrimmedText,
+  noticeText,
+  operationRemovedText,
+} from '../delivery/notices.js';
 import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../delivery/wire-format.js';
 import type { Connection } from '../socket/connection.js';
 import { deflatedTextFrame, textFrame } from '../socket/text-frame.js';
@@ -21,6 +26,10 @@ class HubFormat extends WireFormat {
     if (operationId !== null) return textFrame(historyTrimmedText(operationId, after, first));
     const data = { after: String(after), first_position: first === null ? null : String(first) };
     return textFrame(noticeText('history_trimmed', null, data));
+  }
+
+  override removed(operationId: string): Buffer {
+    return textFrame(operationRemovedText(operationId));
   }
 
   override lost(notice: HistoryLost): Buffer {

@@ -1,7 +1,7 @@
 import { formatPlace } from '../../operations/log-token.js';
 import type { RecordedEvent } from '../../operations/operation-event.js';
 import { singleLine } from '../../platform/single-line.js';
-import { historyLostText, noticeText } from '../delivery/notices.js';
+import { historyLostText, noticeText, operationRemovedText } from '../delivery/notices.js';
 import { WireFormat, type HistoryLost, type HistoryTrimmed } from '../delivery/wire-format.js';
 
 /** Characters; no event may outgrow the mebibyte that clients take by default. */
@@ -45,6 +45,10 @@ export class SseFormat extends WireFormat {
         ? { after: String(after), first_position: first === null ? null : String(first) }
         : { operation_id: operationId, after_seq: after, first_seq: first };
     return Buffer.from(`event: history_trimmed\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  override removed(operationId: string): Buffer {
+    return Buffer.from(`event: operation_removed\ndata: ${operationRemovedText(operationId)}\n\n`);
   }
 
   override lost(notice: HistoryLost): Buffer {
