@@ -52,8 +52,14 @@ describe('lines of producers that cannot be changed', () => {
   });
 
   it.each([
-    ['?opn=true', 'Unknown parameter "opn": known are open, operation_type, end, reason'],
-    ['?open=true&End=completed', 'Unknown parameter "End": known are open, operation_type, end, reason'],
+    [
+      '?opn=true',
+      'Unknown parameter "opn": known are open, operation_type, parent_operation_id, end, reason',
+    ],
+    [
+      '?open=true&End=completed',
+      'Unknown parameter "End": known are open, operation_type, parent_operation_id, end, reason',
+    ],
     ['?end=completed&end=error', 'end is given more than once'],
   ])('refuses a parameter that would be ignored, and records nothing: %s', async (query, detail) => {
     const refused = await send('a line', {}, query, query.includes('open=') ? `${id}-new` : id);
