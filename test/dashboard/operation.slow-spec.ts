@@ -235,6 +235,29 @@ describe('dashboard: operations in a browser', () => {
     expect(await page.locator('.details').textContent()).toContain(NASTY);
   });
 
+  it('the list is narrowed by its address, with counts, and leads from a part to the whole', async () => {
+    const parent = await create('whole');
+    const { operation_id: part } = await rest.createOperation('part/one', { parentOperationId: parent });
+    await rest.record(part, [{ event_type: 'error', data: { error: 'Broken needlework', error_type: 'X' } }]);
+    await open(`#/operations?parent=${parent}`);
+    const rows = page.locator('.op-row');
+    await expect.poll(() => rows.allTextContents()).toEqual([expect.stringContaining('part/one')]);
+    await page.getByRole('button', { name: /^Failed 1/ }).waitFor();
+    await page.getByRole('button', { name: `Parts of ${parent}` }).click();
+    await page.getByLabel('Id, type, message or metadata').fill('part/o');
+    await expect.poll(() => rows.allTextContents()).toEqual([expect.stringContaining('part/one')]);
+    expect(page.url()).toContain('q=part');
+    await page.getByLabel('Type', { exact: true }).fill('nothing/*');
+    await page.getByText('No operation matches').waitFor();
+    await page.getByLabel('Type', { exact: true }).fill('part/*');
+    await page.getByRole('button', { name: 'With errors' }).click();
+    await rows.first().click();
+    await page.getByRole('link', { name: parent }).click();
+    await page.getByRole('heading', { name: 'whole' }).waitFor();
+    await page.getByRole('link', { name: 'Operations it has opened' }).click();
+    await expect.poll(() => rows.allTextContents()).toEqual([expect.stringContaining('part/one')]);
+  });
+
   it('works without a pointer', async () => {
     const first = await create('by-keys', logLines(2, 100));
     await create('newer');
@@ -258,6 +281,7 @@ describe('dashboard: operations in a browser', () => {
     await page.getByRole('button', { name: 'Following' }).waitFor();
     await page.keyboard.press('c');
     await page.getByLabel('Reason').waitFor();
+    await page.keyboard.press('Tab');
     await page.keyboard.press('Tab');
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');

@@ -7,10 +7,10 @@ import { announce } from '../ui/announcer.js';
 export function CancelButton({ operationId }: { readonly operationId: string }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const ask = (): void => dialog.current?.showModal();
-  const cancel = async (reason: string): Promise<void> => {
+  const cancel = async (reason: string, children: boolean): Promise<void> => {
     dialog.current?.close();
     try {
-      await clients.value.hub.cancelOperation(operationId, reason || undefined);
+      await clients.value.hub.cancelOperation(operationId, reason || undefined, { children });
       announce('Cancelled');
     } catch (thrown) {
       announce((thrown as Error).message);
@@ -27,8 +27,9 @@ export function CancelButton({ operationId }: { readonly operationId: string }) 
           method="dialog"
           onSubmit={(event) => {
             event.preventDefault();
-            const reason = new FormData(event.currentTarget).get('reason');
-            void cancel(typeof reason === 'string' ? reason : '');
+            const data = new FormData(event.currentTarget);
+            const reason = data.get('reason');
+            void cancel(typeof reason === 'string' ? reason : '', data.has('children'));
           }}
         >
           <h2 id="cancel-title">Cancel this operation?</h2>
@@ -36,6 +37,10 @@ export function CancelButton({ operationId }: { readonly operationId: string }) 
           <label class="field">
             Reason
             <input name="reason" maxLength={500} placeholder="Optional" />
+          </label>
+          <label class="check">
+            <input type="checkbox" name="children" />
+            Also cancel everything that runs below it
           </label>
           <div class="dialog-buttons">
             <button type="button" onClick={() => dialog.current?.close()}>

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import type { OperationSnapshot } from '../../../client/protocol/operation-events.js';
 import { fullTime } from '../format/time.js';
+import { formatRoute } from '../routing/route.js';
 import { timeMode } from '../settings/settings.js';
 import type { OperationLog } from './operation-log.js';
 import { StatusTimeline } from './status-timeline.js';
@@ -40,6 +41,38 @@ export function Details({
           </dd>
           <dt>Type</dt>
           <dd>{snapshot.operation_type}</dd>
+          {snapshot.parent_operation_id !== undefined && (
+            <>
+              <dt>Part of</dt>
+              <dd>
+                <a href={formatRoute('operations', snapshot.parent_operation_id)}>
+                  {snapshot.parent_operation_id}
+                </a>
+              </dd>
+            </>
+          )}
+          <dt>Parts</dt>
+          <dd>
+            <a href={formatRoute('operations', undefined, { parent: snapshot.operation_id })}>
+              Operations it has opened
+            </a>
+          </dd>
+          {snapshot.created_by !== undefined && (
+            <>
+              <dt>Opened by</dt>
+              <dd>
+                <a href={formatRoute('operations', undefined, { by: snapshot.created_by })}>
+                  {snapshot.created_by}
+                </a>
+              </dd>
+            </>
+          )}
+          {snapshot.cancelled_by !== undefined && (
+            <>
+              <dt>Cancelled by</dt>
+              <dd>{snapshot.cancelled_by}</dd>
+            </>
+          )}
           <dt>Events</dt>
           <dd>{snapshot.event_count.toLocaleString('en')}</dd>
           <dt>Started</dt>

@@ -1,12 +1,10 @@
 import { batch, signal } from '@preact/signals';
 import type { HubClient } from '../../../client/hub/hub-client.js';
-import type { OperationSnapshot } from '../../../client/protocol/operation-events.js';
+import type { ListQuery } from '../../../client/rest/rest-client.js';
+import type { OperationCounts, OperationSnapshot } from '../../../client/protocol/operation-events.js';
 
-/** What the list is narrowed to; the members are those of the address. */
-export interface ListFilter {
-  readonly status?: string | undefined;
-  readonly type?: string | undefined;
-}
+/** What the list is narrowed to, and its order. */
+export type ListFilter = Omit<ListQuery, 'limit' | 'cursor' | 'counts'>;
 
 /** How often the list is read again while the page is looked at, in milliseconds. */
 const EVERY_MS = 1000;
@@ -16,6 +14,8 @@ const PAGE = 100;
 export class OperationsFeed {
   readonly operations = signal<readonly OperationSnapshot[] | undefined>(undefined);
   readonly hasMore = signal(false);
+  /** Of the filter, by state. */
+  readonly counts = signal<OperationCounts | undefined>(undefined);
   readonly problem = signal<string | undefined>(undefined);
   #limit = PAGE;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -52,20 +52,23 @@ export class OperationsFeed {
     try {
       const operations: OperationSnapshot[] = [];
       let cursor: string | null = null;
+      let counts: OperationCounts | undefined;
       do {
         const page = await this.hub.listOperations({
+          ...this.filter,
           limit: PAGE,
-          ...(this.filter.status && { status: this.filter.status }),
-          ...(this.filter.type && { type: this.filter.type }),
+          counts: cursor === null,
           ...(cursor !== null && { cursor }),
         });
         operations.push(...page.operations);
+        if (page.counts) counts = page.counts;
         cursor = page.next_cursor;
       } while (cursor !== null && operations.length < this.#limit);
       if (this.#closed) return;
       batch(() => {
         this.operations.value = keepSame(this.operations.value ?? [], operations);
         this.hasMore.value = cursor !== null;
+        this.counts.value = counts;
         this.problem.value = undefined;
       });
     } catch (thrown) {

@@ -7,22 +7,24 @@ import { formatRoute } from '../routing/route.js';
 import { Command } from '../ui/copy.js';
 import { Empty, Problem } from '../ui/notice.js';
 import { FilterBar } from './filter-bar.js';
+import { filterOf, isNarrowed } from './list-filter.js';
 import { OperationRow } from './operation-row.js';
 import { OperationsFeed } from './operations-feed.js';
 
 /** All operations, newest first, narrowed by the filters in the address. */
 export function OperationsPage() {
   const { hub } = clients.value;
-  const { status, type } = route.value.query;
+  const filter = filterOf(route.value.query);
+  const filterText = JSON.stringify(filter);
   const [feed, setFeed] = useState<OperationsFeed>();
   const current = useSignal<string | undefined>(undefined);
   // A reconnect reads everything again.
   const connection = connections.value;
   useEffect(() => {
-    const opened = new OperationsFeed(hub, { status, type });
+    const opened = new OperationsFeed(hub, filter);
     setFeed(opened);
     return () => opened.close();
-  }, [hub, status, type, connection]);
+  }, [hub, filterText, connection]);
   useEffect(() => {
     document.title = 'Operations · Opstream';
   }, []);
@@ -45,12 +47,16 @@ export function OperationsPage() {
 
   return (
     <div class="page operations">
-      <FilterBar shown={operations?.length} hasMore={feed?.hasMore.value ?? false} />
+      <FilterBar
+        shown={operations?.length}
+        hasMore={feed?.hasMore.value ?? false}
+        counts={feed?.counts.value}
+      />
       {feed?.problem.value !== undefined && <Problem message={feed.problem.value} />}
       {operations === undefined ? (
         <div class="loading" aria-busy="true" aria-label="Loading" />
       ) : operations.length === 0 ? (
-        status || type ? (
+        isNarrowed(filter) ? (
           <NothingMatches />
         ) : (
           <NothingYet />
