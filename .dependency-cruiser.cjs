@@ -67,10 +67,10 @@ module.exports = {
       name: 'pure-core',
       severity: 'error',
       comment: 'The state machine knows no framework, no store and no clock.',
-      from: { path: '^src/operations/(operation|operation-event|operation-draft)\\.ts$' },
+      from: { path: '^src/operations/(operation|operation-event|operation-draft|operation-input)\\.ts$' },
       to: {
         pathNot:
-          '^src/(platform/(errors/|json)|client/protocol/log-level|operations/(operation|operation-event|operation-draft)\\.ts)',
+          '^src/(platform/(errors/|json)|client/protocol/log-level|operations/(operation|operation-event|operation-draft|operation-input)\\.ts)',
       },
     },
     {

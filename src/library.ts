@@ -29,6 +29,8 @@ export type { JsonObject, JsonValue } from './platform/json.js';
 export { toSnapshot } from './operations/operation-snapshot.js';
 export type { OperationSnapshot, ServerStats } from './client/protocol/operation-events.js';
 export type { RunOptions } from './operations/operation-runner.js';
+export { InputClosedError } from './operations/input-closed-error.js';
+export { InputsService } from './operations/inputs.service.js';
 export { currentOperation, type OperationScope } from './operations/operation-scope.js';
 export { StreamOperation } from './operations/running/stream-operation.decorator.js';
 export { ProgressTracker } from './operations/running/progress-tracker.js';

@@ -8,6 +8,7 @@ import { demoCommand } from './commands/demo.js';
 import { emitCommand } from './commands/emit.js';
 import { forgeCommand } from './commands/forge.js';
 import { getCommand } from './commands/get.js';
+import { inputCommand } from './commands/input.js';
 import { interactiveCommand } from './commands/interactive.js';
 import { keysCommand } from './commands/keys.js';
 import { listCommand } from './commands/list.js';
@@ -34,6 +35,7 @@ const COMMANDS = [
   logsCommand,
   resultCommand,
   emitCommand,
+  inputCommand,
   cancelCommand,
   deleteCommand,
   statsCommand,

@@ -35,6 +35,8 @@ export const CLIENT_ERROR = {
   closed: 'closed',
   /** Too many commands wait for a connection or an answer. */
   queueFull: 'queue_full',
+  /** Another operation answers for the cache key: this producer records nothing. */
+  cached: 'cached',
   /** The response is not from an Opstream service. */
   unexpectedAnswer: 'unexpected_answer',
 } as const;

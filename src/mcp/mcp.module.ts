@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { OperationsModule } from '../operations/operations.module.js';
 import { RequestStateCodec } from './calls/request-state-codec.js';
+import { SharedCalls } from './calls/shared-calls.js';
 import { ToolRunner } from './calls/tool-runner.service.js';
 import { DeclarationExplorer } from './declaration-explorer.service.js';
 import { DemoTools } from './builtin/demo-tools.service.js';
@@ -50,6 +51,7 @@ import { McpGateway } from './transports/websocket/mcp.gateway.js';
     RequestMetrics,
     McpMetrics,
     RequestStateCodec,
+    SharedCalls,
     ToolRunner,
     TasksService,
     ResourceSubscriptions,

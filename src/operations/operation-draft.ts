@@ -11,6 +11,8 @@ import {
   type JsonValue,
 } from '../platform/json.js';
 
+import { INPUT_LIMITS, type InputChange } from './operation-input.js';
+
 /** Hand-written guards for what producers send: this is the hot path of every transport that records events. */
 
 /** Event types a producer may ask for; `completed` follows from `result`. */
@@ -42,6 +44,8 @@ export interface EventDraft {
   readonly error?: string;
   readonly errorType?: string;
   readonly cancelledBy?: string;
+  /** A change of an input request; its data is written when it is recorded. */
+  readonly input?: InputChange;
   /** The producer's own id: a repeated append with it is recorded once. */
   readonly eventId?: string;
 }
@@ -52,6 +56,10 @@ const UNPRINTABLE = /[\p{Cc}\p{Cs}]/u;
 export const PRINTABLE_PATTERN = String.raw`^[^\u0000-\u001f\u007f-\u009f]+$`;
 export const OPERATION_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$';
 const ID = new RegExp(OPERATION_ID_PATTERN);
+
+export function isPrintable(text: string): boolean {
+  return !UNPRINTABLE.test(text);
+}
 
 /**
  * Checks an operation id: 1 to 128 characters of letters, digits and `. _ : @ -`, beginning with a letter or digit.
@@ -131,6 +139,27 @@ export function parseParent(value: unknown, operationId: string): string | undef
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string' && ID.test(value) && value !== operationId) return value;
   throw new OpstreamError('invalid_operation_id', 'parent_operation_id must be the id of another operation');
+}
+
+/**
+ * A change of an input request: a status event, whose data follows from the operation's state.
+ * @throws OpstreamError `invalid_event`, `payload_too_large`
+ */
+export function inputDraft(input: InputChange, eventId?: unknown): EventDraft {
+  // Measured here, because the data is written when it is recorded.
+  const data = encodeJson({ input }, 'input', LIMITS.eventData - 2 * INPUT_LIMITS.message * 6);
+  const id = parseEventId(eventId);
+  return {
+    type: 'status',
+    data,
+    input: input.kind === 'answered' ? asRecorded(data) : input,
+    ...(id !== undefined && { eventId: id }),
+  };
+}
+
+/** A copy as the log shows it. */
+function asRecorded(data: string): InputChange {
+  return (parseJson(data) as unknown as { input: InputChange }).input;
 }
 
 /** Members of an event beside its data. */

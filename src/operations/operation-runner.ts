@@ -5,9 +5,12 @@ import { DEFAULT_TENANT } from '../auth/principal.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { EventBus } from './event-bus.js';
 import type { JsonObject, JsonValue } from '../platform/json.js';
+import type { InputRequestFields } from './input-draft.js';
 import type { EventDraft } from './operation-draft.js';
 import { OperationScope, withinScope } from './operation-scope.js';
 import { isActive, type Operation } from './operation.js';
+import { untilEnded } from './operation-end.js';
+import { sharedOutcome } from './shared-run.js';
 
 export interface RunOptions {
   readonly tenant?: string;
@@ -18,6 +21,15 @@ export interface RunOptions {
   readonly parentOperationId?: string | null;
   /** User on whose behalf it runs. */
   readonly createdBy?: string;
+  /**
+   * Shares the work with everyone who runs this type with this key, in any process: callers that come while it runs
+   * wait for its result, and for `ttl` seconds after it completed they get it at once. Failures are not kept.
+   */
+  readonly cacheKey?: string;
+  /** Seconds; an hour by default. 0 shares running work only. */
+  readonly ttl?: number;
+  /** Called once it is known whether the work runs here, or (`cached`) another operation's result is taken. */
+  readonly onOpened?: (opened: { readonly operationId: string; readonly cached: boolean }) => void;
 }
 
 /** Maximum remembered types: an application with unbounded types must not make memory grow. */
@@ -25,6 +37,7 @@ const MAX_TYPES = 200;
 
 /** What the runner needs from its service. */
 interface Recorder {
+  asker(key: OperationKey, request: InputRequestFields, signal: AbortSignal): Promise<JsonValue>;
   find(key: OperationKey): Promise<Operation | null>;
   create(
     tenant: string,
@@ -35,8 +48,10 @@ interface Recorder {
       parentOperationId?: string | null | undefined;
       createdBy?: string | undefined;
       owner: string;
+      cacheKey?: string | undefined;
+      ttl?: number | undefined;
     },
-  ): Promise<{ operation: Operation }>;
+  ): Promise<{ operation: Operation; cached: boolean }>;
   append(key: OperationKey, draft: EventDraft): Promise<unknown>;
 }
 
@@ -49,12 +64,14 @@ export class OperationRunner {
   /** Controllers of running work, by tenant and operation. */
   private readonly running = new Map<string, AbortController>();
   private readonly cancellations: Subscription;
+  /** Releases those that wait for work of others. */
+  private readonly stopping = new AbortController();
   /** Types this application has run itself: its own words, which may become labels. */
   readonly types = new Set<string>();
 
   constructor(
     private readonly operations: Recorder,
-    bus: EventBus,
+    private readonly bus: EventBus,
     /** Identifies this run of the service; work ends with it. */
     private readonly owner: string,
   ) {
@@ -69,9 +86,9 @@ export class OperationRunner {
   /** Signals all running work to end, because the service stops. */
   stop(): void {
     this.cancellations.unsubscribe();
-    for (const controller of this.running.values()) {
-      controller.abort(new OpstreamError('shutting_down', 'The service is shutting down'));
-    }
+    const reason = shuttingDown();
+    this.stopping.abort(reason);
+    for (const controller of this.running.values()) controller.abort(reason);
   }
 
   async run<T>(
@@ -81,14 +98,48 @@ export class OperationRunner {
   ): Promise<T> {
     const tenant = options.tenant ?? DEFAULT_TENANT;
     if (this.types.size < MAX_TYPES) this.types.add(operationType);
-    const controller = new AbortController();
-    const operationId = await this.open(tenant, operationType, options, controller);
+    for (;;) {
+      const controller = new AbortController();
+      const operation = await this.open(tenant, operationType, options, controller);
+      const { operationId = null, cached = false } = operation ?? {};
+      if (operationId !== null) options.onOpened?.({ operationId, cached });
+      if (!operation?.cached) return this.perform(tenant, operationId, controller, work);
+      const shared = sharedOutcome(await this.untilEnded(tenant, operation.operationId));
+      if (shared.kind === 'failure') throw shared.error;
+      if (shared.kind === 'value') return shared.value as T;
+    }
+  }
+
+  /** @throws OpstreamError `shutting_down` */
+  private async untilEnded(tenant: string, operationId: string): Promise<Operation | null> {
+    const { signal } = this.stopping;
+    const ended = await untilEnded(
+      { tenant, operationId },
+      (key) => this.operations.find(key),
+      this.bus,
+      signal,
+    );
+    if (signal.aborted && (ended === null || isActive(ended))) throw shuttingDown();
+    return ended;
+  }
+
+  private async perform<T>(
+    tenant: string,
+    operationId: string | null,
+    controller: AbortController,
+    work: (scope: OperationScope) => Promise<T> | T,
+  ): Promise<T> {
     const scope = new OperationScope(
       operationId,
       controller.signal,
       (draft) =>
         operationId === null ? Promise.resolve() : this.operations.append({ tenant, operationId }, draft),
       (error) => this.emitFailed(operationId, error),
+      (request) => {
+        if (operationId !== null)
+          return this.operations.asker({ tenant, operationId }, request, controller.signal);
+        return Promise.reject(new OpstreamError('store_unavailable', 'The operation was not recorded'));
+      },
     );
     if (operationId !== null) this.running.set(operationKeyText({ tenant, operationId }), controller);
     try {
@@ -112,28 +163,29 @@ export class OperationRunner {
   private async open(
     tenant: string,
     operationType: string,
-    { operationId, metadata, parentOperationId, createdBy }: RunOptions,
+    { operationId, metadata, parentOperationId, createdBy, cacheKey, ttl }: RunOptions,
     controller: AbortController,
-  ): Promise<string | null> {
+  ): Promise<{ readonly operationId: string; readonly cached: boolean } | null> {
     try {
       const adopted = operationId === undefined ? null : await this.operations.find({ tenant, operationId });
-      const operation =
-        adopted ??
-        (
-          await this.operations.create(tenant, {
+      const { operation, cached } = adopted
+        ? { operation: adopted, cached: false }
+        : await this.operations.create(tenant, {
             operationType,
             metadata,
             operationId,
             parentOperationId,
             createdBy,
             owner: this.owner,
-          })
-        ).operation;
+            cacheKey,
+            ttl,
+          });
+      if (cached) return { operationId: operation.operationId, cached };
       if (operation.state === 'cancelled') controller.abort(cancelled());
       else if (!isActive(operation)) {
         throw new OpstreamError('operation_ended', `Operation ${operation.operationId} has ended before`);
       }
-      return operation.operationId;
+      return { operationId: operation.operationId, cached };
     } catch (error) {
       this.emitFailed(null, error);
       return null;
@@ -159,6 +211,10 @@ export class OperationRunner {
       'Failed to emit; the work goes on',
     );
   }
+}
+
+function shuttingDown(): OpstreamError {
+  return new OpstreamError('shutting_down', 'The service is shutting down');
 }
 
 function cancelled(): DOMException {

@@ -2,13 +2,21 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { JsonObject, JsonValue } from '../platform/json.js';
 import type { OperationKey } from './operation-key.js';
+import type { InputRequestFields } from './input-draft.js';
 import { parseDraft, type EventDraft, type ProducerEventType } from './operation-draft.js';
+
+export interface AskOptions {
+  /** Seconds to wait for an answer; by default as long as the work runs. */
+  readonly timeout?: number;
+  /** Names the request within the operation; a UUID by default. */
+  readonly key?: string;
+}
 
 /** Records one event of the scope's operation; null if the operation could not be created. */
 export type Emit = (draft: EventDraft) => Promise<unknown>;
 
 /**
- * The reporting interface of running work. No method rejects: failing to emit never breaks the work. Failures go to
+ * The reporting interface of running work. No method but `ask` rejects: failing to emit never breaks the work. Failures go to
  * `onEmitFailure`, and the work continues.
  */
 export class OperationScope {
@@ -21,6 +29,7 @@ export class OperationScope {
     readonly signal: AbortSignal,
     private readonly emit: Emit,
     private readonly onEmitFailure: (error: unknown) => void,
+    private readonly asker: (request: InputRequestFields) => Promise<JsonValue>,
   ) {}
 
   /** True once the work recorded its own result, error or cancellation. */
@@ -39,6 +48,18 @@ export class OperationScope {
 
   log(level: string, message: string, details?: JsonObject): Promise<void> {
     return this.record('log', { level, message, details });
+  }
+
+  /**
+   * Asks a person or program, and waits: the operation's status is `input_required` until anybody with permission
+   * answers, on any transport.
+   * @param schema JSON Schema that an answer must match; null for any JSON
+   * @returns the answer
+   * @throws InputClosedError when it is declined, withdrawn, or not given in time; the signal's reason once the
+   *   operation is cancelled; OpstreamError when the request cannot be recorded
+   */
+  ask(message: string, schema: JsonObject | null = null, options: AskOptions = {}): Promise<JsonValue> {
+    return this.asker({ message, schema, ...options });
   }
 
   result(result: JsonValue): Promise<void> {

@@ -1,4 +1,5 @@
-import type { OperationSnapshot } from '../client/protocol/operation-events.js';
+import type { InputRequestSnapshot, OperationSnapshot } from '../client/protocol/operation-events.js';
+import type { InputRequest } from './operation-input.js';
 import { duration, type Operation } from './operation.js';
 
 /** The JSON form of an operation on every transport. @param withResult lists omit the result: it may be large, and `GET /api/operations/:id` has it */
@@ -23,5 +24,16 @@ export function toSnapshot(operation: Operation, withResult = true): OperationSn
     ...(operation.parentOperationId !== undefined && { parent_operation_id: operation.parentOperationId }),
     ...(operation.createdBy !== undefined && { created_by: operation.createdBy }),
     ...(operation.cancelledBy !== undefined && { cancelled_by: operation.cancelledBy }),
+    ...(operation.inputs &&
+      operation.inputs.open.length > 0 && {
+        input_requests: operation.inputs.open.map((request) => toInputRequest(request, withResult)),
+      }),
   };
+}
+
+function toInputRequest(
+  { key, message, schema, expiresAt, seq }: InputRequest,
+  withSchema: boolean,
+): InputRequestSnapshot {
+  return { key, message, ...(withSchema && { schema }), expires_at: expiresAt, seq };
 }

@@ -3,12 +3,17 @@ import type { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { EventDraft } from './operation-draft.js';
 import type { RecordedEvent } from './operation-event.js';
 import type { ListOrder, OperationFilter } from './operation-filter.js';
+import type { CacheUse } from './result-cache.js';
 import type { NewOperation, Operation, OperationState } from './operation.js';
 
-/** Creates an operation. Repeating it with the same type and metadata returns the stored one. */
+/**
+ * Creates an operation. Repeating it with the same type and metadata returns the stored one; with a cache key, so does
+ * any operation that answers for the key (`servesFromCache`), decided in the same transaction.
+ */
 export interface OpenCommand {
   readonly kind: 'open';
   readonly operation: NewOperation;
+  readonly cache?: CacheUse | undefined;
   /** Unix seconds. */
   readonly at: number;
 }
@@ -39,6 +44,8 @@ export interface Recorded {
   readonly events: readonly RecordedEvent[];
   /** One per draft; one for a creation. */
   readonly receipts: readonly Receipt[];
+  /** The operation is another one, which answers for the cache key: nothing must be run for it. */
+  readonly cached?: true;
 }
 
 export type StoreOutcome = Recorded | OpstreamError;

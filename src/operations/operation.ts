@@ -2,6 +2,7 @@ import { NO_LOGS, type LogCounts } from '../client/protocol/log-level.js';
 import { OpstreamError } from '../platform/errors/opstream-error.js';
 import type { JsonObject, JsonValue } from '../platform/json.js';
 import type { EventDraft } from './operation-draft.js';
+import { changeInputs, endInputs, NO_INPUTS, type Inputs } from './operation-input.js';
 import type { EventType } from './operation-event.js';
 
 /**
@@ -45,6 +46,8 @@ export interface Operation {
   readonly createdBy?: string;
   /** User who cancelled it, likewise. */
   readonly cancelledBy?: string;
+  /** What it asks for; absent until it asked for something. */
+  readonly inputs?: Inputs;
 }
 
 /** An event with its seq, but without a position: the store assigns that when it records it. */
@@ -136,6 +139,13 @@ export function record(operation: Operation, draft: EventDraft, at: number): Tra
       next.message = draft.message ?? '';
       return { operation: next, events };
     case 'status':
+      if (draft.input) {
+        const { data: changed, ...rest } = changeInputs(operation.inputs ?? NO_INPUTS, draft.input, seq, at);
+        return {
+          operation: { ...next, ...rest },
+          events: [{ seq, type, timestamp: at, data: changed, eventId }],
+        };
+      }
       return { operation: withStatus(next, draft), events };
     case 'log': {
       const level = draft.level ?? 'info';
@@ -179,14 +189,19 @@ export function duration(operation: Operation, at: number): number {
   return Math.max(0, Math.round((at - operation.startedAt) * 1000) / 1000);
 }
 
-/** A status event that names a final state is recorded, but neither ends the operation nor changes its status. */
+/**
+ * A status event that names a final state is recorded, but neither ends the operation nor changes its status; nor does
+ * any, while the operation waits for input.
+ */
 function withStatus(operation: Operation, draft: EventDraft): Operation {
   const status = draft.status ?? operation.status;
-  return FINAL_STATES.has(status)
+  const isWaiting = operation.inputs !== undefined && operation.inputs.open.length > 0;
+  return FINAL_STATES.has(status) || isWaiting
     ? { ...operation, message: draft.message ?? '' }
     : { ...operation, status, message: draft.message ?? '' };
 }
 
 function end(operation: Operation, state: Exclude<OperationState, 'running'>, at: number): Operation {
-  return { ...operation, state, status: state, endedAt: at };
+  const ended = { ...operation, state, status: state, endedAt: at };
+  return operation.inputs ? { ...ended, inputs: endInputs(operation.inputs) } : ended;
 }

@@ -18,6 +18,7 @@ const DURATION_BUCKETS = [0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200, 28_800];
 export class OperationsMetrics implements OnModuleDestroy {
   private readonly events: Counter<'type'>;
   private readonly opened: Counter<'operation_type'>;
+  private readonly cacheUses: Counter<'outcome'>;
   private readonly ended: Counter<'operation_type' | 'outcome'>;
   private readonly duration: Histogram<'operation_type'>;
   private readonly types: OperationTypes;
@@ -50,6 +51,13 @@ export class OperationsMetrics implements OnModuleDestroy {
       labelNames: ['operation_type', 'outcome'],
       registers,
     });
+    this.cacheUses = new Counter({
+      name: 'opstream_cache_requests_total',
+      help: 'Openings with a cache key, by whether another operation answered for it (hit) or not (miss)',
+      labelNames: ['outcome'],
+      registers,
+    });
+    operations.onCacheUsed = (outcome) => this.cacheUses.inc({ outcome });
     this.duration = new Histogram({
       name: 'opstream_operation_duration_seconds',
       help: 'Time from opening to completion, by type',

@@ -10,6 +10,8 @@ import { BackupController } from './rest/backup.controller.js';
 import { EventsController } from './rest/events.controller.js';
 import { RawLogController } from './rest/log/raw-log.controller.js';
 import { LinesController } from './rest/lines/lines.controller.js';
+import { InputsController } from './rest/inputs.controller.js';
+import { InputsService } from './inputs.service.js';
 import { LogPlaces } from './log-places.js';
 import { LogFollower } from './log-follower.service.js';
 import { OperationExpiry } from './operation-expiry.service.js';
@@ -30,7 +32,14 @@ function createStore({ store }: Configuration, { connection }: SharedDatabase): 
 
 @Module({
   imports: [DatabaseModule],
-  controllers: [OperationsController, EventsController, LinesController, RawLogController, BackupController],
+  controllers: [
+    OperationsController,
+    InputsController,
+    EventsController,
+    LinesController,
+    RawLogController,
+    BackupController,
+  ],
   providers: [
     { provide: OperationStore, useFactory: createStore, inject: [Configuration, SharedDatabase] },
     { provide: EventBus, useClass: LocalEventBus },
@@ -38,12 +47,13 @@ function createStore({ store }: Configuration, { connection }: SharedDatabase): 
     OperationExpiry,
     OperationLeases,
     LogFollower,
+    InputsService,
     LogPlaces,
     OperationsMetrics,
     StoreHealthReporter,
     BackupService,
     WorkMetrics,
   ],
-  exports: [OperationStore, EventBus, OperationsService, LogFollower, LogPlaces, WorkMetrics],
+  exports: [OperationStore, EventBus, OperationsService, InputsService, LogFollower, LogPlaces, WorkMetrics],
 })
 export class OperationsModule {}

@@ -15,6 +15,7 @@ import {
   type EventDraft,
   type ProducerEventType,
 } from './operation-draft.js';
+import type { InputRequestFields } from './input-draft.js';
 import type { RecordedEvent } from './operation-event.js';
 import { OperationRunner, type RunOptions } from './operation-runner.js';
 import { searchLog, type LogMatches, type LogQuery } from './log-search.js';
@@ -33,6 +34,7 @@ import {
   type Recorded,
   type StateCounts,
 } from './operation-store.js';
+import { parseCacheUse, type CacheOutcome } from './result-cache.js';
 import type { Operation } from './operation.js';
 
 export interface CreateOperation {
@@ -47,12 +49,20 @@ export interface CreateOperation {
   /** What it is a part of: by default the operation that the calling code runs in, and nothing for null. */
   readonly parentOperationId?: unknown;
   readonly createdBy?: string | undefined;
+  /** Shares the operation and its result with everyone who asks for the same key: see `result-cache.ts`. */
+  readonly cacheKey?: unknown;
+  /** Seconds after its end that the result may be handed out; needs a `cacheKey`. */
+  readonly ttl?: unknown;
+  /** Who shares the key; everyone in the tenant by default. */
+  readonly audience?: string;
 }
 
 export interface CreatedOperation {
   readonly operation: Operation;
   /** False when this id was created before with the same type and metadata. */
   readonly created: boolean;
+  /** It is somebody else's, running or completed, found by the cache key: the caller must not run the work. */
+  readonly cached: boolean;
 }
 
 export interface AppendReceipt extends Receipt {
@@ -73,6 +83,11 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
   readonly incarnation = randomUUID();
   /** Called whenever a producer creates an operation or renews its lease; must not throw. */
   onHeard: (operation: Operation) => void = () => {};
+  /** Asks for input on behalf of running work; set by `InputsService`. */
+  asker: (key: OperationKey, request: InputRequestFields, signal: AbortSignal) => Promise<JsonValue> = () =>
+    Promise.reject(new OpstreamError('invalid_request', 'Input requests are not available'));
+  /** Called whenever an opening with a cache key was answered; must not throw. */
+  onCacheUsed: (outcome: CacheOutcome) => void = () => {};
 
   constructor(
     private readonly store: OperationStore,
@@ -97,22 +112,29 @@ export class OperationsService implements OnModuleDestroy, OnApplicationShutdown
   async create(tenant: string, input: CreateOperation): Promise<CreatedOperation> {
     const operationId = input.operationId == null ? randomUUID() : parseOperationId(input.operationId);
     const { parentOperationId: given = enclosingOperation(tenant), createdBy } = input;
+    const operationType = parseOperationType(input.operationType);
     const recorded = await this.queue.submit({
       kind: 'open',
       operation: {
         tenant,
         operationId,
-        operationType: parseOperationType(input.operationType),
+        operationType,
         metadata: parseMetadata(input.metadata),
         leaseSeconds: parseLease(input.leaseSeconds),
         owner: input.owner ?? null,
         parentOperationId: parseParent(given, operationId),
         createdBy,
       },
+      cache: parseCacheUse(operationType, input),
       at: now(),
     });
-    this.onHeard(recorded.operation);
-    return { operation: recorded.operation, created: recorded.events.length > 0 };
+    const { operation, cached = false } = recorded;
+    if (cached) this.onCacheUsed('hit');
+    // Only its own producer renews a lease.
+    else this.onHeard(operation);
+    const created = recorded.events.length > 0;
+    if (created && input.cacheKey != null) this.onCacheUsed('miss');
+    return { operation, created, cached };
   }
 
   /**

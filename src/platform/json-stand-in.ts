@@ -20,6 +20,13 @@ export function standInFor(json: string): StandIn {
   return { truncated: true, characters: json.length, preview: json.slice(0, PREVIEW).toWellFormed() };
 }
 
+/** Whether a value is one of those, or of the same shape. */
+export function isStandIn(value: unknown): value is StandIn {
+  if (typeof value !== 'object' || value === null) return false;
+  const { truncated, characters, preview } = value as Partial<StandIn>;
+  return truncated === true && typeof characters === 'number' && typeof preview === 'string';
+}
+
 /** Whether text exceeds this many bytes in UTF-8; measures only text that might. */
 export function exceedsBytes(text: string, bytes: number): boolean {
   return text.length > bytes || (text.length * 3 > bytes && Buffer.byteLength(text) > bytes);

@@ -167,6 +167,10 @@ describe('OpenAPI', () => {
       'test_webhook',
       'list_webhook_deliveries',
       'repeat_webhook_delivery',
+      // Need an open request; test/rest/input-requests uses each.
+      'request_input',
+      'answer_input',
+      'withdraw_input',
       // The protocol's own suite tries these.
       'create_stream',
       'append_to_stream',

@@ -11,6 +11,7 @@ import { EXIT } from '../exit-codes.js';
 import { untilInterrupted } from '../interrupt.js';
 import { fullId } from '../operation-id.js';
 import { OperationBoard } from '../operation-board.js';
+import { TerminalInputs } from '../terminal-inputs.js';
 import { createPrinter, type Printer } from '../terminal/printer.js';
 
 interface WatchOptions extends ConnectionOptions {
@@ -46,10 +47,19 @@ export async function followToEnd(operationId: string, options: WatchOptions): P
       const printer = createPrinter(options, () => board.rows());
       announceReconnects(hub, printer);
       try {
+        const inputs = new TerminalInputs(
+          restClient(options),
+          operationId,
+          isInteractive(options),
+          signal,
+          printer,
+        );
+        for (const request of snapshot?.input_requests ?? []) inputs.opened(request);
         let last: FollowedEvent | undefined;
         for await (const event of hub.follow(operationId, { afterSeq: options.afterSeq, signal })) {
           board.apply(event);
           await printer.event(event);
+          inputs.apply(event);
           last = event;
         }
         return exitCodeFor(last?.event_type ?? snapshot?.status);
@@ -60,6 +70,11 @@ export async function followToEnd(operationId: string, options: WatchOptions): P
   } finally {
     hub.close();
   }
+}
+
+/** Whether somebody is there to answer. */
+function isInteractive({ json }: WatchOptions): boolean {
+  return process.stdin.isTTY && process.stderr.isTTY && json !== true;
 }
 
 export function announceReconnects(hub: HubClient, printer: Printer): void {

@@ -6,7 +6,7 @@ import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
 import type { EventQueue } from './event-queue.js';
 import { firehose } from './firehose.js';
 import { HubConnection, type HubConnectionEvents, type HubConnectionOptions } from './hub-connection.js';
-import type { JsonObject } from '../json.js';
+import type { JsonObject, JsonValue } from '../json.js';
 import { OperationFeed, type FollowedEvent } from './operation-feed.js';
 import {
   isHistoryLost,
@@ -16,6 +16,7 @@ import {
   type EventPage,
   type HistoryLost,
   type OperationPage,
+  type OpenedOperation,
   type OperationSnapshot,
   type ProducerEventData,
   type ProducerEventType,
@@ -186,6 +187,41 @@ export class HubClient extends Emitter<HubClientEvents> {
       ...(parent != null && { parent_operation_id: parent }),
     });
     return operationId;
+  }
+
+  /**
+   * Opens an operation that is shared by its cache key.
+   * @returns it, or with `cached: true` the operation that answers for the key: do not run the work, follow that one
+   */
+  async openShared(
+    operationType: string,
+    options: { cacheKey: string; ttl?: number; metadata?: JsonObject; leaseSeconds?: number },
+  ): Promise<OpenedOperation> {
+    const answer = await this.#connection.request({
+      command: 'create_operation',
+      operation_type: operationType,
+      operation_id: randomId(),
+      metadata: options.metadata,
+      lease_seconds: options.leaseSeconds,
+      cache_key: options.cacheKey,
+      ttl: options.ttl,
+    });
+    return { ...answer.operation, cached: answer.status === 'cached' };
+  }
+
+  /**
+   * Answers an open request for input (`input_requests` of a snapshot).
+   * @throws OpstreamClientError `input_rejected`, `input_closed`, `input_not_found`
+   */
+  async answerInput(operationId: string, key: string, answer: JsonValue): Promise<void> {
+    const eventId = randomId();
+    await this.#connection.request({
+      command: 'answer_input',
+      operation_id: operationId,
+      key,
+      answer,
+      event_id: eventId,
+    });
   }
 
   /** Renews an operation's lease when there is no event to record. */

@@ -1,8 +1,10 @@
 import { Emitter } from '../emitter.js';
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
+import { pause } from '../pause.js';
+import { untilAnswered } from './input-waiter.js';
 import { EventBuffer } from './event-buffer.js';
 import type { JsonObject, JsonValue } from '../json.js';
-import type { ProducerEventData, ProducerEventType } from '../protocol/operation-events.js';
+import type { OpenedOperation, ProducerEventData, ProducerEventType } from '../protocol/operation-events.js';
 import { randomId } from '../random-id.js';
 import { reconnectPolicy, type ReconnectPolicy, type ReconnectPreset } from '../reconnect-policy.js';
 import type { EventDraft, RestClient } from '../rest/rest-client.js';
@@ -25,6 +27,13 @@ export interface ProducerOptions {
    * for never. Events renew it, and so does the producer itself while there are none.
    */
   readonly leaseSeconds?: number;
+  /**
+   * Shares the work with everyone who opens this type with this key: see `opened`. Give a lease, too, or a producer that
+   * dies keeps the key until its operation is cancelled.
+   */
+  readonly cacheKey?: string;
+  /** Seconds after its end that the result may be handed out; needs a `cacheKey`. */
+  readonly ttl?: number;
   /** When to try again after a failure that may pass; `spread` by default. */
   readonly retry?: ReconnectPreset | ReconnectPolicy;
 }
@@ -75,6 +84,8 @@ export class OperationProducer extends Emitter<ProducerEvents> {
   /** Renews the lease while there is nothing to send. */
   #renewal: ReturnType<typeof setInterval> | undefined;
   readonly #leaseSeconds: number;
+  readonly #cache: { cacheKey?: string | undefined; ttl?: number | undefined };
+  readonly #opening = deferred<OpenedOperation>();
 
   constructor(
     private readonly rest: RestClient,
@@ -90,6 +101,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
     const { maxBuffered = 10_000, maxBufferedCharacters = 16_000_000 } = options;
     this.#buffer = new EventBuffer(maxBuffered, maxBufferedCharacters);
     this.#leaseSeconds = options.leaseSeconds ?? DEFAULT_LEASE_SECONDS;
+    this.#cache = { cacheKey: options.cacheKey, ttl: options.ttl };
     this.#policy = reconnectPolicy(options.retry ?? 'spread');
   }
 
@@ -106,6 +118,52 @@ export class OperationProducer extends Emitter<ProducerEvents> {
   /** Events that were refused because the buffer was full. */
   get droppedCount(): number {
     return this.#dropped;
+  }
+
+  /**
+   * Opens the operation, and resolves once it is. With a `cacheKey`, look at `cached` before you begin: when it is true
+   * the work is or was done by the operation of the answer, and this producer records nothing.
+   * @throws why recording stopped: see `flush`
+   */
+  get opened(): Promise<OpenedOperation> {
+    void this.#start();
+    return this.#opening.promise;
+  }
+
+  /**
+   * Asks a person or program, and waits for the answer: restarts of the service and lost connections only delay it.
+   * The lease is renewed meanwhile.
+   * @param schema JSON Schema that an answer must match; null for any JSON
+   * @param options `timeout` in seconds, `key` names the request
+   * @throws OpstreamClientError `input_declined`, `input_expired`, `input_withdrawn`, `operation_ended`, or why
+   *   recording stopped
+   */
+  async ask(
+    message: string,
+    schema: JsonObject | null = null,
+    options: { timeout?: number; key?: string } = {},
+  ): Promise<JsonValue> {
+    const { key = randomId(), timeout } = options;
+    const { signal } = this.#abort;
+    await this.opened;
+    await this.flush();
+    const question = { key, message, schema, timeout, eventId: randomId(), signal };
+    const { seq } = await this.#repeated(() => this.rest.requestInput(this.operationId, question));
+    return untilAnswered(this.rest, { operationId: this.operationId, key, seq }, this.#policy, signal);
+  }
+
+  /** Repeats a request while its failure may pass. */
+  async #repeated<Answer>(request: () => Promise<Answer>): Promise<Answer> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await request();
+      } catch (error) {
+        const passes = error instanceof OpstreamClientError && error.retryable;
+        if (!passes || attempt > this.#policy.maxAttempts) throw error;
+        this.#abort.signal.throwIfAborted();
+        await pause(this.#policy.delay(attempt, Math.random()), this.#abort.signal);
+      }
+    }
   }
 
   /** Opens the operation without waiting for its first event. */
@@ -219,14 +277,20 @@ export class OperationProducer extends Emitter<ProducerEvents> {
   }
 
   async #openOperation(): Promise<void> {
-    await this.rest.createOperation(this.operationType, {
+    const opened = await this.rest.createOperation(this.operationType, {
       operationId: this.operationId,
       metadata: this.#metadata,
       parentOperationId: this.#parent,
       leaseSeconds: this.#leaseSeconds === 0 ? undefined : this.#leaseSeconds,
+      ...this.#cache,
       signal: this.#abort.signal,
     });
     this.#opened = true;
+    this.#opening.resolve(opened);
+    if (opened.cached === true) {
+      const message = `Operation ${opened.operation_id} answers for the cache key`;
+      return this.#stop(new OpstreamClientError(CLIENT_ERROR.cached, message));
+    }
     this.#startRenewing();
     this.emit('recording');
   }
@@ -279,6 +343,7 @@ export class OperationProducer extends Emitter<ProducerEvents> {
   #stop(error: OpstreamClientError): void {
     if (this.#stopped) return;
     this.#stopped = error;
+    this.#opening.reject(error);
     this.#stopRenewing();
     this.#buffer.clear();
     this.#abort.abort(error);
@@ -297,6 +362,15 @@ export class OperationProducer extends Emitter<ProducerEvents> {
       };
     });
   }
+}
+
+/** A promise that nobody has to await. */
+function deferred<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((...both) => ([resolve, reject] = both));
+  promise.catch(() => {});
+  return { promise, resolve, reject };
 }
 
 const DEFAULT_LEASE_SECONDS = 120;

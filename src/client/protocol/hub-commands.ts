@@ -1,4 +1,4 @@
-import type { JsonObject } from '../json.js';
+import type { JsonObject, JsonValue } from '../json.js';
 import type { EventFilter, ProducerEventData, ProducerEventType } from './operation-events.js';
 
 /**
@@ -100,6 +100,10 @@ export interface CreateOperationCommand extends Command<'create_operation'> {
   lease_seconds?: number;
   /** The operation that this one is a part of. */
   parent_operation_id?: string;
+  /** Shares the work with everyone who opens this type with this key. */
+  cache_key?: string;
+  /** Seconds after its end that the result may be handed out; needs a `cache_key`. */
+  ttl?: number;
 }
 
 /** Records one event. */
@@ -123,6 +127,26 @@ export interface CancelOperationCommand extends OperationCommand<'cancel_operati
   children?: boolean;
 }
 
+/** Asks for input; the operation's status becomes `input_required`. */
+export interface RequestInputCommand extends OperationCommand<'request_input'> {
+  /** Names the request. */
+  key: string;
+  message: string;
+  /** JSON Schema that an answer must match; any JSON by default. */
+  schema?: JsonObject | null;
+  /** Seconds until it expires; by default it stays open while the operation runs. */
+  timeout?: number | null;
+  event_id?: string;
+}
+
+/** Answers or declines an open request. */
+export interface AnswerInputCommand extends OperationCommand<'answer_input'> {
+  key: string;
+  answer?: JsonValue;
+  declined?: boolean;
+  event_id?: string;
+}
+
 export interface AuthenticateCommand extends Command<'authenticate'> {
   token: string;
 }
@@ -144,6 +168,8 @@ export type HubCommand =
   | EmitCommand
   | RenewCommand
   | CancelOperationCommand
+  | RequestInputCommand
+  | AnswerInputCommand
   | AuthenticateCommand
   | PingCommand;
 

@@ -101,9 +101,15 @@ export interface StatsAnswer extends Answer<'stats', { stats: ServerStats }> {
   stats: ServerStats;
 }
 
-/** `exists` when the same operation was created before. */
-export interface CreatedAnswer extends Answer<'created', { operation: OperationSnapshot; created: boolean }> {
-  status: 'created' | 'exists';
+/**
+ * `exists` when the same operation was created before, `cached` when another producer's operation answers for the cache
+ * key.
+ */
+export interface CreatedAnswer extends Answer<
+  'created',
+  { operation: OperationSnapshot; created: boolean; cached?: boolean }
+> {
+  status: 'created' | 'exists' | 'cached';
   operation: OperationSnapshot;
 }
 
@@ -124,6 +130,17 @@ export interface CancelledAnswer extends Answer<
   }
 > {
   status: 'cancelled';
+}
+
+export interface InputRequestedAnswer extends Answer<
+  'recorded',
+  { key: string; seq: number; repeated: boolean }
+> {
+  status: 'requested';
+}
+
+export interface InputAnsweredAnswer extends Answer<'recorded', { seq: number; repeated: boolean }> {
+  status: 'answered' | 'declined';
 }
 
 export interface RenewedAnswer extends Answer<'renewed', NoData> {
@@ -187,6 +204,8 @@ export interface HubAnswers {
   emit: RecordedAnswer;
   renew: RenewedAnswer;
   cancel_operation: CancelledAnswer;
+  request_input: InputRequestedAnswer;
+  answer_input: InputAnsweredAnswer;
   authenticate: AuthenticatedAnswer;
   ping: PongAnswer;
 }

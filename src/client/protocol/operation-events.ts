@@ -15,6 +15,8 @@ export interface EventData {
     metadata?: JsonObject;
     parent_operation_id?: string;
     created_by?: string;
+    /** The event is about a request for input. */
+    input?: InputChange;
   };
   log: { level: string; message: string; details?: JsonObject };
   result: { result: JsonValue };
@@ -106,6 +108,33 @@ export interface OperationSnapshot {
   created_by?: string;
   /** User who cancelled it, likewise. */
   cancelled_by?: string;
+  /** What it waits for, while its status is `input_required`. */
+  input_requests?: InputRequestSnapshot[];
+}
+
+/** An open request for input. */
+export interface InputRequestSnapshot {
+  key: string;
+  message: string;
+  /** JSON Schema of the answer; null for any JSON. Not in lists. */
+  schema?: JsonObject | null;
+  /** Unix seconds. */
+  expires_at: number | null;
+  /** The event that asked. */
+  seq: number;
+}
+
+/** What a `status` event tells of a request for input. */
+export interface InputChange {
+  state: 'requested' | 'answered' | 'declined' | 'expired' | 'withdrawn';
+  key: string;
+  /** Of a request. */
+  schema?: JsonObject | null;
+  expires_at?: number | null;
+  /** Of a closing: who did it, what they answered, and the seq of the request. */
+  by?: string | null;
+  answer?: JsonValue;
+  request_seq?: number;
 }
 
 /** A page of a listing, newest first. */
@@ -171,6 +200,15 @@ export interface EventFilter {
   /** Also count what matches in the whole log. */
   count?: boolean;
   limit?: number;
+}
+
+/** The answer to a creation. */
+export interface OpenedOperation extends OperationSnapshot {
+  /**
+   * With a cache key: true when this is another producer's operation, running or completed. Do not run the work;
+   * follow this operation, or take its result.
+   */
+  cached?: boolean;
 }
 
 /** A type rather than an interface, so that it can be shown as any record. */

@@ -1,11 +1,12 @@
 import { inheritedParent } from '../inherited-parent.js';
 import type { OperationFilter } from '../protocol/hub-commands.js';
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
-import { isObject, parseJson, type JsonObject, toJson } from '../json.js';
+import { isObject, parseJson, type JsonObject, type JsonValue, toJson } from '../json.js';
 import type {
   EventFilter,
   EventPage,
   OperationPage,
+  OpenedOperation,
   OperationSnapshot,
   ProducerEventData,
   ProducerEventType,
@@ -23,6 +24,18 @@ export interface RestClientOptions {
   readonly fetch?: typeof fetch;
   /** How long an answer may take; 30,000 by default. */
   readonly timeoutMs?: number;
+}
+
+export interface InputQuestion {
+  readonly key: string;
+  readonly message: string;
+  /** JSON Schema that an answer must match; any JSON by default. */
+  readonly schema?: JsonObject | null;
+  /** Seconds until it expires; by default it stays open while the operation runs. */
+  readonly timeout?: number | undefined;
+  /** Your own id makes the call repeatable. */
+  readonly eventId?: string;
+  readonly signal?: AbortSignal;
 }
 
 export interface ListQuery extends Readonly<OperationFilter> {
@@ -125,9 +138,13 @@ export class RestClient {
       leaseSeconds?: number | undefined;
       /** What it is a part of; by default OPSTREAM_OPERATION_ID of the environment, and nothing for null. */
       parentOperationId?: string | null | undefined;
+      /** Shares the work with everyone who opens this type with this key; see `cached` of the answer. */
+      cacheKey?: string | undefined;
+      /** Seconds after its end that the result may be handed out; needs a `cacheKey`. */
+      ttl?: number | undefined;
       signal?: AbortSignal;
     } = {},
-  ): Promise<OperationSnapshot> {
+  ): Promise<OpenedOperation> {
     const { parentOperationId: parent = inheritedParent(options.operationId) } = options;
     const body = {
       operation_type: operationType,
@@ -135,6 +152,8 @@ export class RestClient {
       metadata: options.metadata,
       lease_seconds: options.leaseSeconds,
       ...(parent != null && { parent_operation_id: parent }),
+      cache_key: options.cacheKey,
+      ttl: options.ttl,
     };
     return this.#call('POST', 'api/operations', { body, signal: options.signal });
   }
@@ -188,6 +207,33 @@ export class RestClient {
     options: { signal?: AbortSignal } = {},
   ): Promise<BatchReceipt> {
     return this.#call('POST', operationPath(operationId, 'events'), { body: events, ...options });
+  }
+
+  /** Asks for input; repeatable with the same `eventId`. @returns the seq of the request */
+  requestInput(operationId: string, request: InputQuestion): Promise<{ key: string; seq: number }> {
+    const { eventId, signal, ...body } = request;
+    return this.#call('POST', operationPath(operationId, 'input'), {
+      body: { ...body, event_id: eventId },
+      signal,
+    });
+  }
+
+  /** Answers an open request. @throws OpstreamClientError `input_rejected`, `input_closed`, `input_not_found` */
+  async answerInput(operationId: string, key: string, answer: JsonValue): Promise<void> {
+    await this.#call('POST', operationPath(operationId, `input/${encodeURIComponent(key)}`), {
+      body: { answer },
+    });
+  }
+
+  /** Refuses to answer an open request. */
+  async declineInput(operationId: string, key: string): Promise<void> {
+    const path = operationPath(operationId, `input/${encodeURIComponent(key)}`);
+    await this.#call('POST', path, { body: { declined: true } });
+  }
+
+  /** Withdraws an open request: nobody needs to answer it any more. */
+  async withdrawInput(operationId: string, key: string): Promise<void> {
+    await this.#call('DELETE', operationPath(operationId, `input/${encodeURIComponent(key)}`));
   }
 
   cancelOperation(

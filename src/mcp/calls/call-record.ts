@@ -5,6 +5,9 @@ import { LIMITS, parseDraft, type ProducerEventType } from '../../operations/ope
 import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
 import type { CreateOperation, OperationsService } from '../../operations/operations.service.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { objectAt, type Params } from '../protocol/json-rpc.js';
+import type { RequestContext } from '../session/request-context.js';
+import type { ToolDefinition } from '../tools/tool-definition.js';
 import type { ContentBlock } from '../tools/tool-result.js';
 import type { ProgressReport } from '../tools/tool-context.js';
 import type { ToolOutcome } from './tool-outcome.js';
@@ -42,6 +45,9 @@ function nothing(): Promise<void> {
   return Promise.resolve();
 }
 
+/** What a call is a part of, and whose it is. */
+export type CallRelations = Pick<CreateOperation, 'parentOperationId' | 'createdBy'>;
+
 /** Characters of arguments, as JSON, kept in the metadata. */
 const MAX_ARGUMENTS = 16 * 1024;
 
@@ -57,8 +63,14 @@ export class OperationRecord implements CallRecord {
     private readonly operationId: string,
     toolName: string,
     metadata: JsonObject,
-    relations: Pick<CreateOperation, 'parentOperationId' | 'createdBy'> = {},
+    relations: CallRelations,
+    /** It was opened already. */
+    private readonly isOpen: boolean,
   ) {
+    if (isOpen) {
+      this.opened = Promise.resolve(true);
+      return;
+    }
     this.opened = operations
       .create(tenant, {
         operationId,
@@ -126,7 +138,10 @@ export class OperationRecord implements CallRecord {
         );
       }
       case 'input-required':
-        return this.append('result', { result: { input_required: Object.keys(outcome.requests) } });
+        // Calls that share this one must not take it for its result.
+        return this.isOpen
+          ? this.append('cancelled', { reason: 'The caller has to answer first' })
+          : this.append('result', { result: { input_required: Object.keys(outcome.requests) } });
       case 'cancelled':
         return this.append('cancelled', { reason: clip(outcome.reason) });
     }
@@ -161,8 +176,27 @@ const RESULT_NOT_RECORDED: JsonObject = {
   },
 };
 
+/** What the operation of a call says of it. */
+export function metadataOf(tool: ToolDefinition, exchange: RequestContext, args: Params): JsonObject {
+  const { principal, session } = exchange;
+  const ttl = taskTtl(exchange);
+  return {
+    tool: tool.name,
+    user: principal.userId,
+    ...(session && { session: session.id.slice(0, 8) }),
+    ...(ttl !== undefined && { ttl_ms: ttl }),
+    ...recordedArguments(args, tool.schema),
+  };
+}
+
+/** Milliseconds that the requestor of a task of 2025-11-25 wants it kept. */
+export function taskTtl({ era, params }: RequestContext): number | undefined {
+  const ttl = era === 'legacy' ? objectAt(params, 'task').ttl : undefined;
+  return typeof ttl === 'number' && ttl > 0 ? ttl : undefined;
+}
+
 /** Arguments for the operation's metadata, without secrets; omitted when large, because the whole tenant reads them. */
-export function recordedArguments(given: unknown, schema?: unknown): JsonObject {
+function recordedArguments(given: unknown, schema?: unknown): JsonObject {
   const args = redacted(given, schema);
   const text = JSON.stringify(args) ?? '';
   return text.length <= MAX_ARGUMENTS

@@ -9,6 +9,7 @@ import { UserError } from '../tools/user-error.js';
 import type { CallRecord } from './call-record.js';
 import { asObject, missingCapabilities } from './input-capabilities.js';
 import { readAnswer } from './input-answer.js';
+import type { InputDoor, OpenQuestion } from './input-door.js';
 import type { RequestStateCodec } from './request-state-codec.js';
 import type { ToolOutcome } from './tool-outcome.js';
 
@@ -23,6 +24,10 @@ interface AskingCall {
 interface Pending {
   readonly requests: Map<string, InputRequests[string]>;
   readonly answers: Record<string, unknown>;
+  /** Those in the log, by key. */
+  readonly questions: Map<string, Promise<OpenQuestion | undefined>>;
+  /** Not all of them can be in the log: the status has to be told beside them. */
+  readonly isOnlyStatus: boolean;
   readonly resolve: (answers: Params) => void;
   readonly reject: (error: Error) => void;
 }
@@ -37,6 +42,8 @@ export class InputRequester {
   private asTask = false;
   private pending: Pending | undefined;
   private answered: Params | undefined;
+  /** The call's questions in its operation's log, if it is recorded. */
+  door: InputDoor | undefined;
 
   /** @param name the tool or prompt that the sealed answers belong to */
   constructor(
@@ -93,12 +100,24 @@ export class InputRequester {
     for (const [key, value] of Object.entries(responses)) {
       const request = pending.requests.get(key);
       if (!request) continue;
-      pending.answers[key] = await readAnswer(key, request, value);
-      pending.requests.delete(key);
+      const answer = await readAnswer(key, request, value);
+      const question = await pending.questions.get(key);
+      await this.accept(pending, key, question ? await question.settle(answer) : answer, call);
     }
-    if (pending.requests.size > 0) return;
+  }
+
+  /** The answer to one question of a task, by whichever way it came. */
+  private async accept(
+    pending: Pending,
+    key: string,
+    answer: unknown,
+    call: Pick<AskingCall, 'record'>,
+  ): Promise<void> {
+    if (!pending.requests.delete(key)) return;
+    pending.answers[key] = answer;
+    if (pending.requests.size > 0 || this.pending !== pending) return;
     this.pending = undefined;
-    await call.record.status('running');
+    if (pending.isOnlyStatus) await call.record.status('running');
     pending.resolve(pending.answers);
   }
 
@@ -110,11 +129,30 @@ export class InputRequester {
 
   private wait(requests: InputRequests, call: AskingCall | undefined): Promise<Params> {
     if (this.pending) throw new UserError('A tool may wait for one group of inputs at a time');
+    const { door } = this;
+    const entries = Object.entries(requests);
+    const isOnlyStatus = !door || !entries.every(([, request]) => isForm(request));
     const waiting = new Promise<Params>((resolve, reject) => {
-      this.pending = { requests: new Map(Object.entries(requests)), answers: {}, resolve, reject };
+      const questions = new Map<string, Promise<OpenQuestion | undefined>>();
+      this.pending = { requests: new Map(entries), answers: {}, questions, isOnlyStatus, resolve, reject };
     });
-    void call?.record.status('input_required', { keys: Object.keys(requests) });
+    if (isOnlyStatus) void call?.record.status('input_required', { keys: Object.keys(requests) });
+    if (door && call) this.openAll(this.pending!, door, call);
     return waiting;
+  }
+
+  /** Puts the questions of a task into the log, where others may answer them. */
+  private openAll(pending: Pending, door: InputDoor, call: AskingCall): void {
+    for (const [key, request] of pending.requests) {
+      const opening = door.open(key, request, call.signal);
+      pending.questions.set(key, opening);
+      void opening
+        .then(async (question) => {
+          if (question) await this.accept(pending, key, await question.outcome, call);
+        })
+        // The call is over.
+        .catch(() => {});
+    }
   }
 
   private async askSession(
@@ -126,17 +164,36 @@ export class InputRequester {
     const signal = call?.signal ?? cancellation.signal;
     const taskId = this.asTask ? call?.requestId : undefined;
     const related = taskId === undefined ? {} : { _meta: { [META.relatedTask]: { taskId } } };
-    await call?.record.status('input_required', { keys: Object.keys(requests) });
+    const { door } = this;
+    const isOnlyStatus = !door || !Object.values(requests).every(isForm);
+    if (isOnlyStatus) await call?.record.status('input_required', { keys: Object.keys(requests) });
     const answers = await Promise.all(
       Object.entries(requests).map(async ([key, request]) => {
         const { method } = request;
         const params = fitParams(method, { ...(request.params as Params | undefined), ...related }, revision);
         const carrier = taskId === undefined ? responder : undefined;
-        const answer = await session.questions.ask({ method, params, carrier, taskId, signal });
-        return [key, await readFromSession(key, request, answer)] as const;
+        const question = await door?.open(key, request, signal);
+        const withdrawn = new AbortController();
+        const ask = async (): Promise<unknown> => {
+          const options = { method, params, carrier, taskId, signal, withdrawn: withdrawn.signal };
+          const answer = await readFromSession(key, request, await session.questions.ask(options));
+          return question ? question.settle(answer) : answer;
+        };
+        if (!question) return [key, await ask()] as const;
+        const ofClient = ask();
+        // Once another answer counts, the client's refusal is of no interest.
+        ofClient.catch(() => {});
+        try {
+          return [key, await Promise.race([ofClient, question.outcome])] as const;
+        } catch (error) {
+          question.withdraw();
+          throw error;
+        } finally {
+          withdrawn.abort();
+        }
       }),
     );
-    await call?.record.status('running');
+    if (isOnlyStatus) await call?.record.status('running');
     return Object.fromEntries(answers);
   }
 
@@ -170,6 +227,10 @@ export class InputRequester {
     if (this.exchange.era === 'legacy') throw new UserError(message);
     throw new RpcError(RPC.missingCapability, message, { requiredCapabilities: asObject(missing) });
   }
+}
+
+function isForm({ method, params }: InputRequests[string]): boolean {
+  return method === 'elicitation/create' && (params as Params).mode !== 'url';
 }
 
 /** Ends a request of 2026-07-28 that needs input first. */

@@ -1,14 +1,13 @@
 import { AuditLog } from '../../auth/audit-log.js';
 import { Injectable } from '@nestjs/common';
-import { filter, firstValueFrom, from, fromEvent, merge } from 'rxjs';
 import { userOf, type Principal, type Scope } from '../../auth/principal.js';
 import { EventBus } from '../../operations/event-bus.js';
-import { parseJson } from '../../platform/json.js';
-import { isFinal, type RecordedEvent } from '../../operations/operation-event.js';
+import { untilEnded } from '../../operations/operation-end.js';
 import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
 import { isActive, type Operation } from '../../operations/operation.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
+import { errorDetails } from './ended-call.js';
 import { ToolRunner } from './tool-runner.service.js';
 import type { RequestContext } from '../session/request-context.js';
 import { isObject, objectAt, stringAt, type Params } from '../protocol/json-rpc.js';
@@ -50,7 +49,7 @@ export class TasksService {
       // Questions of the task are sent on the stream of this request.
       const stopCarrying = session?.questions.carryFor(stringAt(exchange.params, 'taskId'), responder);
       const ended = await this.untilEnded(exchange).finally(stopCarrying);
-      const outcome = outcomeOf(ended, await this.errorDetails(ended));
+      const outcome = outcomeOf(ended, await errorDetails(this.operations, ended));
       if ('error' in outcome) {
         const { code, message, data } = outcome.error;
         throw new RpcError(Number(code), String(message), isObject(data) ? data : undefined);
@@ -103,7 +102,7 @@ export class TasksService {
       return Object.keys(open).length === 0 ? {} : { inputRequests: open };
     }
     if (operation.state === 'cancelled') return {};
-    return outcomeOf(operation, await this.errorDetails(operation));
+    return outcomeOf(operation, await errorDetails(this.operations, operation));
   }
 
   private readable(exchange: RequestContext): Promise<Operation> {
@@ -151,29 +150,9 @@ export class TasksService {
     const operation = await this.readable(exchange);
     if (!isActive(operation)) return operation;
     const { tenant, operationId } = operation;
-    const isEnd = (event: RecordedEvent): boolean =>
-      isFinal(event.type) && event.operationId === operationId && event.tenant === tenant;
-    const ended = firstValueFrom(
-      merge(
-        this.bus.events$.pipe(filter((events) => events.some(isEnd))),
-        // It may have ended between the read and the subscription.
-        from(this.operations.get({ tenant, operationId })).pipe(filter((current) => !isActive(current))),
-        fromEvent(exchange.cancellation.signal, 'abort'),
-      ),
-    );
-    await ended;
+    const { signal } = exchange.cancellation;
+    await untilEnded({ tenant, operationId }, (key) => this.operations.find(key), this.bus, signal);
     return this.operations.get({ tenant, operationId });
-  }
-
-  private async errorDetails(operation: Operation): Promise<Params> {
-    if (operation.state !== 'error') return {};
-    const { tenant, operationId, eventCount } = operation;
-    const page = await this.operations.history({ tenant, operationId }, eventCount - 1, {
-      limit: 1,
-      maxBytes: 1,
-    });
-    const data = parseJson(page.events[0]?.data ?? '{}');
-    return isObject(data) && isObject(data.details) ? data.details : {};
   }
 }
 

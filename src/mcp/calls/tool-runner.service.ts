@@ -11,6 +11,7 @@ import { missingScope, userOf } from '../../auth/principal.js';
 import { Configuration } from '../../config/configuration.js';
 import { EventBus } from '../../operations/event-bus.js';
 import { TOOL_OPERATION_PREFIX } from '../../operations/operation-store.js';
+import { InputsService } from '../../operations/inputs.service.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { RequestMetrics } from '../metrics/request.metrics.js';
@@ -26,15 +27,32 @@ import { ToolRegistry } from '../tools/tool-registry.js';
 import { toLegacyTask, toModernTask } from './task-view.js';
 import { type ResponseMode, responseModeOf } from './response-mode.js';
 import { CallerNotifications } from './caller-notifications.js';
-import { INTERRUPTED, OperationRecord, recordedArguments, unrecorded } from './call-record.js';
+import {
+  INTERRUPTED,
+  metadataOf,
+  OperationRecord,
+  taskTtl,
+  unrecorded,
+  type CallRelations,
+} from './call-record.js';
+import { InputDoor } from './input-door.js';
 import { InputRequester, inputRequiredResult } from './input-requester.js';
 import { RequestStateCodec } from './request-state-codec.js';
+import { SharedCalls, withCacheMeta } from './shared-calls.js';
 import { ToolCall } from './tool-call.js';
 import { outcomeLabel, toolError, type ToolOutcome } from './tool-outcome.js';
 
 const OPERATION_ID = new RegExp(OPERATION_ID_PATTERN);
 /** A call that may become a task is answered directly if it ends within this time. */
 const TASK_GRACE_MS = 50;
+
+interface OpenedCall {
+  readonly operationId: string;
+  /** Sent to the caller with the result. */
+  readonly note: string | undefined;
+  /** Its operation is open, and other calls may be waiting for it. */
+  readonly isShared: boolean;
+}
 
 /** Runs tool calls and tracks those running on this node. */
 /** Maximum pending timers; beyond them an ended call waits for the store's own retention. */
@@ -59,6 +77,8 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     private readonly states: RequestStateCodec,
     private readonly configuration: Configuration,
     private readonly metrics: RequestMetrics,
+    private readonly shared: SharedCalls,
+    private readonly inputs: InputsService,
   ) {}
 
   /** Calls interrupted by a crash have nobody left to end them; waiting clients are notified now. */
@@ -117,13 +137,29 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     // Validate answers that came with the request before starting a call.
     if (exchange.era === 'modern') inputs.given();
     const note = unknown.length === 0 ? undefined : `Note: ${describeUnknown(unknown, schema)}`;
-    const call = this.open(tool, exchange, given, inputs, note);
+    const operationId = randomUUID();
+    const isShared = tool.recorded && SharedCalls.wanted(exchange);
+    if (isShared) {
+      const metadata = metadataOf(tool, exchange, given);
+      const claim = await this.shared.claim(exchange, {
+        toolName: tool.name,
+        args: given,
+        metadata,
+        relations: relationsOf(exchange),
+        mode,
+        operationId,
+      });
+      if (claim.kind === 'answer') return claim.answer;
+    }
+    const call = this.open(tool, exchange, given, inputs, { operationId, note, isShared });
+    const ownAnswer = (result: Params | undefined) =>
+      isShared && result ? withCacheMeta(result, operationId, false) : result;
     if (mode === 'result') {
       call.start(checked.value);
-      return answer(await call.finished);
+      return ownAnswer(answer(await call.finished));
     }
     const early = await this.startAsTask(call, mode, checked.value, exchange);
-    return early ? answer(await call.finished) : this.answerWithTask(call, exchange);
+    return ownAnswer(early ? answer(await call.finished) : await this.answerWithTask(call, exchange));
   }
 
   private toolOf({ params, principal, headers }: RequestContext): ToolDefinition {
@@ -145,28 +181,19 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     exchange: RequestContext,
     args: Params,
     inputs: InputRequester,
-    note: string | undefined,
+    { operationId, note, isShared }: OpenedCall,
   ): ToolCall {
-    const operationId = randomUUID();
-    const { principal, session, responder, params } = exchange;
-    const ttl = exchange.era === 'legacy' ? objectAt(params, 'task').ttl : undefined;
+    const { principal, responder } = exchange;
+    const ttl = taskTtl(exchange);
     const record = tool.recorded
       ? new OperationRecord(
           this.operations,
           principal.tenant,
           operationId,
           tool.name,
-          {
-            tool: tool.name,
-            user: principal.userId,
-            ...(session && { session: session.id.slice(0, 8) }),
-            ...(typeof ttl === 'number' && ttl > 0 && { ttl_ms: ttl }),
-            ...recordedArguments(args, tool.schema),
-          },
-          {
-            parentOperationId: parentOf(params),
-            createdBy: userOf(principal),
-          },
+          metadataOf(tool, exchange, args),
+          relationsOf(exchange),
+          isShared,
         )
       : unrecorded;
     const notifications = new CallerNotifications(
@@ -175,17 +202,24 @@ export class ToolRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
       this.configuration.mcp.streamContent,
       (message) => responder.send(message),
     );
+    if (tool.recorded) {
+      const key = { tenant: principal.tenant, operationId };
+      inputs.door = new InputDoor(this.inputs, key, principal.userId);
+    }
     const call = new ToolCall(operationId, tool, exchange, record, notifications, inputs, note);
     const at = operationKeyText({ tenant: principal.tenant, operationId });
     const slot: { call: ToolCall | undefined } = { call };
     this.running.set(at, slot);
-    exchange.cancellation.target = call;
-    if (exchange.cancellation.cancelled) call.cancel('The caller has gone');
+    // In 2026-07-28 a lost connection cancels; work under a cache key goes on, for the caller's next attempt to find.
+    if (!isShared || exchange.era === 'legacy') {
+      exchange.cancellation.target = call;
+      if (exchange.cancellation.cancelled) call.cancel('The caller has gone');
+    }
     void call.finished.then((outcome) => {
       this.running.delete(at);
       slot.call = undefined;
       exchange.cancellation.target = undefined;
-      if (typeof ttl === 'number' && ttl > 0 && tool.recorded)
+      if (ttl !== undefined && tool.recorded)
         this.forgetAfter(ttl, { tenant: principal.tenant, operationId });
       this.metrics.toolCalled(tool.name, outcomeLabel(outcome));
     });
@@ -264,6 +298,10 @@ function answer(outcome: ToolOutcome): Params | undefined {
     case 'cancelled':
       return { ...toolError(`The call was cancelled: ${outcome.reason}`) };
   }
+}
+
+function relationsOf({ params, principal }: RequestContext): CallRelations {
+  return { parentOperationId: parentOf(params), createdBy: userOf(principal) };
 }
 
 /** What the caller says the call is a part of; an invalid id is ignored. */

@@ -43,6 +43,12 @@ export const META = {
   via: 'opstream/via',
   /** Our own: the operation that a tool call is a part of. */
   parentOperation: 'opstream/parentOperationId',
+  /** Our own, of a call: shares its operation and result with other calls that name the same key. */
+  cacheKey: 'opstream/cache_key',
+  cacheTtl: 'opstream/ttl',
+  /** Our own, of the answer to such a call. */
+  cached: 'opstream/cached',
+  operationId: 'opstream/operation_id',
 } as const;
 
 /** Extension id of the tasks of 2026-07-28. */

@@ -1,4 +1,10 @@
-import { encodeRequest, type Params, type RequestId, type RpcResponse } from '../protocol/json-rpc.js';
+import {
+  encodeNotification,
+  encodeRequest,
+  type Params,
+  type RequestId,
+  type RpcResponse,
+} from '../protocol/json-rpc.js';
 import { UserError } from '../tools/user-error.js';
 
 /** A way for a question to reach the client. */
@@ -15,6 +21,8 @@ export interface AskOptions {
   /** The asking task: its question may wait until the client calls `tasks/result`. */
   readonly taskId: string | undefined;
   readonly signal: AbortSignal;
+  /** Fires when the answer came another way: the client is told not to bother. */
+  readonly withdrawn?: AbortSignal;
 }
 
 interface Question {
@@ -45,7 +53,7 @@ export class SessionQuestions {
   ) {}
 
   /** @throws UserError the client's refusal, that it cannot be asked, or that the wait was aborted */
-  ask({ method, params, carrier, taskId, signal }: AskOptions): Promise<Params> {
+  ask({ method, params, carrier, taskId, signal, withdrawn }: AskOptions): Promise<Params> {
     const taken = this.carrierOf(carrier, taskId);
     if (!taken && taskId === undefined) {
       throw new UserError(
@@ -56,7 +64,17 @@ export class SessionQuestions {
     const message = encodeRequest(id, method, params);
     return new Promise<Params>((resolve, reject) => {
       const abort = (): void => this.end(id, new UserError(`${method} was given up`));
-      const settle = (): void => signal.removeEventListener('abort', abort);
+      const withdraw = (): void => {
+        const question = this.open.get(id);
+        question?.carrier?.send(
+          encodeNotification('notifications/cancelled', { requestId: id, reason: 'Answered elsewhere' }),
+        );
+        abort();
+      };
+      const settle = (): void => {
+        signal.removeEventListener('abort', abort);
+        withdrawn?.removeEventListener('abort', withdraw);
+      };
       this.open.set(id, {
         message,
         taskId,
@@ -65,6 +83,8 @@ export class SessionQuestions {
         reject: (error) => (settle(), reject(error)),
       });
       if (signal.aborted) return abort();
+      if (withdrawn?.aborted) return withdraw();
+      withdrawn?.addEventListener('abort', withdraw, { once: true });
       signal.addEventListener('abort', abort, { once: true });
       taken?.send(message);
     });

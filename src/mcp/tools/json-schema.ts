@@ -1,5 +1,6 @@
 import { fromJsonSchema } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { describeIssues } from '../../platform/json-schema.js';
 
 /** A JSON Schema (2020-12 unless it says otherwise) of an object. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -26,7 +27,7 @@ export function compileSchema(source: z.ZodObject | JsonSchema, io: 'input' | 'o
       schema,
       validate(value) {
         const parsed = source.safeParse(value);
-        return parsed.success ? { value: parsed.data } : { problem: describe(parsed.error.issues) };
+        return parsed.success ? { value: parsed.data } : { problem: describeIssues(parsed.error.issues) };
       },
     };
   }
@@ -39,24 +40,8 @@ export function compileSchema(source: z.ZodObject | JsonSchema, io: 'input' | 'o
       standard ??= fromJsonSchema(source as Parameters<typeof fromJsonSchema>[0]);
       const parsed = await standard['~standard'].validate(value);
       return parsed.issues
-        ? { problem: describe(parsed.issues) }
+        ? { problem: describeIssues(parsed.issues) }
         : { value: parsed.value as Readonly<Record<string, unknown>> };
     },
   };
-}
-
-interface Issue {
-  readonly message: string;
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-}
-
-/** At most five problems, so that a hostile argument does not produce a huge answer. */
-function describe(issues: readonly Issue[]): string {
-  return issues
-    .slice(0, 5)
-    .map(({ path, message }) => {
-      const where = (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
-      return where === '' ? message : `${where}: ${message}`;
-    })
-    .join('; ');
 }

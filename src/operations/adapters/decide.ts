@@ -30,11 +30,12 @@ export function decideOpen(command: OpenCommand, number: number, stored: Operati
       `Operation ${operation.operationId} exists with another type or other metadata`,
     );
   }
-  return {
-    operation: stored,
-    events: [],
-    receipts: [{ seq: 1, timestamp: stored.startedAt, repeated: true }],
-  };
+  return { operation: stored, events: [], receipts: [openingReceipt(stored)] };
+}
+
+/** The receipt of an opening that found its operation. */
+export function openingReceipt({ startedAt }: Operation): Receipt {
+  return { seq: 1, timestamp: startedAt, repeated: true };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { RecordedEvent } from '../operation-event.js';
+import { servesFromCache, type CacheUse } from '../result-cache.js';
 import { isActive, type Operation, type OperationState } from '../operation.js';
 import {
   TOOL_OPERATION_PREFIX,
@@ -16,7 +17,7 @@ import {
 } from '../operation-store.js';
 import { parseCursor } from '../list-cursor.js';
 import type { OperationFilter } from '../operation-filter.js';
-import { decideOpen, decideRecord, type Decision } from './decide.js';
+import { decideOpen, decideRecord, openingReceipt, type Decision } from './decide.js';
 import { NumberIndex } from './number-index.js';
 import { PositionLog } from './position-log.js';
 import { countByFilter, listByFilter, pageOf } from './memory-listing.js';
@@ -31,6 +32,7 @@ export interface MemoryEntry {
   readonly size: number;
   readonly events: RecordedEvent[];
   readonly receipts: Map<string, Receipt>;
+  readonly cache: CacheUse | undefined;
 }
 
 /** Ended operations, in the order of the positions of their ends. */
@@ -52,6 +54,8 @@ type Pool = 0 | 1;
 export class MemoryTenantLog {
   readonly states: Record<OperationState, number> = { running: 0, completed: 0, error: 0, cancelled: 0 };
   private readonly entries = new Map<string, MemoryEntry>();
+  /** The newest operation with each cache key. */
+  private readonly cached = new Map<string, MemoryEntry>();
   /** Every filter of a listing combines a few of these, by `keyOf`. */
   private readonly listed = new Map<string, NumberIndex<MemoryEntry>>();
   private readonly ended = [new NumberIndex<Ended>(), new NumberIndex<Ended>()] as const;
@@ -104,6 +108,8 @@ export class MemoryTenantLog {
       const { operation, receipts } = decideOpen(command, stored.number, stored.operation);
       return { operation, events: [], receipts };
     }
+    const hit = this.answering(command);
+    if (hit) return { operation: hit, events: [], receipts: [openingReceipt(hit)], cached: true };
     const pool = poolOf(operationType);
     this.makeRoom(pool);
     const decision = decideOpen(command, ++this.shared.created, undefined);
@@ -114,12 +120,23 @@ export class MemoryTenantLog {
       size: JSON.stringify(metadata).length,
       events: [],
       receipts: new Map(),
+      cache: command.cache,
     };
     this.entries.set(operationId, entry);
+    if (command.cache) this.cached.set(command.cache.key, entry);
     this.sizes[pool] += 1;
     this.count(operation.state, 1);
     this.enlist(entry);
     return this.commit(entry, decision);
+  }
+
+  /** The operation that answers for the command's cache key. */
+  private answering({ cache, at }: OpenCommand): Operation | undefined {
+    const newest = cache && this.cached.get(cache.key);
+    if (!newest?.cache || !cache) return undefined;
+    return servesFromCache(newest.operation, [newest.cache.ttl, cache.ttl], at)
+      ? newest.operation
+      : undefined;
   }
 
   /** @throws OpstreamError `operation_not_found`, `operation_ended` */
@@ -136,6 +153,8 @@ export class MemoryTenantLog {
     this.delist(entry);
     this.ended[pool].remove({ number: entry.events.at(-1)!.position });
     this.entries.delete(operationId);
+    const key = entry.cache?.key;
+    if (key !== undefined && this.cached.get(key) === entry) this.cached.delete(key);
     this.sizes[pool] -= 1;
     this.count(state, -1);
     this.forget(entry.events);

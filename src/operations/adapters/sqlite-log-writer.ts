@@ -1,6 +1,7 @@
 import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { RecordedEvent } from '../operation-event.js';
-import { isActive, type OperationState } from '../operation.js';
+import { servesFromCache } from '../result-cache.js';
+import { isActive, type Operation, type OperationState } from '../operation.js';
 import { operationKeyText, type OperationKey } from '../operation-key.js';
 import {
   TOOL_OPERATION_PREFIX,
@@ -11,7 +12,8 @@ import {
   type StoreCommand,
   type StoreOutcome,
 } from '../operation-store.js';
-import { decideOpen, decideRecord, type Decision } from './decide.js';
+import { DAMAGED_RESULT } from './damaged.js';
+import { decideOpen, decideRecord, openingReceipt, type Decision } from './decide.js';
 import { eventChecksum, operationChecksum } from './event-checksum.js';
 import { eventsToTrim, REMOVAL_STEP } from './retention.js';
 import type { SqliteEpochs } from './sqlite-epochs.js';
@@ -125,6 +127,8 @@ export class SqliteLogWriter {
       const { operation, receipts } = decideOpen(command, stored.op, stored.operation);
       return { operation, events: [], receipts };
     }
+    const hit = this.answering(tenant, command);
+    if (hit) return { operation: hit, events: [], receipts: [openingReceipt(hit)], cached: true };
     const pool = wanted.operationType.startsWith(TOOL_OPERATION_PREFIX) ? 1 : 0;
     checkPositions(tenant, 1);
     this.makeRoom(tenant, pool);
@@ -150,8 +154,19 @@ export class SqliteLogWriter {
       }),
       wanted.parentOperationId ?? null,
       wanted.createdBy ?? null,
+      command.cache?.key ?? null,
+      command.cache?.ttl ?? null,
     );
     return this.commit(this.snapshots.add(tenant, pool, operation, metadata.length), decision);
+  }
+
+  /** The operation that answers for the command's cache key. */
+  private answering(tenant: TenantState, { cache, at }: OpenCommand): Operation | undefined {
+    const row = cache && this.sql.newestByCacheKey.get(tenant.tenantNo, cache.key);
+    if (!row) return undefined;
+    const { operation } = this.snapshots.load(tenant, row.operation_id)!;
+    if (operation.result === DAMAGED_RESULT) return undefined;
+    return servesFromCache(operation, [row.cache_ttl, cache.ttl], at) ? operation : undefined;
   }
 
   private record(command: RecordCommand): Recorded {

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { NO_LOGS, type LogCounts } from '../../client/protocol/log-level.js';
 import { parseJson, type JsonObject, type JsonValue } from '../../platform/json.js';
 import { RecordedEvent, type EventType } from '../operation-event.js';
+import { NO_INPUTS, type Inputs } from '../operation-input.js';
 import type { Operation, OperationState } from '../operation.js';
 import { DAMAGED_METADATA, DAMAGED_RESULT, damagedEvent } from './damaged.js';
 import { eventChecksum, isEventType, operationChecksum } from './event-checksum.js';
@@ -51,6 +52,7 @@ export function toOperation(tenant: string, row: OperationRow, onDamage: OnDamag
     ...(row.parent_operation_id != null && { parentOperationId: row.parent_operation_id }),
     ...(row.created_by != null && { createdBy: row.created_by }),
     ...(outcome.cancelled_by !== undefined && { cancelledBy: outcome.cancelled_by }),
+    ...(row.inputs != null && { inputs: readInputs(row.inputs, () => damaged('the input requests')) }),
   };
 }
 
@@ -65,6 +67,19 @@ function readLogCounts(text: string | null): LogCounts {
     .split(',')
     .map((digits) => (Number.isSafeInteger(Number(digits)) ? Number(digits) : 0));
   return { debug, info, warning, error };
+}
+
+function readInputs(text: string, onDamage: () => void): Inputs {
+  try {
+    return parseJson(text) as unknown as Inputs;
+  } catch {
+    onDamage();
+    return NO_INPUTS;
+  }
+}
+
+export function inputsOf({ inputs }: Operation): string | null {
+  return inputs === undefined ? null : JSON.stringify(inputs);
 }
 
 function readMetadata(row: OperationRow, onDamage: () => void): JsonObject {

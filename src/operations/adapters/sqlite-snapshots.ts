@@ -3,7 +3,15 @@ import { OpstreamError } from '../../platform/errors/opstream-error.js';
 import { durationOf, hasFailed } from '../operation-filter.js';
 import { isActive, type Operation } from '../operation.js';
 import type { LogEpoch, StateCounts } from '../operation-store.js';
-import { MAX_TENANTS, outcomeOf, phaseOf, TENANT_SPAN, toOperation, type OnDamage } from './sqlite-rows.js';
+import {
+  inputsOf,
+  MAX_TENANTS,
+  outcomeOf,
+  phaseOf,
+  TENANT_SPAN,
+  toOperation,
+  type OnDamage,
+} from './sqlite-rows.js';
 import type { LogRow, Statements } from './sqlite-statements.js';
 
 /** An operation and its row. */
@@ -239,7 +247,7 @@ export class SqliteSnapshots {
     if (pending === 'phase' && hasFailed(operation)) this.sql.markErrors.run(op);
     if (isActive(operation)) {
       this.sql.updateRunning.run(progress, message, firstSeq, updatedAt, op);
-      if (pending === 'phase') this.sql.updateStatus.run(status, phaseOf(operation), op);
+      if (pending === 'phase') this.sql.updateStatus.run(status, phaseOf(operation), inputsOf(operation), op);
       return;
     }
     const outcome = outcomeOf(operation);
@@ -255,6 +263,7 @@ export class SqliteSnapshots {
       outcome,
       outcome === null ? null : crc32(outcome),
       durationOf(operation),
+      inputsOf(operation),
       op,
     );
   }
@@ -303,8 +312,8 @@ export class SqliteSnapshots {
 }
 
 function whatToWrite(before: Operation, after: Operation): StoredOperation['pending'] {
-  if (before.status !== after.status || before.state !== after.state) return 'phase';
-  if (hasFailed(before) !== hasFailed(after)) return 'phase';
+  const isOther = before.status !== after.status || before.state !== after.state;
+  if (isOther || before.inputs !== after.inputs || hasFailed(before) !== hasFailed(after)) return 'phase';
   const differs =
     before.progress !== after.progress ||
     before.message !== after.message ||

@@ -29,6 +29,7 @@ export interface OperationRow {
   /** Absent in the files of earlier versions, which are only checked. */
   parent_operation_id?: string | null;
   created_by?: string | null;
+  inputs: string | null;
 }
 
 /** What removing an operation requires. */
@@ -147,18 +148,25 @@ export function prepareStatements(db: BetterSqlite3.Database) {
         number,
         string | null,
         string | null,
+        string | null,
+        number | null,
       ]
     >(
       `INSERT INTO operations (op, tenant_no, operation_id, operation_type, pool, metadata, started_at, owner,
-         lease_seconds, crc, parent_operation_id, created_by, state, status, progress, message, first_seq)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', 'running', 0, '', 1)`,
+         lease_seconds, crc, parent_operation_id, created_by, cache_key, cache_ttl, state, status, progress, message,
+         first_seq)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', 'running', 0, '', 1)`,
+    ),
+    newestByCacheKey: prepare<[number, string], { operation_id: string; cache_ttl: number }>(
+      `SELECT operation_id, cache_ttl FROM operations WHERE tenant_no = ? AND cache_key = ?
+       ORDER BY op DESC LIMIT 1`,
     ),
     // Omit unchanged indexed columns: naming one costs an index write.
     updateRunning: prepare<[number, string, number, number | null, number]>(
       'UPDATE operations SET progress = ?, message = ?, first_seq = ?, renewed_at = ? WHERE op = ?',
     ),
-    updateStatus: prepare<[string, number, number]>(
-      'UPDATE operations SET status = ?, phase = ? WHERE op = ?',
+    updateStatus: prepare<[string, number, string | null, number]>(
+      'UPDATE operations SET status = ?, phase = ?, inputs = ? WHERE op = ?',
     ),
     updateEnded: prepare<
       [
@@ -173,17 +181,18 @@ export function prepareStatements(db: BetterSqlite3.Database) {
         string | null,
         number | null,
         number | null,
+        string | null,
         number,
       ]
     >(
       `UPDATE operations SET state = ?, status = ?, phase = ?, progress = ?, message = ?, ended_at = ?,
-         ended_position = ?, first_seq = ?, outcome = ?, outcome_crc = ?, duration = ? WHERE op = ?`,
+         ended_position = ?, first_seq = ?, outcome = ?, outcome_crc = ?, duration = ?, inputs = ? WHERE op = ?`,
     ),
     markErrors: prepare<[number]>('UPDATE operations SET has_errors = 1 WHERE op = ?'),
     removeOperation: prepare<[number]>('DELETE FROM operations WHERE op = ?'),
     listed: prepare<[number], OperationRow>(
       `SELECT op, tenant_no, operation_id, operation_type, pool, metadata, state, status, progress, message,
-         started_at, ended_at, renewed_at, first_seq, owner, lease_seconds, crc, outcome_crc,
+         started_at, ended_at, renewed_at, first_seq, owner, lease_seconds, crc, outcome_crc, inputs,
          parent_operation_id, created_by, iif(state IN ('error', 'cancelled'), outcome, NULL) AS outcome,
          ${EVENT_COUNT}, ${UPDATED_AT}, ${LOG_COUNTS}
        FROM operations WHERE op = ?`,

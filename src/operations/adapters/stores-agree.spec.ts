@@ -8,6 +8,7 @@ import { openDatabase } from '../../platform/sqlite/sqlite-database.js';
 import { anyDraft } from '../testing/arbitraries.contract.js';
 import { foldLog } from '../testing/fold-log.contract.js';
 import type { OperationStore, Retention, StoreCommand, StoreOutcome } from '../operation-store.js';
+import { parseCacheUse } from '../result-cache.js';
 import { MemoryOperationStore } from './memory-operation-store.js';
 import { SqliteOperationStore } from './sqlite-operation-store.js';
 
@@ -35,6 +36,12 @@ const command: fc.Arbitrary<StoreCommand> = fc.oneof(
       parentOperationId: fc.option(fc.constantFrom('a', 'z'), { nil: undefined }),
       createdBy: fc.option(fc.constantFrom('ann', 'bob'), { nil: undefined }),
     }),
+    cache: fc.option(
+      fc
+        .tuple(fc.constantFrom('k', 'l'), fc.constantFrom(0, 2, 1000))
+        .map(([cacheKey, ttl]) => parseCacheUse('build', { cacheKey, ttl })),
+      { nil: undefined },
+    ),
     at: fc.constant(0),
   }),
   fc.record({

@@ -27,7 +27,7 @@ import { CurrentPrincipal } from '../../auth/current-principal.decorator.js';
 import { userOf, type Principal } from '../../auth/principal.js';
 import { ProblemDetailsFilter } from '../../rest/problem-details.filter.js';
 import { CreateOperationDto, parseCreateOperation } from './dto/create-operation.dto.js';
-import { EventPageDto, OperationDto, OperationListDto } from './dto/operation.dto.js';
+import { EventPageDto, OpenedOperationDto, OperationDto, OperationListDto } from './dto/operation.dto.js';
 import { LIMITS, parseOperationId } from '../operation-draft.js';
 import { historyJson, parseHistoryQuery, readHistory } from './history-query.js';
 import {
@@ -39,6 +39,7 @@ import {
 import type { Operation } from '../operation.js';
 import type { OperationSnapshot } from '../../client/protocol/operation-events.js';
 import { toSnapshot } from '../operation-snapshot.js';
+import { cacheAudience } from '../result-cache.js';
 import { LogPlaces } from '../log-places.js';
 import { OperationsService } from '../operations.service.js';
 import { LIST_ORDERS } from '../operation-filter.js';
@@ -63,27 +64,32 @@ export class OperationsController {
   @ApiOperation({ operationId: 'create_operation', summary: 'Open an operation' })
   @OfferedAsTool()
   @ApiBody({ type: CreateOperationDto })
-  @ApiCreatedResponse({ type: OperationDto })
+  @ApiCreatedResponse({ type: OpenedOperationDto })
   @ApiOkResponse({
-    type: OperationDto,
-    description: 'The operation_id was opened before, with the same type and metadata',
+    type: OpenedOperationDto,
+    description:
+      'The operation_id was opened before, with the same type and metadata; or another operation answers for the cache_key',
   })
   async create(
     @Body() body: unknown,
     @CurrentPrincipal() caller: Principal,
     @Res({ passthrough: true }) response: { status(code: number): unknown },
-  ): Promise<OperationSnapshot> {
+  ): Promise<OpenedOperationDto> {
     const wanted = parseCreateOperation(body);
-    const { operation, created } = await this.operations.create(caller.tenant, {
+    const { operation, created, cached } = await this.operations.create(caller.tenant, {
       operationType: wanted.operation_type,
       metadata: wanted.metadata,
       operationId: wanted.operation_id ?? undefined,
       leaseSeconds: wanted.lease_seconds,
       parentOperationId: wanted.parent_operation_id ?? undefined,
       createdBy: userOf(caller),
+      cacheKey: wanted.cache_key,
+      ttl: wanted.ttl,
+      audience: cacheAudience(caller),
     });
     response.status(created ? 201 : 200);
-    return this.named(operation);
+    const snapshot = await this.named(operation);
+    return wanted.cache_key == null ? snapshot : { ...snapshot, cached };
   }
 
   /** A snapshot that names the log it was folded from. */

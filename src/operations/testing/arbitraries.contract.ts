@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
-import { attributed, parseDraft, type EventDraft } from '../operation-draft.js';
+import { attributed, inputDraft, parseDraft, type EventDraft } from '../operation-draft.js';
+import type { InputChange } from '../operation-input.js';
 
 /** Texts of every script, with control characters and halves of surrogate pairs. */
 const text = fc.oneof(
@@ -25,6 +26,25 @@ const shapes = {
   cancelled: fc.record({ reason: text }),
 };
 
+const inputKey = fc.constantFrom('x', 'y');
+const schema = fc.constantFrom(null, { type: 'string' });
+/** Any change of an input request, possible or not. */
+const inputChange: fc.Arbitrary<InputChange> = fc.oneof(
+  fc.record({
+    kind: fc.constant('requested' as const),
+    key: inputKey,
+    message: text.map((message) => message.toWellFormed()),
+    schema,
+    expiresAt: fc.constantFrom(null, 1_700_000_005),
+  }),
+  fc.record({
+    kind: fc.constantFrom('answered' as const, 'declined' as const, 'expired' as const, 'withdrawn' as const),
+    key: inputKey,
+    by: fc.constantFrom(null, 'ann'),
+    answer: fc.jsonValue(),
+  }),
+);
+
 /** Any valid event; those that end an operation are rarer, so that logs grow. */
 export function anyDraft(
   eventId: fc.Arbitrary<string | undefined> = fc.constant(undefined),
@@ -35,6 +55,10 @@ export function anyDraft(
     { weight: 5, arbitrary: of('progress') },
     { weight: 3, arbitrary: of('status') },
     { weight: 5, arbitrary: of('log') },
+    {
+      weight: 3,
+      arbitrary: fc.tuple(inputChange, eventId).map(([change, id]) => inputDraft(change, id)),
+    },
     { weight: 1, arbitrary: of('result') },
     { weight: 1, arbitrary: of('error') },
     {

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../../platform/json.js';
 import type { RecordedEvent } from '../operation-event.js';
+import type { InputOutcome } from '../operation-input.js';
 import type { Operation } from '../operation.js';
 
 /**
@@ -38,7 +39,42 @@ export function foldLog(events: readonly RecordedEvent[], number: number): Opera
     ...(start.created_by !== undefined && { createdBy: start.created_by }),
   };
   for (const event of events.slice(1)) folded = fold(folded, event);
-  return folded;
+  return folded.endedAt === null ? folded : withdrawn(folded);
+}
+
+interface InputEvent {
+  readonly status: string;
+  readonly message: string;
+  readonly input: {
+    readonly state: 'requested' | InputOutcome;
+    readonly key: string;
+    readonly schema: JsonObject | null;
+    readonly expires_at: number | null;
+    readonly by: string | null;
+  };
+}
+
+function foldInput(base: Operation, { status, message, input }: InputEvent, seq: number): Operation {
+  const { open, closed } = base.inputs ?? { open: [], closed: [] };
+  const { state, key, schema, expires_at: expiresAt, by } = input;
+  const inputs =
+    state === 'requested'
+      ? {
+          open: [...open, { key, message, schema, expiresAt, seq }],
+          closed: closed.filter((other) => other.key !== key),
+        }
+      : {
+          open: open.filter((other) => other.key !== key),
+          closed: [...closed, { key, outcome: state, by }].slice(-16),
+        };
+  return { ...base, status, message, inputs };
+}
+
+/** Nobody waits for an answer after the end. */
+function withdrawn({ inputs, ...ended }: Operation): Operation {
+  if (!inputs) return ended;
+  const left = inputs.open.map(({ key }) => ({ key, outcome: 'withdrawn' as const, by: null }));
+  return { ...ended, inputs: { open: [], closed: [...inputs.closed, ...left].slice(-16) } };
 }
 
 function fold(before: Operation, { type, seq, timestamp, data }: RecordedEvent): Operation {
@@ -49,8 +85,10 @@ function fold(before: Operation, { type, seq, timestamp, data }: RecordedEvent):
     case 'progress':
       return { ...base, progress: body.progress as number, message: text('message') };
     case 'status': {
+      if (body.input) return foldInput(base, body as unknown as InputEvent, seq);
       const final = ['completed', 'error', 'cancelled'].includes(text('status'));
-      return { ...base, status: final ? before.status : text('status'), message: text('message') };
+      const waits = (before.inputs?.open.length ?? 0) > 0;
+      return { ...base, status: final || waits ? before.status : text('status'), message: text('message') };
     }
     case 'result':
       return { ...base, result: body.result! };

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import { describeAppending } from './appending.contract.js';
 import { describeListing } from './listing.contract.js';
+import { describeCaching } from './caching.contract.js';
 import { describeReading } from './reading.contract.js';
 import { describeClosing, describeReopening } from './reopening.contract.js';
 import { describeSearching } from './searching.contract.js';
@@ -25,6 +26,7 @@ export function describeOperationStore(
     describeReading(fixture);
     describeSearching(fixture);
     describeListing(fixture);
+    describeCaching(fixture, durable);
     describeRetention(fixture);
     describeClosing(fixture);
     if (durable) describeReopening(fixture);

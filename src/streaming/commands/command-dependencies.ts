@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AuditLog } from '../../auth/audit-log.js';
 import { Authenticator } from '../../auth/authenticator.js';
 import { RateLimits } from '../../auth/rate-limits.js';
+import { InputsService } from '../../operations/inputs.service.js';
 import { LogPlaces } from '../../operations/log-places.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { Subscriptions } from '../delivery/subscriptions.js';
@@ -15,6 +16,7 @@ export class CommandDependencies {
 
   constructor(
     readonly operations: OperationsService,
+    readonly inputs: InputsService,
     readonly places: LogPlaces,
     readonly subscriptions: Subscriptions,
     readonly status: HubStatus,

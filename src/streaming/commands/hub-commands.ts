@@ -4,6 +4,7 @@ import type { HubCommandName } from '../../client/protocol/hub-commands.js';
 import { answer } from './answer.js';
 import { subscribe, unsubscribe, subscribeAll, unsubscribeAll } from './follow-commands.js';
 import { getOperation, listOperations, getHistory, getStats } from './read-commands.js';
+import { answerInput, requestInput } from './input-commands.js';
 import { createOperation, emit, renew, cancelOperation } from './record-commands.js';
 
 const authenticate: HubCommandDefinition<'authenticate'> = {
@@ -45,6 +46,8 @@ const commands: { readonly [Name in OperationCommandName]: HubCommandDefinition<
   emit,
   renew,
   cancel_operation: cancelOperation,
+  request_input: requestInput,
+  answer_input: answerInput,
   authenticate,
   ping,
 };

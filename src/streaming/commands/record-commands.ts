@@ -8,6 +8,7 @@ import {
 } from '../../operations/operation-draft.js';
 import { cancelTree, type CancelledTree } from '../../operations/cancel-children.js';
 import { boolean } from '../../operations/rest/request-values.js';
+import { cacheAudience } from '../../operations/result-cache.js';
 import { toSnapshot } from '../../operations/operation-snapshot.js';
 import { fitSnapshot } from './fit-answer.js';
 import type { HubCommandDefinition } from './command-session.js';
@@ -17,24 +18,27 @@ export const createOperation: HubCommandDefinition<'create_operation'> = {
   scope: 'operations:write',
   append: true,
   async run(session, input, reply) {
-    const { operation, created } = await session.dependencies.operations.create(session.tenant, {
+    const { operation, created, cached } = await session.dependencies.operations.create(session.tenant, {
       operationType: input.operation_type,
       metadata: input.metadata,
       operationId: input.operation_id,
       leaseSeconds: input.lease_seconds,
       parentOperationId: input.parent_operation_id,
       createdBy: userOf(session.connection.principal),
+      cacheKey: input.cache_key,
+      ttl: input.ttl,
+      audience: cacheAudience(session.connection.principal),
     });
     const { operationId } = operation;
     const log = await session.dependencies.places.tokenOfOperation(operation);
     const snapshot = fitSnapshot({ ...toSnapshot(operation), log });
     reply.send(
       answer<'create_operation'>(reply.requestId, {
-        status: created ? 'created' : 'exists',
+        status: cached ? 'cached' : created ? 'created' : 'exists',
         operation: snapshot,
         operation_id: operationId,
         event_type: 'created',
-        data: { operation: snapshot, created },
+        data: { operation: snapshot, created, ...(input.cache_key != null && { cached }) },
       }),
     );
   },

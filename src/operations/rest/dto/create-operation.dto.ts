@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { isJsonObject, type JsonValue } from '../../../platform/json.js';
 import { OpstreamError } from '../../../platform/errors/opstream-error.js';
+import { CACHE_LIMITS, DEFAULT_CACHE_TTL } from '../../result-cache.js';
 import { LEASE_SECONDS, LIMITS, OPERATION_ID_PATTERN, PRINTABLE_PATTERN } from '../../operation-draft.js';
 
 export class CreateOperationDto {
@@ -45,6 +46,29 @@ export class CreateOperationDto {
     description: 'The operation that this one is a part of',
   })
   parent_operation_id?: string | null;
+
+  @ApiPropertyOptional({
+    type: String,
+    minLength: 1,
+    maxLength: CACHE_LIMITS.key,
+    pattern: PRINTABLE_PATTERN,
+    nullable: true,
+    example: 'report:2026-11',
+    description:
+      'Shares the work: while an operation of this type with this key runs, or for ttl seconds after it completed, it is answered with cached: true instead of opening another',
+  })
+  cache_key?: string | null;
+
+  @ApiPropertyOptional({
+    type: Number,
+    minimum: 0,
+    maximum: CACHE_LIMITS.ttl,
+    default: DEFAULT_CACHE_TTL,
+    nullable: true,
+    description:
+      'Seconds after its end that the result may be handed out; the shorter of the first caller and this one counts. 0 shares running work only',
+  })
+  ttl?: number | null;
 }
 
 const MEMBERS = new Set([
@@ -53,6 +77,8 @@ const MEMBERS = new Set([
   'operation_id',
   'lease_seconds',
   'parent_operation_id',
+  'cache_key',
+  'ttl',
 ]);
 
 /**

@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { JsonObject, JsonValue } from '../../../platform/json.js';
 import type { LogCounts } from '../../../client/protocol/log-level.js';
 import type { OperationSnapshot } from '../../../client/protocol/operation-events.js';
+import { InputRequestDto } from './input-request.dto.js';
 import { ANY_JSON } from '../../../rest/openapi-document.js';
 
 export class LogCountsDto implements LogCounts {
@@ -38,6 +39,11 @@ export class OperationDto implements OperationSnapshot {
   created_by?: string;
   @ApiPropertyOptional({ description: 'User who cancelled it; absent for callers without a token' })
   cancelled_by?: string;
+  @ApiPropertyOptional({
+    type: [InputRequestDto],
+    description: 'What it waits for, while its status is input_required',
+  })
+  input_requests?: InputRequestDto[];
 }
 
 export class CancelledOperationDto extends OperationDto {
@@ -55,6 +61,15 @@ export class OperationCountsDto {
   @ApiProperty({ type: 'integer' }) cancelled: number;
   @ApiPropertyOptional({ description: 'Counting stopped at its bound: there are at least so many' })
   incomplete?: boolean;
+}
+
+/** The answer to a creation. */
+export class OpenedOperationDto extends OperationDto {
+  @ApiPropertyOptional({
+    description:
+      'With a cache_key: true when this is the operation of somebody else, running or completed, so that the caller must not run the work',
+  })
+  cached?: boolean;
 }
 
 export class OperationListDto {
