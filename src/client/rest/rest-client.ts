@@ -1,6 +1,7 @@
 import { inheritedParent } from '../inherited-parent.js';
 import type { OperationFilter } from '../protocol/hub-commands.js';
 import { CLIENT_ERROR, OpstreamClientError } from '../errors.js';
+import { reasonOf } from './fetch-failure.js';
 import { isObject, parseJson, type JsonObject, type JsonValue, toJson } from '../json.js';
 import type {
   EventFilter,
@@ -397,11 +398,4 @@ const HEAD_REFUSALS: Readonly<Record<number, string>> = {
 function operationPath(operationId: string, below?: string): string {
   const path = `api/operations/${encodeURIComponent(operationId)}`;
   return below ? `${path}/${below}` : path;
-}
-
-/** `fetch` hides the reason in the cause of a "fetch failed", which may itself hold one error per address tried. */
-function reasonOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return String(thrown);
-  if (thrown instanceof AggregateError && thrown.errors.length > 0) return reasonOf(thrown.errors[0]);
-  return thrown.cause instanceof Error ? reasonOf(thrown.cause) : thrown.message;
 }
