@@ -158,6 +158,7 @@ describe('dashboard: operations in a browser', () => {
     await open(`#/operations/${id}?lines=50`);
     await row(50).waitFor();
     await page.keyboard.press('Control+f');
+    await page.locator(':focus').and(page.getByLabel('Search the log')).waitFor();
     await page.keyboard.type('needle');
     await page.getByText('1 of 3', { exact: true }).waitFor();
     await expect.poll(() => row(100).textContent()).toContain('first Needle');

@@ -1,7 +1,8 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { useKeys } from '../keyboard/keys.js';
 import { setQuery } from '../routing/router.js';
 import { announce } from '../ui/announcer.js';
+import { useTypedText } from '../ui/typed-text.js';
 import type { LogSearch } from './log-search.js';
 
 interface Props {
@@ -16,8 +17,7 @@ interface Props {
 /** Search of the whole log, in place of the browser's own, which sees only what is on screen. */
 export function SearchBox({ search, query, place, steps }: Props) {
   const field = useRef<HTMLInputElement>(null);
-  const [typed, setTyped] = useState(query);
-  useEffect(() => setTyped(query), [query]);
+  const [typed, setTyped] = useTypedText(query, field);
   useEffect(() => search.set(steps ? query : '', place()), [search, query, steps]);
   const select = (): void => field.current?.select();
   const step = async (forward: boolean): Promise<void> => {

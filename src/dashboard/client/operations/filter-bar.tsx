@@ -1,7 +1,8 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { OperationCounts } from '../../../client/protocol/operation-events.js';
 import { useKeys } from '../keyboard/keys.js';
 import { route, setQuery } from '../routing/router.js';
+import { useTypedText } from '../ui/typed-text.js';
 
 /** How long typing must pause before the list is asked for, in milliseconds. */
 const PAUSE_MS = 250;
@@ -81,8 +82,9 @@ function TextFilter({
   readonly input?: { current: HTMLInputElement | null };
 }) {
   const current = route.value.query[name] ?? '';
-  const [typed, setTyped] = useState(current);
-  useEffect(() => setTyped(current), [current]);
+  const own = useRef<HTMLInputElement>(null);
+  const field = input ?? own;
+  const [typed, setTyped] = useTypedText(current, field);
   useEffect(() => {
     if (typed === current) return undefined;
     const timer = setTimeout(() => setQuery({ [name]: typed }), PAUSE_MS);
@@ -90,7 +92,7 @@ function TextFilter({
   }, [typed]);
   return (
     <input
-      ref={input ?? null}
+      ref={field}
       type="search"
       maxLength={200}
       placeholder={placeholder}
