@@ -63,10 +63,8 @@ export class CreateOperationDto {
     type: Number,
     minimum: 0,
     maximum: CACHE_LIMITS.ttl,
-    default: DEFAULT_CACHE_TTL,
     nullable: true,
-    description:
-      'Seconds after its end that the result may be handed out; the shorter of the first caller and this one counts. 0 shares running work only',
+    description: `Seconds after its end that the result may be handed out, ${DEFAULT_CACHE_TTL} by default; the shorter of the first caller and this one counts. 0 shares running work only`,
   })
   ttl?: number | null;
 }
