@@ -134,8 +134,8 @@ export class SseFollower extends Follower {
     const data = /^data: (.*)$/m.exec(block)?.[1];
     if (data === undefined) return;
     const type = /^event: (.*)$/m.exec(block)?.[1];
-    // Says where the stream begins; it is no event of the log.
-    if (type === 'position') return;
+    // Where the stream begins, and which operation was removed: no events of the log.
+    if (type === 'position' || type === 'operation_removed') return;
     if (isLoss(type)) this.items.push({ trimmed: true });
     else this.items.push({ event: JSON.parse(data) as SeenEvent });
   }

@@ -12,4 +12,4 @@ export interface ListBounds {
   readonly types: number;
 }
 
-export const LIST_BOUNDS: ListBounds = { step: 500, page: 20_000, count: 100_000, running: 5000, types: 32 };
+export const LIST_BOUNDS: ListBounds = { step: 500, page: 5000, count: 100_000, running: 1000, types: 32 };

@@ -73,9 +73,10 @@ const UPDATED = `max(coalesce(
  * so that its cost depends on neither the size of the store nor the place.
  */
 export function prepareListing(prepare: Prepare) {
-  const byNumber = (condition: string) =>
+  /** @param index where SQLite would rather read all rows of a phase, whose index covers as little */
+  const byNumber = (condition: string, index = '') =>
     prepare<[ListRange], ListRow>(
-      `SELECT 0 AS value, op, phase, ${HIT} FROM operations
+      `SELECT 0 AS value, op, phase, ${HIT} FROM operations ${index}
        WHERE tenant_no = :tenantNo AND ${condition} AND op < :before ORDER BY op DESC LIMIT :window`,
     );
   /** Those with the value of the place, and those below it: together one seek each, however many share a value. */
@@ -110,8 +111,11 @@ export function prepareListing(prepare: Prepare) {
     durationBelow: duration.below,
     byPhase: byNumber('phase = :phase'),
     byType: byNumber('operation_type = :type AND phase = :phase'),
-    byStatus: byNumber('status = :status AND phase = 1'),
-    byTypeAndStatus: byNumber('operation_type = :type AND status = :status AND phase = 1'),
+    byStatus: byNumber('status = :status AND phase = 1', 'INDEXED BY operations_by_status'),
+    byTypeAndStatus: byNumber(
+      'operation_type = :type AND status = :status AND phase = 1',
+      'INDEXED BY operations_by_type_and_status',
+    ),
     byParent: byNumber('parent_operation_id = :parent'),
     byCreator: byNumber('created_by = :creator'),
     byErrors: byNumber('has_errors = 1'),

@@ -80,13 +80,15 @@ export class InputsController {
     @Req() request: AuthenticatedRequest,
   ): Promise<ReceiptDto> {
     const operationId = parseOperationId(id);
+    // Also where the answer is a repeated one, which nobody looks up by its key.
+    const name = parseInputKey(inputKey);
     const { answer, declined, event_id: eventId } = parseBody(body, ANSWER_FIELDS);
     const given = parseAnswer(answer, declined);
     const key = { tenant: caller.tenant, operationId };
-    const receipt = await this.inputs.answer(key, inputKey, { ...given, by: caller.userId }, eventId);
+    const receipt = await this.inputs.answer(key, name, { ...given, by: caller.userId }, eventId);
     const { seq, timestamp, repeated } = receipt;
     const action = given.declined ? 'input_declined' : 'input_answered';
-    if (!repeated) this.audit.acted(action, caller, request, { target: operationId, key: inputKey });
+    if (!repeated) this.audit.acted(action, caller, request, { target: operationId, key: name });
     return { operation_id: operationId, seq, timestamp, repeated };
   }
 

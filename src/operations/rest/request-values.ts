@@ -127,8 +127,11 @@ function isOrder(text: string): text is ListOrder {
 export function withoutStatus({
   status: _status,
   active: _active,
+  limit: _limit,
+  cursor: _cursor,
+  order: _order,
   ...filter
-}: OperationFilter): OperationFilter {
+}: ListQuery): OperationFilter {
   return filter;
 }
 
